@@ -1,0 +1,38 @@
+/** `swamp data delete M NAME | --prefix P | --all` */
+import { type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from '../../operations/data-delete.js';
+import { given, wholeNumber } from '../args.js';
+import type { Context, Outcome } from '../context.js';
+import { count, printable } from '../render/text.js';
+
+export async function run({ args, openRepo, signal, confirm }: Context): Promise<Outcome> {
+  const input = {
+    model: args.need('model'),
+    all: args.has('all'),
+    dryRun: args.has('dry-run'),
+    ...given({ name: args.text('name'), version: wholeNumber(args, 'version', 1), prefix: args.text('prefix') }),
+  };
+  const asked = given({ confirm: confirm && ((plan: DeletePlan) => confirm(question(plan))) });
+  const result = await dataDelete(openRepo(), input, { signal, ...asked });
+  return { result, text: () => ('dataName' in result ? oneText(result) : manyText(result)) };
+}
+
+function question({ modelName, items }: DeletePlan): string {
+  const versions = items.reduce((sum, item) => sum + item.versions.length, 0);
+  const [first] = items;
+  const what = items.length === 1 && first !== undefined ? `"${first.name}"` : count(items.length, 'artifact');
+  return `Delete ${what} of ${modelName}, ${count(versions, 'version')}?`;
+}
+
+function oneText(result: DeleteOneResult): string {
+  const what = `${printable(result.modelName)} ${printable(result.dataName)}${result.version === null ? '' : ` version ${result.version}`}`;
+  if (result.cancelled === true) return 'Nothing was deleted.\n';
+  if (result.alreadyDeleted) return `${what}: deleted already\n`;
+  return `${result.dryRun === true ? 'Would delete' : 'Deleted'} ${what}: ${count(result.versionsDeleted, 'version')}\n`;
+}
+
+function manyText(result: DeleteManyResult): string {
+  if (result.cancelled === true) return 'Nothing was deleted.\n';
+  const totals = `${count(result.totalDeleted, 'artifact')}, ${count(result.totalVersionsDeleted, 'version')}`;
+  const failed = result.failed.map(({ dataName, error }) => `${printable(dataName)}: ${printable(error)}\n`).join('');
+  return `${result.dryRun ? 'Would delete' : 'Deleted'} ${totals}\n${failed}`;
+}

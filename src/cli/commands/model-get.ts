@@ -1,0 +1,18 @@
+/** `swamp model get M` */
+import { modelGet } from '../../operations/model-get.js';
+import type { Context, Outcome } from '../context.js';
+import { fields, tagText } from '../render/text.js';
+
+export async function run({ args, openRepo }: Context): Promise<Outcome> {
+  const result = await modelGet(openRepo(), { model: args.need('model') });
+  const text = (): string =>
+    fields([
+      ['Name', result.name],
+      ['Type', result.type],
+      ['Id', result.id],
+      ['Path', result.path],
+      ['Tags', tagText(result.tags)],
+      ['Methods', Object.keys(result.methods).join(', ') || undefined],
+    ]);
+  return { result, text };
+}

@@ -1,0 +1,73 @@
+/** What a command is given to work with, and what it gives back. */
+import { SwampError } from '../errors.js';
+import { findRepoDir, openRepoAt, type Repo, type Reporter } from '../repo.js';
+import { timingFrom } from '../timing.js';
+import type { Args } from './args.js';
+import type { Command } from './table.js';
+
+export interface Context {
+  readonly args: Args;
+  /** The words after the verb, as they were given. */
+  readonly words: readonly string[];
+  readonly json: boolean;
+  readonly signal: AbortSignal;
+  readonly reporter: Reporter;
+  readonly env: NodeJS.ProcessEnv;
+  readonly readOnly: boolean;
+  /** Opens the repository that the flags, the environment or the working directory name. */
+  openRepo(): Repo;
+  /** Asks the person, on the terminal; never called while a lock is held. Undefined when --force or --yes stands for the answer. */
+  readonly confirm: ((question: string) => Promise<boolean>) | undefined;
+}
+
+/** What a command prints. */
+export interface Outcome {
+  /** The one document of --json. */
+  readonly result: object;
+  /** The same for people. */
+  text(): string;
+  /** Findings that make the command fail although it prints its result. */
+  readonly error?: SwampError;
+}
+
+/** Undefined when the command has printed by itself. */
+export type Run = (context: Context) => Promise<Outcome | undefined>;
+
+export interface Surroundings {
+  readonly command: Command;
+  readonly args: Args;
+  readonly words: readonly string[];
+  readonly signal: AbortSignal;
+  readonly reporter: Reporter;
+}
+
+export function contextFor({ command, args, words, signal, reporter }: Surroundings): Context {
+  const { env } = process;
+  const readOnly = args.has('read-only') || env['SWAMP_READ_ONLY'] === '1';
+  return {
+    args,
+    words,
+    json: args.has('json'),
+    signal,
+    reporter,
+    env,
+    readOnly,
+    openRepo: () => {
+      const timing = timingFrom(env, args.text('lock-timeout'));
+      return openRepoAt(findRepoDir(args.text('repo-dir'), env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env });
+    },
+    confirm: isForced(args) ? undefined : async (question) => (await import('./ask.js')).ask(question, signal),
+  };
+}
+
+/** Refuses a destructive command that nobody can be asked about. Throws `usage`. */
+export function requireConsent(command: Command, args: Args, interactive: boolean): void {
+  if (command.destructive === undefined || args.has('dry-run') || isForced(args)) return;
+  if (command.destructive === 'ask' && interactive) return;
+  const why = command.destructive === 'force' ? 'can take a lock from a command that is at work' : 'deletes, and there is no terminal to ask on';
+  throw new SwampError('usage', `"${command.verb}" ${why}.`, { hint: 'Add --force to go on.' });
+}
+
+function isForced(args: Args): boolean {
+  return args.has('force') || args.has('yes');
+}

@@ -1,0 +1,41 @@
+/** `-o FILE`: the whole content appears under that name, or nothing does. */
+import { randomBytes } from 'node:crypto';
+import { realpathSync, type Stats, statSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { SwampError } from '../errors.js';
+import { removeFile, rename, syncFile } from '../fs/durable.js';
+
+/**
+ * Writes `content` to a file beside `path` and renames it into place, keeping the mode of a file that was there. A link is
+ * followed; a device or pipe is written to as it is. Throws `io`, `no_space`.
+ */
+export async function writeOutputFile(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+  if (path === '') throw new SwampError('usage', '--output wants a file, and was given an empty name.', { hint: 'Write "-o FILE", with a space.' });
+  const there: Stats | undefined = statSync(path, { throwIfNoEntry: false });
+  if (there?.isDirectory() === true) {
+    throw new SwampError('io', `${path} is a directory.`, { hint: 'Name a file in it.', data: { path, errno: 'EISDIR' } });
+  }
+  if (there !== undefined && !there.isFile()) return writeInto(await open(path, 'w'), content);
+  const target = there === undefined ? path : realpathSync(path);
+  const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}`);
+  try {
+    const file = await open(temporary, 'wx');
+    if (there !== undefined) await file.chmod(there.mode & 0o777);
+    await writeInto(file, content, { sync: true });
+    await rename(temporary, target);
+  } catch (error) {
+    await removeFile(temporary);
+    throw error;
+  }
+}
+
+async function writeInto(file: FileHandle, content: AsyncIterable<Uint8Array>, { sync = false } = {}): Promise<void> {
+  try {
+    // writeFile, unlike write, goes on after a short write.
+    for await (const chunk of content) await file.writeFile(chunk);
+    if (sync) await syncFile(file);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,180 @@
+/** Words to commands: nothing is guessed, nothing is turned into a number, nothing is eaten that was not meant for a flag. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Parsed, parse } from './parse.js';
+
+/** The command line as a shell would split it: words at spaces, `''` for the empty word. */
+function words(line: string): string[] {
+  return line === '' ? [] : line.split(' ').map((word) => (word === "''" ? '' : word));
+}
+
+function run(argv: readonly string[]): Extract<Parsed, { kind: 'run' }> {
+  const parsed = parse(argv);
+  assert.equal(parsed.kind, 'run', parsed.kind === 'refused' ? parsed.error.message : parsed.kind);
+  return parsed as Extract<Parsed, { kind: 'run' }>;
+}
+
+function refused(argv: readonly string[]): Extract<Parsed, { kind: 'refused' }> {
+  const parsed = parse(argv);
+  assert.equal(parsed.kind, 'refused', `understood: ${argv.join(' ')}`);
+  return parsed as Extract<Parsed, { kind: 'refused' }>;
+}
+
+describe('a command line that is understood', () => {
+  /** [line, verb, texts, switches, lists] */
+  const cases: readonly (readonly [string, string, Record<string, string>, readonly string[], Record<string, readonly string[]>])[] = [
+    ['data get m n', 'data get', { model: 'm', name: 'n' }, [], {}],
+    ['--json data get m n', 'data get', { model: 'm', name: 'n' }, ['json'], {}],
+    ['--repo-dir data data get m n', 'data get', { 'repo-dir': 'data', model: 'm' }, [], {}],
+    ['--repo-dir=data data get m n', 'data get', { 'repo-dir': 'data', model: 'm' }, [], {}],
+    ['data --quiet get m n', 'data get', { model: 'm' }, ['quiet'], {}],
+    ['data get m n --version 3 --json', 'data get', { version: '3', name: 'n' }, ['json'], {}],
+    ['data get m --version 3 n', 'data get', { version: '3', name: 'n' }, [], {}],
+    ['data get m n --version=3', 'data get', { version: '3' }, [], {}],
+    // The last one of a flag that takes one value wins, whatever form it has.
+    ['data get m n --version 3 --version 4', 'data get', { version: '4' }, [], {}],
+    ['data get m n -o a --output=b', 'data get', { output: 'b' }, [], {}],
+    ['data get m n --output a -o b', 'data get', { output: 'b' }, [], {}],
+    // Every one of a list counts, in order.
+    ['data put m n --tag a=1 --tag=b=2 --tag c', 'data put', {}, [], { tag: ['a=1', 'b=2', 'c'] }],
+    ['data put m n --tag a=1', 'data put', {}, [], { tag: ['a=1'] }],
+    // A value is whatever word comes next.
+    ['data put m n --tag -x=1 --content-type --json', 'data put', { 'content-type': '--json' }, [], { tag: ['-x=1'] }],
+    ['data put m n --content-type -- --json', 'data put', { 'content-type': '--' }, ['json'], {}],
+    ['data get m n -o -f', 'data get', { output: '-f' }, [], {}],
+    ["data delete m --prefix ''", 'data delete', { model: 'm', prefix: '' }, [], {}],
+    ['data delete m --prefix= --all', 'data delete', { prefix: '' }, ['all'], {}],
+    // After -- all is positional.
+    ['data get m -- --json', 'data get', { name: '--json' }, [], {}],
+    ['data get --json -- m -x', 'data get', { model: 'm', name: '-x' }, ['json'], {}],
+    ['data put m -- -- -', 'data put', { name: '--', file: '-' }, [], {}],
+    ['data get -- -1 -2', 'data get', { model: '-1', name: '-2' }, [], {}],
+    // Text stays text.
+    ['data get 007 1e3', 'data get', { model: '007', name: '1e3' }, [], {}],
+    ['data get m 0x10', 'data get', { name: '0x10' }, [], {}],
+    ['data get m .5', 'data get', { name: '.5' }, [], {}],
+    ['data put m "quoted" --tag "k=v"', 'data put', { name: '"quoted"' }, [], { tag: ['"k=v"'] }],
+    ["data get m ''", 'data get', { name: '' }, [], {}],
+    // A switch eats no word, not even one that looks like its value.
+    ['data get m --verify true', 'data get', { name: 'true' }, ['verify'], {}],
+    ['data delete m -f false', 'data delete', { name: 'false' }, ['force'], {}],
+    ['data delete m n -fy', 'data delete', { name: 'n' }, ['force', 'yes'], {}],
+    ['data get m n --no-color', 'data get', {}, ['no-color'], {}],
+    // Flags in place of positionals; what remains are the rest.
+    ['data get --name n --model m', 'data get', { model: 'm', name: 'n' }, [], {}],
+    ['data get n --model m', 'data get', { model: 'm', name: 'n' }, [], {}],
+    ['data get m --name n', 'data get', { model: 'm', name: 'n' }, [], {}],
+    ['data put FILE --model m --name n', 'data put', { model: 'm', name: 'n', file: 'FILE' }, [], {}],
+    ['data put --model m n FILE', 'data put', { model: 'm', name: 'n', file: 'FILE' }, [], {}],
+    ['model get --model m', 'model get', { model: 'm' }, [], {}],
+    ['data list', 'data list', {}, [], {}],
+    // One command, two names.
+    ['model run m', 'model method run', { model: 'm' }, [], {}],
+    ['model method run m delete', 'model method run', { model: 'm', method: 'delete' }, [], {}],
+    ['datastore lock release --force --model m', 'datastore lock release', { model: 'm' }, ['force'], {}],
+    ['--no-color --read-only -q -v repo info', 'repo info', {}, ['no-color', 'read-only', 'quiet', 'verbose'], {}],
+  ];
+  for (const [line, verb, texts, switches, lists] of cases) {
+    it(line, () => {
+      const { command, args } = run(words(line));
+      assert.equal(command.verb, verb);
+      for (const [name, value] of Object.entries(texts)) assert.equal(args.text(name), value, name);
+      for (const name of switches) assert.equal(args.has(name), true, name);
+      for (const [name, values] of Object.entries(lists)) assert.deepEqual(args.list(name), values);
+    });
+  }
+
+  it('gives nothing that was not given', () => {
+    const { args } = run(['data', 'delete', 'm', 'n']);
+    assert.equal(args.text('version'), undefined);
+    assert.equal(args.text('prefix'), undefined);
+    assert.equal(args.has('force'), false);
+    assert.equal(args.has('json'), false);
+  });
+
+  it('keeps a newline and control characters in a name', () => {
+    assert.equal(run(['data', 'get', 'm', 'a\nb\u001b[31m']).args.text('name'), 'a\nb\u001b[31m');
+    assert.equal(run(['data', 'get', 'm', '--name=a\n=b']).args.text('name'), 'a\n=b');
+  });
+});
+
+describe('a command line that is not understood', () => {
+  const cases: readonly (readonly [line: string, message: RegExp, hint: RegExp])[] = [
+    ['dta get m n', /There is no command "dta"/, /Did you mean "data"\?/],
+    ['data gte m n', /There is no command "data gte"/, /Did you mean "data get"\?/],
+    ['put m n', /There is no command "put"/, /Did you mean "data put"\?/],
+    ['datastore lock stauts', /There is no command "datastore lock stauts"/, /Did you mean "datastore lock status"\?/],
+    ['xyzzy', /There is no command "xyzzy"/, /^See "swamp --help"/],
+    ['data get m n --versoin 3', /no flag --versoin/, /Did you mean "--version"\?/],
+    ['data get m n --verb', /no flag --verb/, /Did you mean "--verbose"\?/],
+    ['data delete m n -x', /no flag -x/, /See "swamp data delete --help"/],
+    ['data get m n --force', /no flag --force/, /See "swamp data get --help"/],
+    ['data get m n --__proto__ 1', /no flag/, /See/],
+    ['data get m n --no-json', /no flag --no-json/, /See/],
+    ['data get m n --dryRun', /no flag --dryRun/, /See/],
+    ['data delete m n --dryRun', /no flag --dryRun/, /Did you mean "--dry-run"\?/],
+    ['data get m n --version', /--version wants a value/, /See/],
+    ['data get m n -o', /(-o|--output) wants a value/, /See/],
+    ['data get m n --json=false', /--json takes no value/, /See/],
+    ['data delete m n -f=no', /takes no value/, /See/],
+    ['data delete m n -f-', /--force takes no value/, /See/],
+    ['data get', /MODEL and NAME are missing/, /See "swamp data get --help"/],
+    ['data get m', /NAME is missing/, /See/],
+    ['data get --name n', /MODEL is missing/, /See/],
+    ['data get m n extra', /Unexpected argument "extra"/, /See/],
+    ['data get m n --model m2', /Unexpected argument "n"/, /See/],
+    ['repo info here', /Unexpected argument "here"/, /See/],
+    ['datastore lock release -y', /no flag -y/, /See/],
+  ];
+  for (const [line, message, hint] of cases) {
+    it(line, () => {
+      const { error, group } = refused(words(line));
+      assert.equal(error.code, 'usage');
+      assert.match(error.message, message);
+      assert.match(error.hint ?? '', hint);
+      assert.equal(group, false);
+    });
+  }
+
+  it('knows that JSON was asked for, wherever that stands', () => {
+    assert.equal(refused(words('dta get --json')).json, true);
+    assert.equal(refused(words('--json data get m n --nope')).json, true);
+    assert.equal(refused(words('data get --json')).json, true);
+    assert.equal(refused(words('data get')).json, false);
+  });
+});
+
+describe('help and version', () => {
+  const cases: readonly (readonly [line: string, expected: Parsed])[] = [
+    ['', { kind: 'help', topic: '' }],
+    ['--help', { kind: 'help', topic: '' }],
+    ['-h', { kind: 'help', topic: '' }],
+    ['data --help', { kind: 'help', topic: 'data' }],
+    ['data get --help', { kind: 'help', topic: 'data get' }],
+    ['data get m --nope -h', { kind: 'help', topic: 'data get' }],
+    ['model run --help', { kind: 'help', topic: 'model method run' }],
+    ['--version', { kind: 'version' }],
+    ['data --version', { kind: 'version' }],
+    ['repo info --version', { kind: 'version' }],
+  ];
+  for (const [line, expected] of cases) {
+    it(`swamp ${line}`, () => assert.deepEqual(parse(words(line)), expected));
+  }
+
+  it('takes --version for a flag of the commands that have one', () => {
+    assert.equal(run(words('data delete m n --version 2')).args.text('version'), '2');
+  });
+
+  it('takes --help for a value where a value stands', () => {
+    assert.deepEqual(run(words('data put m n --tag --help')).args.list('tag'), ['--help']);
+    assert.equal(run(words('data get m -- --help')).args.text('name'), '--help');
+  });
+
+  for (const line of ['data', 'datastore lock', 'model --quiet']) {
+    it(`swamp ${line}: half a verb is a mistake that shows its help`, () => {
+      const { group, error } = refused(words(line));
+      assert.equal(group, true);
+      assert.match(error.message, /needs one more word/);
+    });
+  }
+});

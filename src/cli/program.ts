@@ -1,0 +1,84 @@
+/** One run of the program: understand the words, run the command, print its outcome, tell the exit code. */
+import { asSwampError, isErrno, type SwampError } from '../errors.js';
+import { type Context, contextFor, type Outcome, requireConsent } from './context.js';
+import { guardStreams, print, tell } from './output.js';
+import { type Parsed, parse } from './parse.js';
+import { errorLine, errorText, stackText } from './render/error.js';
+import { hasColour } from './render/text.js';
+import { createReporter, logLevel } from './reporter.js';
+import { onSignals } from './signals.js';
+
+/** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */
+const CLOSED_PIPE = 141;
+
+interface Manner {
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly noColour: boolean;
+}
+
+/** Resolves with the exit code when everything is printed. Never rejects. */
+export async function program(argv: readonly string[], version: string): Promise<number> {
+  guardStreams();
+  const parsed = parse(argv);
+  try {
+    switch (parsed.kind) {
+      case 'version':
+        await print(`${version}\n`);
+        return 0;
+      case 'help':
+        await print(await help(parsed.topic));
+        return 0;
+      case 'refused':
+        return await refuse(parsed);
+      case 'run':
+        return await run(parsed);
+    }
+  } catch (error) {
+    return failed(error, { json: argv.includes('--json'), verbose: false, noColour: argv.includes('--no-color') });
+  }
+}
+
+type Invocation = Extract<Parsed, { kind: 'run' }>;
+
+async function run({ command, args, words }: Invocation): Promise<number> {
+  const manner = { json: args.has('json'), verbose: args.has('verbose'), noColour: args.has('no-color') };
+  const signals = onSignals();
+  let reporter: ReturnType<typeof createReporter> | undefined;
+  try {
+    reporter = createReporter(logLevel(args, process.env));
+    requireConsent(command, args, process.stdin.isTTY && process.stderr.isTTY);
+    const context = contextFor({ command, args, words, signal: signals.signal, reporter });
+    const outcome = await (await command.load()).run(context);
+    await reporter.flush();
+    if (signals.exitCode !== undefined) return signals.exitCode;
+    return outcome === undefined ? 0 : await printOutcome(outcome, context, manner);
+  } catch (error) {
+    await reporter?.flush();
+    return signals.exitCode ?? failed(error, manner);
+  }
+}
+
+async function printOutcome(outcome: Outcome, { json }: Context, manner: Manner): Promise<number> {
+  await print(json ? `${JSON.stringify(outcome.result)}\n` : outcome.text());
+  return outcome.error === undefined ? 0 : failed(outcome.error, manner);
+}
+
+async function refuse({ error, group, topic, json }: Extract<Parsed, { kind: 'refused' }>): Promise<number> {
+  if (group && !json) tell(await help(topic));
+  return failed(error, { json, verbose: false, noColour: false });
+}
+
+async function help(topic: string): Promise<string> {
+  const { helpText } = await import('./help.js');
+  return helpText(topic);
+}
+
+/** Tells the error as the last thing on stderr; the exit code is that of its code. */
+function failed(thrown: unknown, { json, verbose, noColour }: Manner): number {
+  if (isErrno(thrown, 'EPIPE')) return CLOSED_PIPE;
+  const error: SwampError = asSwampError(thrown);
+  if (verbose) tell(stackText(error));
+  tell(json ? errorLine(error) : errorText(error, hasColour(process.stderr, noColour, process.env)));
+  return error.exitCode;
+}

@@ -1,0 +1,26 @@
+/** What the person who mistyped a command or a flag may have meant. */
+import { nearest } from '../models/suggest.js';
+import type { Flag } from './options.js';
+import { COMMANDS } from './table.js';
+
+/** The hint of a usage error: what was probably meant, if anything comes close, and where to read on. `topic` is as much of the verb as was understood. */
+export function hintFor(topic: string, meant: string | undefined): string {
+  const help = `See "swamp ${topic === '' ? '' : `${topic} `}--help".`;
+  return meant === undefined ? help : `Did you mean "${meant}"? ${help}`;
+}
+
+/** The verb closest to `topic` followed by `word`; the last word of a verb counts alone, too (`swamp put`). */
+export function closestVerb(topic: string, word: string): string | undefined {
+  const verbs = COMMANDS.flatMap(({ verb, also = [] }) => [verb, ...also]);
+  const start = topic === '' ? 0 : topic.length + 1;
+  const next = verbs.filter((verb) => verb.startsWith(topic)).map((verb) => verb.slice(start).split(' ')[0] ?? '');
+  const here = nearest(word, next);
+  return here === undefined ? verbs.find((verb) => verb.endsWith(` ${word}`)) : `${topic} ${here}`.trim();
+}
+
+/** The flag closest to `name`, with its dashes. */
+export function closestFlag(name: string, flags: readonly Flag[]): string | undefined {
+  const names = flags.map((flag) => flag.name);
+  const found = nearest(name, names) ?? names.find((candidate) => name.length > 2 && candidate.startsWith(name));
+  return found === undefined ? undefined : `--${found}`;
+}

@@ -1,0 +1,250 @@
+/** The one table of commands: help, completion, suggestions, parsing and dispatch all read it. Each command's code is loaded when it runs. */
+import type { Run } from './context.js';
+import { DRY_RUN, type Flag, FORCE, MODEL, NAME, type Positional, YES } from './options.js';
+
+export interface Command {
+  /** The words that name it. */
+  readonly verb: string;
+  /** Other words that name it. */
+  readonly also?: readonly string[];
+  readonly summary: string;
+  readonly positionals: readonly Positional[];
+  readonly flags: readonly Flag[];
+  /** What follows `swamp`, each with what it does. */
+  readonly examples: readonly (readonly [command: string, what: string])[];
+  /** `ask`: asks on a terminal, refuses elsewhere; `force`: refuses without --force anywhere. Nothing of that with --dry-run. */
+  readonly destructive?: 'ask' | 'force';
+  readonly load: () => Promise<{ readonly run: Run }>;
+}
+
+const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
+const VERSION: Flag = { name: 'version', type: 'value', value: 'N', description: 'This version, not the latest' };
+
+/** What a group of commands is about, for help. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  repo: 'Repositories',
+  model: 'Models: what owns data, and the commands that make it',
+  'model method': 'Methods of models',
+  data: 'Versioned data',
+  datastore: 'The store below: health, locks, leftovers',
+  'datastore lock': 'Locks: who holds them, and letting go of them by force',
+};
+
+export const COMMANDS: readonly Command[] = [
+  {
+    verb: 'repo init',
+    summary: 'Create a repository; does nothing where there is one',
+    positionals: [{ name: 'dir', description: 'Where; else --repo-dir, else here', optional: true }],
+    flags: [],
+    examples: [['repo init', 'make the working directory a repository']],
+    load: () => import('./commands/repo-init.js'),
+  },
+  {
+    verb: 'repo info',
+    summary: 'Where the repository is, its format, counts and size',
+    positionals: [],
+    flags: [],
+    examples: [],
+    load: () => import('./commands/repo-info.js'),
+  },
+  {
+    verb: 'model create',
+    summary: 'Create a model',
+    positionals: [
+      { name: 'type', description: '"store" (data only) or "command/shell" (runs a command)' },
+      { name: 'name', description: 'The name of the model', flag: true },
+    ],
+    flags: [
+      { name: 'run', type: 'value', value: 'CMD', description: 'The command of the method "execute"' },
+      { name: 'delete-run', type: 'value', value: 'CMD', description: 'The command of the method "delete"' },
+      { name: 'set', type: 'list', value: 'K=V', description: 'Another argument of "execute"; may be given again' },
+      TAG,
+      { name: 'description', type: 'value', value: 'TEXT', description: 'What the model is for' },
+    ],
+    examples: [
+      ['model create store results', 'a model that holds data only'],
+      ['model create command/shell build --run "make dist"', 'a model that runs a command'],
+    ],
+    load: () => import('./commands/model-create.js'),
+  },
+  {
+    verb: 'model list',
+    summary: 'List the models',
+    positionals: [],
+    flags: [],
+    examples: [],
+    load: () => import('./commands/model-list.js'),
+  },
+  {
+    verb: 'model search',
+    summary: 'List the models whose name, type or tags contain a text',
+    positionals: [{ name: 'text', description: 'What to look for', optional: true }],
+    flags: [],
+    examples: [],
+    load: () => import('./commands/model-list.js'),
+  },
+  {
+    verb: 'model get',
+    summary: 'Show a model',
+    positionals: [MODEL],
+    flags: [],
+    examples: [],
+    load: () => import('./commands/model-get.js'),
+  },
+  {
+    verb: 'model validate',
+    summary: 'Check the definitions of all models, or of one',
+    positionals: [{ ...MODEL, optional: true }],
+    flags: [],
+    examples: [],
+    load: () => import('./commands/model-validate.js'),
+  },
+  {
+    verb: 'model method run',
+    also: ['model run'],
+    summary: 'Run a method of a model and store its outputs',
+    positionals: [MODEL, { name: 'method', description: 'The method; "execute" unless given', optional: true }],
+    flags: [
+      { name: 'input', type: 'list', value: 'K=V', description: 'An environment variable of the command; may be given again' },
+      { name: 'timeout', type: 'value', value: 'MS', description: 'End the command after so many milliseconds' },
+    ],
+    examples: [['model run build', 'run "execute" of the model "build"']],
+    load: () => import('./commands/model-run.js'),
+  },
+  {
+    verb: 'data put',
+    summary: 'Store a new version, from a file or from stdin',
+    positionals: [MODEL, NAME, { name: 'file', description: 'The file; stdin without it', optional: true }],
+    flags: [
+      { name: 'content-type', type: 'value', value: 'TYPE', description: 'Its media type' },
+      TAG,
+      { name: 'lifetime', type: 'value', value: 'L', description: 'When it expires: 1h 5m 10d 2w 1mo 10y infinite ephemeral' },
+      { name: 'gc', type: 'value', value: 'P', description: 'How many versions to keep, or for how long' },
+      { name: 'expect-version', type: 'value', value: 'N', description: 'Only when N is the latest version; 0: only when there is none' },
+      { name: 'if-changed', type: 'switch', description: 'Write nothing when the content equals the latest' },
+      { name: 'create', type: 'switch', description: 'Create the model, of type "store", when there is none' },
+    ],
+    examples: [
+      ['data put results report report.html', 'store a file'],
+      ['data put results log --if-changed < build.log', 'store stdin, if it is new'],
+    ],
+    load: () => import('./commands/data-put.js'),
+  },
+  {
+    verb: 'data get',
+    summary: 'Print the content of the latest version, byte for byte',
+    positionals: [MODEL, NAME],
+    flags: [
+      VERSION,
+      { name: 'output', alias: 'o', type: 'value', value: 'FILE', description: 'Write the content to FILE, all or nothing' },
+      { name: 'metadata', type: 'switch', description: 'Print what is known about it, not the content' },
+      { name: 'verify', type: 'switch', description: 'Compare the content with its checksum first' },
+    ],
+    examples: [['data get results report -o report.html', 'write it to a file']],
+    load: () => import('./commands/data-get.js'),
+  },
+  {
+    verb: 'data list',
+    summary: 'List the latest version of each artifact',
+    positionals: [{ ...MODEL, optional: true }],
+    flags: [
+      { name: 'type', type: 'value', value: 'T', description: 'Only of this type' },
+      { name: 'prefix', type: 'value', value: 'P', description: 'Only names that begin with P' },
+      { name: 'limit', type: 'value', value: 'N', description: 'At most so many' },
+      { name: 'after', type: 'value', value: 'NAME', description: 'Only names that sort after NAME' },
+    ],
+    examples: [],
+    load: () => import('./commands/data-list.js'),
+  },
+  {
+    verb: 'data versions',
+    summary: 'List the versions of an artifact, newest first',
+    positionals: [MODEL, NAME],
+    flags: [],
+    examples: [],
+    load: () => import('./commands/data-versions.js'),
+  },
+  {
+    verb: 'data delete',
+    summary: 'Delete an artifact, one version of it, or many artifacts',
+    positionals: [MODEL, { ...NAME, optional: true }],
+    flags: [
+      { ...VERSION, description: 'Only this version' },
+      { name: 'prefix', type: 'value', value: 'P', description: 'Every artifact whose name begins with P' },
+      { name: 'all', type: 'switch', description: 'Every artifact of the model' },
+      DRY_RUN,
+      FORCE,
+      YES,
+    ],
+    examples: [
+      ['data delete results report --force', 'without a question'],
+      ['data delete results --prefix tmp/ --dry-run', 'see what would go'],
+    ],
+    destructive: 'ask',
+    load: () => import('./commands/data-delete.js'),
+  },
+  {
+    verb: 'datastore status',
+    summary: 'Health, size, what is pending, who holds locks',
+    positionals: [],
+    flags: [],
+    examples: [],
+    load: () => import('./commands/datastore-status.js'),
+  },
+  {
+    verb: 'datastore check',
+    summary: 'Check every invariant of the store and every checksum',
+    positionals: [],
+    flags: [],
+    examples: [],
+    load: () => import('./commands/datastore-check.js'),
+  },
+  {
+    verb: 'datastore sweep',
+    summary: 'Finish removals that are pending',
+    positionals: [],
+    flags: [DRY_RUN, { name: 'kept', type: 'switch', description: 'Also remove the outputs kept of methods that lost their lock' }],
+    examples: [],
+    load: () => import('./commands/datastore-sweep.js'),
+  },
+  {
+    verb: 'datastore lock status',
+    summary: 'List the locks that are held, their holders and who waits',
+    positionals: [],
+    flags: [],
+    examples: [],
+    load: () => import('./commands/lock-status.js'),
+  },
+  {
+    verb: 'datastore lock release',
+    summary: 'Take locks from their holders: the global one and all, or those of one model',
+    positionals: [],
+    flags: [
+      { name: 'model', type: 'value', value: 'M', description: 'Only the locks of this model' },
+      { ...FORCE, description: 'Yes, really' },
+    ],
+    examples: [['datastore lock release --force --model build', 'free one stuck model']],
+    destructive: 'force',
+    load: () => import('./commands/lock-release.js'),
+  },
+  {
+    verb: 'demo',
+    summary: 'Writers against a deleter in a throw-away repository, with a verdict',
+    positionals: [],
+    flags: [
+      { name: 'seconds', type: 'value', value: 'N', description: 'For how long' },
+      { name: 'writers', type: 'value', value: 'N', description: 'How many writers' },
+      { name: 'deletes', type: 'value', value: 'N', description: 'At least so many deletes' },
+    ],
+    examples: [],
+    load: () => import('./commands/demo.js'),
+  },
+  {
+    verb: 'completion',
+    summary: 'Print the completion script of a shell',
+    positionals: [{ name: 'shell', description: 'bash, zsh or fish; else that of $SHELL', optional: true }],
+    flags: [],
+    examples: [['completion bash >> ~/.bashrc', 'complete in bash']],
+    load: () => import('./commands/completion.js'),
+  },
+];

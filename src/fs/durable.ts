@@ -1,0 +1,126 @@
+/**
+ * The only writer of bytes: durable means fsync of file and directory, atomic means one rename.
+ * Metadata calls are synchronous (microseconds); syncs and content are not, so a heartbeat goes on beside them.
+ */
+import { closeSync, linkSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { isErrno } from '../errors.js';
+import { failpoint } from './failpoints.js';
+
+/** One rename(2), never a copy: `EXDEV` and every other error is thrown. */
+export async function rename(from: string, to: string): Promise<void> {
+  await failpoint('fs.rename');
+  renameSync(from, to);
+}
+
+/** mkdir(2) of one directory; its parent must exist. False when it was there. */
+export async function makeDir(path: string): Promise<boolean> {
+  await failpoint('fs.mkdir');
+  try {
+    mkdirSync(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/**
+ * Creates `path` and missing parents, and syncs the parent of each one created. Never used under fences/: a recursive
+ * create there would bring back a lock that was lost.
+ */
+export async function makeDirs(path: string): Promise<void> {
+  try {
+    if (await makeDir(path)) await syncDir(dirname(path));
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw error;
+    await makeDirs(dirname(path));
+    await makeDirs(path);
+  }
+}
+
+/** Creates `path` (it must not exist) with `data`, synced; its directory is the caller's to sync. */
+export async function writeFileDurable(path: string, data: string | Uint8Array, options: { readonly mode?: number } = {}): Promise<void> {
+  await failpoint('fs.write');
+  const file = await open(path, 'wx', options.mode ?? 0o666);
+  try {
+    await file.writeFile(data);
+    await syncFile(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** fsync(2) of an open file. */
+export async function syncFile(file: FileHandle): Promise<void> {
+  await failpoint('fs.sync');
+  await file.sync();
+}
+
+/** fsync(2) of a directory: what was renamed, created or removed in it stays so through power loss. */
+export async function syncDir(path: string): Promise<void> {
+  await failpoint('fs.syncdir');
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } catch (error) {
+    // Some network file systems refuse fsync on a directory because their renames are synchronous.
+    if (!isErrno(error, 'EINVAL', 'ENOTSUP')) throw error;
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Makes the synced file `temporary` visible as `path` by link(2), which never overwrites; throws EEXIST. Both in one directory, which is synced. */
+export async function publishFile(temporary: string, path: string): Promise<void> {
+  await failpoint('fs.link');
+  linkSync(temporary, path);
+  await removeFile(temporary);
+  await syncDir(dirname(path));
+}
+
+/** Advisory text (who holds, who waits): whole or absent after a crash does not matter, so it is not synced. */
+export function writeAdvisory(path: string, data: string): void {
+  writeFileSync(path, data);
+}
+
+/** unlink(2); false when there was nothing. */
+export async function removeFile(path: string): Promise<boolean> {
+  await failpoint('fs.unlink');
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** rmdir(2); false when it was gone or is not empty. */
+export async function removeEmptyDir(path: string): Promise<boolean> {
+  await failpoint('fs.rmdir');
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/** Moves the modification time of `path` to `at`. */
+export function touch(path: string, at: Date): void {
+  utimesSync(path, at, at);
+}
+
+/** Creates an empty file; false when it exists. */
+export function createEmpty(path: string): boolean {
+  try {
+    closeSync(openSync(path, 'wx'));
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,87 @@
+/** Reads directories and removes trees; only the expected errno is taken for an answer (habit 13). */
+import { type Dirent, lstatSync, readFileSync, readdirSync } from 'node:fs';
+import { opendir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isErrno } from '../errors.js';
+import { removeEmptyDir, removeFile } from './durable.js';
+
+/** The entry names of a directory; undefined when there is none. Throws for anything else that is not a readable directory (P7). */
+export function readDir(path: string): string[] | undefined {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** As readDir, with the type of each entry. */
+export function readDirTypes(path: string): Dirent[] | undefined {
+  try {
+    return readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** The text of a file; undefined when there is none. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/** True when something stands at `path`; a link counts, and is not followed. */
+export function exists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Modification time in milliseconds, or undefined when nothing is there. */
+export function modifiedAt(path: string): number | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
+}
+
+/** Bytes of all regular files below `path` (0 when it is gone); links are not followed. */
+export async function treeBytes(path: string): Promise<number> {
+  let bytes = 0;
+  for await (const file of walkFiles(path)) bytes += lstatSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  return bytes;
+}
+
+/** Every path below `path` that is no directory; what vanishes meanwhile is left out, links are not followed. */
+export async function* walkFiles(path: string): AsyncGenerator<string> {
+  for (const entry of readDirTypes(path) ?? []) {
+    const child = join(path, entry.name);
+    if (entry.isDirectory()) yield* walkFiles(child);
+    else yield child;
+  }
+}
+
+/**
+ * Removes everything below `path`, and `path`. Only ever called inside a trash that nobody else writes to (P5). Two at
+ * once do no harm: what is gone counts as removed. Links are removed, not followed. Throws the first error after
+ * removing what could be removed.
+ */
+export async function removeTree(path: string): Promise<void> {
+  let failed: unknown;
+  const directory = await opendir(path).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  if (directory === undefined) return;
+  for await (const entry of directory) {
+    const child = join(path, entry.name);
+    try {
+      if (entry.isDirectory()) await removeTree(child);
+      else await removeFile(child);
+    } catch (error) {
+      failed ??= error;
+    }
+  }
+  if (failed !== undefined) throw failed;
+  await removeEmptyDir(path);
+}

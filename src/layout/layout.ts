@@ -1,0 +1,118 @@
+/**
+ * The only place that builds a path of the datastore. The paths are the format; its version is the directory `v1`.
+ *
+ *   <datastore>/v1/
+ *     fences/global/41.free-3f9c0a1b2c3d/                    nobody holds it
+ *     fences/<model-id>/data/18.<holder>/                    held for a commit
+ *     fences/<model-id>/run/7.<holder>/                      held while a method runs
+ *     queues/global/<ticket>.json                            who waits, in order; advisory
+ *     queues/<model-id>.data/<ticket>.json
+ *     staging/<holder>/                                      what one session prepares
+ *     data/<model-id>/<artifact>/artifact.json               name, generation, version floor
+ *     data/<model-id>/<artifact>/3/{content,metadata.json}   one version, immutable
+ *     tombstones/<model-id>/<artifact>.json                  "was deleted": name, generation, floor, when
+ *     deleted/<model-id>.json                                a deleted model: record and teardown
+ *     kept/<model-id>/<epoch>-<nonce>/                       outputs of a method that lost its run fence
+ *     trash/<model-id>-<epoch>-<nonce>/                      committed removals waiting for the sweep
+ */
+import { join } from 'node:path';
+import { segmentFor } from './names.js';
+
+/** The global lock, or one of the two fences of a model. */
+export type LockName = { readonly kind: 'global' } | { readonly kind: 'data' | 'run'; readonly modelId: string };
+
+export const GLOBAL: LockName = Object.freeze({ kind: 'global' });
+
+export const FORMAT_DIRECTORY = 'v1';
+/** File names inside the directories above. */
+export const ARTIFACT_RECORD = 'artifact.json';
+export const METADATA = 'metadata.json';
+export const CONTENT = 'content';
+
+const MODEL_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** A lower-case UUID: the only shape of a model id that ever becomes a path (B8). */
+export function isModelId(text: string): boolean {
+  return MODEL_ID.test(text);
+}
+
+export class Layout {
+  /** `base` is the datastore's directory, absolute: `<repo>/.swamp` unless configured elsewhere. */
+  constructor(readonly base: string) {}
+
+  readonly #at = (...segments: string[]): string => join(this.base, FORMAT_DIRECTORY, ...segments);
+
+  get root(): string {
+    return this.#at();
+  }
+  get fences(): string {
+    return this.#at('fences');
+  }
+  /** The directory that holds both fences of a model. */
+  modelFences(modelId: string): string {
+    return this.#at('fences', checked(modelId));
+  }
+  fence(lock: LockName): string {
+    return lock.kind === 'global' ? this.#at('fences', 'global') : this.#at('fences', checked(lock.modelId), lock.kind);
+  }
+  get queues(): string {
+    return this.#at('queues');
+  }
+  queue(lock: LockName): string {
+    return this.#at('queues', lock.kind === 'global' ? 'global' : `${checked(lock.modelId)}.${lock.kind}`);
+  }
+  get stagings(): string {
+    return this.#at('staging');
+  }
+  staging(holder: string): string {
+    return this.#at('staging', holder);
+  }
+  get data(): string {
+    return this.#at('data');
+  }
+  /** All artifacts of a model. */
+  model(modelId: string): string {
+    return this.#at('data', checked(modelId));
+  }
+  artifact(modelId: string, name: string): string {
+    return this.#at('data', checked(modelId), segmentFor(name));
+  }
+  version(modelId: string, name: string, version: number): string {
+    return join(this.artifact(modelId, name), String(version));
+  }
+  get tombstoneRoot(): string {
+    return this.#at('tombstones');
+  }
+  tombstones(modelId: string): string {
+    return this.#at('tombstones', checked(modelId));
+  }
+  tombstone(modelId: string, name: string): string {
+    return this.#at('tombstones', checked(modelId), `${segmentFor(name)}.json`);
+  }
+  get deleted(): string {
+    return this.#at('deleted');
+  }
+  deletedModel(modelId: string): string {
+    return this.#at('deleted', `${checked(modelId)}.json`);
+  }
+  get kept(): string {
+    return this.#at('kept');
+  }
+  keptOutputs(modelId: string, epoch: number, nonce: string): string {
+    return this.#at('kept', checked(modelId), `${epoch}-${nonce}`);
+  }
+  get trashes(): string {
+    return this.#at('trash');
+  }
+  trash(owner: string, epoch: number, nonce: string): string {
+    return this.#at('trash', `${owner}-${epoch}-${nonce}`);
+  }
+  get catalog(): string {
+    return this.#at('catalog.db');
+  }
+}
+
+function checked(modelId: string): string {
+  if (!isModelId(modelId)) throw new TypeError(`not a model id: ${JSON.stringify(modelId)}`);
+  return modelId;
+}

@@ -1,0 +1,129 @@
+/**
+ * The fence: one directory with exactly one entry, whose name says epoch and holder. Every transition is one rename of
+ * exactly the name that was read, so each has one winner; the epoch never goes back (P6). Nothing here waits or judges.
+ */
+import { renameSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { SwampError, isErrno } from '../errors.js';
+import { makeDir, makeDirs, rename, syncDir } from '../fs/durable.js';
+import { exists, readDir } from '../fs/tree.js';
+import { type Holder, newNonce, parseHolder } from './holder.js';
+
+/** What stands in a fence directory. `holder` is undefined when the epoch can be read and the rest cannot (L7). */
+export type Entry =
+  | { readonly state: 'free'; readonly name: string; readonly epoch: number; readonly nonce: string }
+  | { readonly state: 'held'; readonly name: string; readonly epoch: number; readonly holder: Holder | undefined };
+
+/** The entry is not ours any more: whatever was to pass through it had no source or no destination. Never leaves protocol/. */
+export class FenceLost extends Error {
+  constructor(readonly path: string) {
+    super(`fenced off: ${path}`);
+    this.name = 'FenceLost';
+  }
+}
+
+const ENTRY = /^(0|[1-9][0-9]{0,14})\.(.+)$/s;
+const FREE = /^free-([0-9a-f]{12})$/;
+/** A listing that races a rename may show none or both names; the same picture this often in a row is damage. */
+const LOOKS = 8;
+
+/** The entry a name stands for; undefined for a name without a readable epoch. */
+export function parseEntry(name: string): Entry | undefined {
+  const match = ENTRY.exec(name);
+  if (match === null) return undefined;
+  const epoch = Number(match[1]);
+  const rest = match[2] ?? '';
+  const free = FREE.exec(rest);
+  if (free !== null) return { state: 'free', name, epoch, nonce: free[1] ?? '' };
+  return { state: 'held', name, epoch, holder: parseHolder(rest) };
+}
+
+/**
+ * The one entry of the fence `dir`; undefined when the fence was never born. Throws `corrupt` for two entries, none, or
+ * one without an epoch: then nobody acquires (L7).
+ */
+export function readFence(dir: string): Entry | undefined {
+  let names: readonly string[] = [];
+  for (let look = 0, same = 0; look < LOOKS * 8 && same < LOOKS; look++) {
+    const seen = readDir(dir);
+    if (seen === undefined) return undefined;
+    const [only] = seen;
+    if (seen.length === 1 && only !== undefined) {
+      const entry = parseEntry(only);
+      if (entry !== undefined) return entry;
+    }
+    same = seen.join('\0') === names.join('\0') ? same + 1 : 0;
+    names = seen;
+  }
+  throw damagedFence(dir, names);
+}
+
+function damagedFence(dir: string, names: readonly string[]): SwampError {
+  const what = names.length === 0 ? 'has no entry' : names.length === 1 ? `has an entry without an epoch (${names[0]})` : `has ${names.length} entries`;
+  return new SwampError('corrupt', `The lock ${dir} ${what}; nobody can take it.`, {
+    hint: 'Run "swamp datastore check", then "swamp datastore check --repair".',
+    data: { path: dir, entries: names },
+  });
+}
+
+/**
+ * Brings a fence into being at epoch 0: built in `staging`, moved into place, so that it is never seen without its
+ * entry. One that exists already stays. Parents are created one by one, never above the fence itself.
+ */
+export async function createFence(dir: string, staging: string): Promise<void> {
+  const fences = dirname(dir);
+  if (basename(fences) !== 'fences') {
+    await makeDirs(dirname(fences));
+    if (await makeDir(fences)) await syncDir(dirname(fences));
+  } else await makeDirs(fences);
+  const built = join(staging, `fence-${newNonce()}`);
+  await makeDirs(staging);
+  await makeDir(built);
+  await makeDir(join(built, freeName(0)));
+  await syncDir(built);
+  try {
+    await rename(built, dir);
+  } catch (error) {
+    // ENOTEMPTY and EEXIST mean the same: somebody else's fence stands there, and ours stays in the staging.
+    if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+    return;
+  }
+  await syncDir(fences);
+}
+
+/** Takes a free entry for `holder`: the new entry's name, or undefined when somebody was first. */
+export async function takeEntry(dir: string, free: Entry, holder: string): Promise<string | undefined> {
+  const name = `${free.epoch + 1}.${holder}`;
+  return (await move(dir, free.name, name)) ? name : undefined;
+}
+
+/** Gives up, or breaks, exactly the entry `held`: the new free entry, or undefined when it had gone already. */
+export async function freeEntry(dir: string, held: Pick<Entry, 'name' | 'epoch'>): Promise<Entry | undefined> {
+  const name = freeName(held.epoch);
+  return (await move(dir, held.name, name)) ? parseEntry(name) : undefined;
+}
+
+/** freeEntry for an exit handler, where nothing can be awaited. */
+export function freeEntrySync(dir: string, held: Pick<Entry, 'name' | 'epoch'>): void {
+  try {
+    renameSync(join(dir, held.name), join(dir, freeName(held.epoch)));
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+}
+
+function freeName(epoch: number): string {
+  return `${epoch}.free-${newNonce()}`;
+}
+
+/** After any error the look by own name decides: a rename may have happened although its answer was lost (network disks). */
+async function move(dir: string, from: string, to: string): Promise<boolean> {
+  try {
+    await rename(join(dir, from), join(dir, to));
+    return true;
+  } catch (error) {
+    if (exists(join(dir, to))) return true;
+    if (isErrno(error, 'ENOENT') || !exists(join(dir, from))) return false;
+    throw error;
+  }
+}

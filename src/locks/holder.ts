@@ -1,0 +1,142 @@
+/**
+ * Who holds a lock: machine, boot, pid namespace, pid, process start time, nonce; and when such a one is provably dead.
+ * One text of it, without dots, is the second half of a fence entry's name.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { isErrno } from '../errors.js';
+
+/** `-` stands for what this system does not tell. */
+const UNKNOWN = 'x';
+
+export interface Process {
+  /** Hash of machine id and host name; begins with `x` when there is no machine id (a boot then proves nothing). */
+  readonly machine: string;
+  /** Hash of the boot's id. */
+  readonly boot: string;
+  /** Inode of the pid namespace. */
+  readonly pidNamespace: string;
+  readonly pid: number;
+  /** Start time in the unit of the system: a recycled pid has another one (L8). */
+  readonly started: string;
+}
+
+export interface Holder extends Process {
+  /** Fresh for each session, so that two sessions of one process differ. 12 hex digits. */
+  readonly nonce: string;
+}
+
+const HOLDER = /^(x?[0-9a-f]{12})-(x|[0-9a-f]{8})-(x|[0-9]+)-([0-9]+)-(x|[0-9a-f]+)-([0-9a-f]{12})$/;
+
+export function newNonce(): string {
+  return randomBytes(6).toString('hex');
+}
+
+export function formatHolder(holder: Holder): string {
+  return [holder.machine, holder.boot, holder.pidNamespace, holder.pid, holder.started, holder.nonce].join('-');
+}
+
+/** The holder a text names; undefined for anything else. */
+export function parseHolder(text: string): Holder | undefined {
+  const match = HOLDER.exec(text);
+  if (match === null) return undefined;
+  const [, machine = '', boot = '', pidNamespace = '', pid = '', started = '', nonce = ''] = match;
+  return { machine, boot, pidNamespace, pid: Number(pid), started, nonce };
+}
+
+let self: Process | undefined;
+
+/** This process, read once. */
+export function currentProcess(): Process {
+  self ??= Object.freeze({
+    machine: machineName(),
+    boot: bootName(),
+    pidNamespace: pidNamespace(),
+    pid: process.pid,
+    started: startTime(process.pid) ?? UNKNOWN,
+  });
+  return self;
+}
+
+/**
+ * True only when the process of `holder` cannot exist any more: same machine, boot and pid namespace, and its pid is
+ * gone, a zombie, or another process (L8); or the machine has booted since. What cannot be seen is alive (P7).
+ * Signal 0 looks without waking a stopped process.
+ */
+export function isProvablyDead(holder: Process): boolean {
+  const me = currentProcess();
+  if (holder.machine !== me.machine || holder.boot === UNKNOWN || me.boot === UNKNOWN) return false;
+  if (holder.boot !== me.boot) return !holder.machine.startsWith(UNKNOWN);
+  if (holder.pidNamespace !== me.pidNamespace || holder.pidNamespace === UNKNOWN) return process.platform === 'darwin' && isGone(holder);
+  return isGone(holder);
+}
+
+function isGone(holder: Process): boolean {
+  try {
+    process.kill(holder.pid, 0);
+  } catch (error) {
+    if (isErrno(error, 'ESRCH')) return true;
+    if (!isErrno(error, 'EPERM')) throw error;
+  }
+  const started = startTime(holder.pid);
+  if (started === 'zombie') return true;
+  return started !== undefined && holder.started !== UNKNOWN && started !== holder.started;
+}
+
+/** Start time of a process; `zombie` for one that has ended and waits for its parent; undefined when it cannot be seen. */
+export function startTime(pid: number): string | undefined {
+  if (process.platform === 'darwin') return darwin('ps', ['-o', 'lstart=', '-p', String(pid)]);
+  const stat = readSystem(`/proc/${pid}/stat`);
+  if (stat === undefined) return undefined;
+  // The second field, the command in parentheses, may hold spaces and parentheses itself: proc(5).
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (fields[0] === 'Z' || fields[0] === 'X') return 'zombie';
+  return fields[19];
+}
+
+function machineName(): string {
+  const id = readSystem('/etc/machine-id') ?? readSystem('/var/lib/dbus/machine-id');
+  const name = digest(`${id?.trim() ?? ''}\0${hostname()}`, 12);
+  return id === undefined || id.trim() === '' ? UNKNOWN + name : name;
+}
+
+function bootName(): string {
+  const id = process.platform === 'darwin' ? darwin('sysctl', ['-n', 'kern.bootsessionuuid']) : readSystem('/proc/sys/kernel/random/boot_id');
+  return id === undefined ? UNKNOWN : digest(id.trim(), 8);
+}
+
+function pidNamespace(): string {
+  try {
+    return /\[([0-9]+)\]/.exec(readlinkSync('/proc/self/ns/pid'))?.[1] ?? UNKNOWN;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'ENOTDIR')) return UNKNOWN;
+    throw error;
+  }
+}
+
+/** A file of the system that may be missing or hidden; both mean "not told". */
+function readSystem(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'ESRCH', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/** macOS tells these through commands only. A non-zero exit means "not told". */
+function darwin(command: string, args: readonly string[]): string | undefined {
+  try {
+    const text = execFileSync(command, args, { encoding: 'utf8', timeout: 2_000, stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return text === '' ? undefined : digest(text, 12);
+  } catch (error) {
+    if (error instanceof Error && 'status' in error) return undefined;
+    throw error;
+  }
+}
+
+function digest(text: string, length: number): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, length);
+}

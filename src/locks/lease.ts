@@ -1,0 +1,160 @@
+/**
+ * A held fence with a heartbeat: proper-lockfile drives it (heartbeat by mtime, compromise, release on exit) through its
+ * `fs` option, whose mkdir, rmdir, stat and utimes are the fence's renames. Its one weak spot, removing a lock by path,
+ * becomes compare-and-swap: each call names the exact entry that was read.
+ */
+import { join } from 'node:path';
+import { SwampError, isErrno } from '../errors.js';
+import { touch, writeAdvisory } from '../fs/durable.js';
+import { exists } from '../fs/tree.js';
+import type { Timing } from '../timing.js';
+import { type Entry, freeEntry, freeEntrySync, takeEntry } from './fence.js';
+
+export const HOLDER_DETAILS = 'holder.json';
+
+/** What `holder.json` tells people about a holder; nothing is decided by it. */
+export interface HolderDetails {
+  readonly command: string;
+  readonly host: string;
+  readonly pid: number;
+  /** RFC 3339, UTC. */
+  readonly since: string;
+}
+
+/** Our entry in a fence. Everything committed under the lock passes through `path`, which is gone once the lock is. */
+export interface Lease {
+  readonly fence: string;
+  readonly name: string;
+  readonly epoch: number;
+  /** The entry's directory. */
+  readonly path: string;
+  /** Fires with `lock_lost` when the entry was taken away; it saves work, the fence saves data. */
+  readonly signal: AbortSignal;
+  /** Gives the lock back; does nothing when it was lost. */
+  release(): Promise<void>;
+}
+
+type Callback<T = void> = (error: unknown, value?: T) => void;
+
+/**
+ * One attempt to take the fence `dir`, whose entry was read as `seen`; `breakable` says that its holder is dead or
+ * stale. Undefined when somebody else was first. Throws only for errors of the system.
+ */
+export async function tryLease(dir: string, seen: Entry, breakable: boolean, holder: string, details: HolderDetails, timing: Timing): Promise<Lease | undefined> {
+  const { default: lockfile } = await import('proper-lockfile');
+  const grip = new Grip(dir, seen, breakable, holder);
+  const aborter = new AbortController();
+  let releaseLock: () => Promise<void>;
+  try {
+    releaseLock = await lockfile.lock(`${dir}#${holder}#${seen.name}`, {
+      fs: grip.adapter,
+      realpath: false,
+      retries: 0,
+      stale: timing.ttlMs,
+      update: timing.heartbeatMs,
+      onCompromised: (cause: Error) => {
+        if (!grip.released) aborter.abort(new SwampError('lock_lost', `The lock ${dir} was taken away from this process.`, { hint: 'Run the command again.', cause }));
+      },
+    });
+  } catch (error) {
+    if (isErrno(error, 'ELOCKED')) return undefined;
+    throw error;
+  }
+  const name = grip.held;
+  const path = join(dir, name);
+  try {
+    writeAdvisory(join(path, HOLDER_DETAILS), `${JSON.stringify({ holder, ...details })}\n`);
+  } catch (error) {
+    // Gone already: the next step through the entry will find out. A full disk must not cost the lock.
+    if (!isErrno(error, 'ENOENT', 'ENOSPC', 'EDQUOT')) throw error;
+  }
+  const release = async (): Promise<void> => {
+    if (grip.released) return;
+    try {
+      await releaseLock();
+    } catch (error) {
+      // Its registry forgets a lock it holds for compromised; the entry decides, not the registry.
+      if (!isErrno(error, 'ERELEASED', 'ENOTACQUIRED')) throw error;
+    }
+    await grip.giveBack();
+  };
+  return { fence: dir, name, epoch: seen.epoch + 1, path, signal: aborter.signal, release };
+}
+
+/** The file system that proper-lockfile sees: one lock file, which is one fence entry. */
+class Grip {
+  released = false;
+  #dir: string;
+  #current: Entry;
+  #breakable: boolean;
+  #holder: string;
+  #mine: string | undefined;
+  /** Renames into the entry move its mtime, so stat answers with what the owner last set. */
+  #beat = new Date();
+
+  constructor(dir: string, seen: Entry, breakable: boolean, holder: string) {
+    this.#dir = dir;
+    this.#current = seen;
+    this.#breakable = breakable;
+    this.#holder = holder;
+  }
+
+  get held(): string {
+    if (this.#mine === undefined) throw new TypeError('no entry is held');
+    return this.#mine;
+  }
+
+  readonly adapter = {
+    mkdir: (_path: string, done: Callback): void => answer(done, this.#take()),
+    rmdir: (_path: string, done: Callback): void => answer(done, this.#mine === undefined ? this.#break() : this.giveBack()),
+    rmdirSync: (): void => this.#giveBackSync(),
+    stat: (_path: string, done: Callback<{ mtime: Date }>): void => answer(done, this.#stat()),
+    utimes: (_path: string, _access: Date, modified: Date, done: Callback): void => answer(done, this.#utimes(modified)),
+  };
+
+  async giveBack(): Promise<void> {
+    if (this.#mine === undefined || this.released) return;
+    this.released = true;
+    await freeEntry(this.#dir, { name: this.#mine, epoch: this.#current.epoch + 1 });
+  }
+
+  #giveBackSync(): void {
+    if (this.#mine === undefined || this.released) return;
+    this.released = true;
+    freeEntrySync(this.#dir, { name: this.#mine, epoch: this.#current.epoch + 1 });
+  }
+
+  async #take(): Promise<void> {
+    if (this.#current.state !== 'free') throw systemError('EEXIST');
+    this.#mine = await takeEntry(this.#dir, this.#current, this.#holder);
+    if (this.#mine === undefined) throw systemError('EEXIST');
+  }
+
+  async #break(): Promise<void> {
+    const freed = await freeEntry(this.#dir, this.#current);
+    if (freed !== undefined) this.#current = freed;
+  }
+
+  /** For a waiter: our own verdict as an age. For the owner: whether its entry still stands. */
+  async #stat(): Promise<{ mtime: Date }> {
+    if (this.#mine === undefined) return { mtime: this.#breakable && this.#current.state === 'held' ? new Date(0) : new Date() };
+    if (!exists(join(this.#dir, this.#mine))) throw systemError('ENOENT');
+    return { mtime: this.#beat };
+  }
+
+  async #utimes(at: Date): Promise<void> {
+    touch(join(this.#dir, this.held), at);
+    this.#beat = at;
+  }
+}
+
+function answer<T>(done: Callback<T>, work: Promise<T>): void {
+  work.then(
+    (value) => done(null, value),
+    (error: unknown) => done(error),
+  );
+}
+
+function systemError(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(code), { code });
+}

@@ -1,0 +1,72 @@
+/** Looks at locks without taking any, and judges their holders: free, live, stale, dead, unreadable. */
+import { join } from 'node:path';
+import { modifiedAt } from '../fs/tree.js';
+import type { Layout, LockName } from '../layout/layout.js';
+import type { Timing } from '../timing.js';
+import { type Entry, readFence } from './fence.js';
+import { isProvablyDead } from './holder.js';
+
+export type Verdict = 'free' | 'live' | 'stale' | 'dead' | 'unreadable';
+
+/** One look at one fence. */
+export interface Seen {
+  readonly lock: LockName;
+  /** The fence directory. */
+  readonly dir: string;
+  readonly entry: Entry;
+  readonly verdict: Verdict;
+  /** How long the entry's heartbeat has not moved while this observer looked, in milliseconds. */
+  readonly unmovedMs: number;
+}
+
+/** True when nobody needs to be waited for: the entry may be taken, or broken and taken. */
+export function isAvailable(seen: Seen): boolean {
+  return seen.verdict === 'free' || isBreakable(seen);
+}
+
+export function isBreakable(seen: Seen): boolean {
+  return seen.verdict === 'dead' || seen.verdict === 'stale';
+}
+
+/**
+ * Remembers when it first saw each heartbeat, on its own monotonic clock: a holder is stale when its mtime has not moved
+ * for the ttl while this observer looked, whatever the clocks of other hosts say.
+ */
+export class Observer {
+  readonly #layout: Layout;
+  readonly #timing: Timing;
+  readonly #first = new Map<string, { readonly name: string; readonly beat: number | undefined; readonly at: number }>();
+
+  constructor(layout: Layout, timing: Timing) {
+    this.#layout = layout;
+    this.#timing = timing;
+  }
+
+  /** Undefined when the fence was never born. Throws `corrupt` for a damaged fence, the system's error for one that cannot be read. */
+  look(lock: LockName): Seen | undefined {
+    const dir = this.#layout.fence(lock);
+    const entry = readFence(dir);
+    if (entry === undefined) return undefined;
+    if (entry.state === 'free') {
+      this.#first.delete(dir);
+      return { lock, dir, entry, verdict: 'free', unmovedMs: 0 };
+    }
+    const unmovedMs = this.#unmoved(dir, entry.name);
+    return { lock, dir, entry, verdict: this.#judge(entry, unmovedMs), unmovedMs };
+  }
+
+  #unmoved(dir: string, name: string): number {
+    const beat = modifiedAt(join(dir, name));
+    const now = this.#timing.now();
+    const first = this.#first.get(dir);
+    if (first !== undefined && first.name === name && first.beat === beat) return now - first.at;
+    this.#first.set(dir, { name, beat, at: now });
+    return 0;
+  }
+
+  #judge(entry: Entry & { state: 'held' }, unmovedMs: number): Verdict {
+    if (entry.holder !== undefined && isProvablyDead(entry.holder)) return 'dead';
+    if (unmovedMs >= this.#timing.ttlMs) return 'stale';
+    return entry.holder === undefined ? 'unreadable' : 'live';
+  }
+}

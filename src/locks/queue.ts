@@ -1,0 +1,125 @@
+/**
+ * Who waits for a lock, in order of arrival: one small file a waiter. Advisory: a ticket that is lost costs its owner a
+ * place, never safety, and an owner that finds its ticket gone files it again under the old name.
+ */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { isErrno } from '../errors.js';
+import { makeDirs, removeFile, writeAdvisory } from '../fs/durable.js';
+import { exists, readDir, readText } from '../fs/tree.js';
+import type { Layout, LockName } from '../layout/layout.js';
+import { type Holder, isProvablyDead, parseHolder } from './holder.js';
+import type { Session } from './session.js';
+
+/** `acquire` wants the lock; `writer` waits in the global queue for the global lock to be free; `drain` only names a wait. */
+export type TicketKind = 'acquire' | 'writer' | 'drain';
+
+export interface Ticket {
+  /** Sorts by arrival. */
+  readonly name: string;
+  readonly kind: TicketKind;
+  readonly holder: Holder | undefined;
+}
+
+export interface TicketDetails {
+  readonly command: string;
+  readonly host: string;
+  readonly pid: number;
+  /** RFC 3339, UTC. */
+  readonly since: string;
+  /** Run fences held by the waiter's ancestors (N4). */
+  readonly ancestors: readonly string[];
+}
+
+const LETTERS = { acquire: 'a', writer: 'w', drain: 'd' } as const satisfies Record<TicketKind, string>;
+const KINDS: Readonly<Record<string, TicketKind>> = { a: 'acquire', w: 'writer', d: 'drain' };
+const TICKET = /^[0-9]{13}-([awd])-(.+)\.json$/;
+
+/** The tickets of a lock in order of arrival; names that are no ticket are left out. */
+export function readQueue(layout: Layout, lock: LockName): Ticket[] {
+  const tickets: Ticket[] = [];
+  for (const name of (readDir(layout.queue(lock)) ?? []).sort()) {
+    const match = TICKET.exec(name);
+    const kind = KINDS[match?.[1] ?? ''];
+    if (match !== null && kind !== undefined) tickets.push({ name, kind, holder: parseHolder(match[2] ?? '') });
+  }
+  return tickets;
+}
+
+/** What a ticket says of its owner; undefined when it is gone or torn. */
+export function readTicket(layout: Layout, lock: LockName, name: string): TicketDetails | undefined {
+  const text = readText(join(layout.queue(lock), name));
+  if (text === undefined) return undefined;
+  try {
+    const { command, host, pid, since, ancestors } = JSON.parse(text) as Partial<Record<keyof TicketDetails, unknown>>;
+    const list = Array.isArray(ancestors) ? ancestors.filter((item): item is string => typeof item === 'string') : [];
+    return { command: String(command), host: String(host), pid: Number(pid), since: String(since), ancestors: list };
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Takes a ticket out of the queue: one of a dead waiter, or one whose owner left the free lock untaken. */
+export async function dropTicket(layout: Layout, lock: LockName, ticket: Ticket): Promise<void> {
+  await removeFile(join(layout.queue(lock), ticket.name));
+}
+
+export function isDeadTicket(ticket: Ticket): boolean {
+  return ticket.holder !== undefined && isProvablyDead(ticket.holder);
+}
+
+/** Our own ticket for one lock. Its place in the queue is that of its first filing. */
+export class OwnTicket {
+  readonly lock: LockName;
+  readonly #session: Session;
+  readonly #kind: TicketKind;
+  readonly #ancestors: readonly string[];
+  #name: string | undefined;
+
+  constructor(session: Session, lock: LockName, kind: TicketKind, ancestors: readonly string[]) {
+    this.#session = session;
+    this.lock = lock;
+    this.#kind = kind;
+    this.#ancestors = ancestors;
+  }
+
+  /** The file name once filed, else undefined. */
+  get name(): string | undefined {
+    return this.#name;
+  }
+
+  /** Files the ticket, or puts it back when somebody dropped it. */
+  async file(): Promise<void> {
+    const { layout } = this.#session.repo;
+    const at = Date.now();
+    this.#name ??= `${String(at).padStart(13, '0')}-${LETTERS[this.#kind]}-${this.#session.holder}.json`;
+    const path = join(layout.queue(this.lock), this.#name);
+    if (exists(path)) return;
+    const details: TicketDetails = {
+      command: this.#session.repo.command,
+      host: hostname(),
+      pid: process.pid,
+      since: new Date(Number(this.#name.slice(0, 13))).toISOString(),
+      ancestors: this.#ancestors,
+    };
+    await makeDirs(layout.queue(this.lock));
+    try {
+      writeAdvisory(path, `${JSON.stringify(details)}\n`);
+    } catch (error) {
+      // A full disk costs the place in the queue, not the command.
+      if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+    }
+  }
+
+  /** Takes it out; its place is kept for a later file(). */
+  async withdraw(): Promise<void> {
+    if (this.#name !== undefined) await removeFile(join(this.#session.repo.layout.queue(this.lock), this.#name));
+  }
+
+  /** Gives up the place: the next file() goes to the end. */
+  async forfeit(): Promise<void> {
+    await this.withdraw();
+    this.#name = undefined;
+  }
+}

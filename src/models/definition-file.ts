@@ -1,0 +1,102 @@
+/** One definition file: opened without following links or waiting, read within limits, parsed, and gone when its model was deleted. */
+import { isUtf8 } from 'node:buffer';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { asSwampError, isErrno, SwampError } from '../errors.js';
+import { displayPath, type Repo } from '../repo.js';
+import { type Definition, type ModelType, parseDefinition } from './definition.js';
+import { MAX_YAML_BYTES, type Problem } from './yaml.js';
+
+export const DELETED_HINT = 'A definition that reappears with the id of a deleted model needs a new id: write one into its "id:" line, or remove the file.';
+
+/** A file that says, by its path, which definition it holds; not opened yet. */
+export interface DefinitionFile {
+  readonly name: string;
+  readonly type: ModelType;
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** What one file turned out to hold. */
+export type Content =
+  | { readonly kind: 'valid'; readonly definition: Definition; readonly problems: readonly [] }
+  | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
+  | { readonly kind: 'deleted'; readonly id: string; readonly problems: readonly Problem[] };
+
+/** True when a delete of that model has committed: its record stands in deleted/. Throws what is no plain "not there" (P7). */
+export function isDeletedModel(repo: Repo, modelId: string): boolean {
+  try {
+    lstatSync(repo.layout.deletedModel(modelId));
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** As readDefinition, but what the system does not let us read is a problem of that file: a listing goes on. */
+export function readOrTell(repo: Repo, file: DefinitionFile): Content | undefined {
+  try {
+    return readDefinition(repo, file);
+  } catch (error) {
+    const { code, message, hint } = asSwampError(error);
+    if (code !== 'io') throw error;
+    return { kind: 'invalid', problems: [{ path: displayPath(repo, file.path), message, ...(hint === undefined ? {} : { hint }) }] };
+  }
+}
+
+/** Undefined: the file is gone, or cannot hold `wanted`, an id. Throws when the system does not let it be read. */
+export function readDefinition(repo: Repo, file: DefinitionFile, wanted?: string): Content | undefined {
+  const path = displayPath(repo, file.path);
+  const read = readPlainFile(file.path);
+  if (read === undefined) return undefined;
+  const { text } = read;
+  if (text === undefined)
+    return wanted === undefined
+      ? { kind: 'invalid', problems: [{ path, message: read.refused, hint: 'Put the definition there as a plain UTF-8 file.' }] }
+      : undefined;
+  // An id is written as it is, or with escapes, which begin with a backslash.
+  if (wanted !== undefined && !text.includes(wanted) && !text.includes('\\')) return undefined;
+  const parsed = parseDefinition(text, path, file);
+  if ('problems' in parsed) return wanted === undefined || text.includes(wanted) ? { kind: 'invalid', problems: parsed.problems } : undefined;
+  const { definition } = parsed;
+  if (!isDeletedModel(repo, definition.id)) return { kind: 'valid', definition, problems: [] };
+  return { kind: 'deleted', id: definition.id, problems: [{ path, message: `the id ${definition.id} belongs to a deleted model`, hint: DELETED_HINT }] };
+}
+
+/** The text of a regular file, or why it is refused; undefined when it is gone. A link is not followed, a FIFO is not waited for. */
+function readPlainFile(path: string): { readonly text: string } | { readonly text?: undefined; readonly refused: string } | undefined {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    if (isErrno(error, 'ELOOP', 'EMLINK')) return { refused: 'is a symbolic link' };
+    if (isErrno(error, 'ENXIO', 'EOPNOTSUPP')) return { refused: 'is not a regular file' };
+    throw error;
+  }
+  try {
+    const stat = fstatSync(file);
+    if (!stat.isFile()) return { refused: 'is not a regular file' };
+    if (stat.size > MAX_YAML_BYTES) return { refused: `is larger than ${MAX_YAML_BYTES} bytes` };
+    const bytes = readFileSync(file);
+    return isUtf8(bytes) ? { text: bytes.toString() } : { refused: 'is not valid UTF-8' };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Throws `config_invalid` when a directory of models/ is reached through a link: no definition leads outside its tree. */
+export function requireUnlinked(directory: string): void {
+  let real: string;
+  try {
+    real = realpathSync(directory);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return;
+    throw error;
+  }
+  if (real === directory) return;
+  throw new SwampError('config_invalid', `${directory} is reached through a symbolic link, to ${real}.`, {
+    hint: 'Put the directory itself there: links under models/ are not followed.',
+    data: { path: directory },
+  });
+}

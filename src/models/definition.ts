@@ -1,0 +1,221 @@
+/**
+ * A model's definition and its YAML: strict reading with every problem told, and writing that reads back the same.
+ *
+ *   id: 523ffdc3-8648-47ae-a1a2-1fb185d39bbc
+ *   name: race-writer
+ *   type: command/shell
+ *   tags: { env: prod }
+ *   methods:
+ *     execute: { arguments: { run: "echo done", workingDir: ., timeout: 60000, env: { A: b }, ignoreExitCode: false } }
+ *     delete: { arguments: { run: ./teardown.sh } }
+ */
+import { stringify } from 'yaml';
+import { SwampError } from '../errors.js';
+import { isModelId } from '../layout/layout.js';
+import { ANCESTORS_VARIABLE } from '../repo.js';
+import { nearest } from './suggest.js';
+import { type Field, type Problem, problemsOf, readBoolean, readFields, readInteger, readText, readYaml, requireField, type Source, tell } from './yaml.js';
+
+/** The types there are, with the methods of each: the first is required, the others may be missing. */
+const METHODS = { store: [], 'command/shell': ['execute', 'delete'] } as const satisfies Record<string, readonly string[]>;
+
+export type ModelType = keyof typeof METHODS;
+export const MODEL_TYPES = Object.keys(METHODS) as readonly ModelType[];
+/** The largest delay a timer takes (24 days). */
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+export const NAME_HINT = 'A model name has 1 to 100 letters, digits, ".", "_" or "-", and begins with a letter or digit.';
+
+/** A command for `/bin/sh -c`, as a method of `command/shell`. */
+export interface ShellMethod {
+  readonly run: string;
+  /** Relative to the repository; `.` unless written. */
+  readonly workingDir: string;
+  readonly timeoutMs?: number;
+  readonly env: Readonly<Record<string, string>>;
+  /** True: a failing command does not fail the run. */
+  readonly ignoreExitCode: boolean;
+}
+
+export interface Definition {
+  /** A lower-case UUID. */
+  readonly id: string;
+  readonly name: string;
+  readonly type: ModelType;
+  readonly description?: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly methods: Readonly<Record<string, ShellMethod>>;
+}
+
+export function isModelType(text: string): text is ModelType {
+  return Object.hasOwn(METHODS, text);
+}
+
+export function isModelName(text: string): boolean {
+  return MODEL_NAME.test(text);
+}
+
+/** Throws `name_invalid` unless `name` may become a file name (B8). */
+export function checkModelName(name: string): void {
+  if (!isModelName(name))
+    throw new SwampError('name_invalid', `${JSON.stringify(name.slice(0, 200))} cannot be a model name.`, {
+      hint: NAME_HINT,
+      data: { name: name.slice(0, 200) },
+    });
+}
+
+/** Why `name` may not become an environment variable of a method; undefined when it may. */
+export function variableProblem(name: string): string | undefined {
+  if (!VARIABLE_NAME.test(name) || name === '__proto__') return `"${name}" cannot be the name of an environment variable`;
+  if (name === ANCESTORS_VARIABLE) return `${name} is set by swamp itself`;
+  return undefined;
+}
+
+/** The method of that name. Throws `usage` when the model has none. */
+export function methodOf(definition: Definition, name: string): ShellMethod {
+  const method = Object.hasOwn(definition.methods, name) ? definition.methods[name] : undefined;
+  if (method !== undefined) return method;
+  const names = Object.keys(definition.methods);
+  const meant = nearest(name, names);
+  throw new SwampError('usage', `The model "${definition.name}" (${definition.type}) has no method "${name}".`, {
+    hint:
+      meant !== undefined
+        ? `Did you mean "${meant}"?`
+        : names.length === 0
+          ? 'A store has no methods: write with "swamp data put".'
+          : `It has: ${names.join(', ')}.`,
+    data: { model: definition.name, method: name, methods: names },
+  });
+}
+
+export type Parsed = { readonly definition: Definition } | { readonly problems: readonly Problem[] };
+
+/** Reads a definition. `path` is what problems name; `expected` is what the file's own path says. */
+export function parseDefinition(text: string, path: string, expected?: { readonly name: string; readonly type: string }): Parsed {
+  const { source, root } = readYaml(text, path);
+  const fields = readFields(source, root, ['id', 'name', 'type', 'description', 'tags', 'methods']);
+  if (root === undefined || fields === undefined) return { problems: problemsOf(source) };
+  const id = readId(source, requireField(source, root, fields, 'id'));
+  const name = readName(source, requireField(source, root, fields, 'name'), expected?.name);
+  const type = readType(source, requireField(source, root, fields, 'type'), expected?.type);
+  const description = readText(source, fields.get('description'));
+  const tags = readTexts(source, fields.get('tags'), (tag) => (tag === '' ? 'a tag needs a name' : undefined));
+  const methods = type === undefined ? undefined : readMethods(source, type, fields.get('methods') ?? { what: 'methods', line: 1, node: null });
+  if (source.found.length > 0 || id === undefined || name === undefined || type === undefined || methods === undefined) return { problems: problemsOf(source) };
+  return { definition: { id, name, type, ...(description === undefined ? {} : { description }), tags, methods } };
+}
+
+/** The YAML of a definition, without what is at its default; parseDefinition reads it back the same. */
+export function serialiseDefinition(definition: Definition): string {
+  const { id, name, type, description, tags } = definition;
+  const methods = Object.fromEntries(Object.entries(definition.methods).map(([key, method]) => [key, { arguments: withoutDefaults(method) }]));
+  const fields = {
+    ...{ id, name, type },
+    ...(description === undefined ? {} : { description }),
+    ...(isEmpty(tags) ? {} : { tags }),
+    ...(isEmpty(methods) ? {} : { methods }),
+  };
+  // compat: quotes `yes`, `0o7` and the like, so that an older YAML reader sees texts too. lineWidth 0: a command keeps its line.
+  return stringify(fields, { lineWidth: 0, blockQuote: 'literal', compat: 'yaml-1.1' });
+}
+
+/** The arguments of a method as a definition writes them and JSON tells them. */
+export function shellArguments({ run, workingDir, timeoutMs, env, ignoreExitCode }: ShellMethod) {
+  return { run, workingDir, ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }), env, ignoreExitCode };
+}
+
+function withoutDefaults(method: ShellMethod): Partial<ReturnType<typeof shellArguments>> {
+  const { workingDir, env, ignoreExitCode, ...rest } = shellArguments(method);
+  return { ...rest, ...(workingDir === '.' ? {} : { workingDir }), ...(isEmpty(env) ? {} : { env }), ...(ignoreExitCode ? { ignoreExitCode } : {}) };
+}
+
+function isEmpty(record: object): boolean {
+  return Object.keys(record).length === 0;
+}
+
+/** What to write instead of an unknown type. */
+export function typeHint(type: string): string {
+  const meant = nearest(type, MODEL_TYPES);
+  return meant === undefined ? `Types: ${MODEL_TYPES.join(', ')}.` : `Did you mean "${meant}"?`;
+}
+
+function readId(source: Source, field: Field | undefined): string | undefined {
+  const id = readText(source, field);
+  if (field === undefined || id === undefined || isModelId(id)) return id;
+  tell(source, field.line, `id ${JSON.stringify(id)} is no lower-case UUID`, 'Restore it from git: the data of the model is filed under its id.');
+  return undefined;
+}
+
+function readName(source: Source, field: Field | undefined, expected: string | undefined): string | undefined {
+  const name = readText(source, field);
+  if (field === undefined || name === undefined) return undefined;
+  if (!isModelName(name)) tell(source, field.line, `${JSON.stringify(name)} cannot be a model name`, NAME_HINT);
+  else if (expected !== undefined && name !== expected)
+    tell(source, field.line, `the name is "${name}", the file is ${expected}.yaml`, 'Make them the same; "swamp model rename" changes both.');
+  return name;
+}
+
+function readType(source: Source, field: Field | undefined, expected: string | undefined): ModelType | undefined {
+  const type = readText(source, field);
+  if (field === undefined || type === undefined) return undefined;
+  if (!isModelType(type)) {
+    tell(source, field.line, `unknown type "${type}"`, typeHint(type));
+    return undefined;
+  }
+  if (expected !== undefined && type !== expected)
+    tell(source, field.line, `the type is "${type}", the directory is models/${expected}`, `Move the file to models/${type}/, or correct the type.`);
+  return type;
+}
+
+function readMethods(source: Source, type: ModelType, field: Field): Record<string, ShellMethod> | undefined {
+  const names: readonly string[] = METHODS[type];
+  const [first] = names;
+  if (first === undefined) return refuseMethods(source, type, field);
+  const fields = field.node === null ? new Map<string, Field>() : readFields(source, field, names);
+  requireField(source, field, fields, first);
+  const methods = new Map<string, ShellMethod>();
+  for (const [name, body] of fields ?? []) {
+    const method = readMethod(source, body);
+    if (method !== undefined) methods.set(name, method);
+  }
+  return Object.fromEntries(methods);
+}
+
+function refuseMethods(source: Source, type: ModelType, field: Field): Record<string, never> {
+  const [method] = (field.node === null ? undefined : readFields(source, field))?.values() ?? [];
+  if (method !== undefined) tell(source, method.line, `a ${type} has no methods`, 'Remove them, or make the model a command/shell.');
+  return {};
+}
+
+function readMethod(source: Source, body: Field): ShellMethod | undefined {
+  const argumentsField = requireField(source, body, readFields(source, body, ['arguments']), 'arguments');
+  const fields = readFields(source, argumentsField, ['run', 'workingDir', 'timeout', 'env', 'ignoreExitCode']);
+  if (argumentsField === undefined || fields === undefined) return undefined;
+  const run = readCommand(source, requireField(source, argumentsField, fields, 'run'));
+  const workingDir = readText(source, fields.get('workingDir')) ?? '.';
+  const timeoutMs = readInteger(source, fields.get('timeout'), { min: 1, max: MAX_TIMEOUT_MS });
+  const env = readTexts(source, fields.get('env'), variableProblem);
+  const ignoreExitCode = readBoolean(source, fields.get('ignoreExitCode')) ?? false;
+  return run === undefined ? undefined : { run, workingDir, ...(timeoutMs === undefined ? {} : { timeoutMs }), env, ignoreExitCode };
+}
+
+function readCommand(source: Source, field: Field | undefined): string | undefined {
+  const run = readText(source, field);
+  if (field === undefined || run === undefined || run.trim() !== '') return run;
+  tell(source, field.line, `${field.what} is empty`, 'Write the command for /bin/sh -c; "true" does nothing.');
+  return undefined;
+}
+
+/** A mapping of texts, e.g. tags; `refuse` tells what is wrong with a name. */
+function readTexts(source: Source, field: Field | undefined, refuse: (name: string) => string | undefined): Record<string, string> {
+  const texts = new Map<string, string>();
+  for (const [name, value] of readFields(source, field) ?? []) {
+    const wrong = refuse(name);
+    const text = readText(source, value);
+    if (wrong !== undefined) tell(source, value.line, wrong);
+    else if (text !== undefined) texts.set(name, text);
+  }
+  return Object.fromEntries(texts);
+}

@@ -1,0 +1,264 @@
+/**
+ * Definitions on disk: `models/<type>/<name>.yaml`, found by name without listing, listed without following links,
+ * published whole and never over another one. A definition whose id was deleted counts as gone.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Dirent } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { isErrno, SwampError } from '../errors.js';
+import { makeDirs, publishFile, removeFile, writeFileDurable } from '../fs/durable.js';
+import { readDir, readDirTypes } from '../fs/tree.js';
+import { isModelId } from '../layout/layout.js';
+import { displayPath, type Repo } from '../repo.js';
+import {
+  checkModelName,
+  type Definition,
+  isModelName,
+  isModelType,
+  MODEL_TYPES,
+  type ModelType,
+  NAME_HINT,
+  serialiseDefinition,
+  typeHint,
+} from './definition.js';
+import { type Content, DELETED_HINT, type DefinitionFile, isDeletedModel, readDefinition, readOrTell, requireUnlinked } from './definition-file.js';
+import { nearest } from './suggest.js';
+import type { Problem } from './yaml.js';
+
+const DIRECTORY = 'models';
+const SUFFIX = '.yaml';
+
+/** A definition, and the file it stands in. */
+export interface Model extends Definition {
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** A definition file that was read. A model can have problems too: then it shares its name or id with another one. */
+export interface SurveyedFile extends DefinitionFile {
+  readonly model: Model | undefined;
+  /** True: the file stands, but its model was deleted, and counts as gone. */
+  readonly deleted: boolean;
+  readonly problems: readonly Problem[];
+}
+
+export function modelPath(repo: Repo, type: ModelType, name: string): string {
+  checkModelName(name);
+  return join(repo.root, DIRECTORY, type, name + SUFFIX);
+}
+
+/** The model of that name, else of that id. Throws `model_not_found`, or `model_invalid` when its definition has problems. */
+export async function findModel(repo: Repo, nameOrId: string): Promise<Model> {
+  const named = isModelName(nameOrId) ? MODEL_TYPES.flatMap((type) => readByName(repo, type, nameOrId)) : [];
+  const present = named.filter(({ content }) => content.kind !== 'deleted');
+  if (present.length > 0) return onlyModel(repo, nameOrId, present);
+  const id = nameOrId.toLowerCase();
+  if (isModelId(id)) {
+    if (isDeletedModel(repo, id)) throw goneModel(nameOrId, id);
+    const found = await readById(repo, id);
+    if (found.length > 0) return onlyModel(repo, nameOrId, found);
+  }
+  for (const { content } of named) if (content.kind === 'deleted') throw goneModel(nameOrId, content.id);
+  throw notFound(repo, nameOrId);
+}
+
+/** Every model, by name, and everything under models/ that keeps a definition from being one. */
+export async function listModels(repo: Repo): Promise<{ readonly models: readonly Model[]; readonly problems: readonly Problem[] }> {
+  const { files, strays } = await surveyDefinitions(repo);
+  return { models: files.flatMap(({ model }) => model ?? []), problems: [...files.flatMap(({ problems }) => problems), ...strays] };
+}
+
+/** Reads every definition file, by name; what stands under models/ and cannot be one is a stray. */
+export async function surveyDefinitions(repo: Repo): Promise<{ readonly files: readonly SurveyedFile[]; readonly strays: readonly Problem[] }> {
+  const { files, strays } = definitionFiles(repo);
+  const surveyed: SurveyedFile[] = [];
+  for (const [index, file] of files.entries()) {
+    await breathe(index);
+    const content = readOrTell(repo, file);
+    if (content === undefined) continue;
+    const model = content.kind === 'valid' ? { ...content.definition, path: file.path } : undefined;
+    surveyed.push({ ...file, model, deleted: content.kind === 'deleted', problems: content.problems });
+  }
+  return { files: withShared(repo, surveyed), strays };
+}
+
+/** Lets timers and signals through now and then: thousands of definitions take seconds. */
+async function breathe(index: number): Promise<void> {
+  if (index % 100 === 99) await turn();
+}
+
+/** Adds a problem to every file that shares its name (case aside) or its id with another one. */
+function withShared(repo: Repo, files: readonly SurveyedFile[]): SurveyedFile[] {
+  const present = files.filter(({ deleted }) => !deleted);
+  const names = groupBy(present, ({ name }) => name.toLowerCase());
+  const ids = groupBy(present, ({ model }) => model?.id);
+  const shared = (file: SurveyedFile, group: readonly SurveyedFile[] | undefined, what: string, hint: string): Problem[] => {
+    const other = group?.find(({ path }) => path !== file.path);
+    return other === undefined ? [] : [{ path: displayPath(repo, file.path), message: `${displayPath(repo, other.path)} has the same ${what}`, hint }];
+  };
+  return files.map((file) => {
+    if (file.deleted) return file;
+    const sameName = shared(file, names.get(file.name.toLowerCase()), 'name', 'Names are unique over all types, case aside: rename one of them.');
+    const sameId =
+      file.model === undefined ? [] : shared(file, ids.get(file.model.id), 'id', 'A copied definition needs a new id: both would own the same data.');
+    return { ...file, problems: [...file.problems, ...sameName, ...sameId] };
+  });
+}
+
+function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+/** The definition files under models/, by name; nothing is opened. What looks like a definition and cannot be one is a stray. */
+export function definitionFiles(repo: Repo): { readonly files: readonly DefinitionFile[]; readonly strays: readonly Problem[] } {
+  const files: DefinitionFile[] = [];
+  const strays: Problem[] = [];
+  const top = join(repo.root, DIRECTORY);
+  requireUnlinked(top);
+  const pending = [''];
+  for (let type = pending.pop(); type !== undefined; type = pending.pop()) {
+    for (const entry of readDirTypes(join(top, type)) ?? []) {
+      // A dot file is an editor's, git's, or the temporary file of a publication that died.
+      if (entry.name.startsWith('.')) continue;
+      const path = join(top, type, entry.name);
+      const stray = strayReason(entry, type);
+      if (stray !== undefined) strays.push({ path: displayPath(repo, path), ...stray });
+      else if (entry.isDirectory()) pending.push(type === '' ? entry.name : `${type}/${entry.name}`);
+      else if (entry.name.endsWith(SUFFIX) && isModelType(type)) files.push({ name: entry.name.slice(0, -SUFFIX.length), type, path });
+    }
+  }
+  return { files: files.sort((a, b) => compare(a.name, b.name) || compare(a.type, b.type)), strays: strays.sort((a, b) => compare(a.path, b.path)) };
+}
+
+/** Throws `model_exists` when a definition of any type has that name, case aside. Holds only as long as the global fence does. */
+export function assertNameFree(repo: Repo, name: string): void {
+  checkModelName(name);
+  const taken = definitionFiles(repo).files.find((file) => file.name.toLowerCase() === name.toLowerCase());
+  if (taken !== undefined) throw modelExists(repo, name, taken);
+}
+
+/**
+ * Writes the definition as a new file, durably, and answers its path. Whole or not at all, and never over another file:
+ * the text is synced under a dot name in the same directory, which listings skip, and gets its real name by link(2),
+ * which fails where something stands. Throws `model_exists` then. Uniqueness over all types is the caller's (assertNameFree).
+ */
+export async function publishDefinition(repo: Repo, definition: Definition): Promise<string> {
+  const { name, type } = definition;
+  const path = modelPath(repo, type, name);
+  const temporary = join(dirname(path), `.${name}.${randomBytes(6).toString('hex')}.tmp`);
+  await makeDirs(dirname(path));
+  requireUnlinked(dirname(path));
+  try {
+    await writeFileDurable(temporary, serialiseDefinition(definition));
+    await publishFile(temporary, path);
+  } catch (error) {
+    await removeFile(temporary);
+    throw isErrno(error, 'EEXIST') ? modelExists(repo, name, { name, type, path }) : error;
+  }
+  return path;
+}
+
+/** A definition that was looked for, where it was found. */
+interface Found {
+  readonly path: string;
+  readonly content: Content;
+}
+
+function readByName(repo: Repo, type: ModelType, name: string): Found[] {
+  const path = modelPath(repo, type, name);
+  const content = readDefinition(repo, { name, type, path });
+  if (content === undefined) return [];
+  requireUnlinked(dirname(path));
+  // Where the file system ignores case, `Web` opens web.yaml: that is no model called Web.
+  if (content.kind === 'invalid' && !(readDir(dirname(path)) ?? []).includes(basename(path))) return [];
+  return [{ path, content }];
+}
+
+/** Only files that mention the id are parsed; the invalid ones count when there is no valid one. */
+async function readById(repo: Repo, id: string): Promise<Found[]> {
+  const found: Found[] = [];
+  for (const [index, file] of definitionFiles(repo).files.entries()) {
+    await breathe(index);
+    const content = readDefinition(repo, file, id);
+    if (content !== undefined) found.push({ path: file.path, content });
+  }
+  const valid = found.filter(({ content }) => content.kind === 'valid' && content.definition.id === id);
+  return valid.length > 0 ? valid : found.filter(({ content }) => content.kind === 'invalid');
+}
+
+function onlyModel(repo: Repo, nameOrId: string, found: readonly Found[]): Model {
+  const [first, second] = found;
+  if (first?.content.kind === 'valid' && second === undefined) return { ...first.content.definition, path: first.path };
+  const problems = found.flatMap(({ path, content }) =>
+    content.kind === 'valid'
+      ? { path: displayPath(repo, path), message: `"${nameOrId}" means more than one definition`, hint: 'Names and ids are unique: change one of them.' }
+      : content.problems,
+  );
+  throw modelInvalid(nameOrId, problems);
+}
+
+/** Why an entry of models/<type> is told instead of read; undefined when it is a definition, a directory, or none of ours. */
+function strayReason(entry: Dirent, type: string): { readonly message: string; readonly hint: string } | undefined {
+  const { name } = entry;
+  if (entry.isSymbolicLink()) return { message: 'is a symbolic link', hint: 'Links are not followed here: put the file or directory itself there.' };
+  if (name.endsWith('.yml')) return { message: 'is not read: definitions end in .yaml', hint: 'Rename it.' };
+  if (!name.endsWith(SUFFIX)) return undefined;
+  if (!entry.isFile()) return { message: 'is not a regular file', hint: 'Remove it, or put the definition there as a plain file.' };
+  if (type === '') return { message: 'stands in no type directory', hint: `Move it to models/<type>/. Types: ${MODEL_TYPES.join(', ')}.` };
+  if (!isModelType(type)) return { message: `unknown type "${type}"`, hint: typeHint(type) };
+  const stem = name.slice(0, -SUFFIX.length);
+  return isModelName(stem) ? undefined : { message: `${JSON.stringify(stem)} cannot be a model name`, hint: NAME_HINT };
+}
+
+/** `models/store/x.yaml:3: message`, as compilers write it. */
+export function problemText({ path, line, message }: Problem): string {
+  return `${path}${line === undefined ? '' : `:${line}`}: ${message}`;
+}
+
+function modelInvalid(nameOrId: string, problems: readonly Problem[]): SwampError {
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+  return new SwampError('model_invalid', `${problems.slice(0, 1).map(problemText).join()}${more}.`, {
+    hint: problems[0]?.hint ?? `See all problems with "swamp model validate ${nameOrId}".`,
+    data: { model: nameOrId, problems },
+  });
+}
+
+function modelExists(repo: Repo, name: string, taken: DefinitionFile): SwampError {
+  const path = displayPath(repo, taken.path);
+  const deleted = readOrTell(repo, taken)?.kind === 'deleted';
+  const hint = deleted ? DELETED_HINT : taken.name === name ? 'Choose another name.' : 'Names that differ only by case are one name: choose another.';
+  return new SwampError('model_exists', `A model named "${taken.name}" exists already, in ${path}.`, {
+    hint,
+    data: { name: taken.name, type: taken.type, path },
+  });
+}
+
+function goneModel(nameOrId: string, id: string): SwampError {
+  return new SwampError('model_not_found', `The model "${nameOrId}" was deleted.`, { hint: DELETED_HINT, data: { model: nameOrId, id, deleted: true } });
+}
+
+function notFound(repo: Repo, nameOrId: string): SwampError {
+  const { files, strays } = definitionFiles(repo);
+  const stray = strays.find(({ path }) => path.endsWith(`/${nameOrId}${SUFFIX}`) || path.endsWith(`/${nameOrId}.yml`));
+  const meant = nearest(
+    nameOrId,
+    files.map(({ name }) => name),
+  );
+  const near = meant === undefined ? 'See "swamp model list".' : `Did you mean "${meant}"?`;
+  return new SwampError('model_not_found', `There is no model "${nameOrId.slice(0, 200)}".`, {
+    hint: stray === undefined ? near : `${stray.path}: ${stray.message}.`,
+    data: { model: nameOrId.slice(0, 200) },
+  });
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

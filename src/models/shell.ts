@@ -1,0 +1,197 @@
+/**
+ * Runs a command with `/bin/sh -c` in a process group of its own, hands on its output as it comes, and ends it in time.
+ *
+ * Output arrives through a pipe that only this process reads: no file of ours is ever open in the command. The command is
+ * over when its shell is; what the shell had written by then is read, and a background process that keeps the pipe open
+ * is not waited for.
+ */
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { isErrno, SwampError } from '../errors.js';
+import { MAX_TIMEOUT_MS } from './definition.js';
+
+/** What a command gets between SIGTERM and SIGKILL. */
+const GRACE_MS = 2_000;
+/** How long a killed group is watched for the end of its last process. */
+const KILLED_MS = 1_000;
+/** How often a group that was told to end is looked at. */
+const LOOK_MS = 20;
+/**
+ * A chunk is full (64 KiB) or it emptied the pipe: so many, read after the shell's end, hold all that fits into a pipe or
+ * socket, and with it all that the shell had written.
+ */
+const CHUNKS_AFTER_EXIT = 64;
+
+/** Takes one piece of output; while its promise is pending nothing more is read, and a full pipe makes the command wait. */
+export type Sink = (chunk: Buffer) => void | Promise<void>;
+
+export interface ShellOptions {
+  /** Absolute; must exist. */
+  readonly cwd: string;
+  /** The whole environment. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly timeoutMs?: number | undefined;
+  /** Ends the command like the time limit does. */
+  readonly signal: AbortSignal;
+  readonly onStdout: Sink;
+  readonly onStderr: Sink;
+}
+
+export interface ShellResult {
+  /** Null when a signal ended the shell. */
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly timedOut: boolean;
+  /** True: `options.signal` ended it. */
+  readonly aborted: boolean;
+  readonly durationMs: number;
+  readonly pid: number;
+}
+
+/**
+ * Runs `command` and resolves when its shell has exited and its output is taken. Past the time limit, and when the signal
+ * fires, the whole process group gets SIGTERM, and SIGKILL two seconds later. Throws the signal's reason when it fired
+ * before the start, `io` for a working directory that is not there, and what a sink throws, after ending the group.
+ */
+export async function runShell(command: string, options: ShellOptions): Promise<ShellResult> {
+  options.signal.throwIfAborted();
+  requireDirectory(options.cwd);
+  const started = performance.now();
+  const { child, pid } = await start(command, options);
+  const { exitCode, signal, endedBy, failures } = await supervise(child, pid, options);
+  for (const { error } of failures) throw error;
+  return { exitCode, signal, timedOut: endedBy === 'time limit', aborted: endedBy === 'signal', durationMs: Math.round(performance.now() - started), pid };
+}
+
+interface Ending {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly endedBy: 'time limit' | 'signal' | 'sink' | undefined;
+  readonly failures: readonly Failure[];
+}
+
+interface Failure {
+  readonly error: unknown;
+}
+
+async function supervise(child: ShellProcess, pid: number, options: ShellOptions): Promise<Ending> {
+  let endedBy: Ending['endedBy'];
+  let group: Promise<void> | undefined;
+  const end = (reason: Ending['endedBy']) => () => {
+    endedBy ??= reason;
+    group ??= endGroup(pid);
+  };
+  const onAbort = end('signal');
+  options.signal.addEventListener('abort', onAbort, { once: true });
+  const timer = options.timeoutMs === undefined ? undefined : setTimeout(end('time limit'), Math.min(options.timeoutMs, MAX_TIMEOUT_MS));
+  const outputs = [pump(child.stdout, options.onStdout, end('sink')), pump(child.stderr, options.onStderr, end('sink'))];
+  const exit = await new Promise<Pick<Ending, 'exitCode' | 'signal'>>((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })));
+  clearTimeout(timer);
+  options.signal.removeEventListener('abort', onAbort);
+  // What the group writes while it ends is its output too.
+  await group;
+  const failures = await Promise.all(outputs.map((finish) => finish()));
+  return { ...exit, endedBy, failures: failures.flatMap((failure) => failure ?? []) };
+}
+
+type ShellProcess = ChildProcessByStdio<null, Readable, Readable>;
+
+async function start(command: string, { cwd, env }: ShellOptions): Promise<{ readonly child: ShellProcess; readonly pid: number }> {
+  try {
+    const child = spawn('/bin/sh', ['-c', command], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    // Without a pid the reason comes as an event.
+    if (child.pid === undefined) throw (await once(child, 'error'))[0];
+    return { child, pid: child.pid };
+  } catch (error) {
+    if (!isErrno(error, 'E2BIG')) throw error;
+    throw new SwampError('usage', 'The command and its environment are larger than the system allows.', {
+      hint: 'Pass large values in a file, or read them with "swamp data get": on Linux one variable may have 128 KiB.',
+      cause: error,
+    });
+  }
+}
+
+/** spawn(2) tells a missing directory as a missing /bin/sh. */
+function requireDirectory(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  throw new SwampError('io', `The working directory ${path} is not there, or is no directory.`, {
+    hint: 'Create it, or correct "workingDir" in the definition.',
+    data: { path },
+  });
+}
+
+/** SIGTERM to the whole group, SIGKILL after the grace. Resolves when the last process is gone, or cannot be killed. */
+async function endGroup(pid: number): Promise<void> {
+  signalGroup(pid, 'SIGTERM');
+  if (await isGoneWithin(pid, GRACE_MS)) return;
+  signalGroup(pid, 'SIGKILL');
+  await isGoneWithin(pid, KILLED_MS);
+}
+
+/** The end of a process that is not our child sends no event: hence the looking, here and nowhere else. */
+async function isGoneWithin(pid: number, ms: number): Promise<boolean> {
+  const deadline = performance.now() + ms;
+  while (signalGroup(pid, 0)) {
+    if (performance.now() >= deadline) return false;
+    await delay(LOOK_MS);
+  }
+  return true;
+}
+
+/** False when the group has no process (left) that we may signal. */
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-pid, signal);
+  } catch (error) {
+    if (isErrno(error, 'ESRCH', 'EPERM')) return false;
+    throw error;
+  }
+}
+
+/**
+ * Hands every chunk of `stream` to `sink`, one at a time. `onFailure` is called when the sink throws; nothing is handed on
+ * after that. The function returned is called when the shell has exited: it takes what the shell had written, closes the
+ * stream and answers what failed.
+ */
+function pump(stream: Readable, sink: Sink, onFailure: () => void): () => Promise<Failure | undefined> {
+  let read = 0;
+  let taken = 0;
+  let failure: Failure | undefined;
+  let tail = Promise.resolve();
+  const fail = (error: unknown): void => {
+    failure ??= { error };
+    onFailure();
+  };
+  const take = async (chunk: Buffer): Promise<void> => {
+    try {
+      if (failure === undefined) await sink(chunk);
+    } catch (error) {
+      fail(error);
+    }
+    taken++;
+    if (taken === read) stream.resume();
+  };
+  stream.on('error', fail);
+  stream.on('data', (chunk: Buffer) => {
+    read++;
+    stream.pause();
+    tail = tail.then(() => take(chunk));
+  });
+  return async () => {
+    for (const last = read + CHUNKS_AFTER_EXIT; read < last && !stream.readableEnded && !stream.destroyed; ) {
+      await tail;
+      const before = read;
+      // Between two check phases of the event loop lies one poll: a flowing stream that got nothing from it has an empty pipe.
+      await turn();
+      await turn();
+      if (read === before && taken === read) break;
+    }
+    stream.removeAllListeners('data');
+    stream.destroy();
+    await tail;
+    return failure;
+  };
+}

@@ -1,0 +1,191 @@
+/**
+ * Reads YAML from people as a tree that keeps its lines: limits first, then every problem with file, line and hint.
+ * Values are taken from the tree itself, never turned into an object, so no key can reach a prototype.
+ */
+import {
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  LineCounter,
+  type ParsedNode,
+  Parser,
+  type Scalar,
+  type YAMLError,
+  type YAMLMap,
+} from 'yaml';
+import { nearest } from './suggest.js';
+
+export const MAX_YAML_BYTES = 1024 * 1024;
+const MAX_DEPTH = 20;
+/** What is told of one file; the rest is counted. */
+const MAX_PROBLEMS = 20;
+
+export interface Problem {
+  readonly path: string;
+  readonly line?: number;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** A value, with its dotted name (`methods.execute.arguments`; the whole document has none) and the line of its key. */
+export interface Field {
+  readonly what: string;
+  readonly line: number;
+  readonly node: ParsedNode | null;
+}
+
+/** A file while it is read. What reads it answers undefined after telling a problem, and for an undefined field. */
+export interface Source {
+  readonly path: string;
+  readonly lines: LineCounter;
+  /** Everything found so far, in any order. */
+  readonly found: Problem[];
+}
+
+/** Reads a whole document. `path` is what problems name. */
+export function readYaml(text: string, path: string): { readonly source: Source; readonly root: Field | undefined } {
+  const source: Source = { path, lines: new LineCounter(), found: [] };
+  const node = compose(source, text);
+  return { source, root: source.found.length > 0 ? undefined : { what: '', line: 1, node } };
+}
+
+/** The problems in the order of the lines, the first 20. */
+export function problemsOf({ path, found }: Source): readonly Problem[] {
+  const sorted = found.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  const left = sorted.length - MAX_PROBLEMS;
+  return left <= 0 ? sorted : [...sorted.slice(0, MAX_PROBLEMS), { path, message: `${left} more problems` }];
+}
+
+export function tell(source: Source, line: number | undefined, message: string, hint?: string): void {
+  source.found.push({ path: source.path, ...(line === undefined ? {} : { line }), message, ...(hint === undefined ? {} : { hint }) });
+}
+
+/** The fields of a mapping by name: duplicates are refused, and so is every name not in `known`. */
+export function readFields(source: Source, mapping: Field | undefined, known?: readonly string[]): Map<string, Field> | undefined {
+  if (mapping === undefined) return undefined;
+  if (!isMap(mapping.node)) {
+    refuse(source, mapping, 'must be a mapping', 'Write "key: value" lines, indented by two spaces.');
+    return undefined;
+  }
+  const fields = new Map<string, Field>();
+  for (const pair of (mapping.node as YAMLMap<ParsedNode, ParsedNode | null>).items) {
+    const line = lineOf(source, pair.key) ?? mapping.line;
+    const name = isScalar(pair.key) ? scalarText(pair.key) : undefined;
+    const first = name === undefined ? undefined : fields.get(name);
+    if (name === undefined || name === '__proto__') tell(source, line, `${titleOf(mapping)} has a key that is no name`, 'Use plain text as the key.');
+    else if (first !== undefined) tell(source, line, `"${name}" stands twice in ${titleOf(mapping)}, first in line ${first.line}`, 'Remove one of them.');
+    else if (known !== undefined && !known.includes(name)) tell(source, line, `unknown field "${name}" in ${titleOf(mapping)}`, hintFor(name, known));
+    else fields.set(name, { what: mapping.what === '' ? name : `${mapping.what}.${name}`, line, node: pair.value });
+  }
+  return fields;
+}
+
+/** The field of that name of a mapping; a problem when it is missing. */
+export function requireField(source: Source, mapping: Field, fields: ReadonlyMap<string, Field> | undefined, name: string): Field | undefined {
+  const field = fields?.get(name);
+  if (fields !== undefined && field === undefined) tell(source, mapping.line, `"${name}" is missing in ${titleOf(mapping)}`);
+  return field;
+}
+
+/** A text; a plain number or boolean counts as the text that was written (`1.10` stays `1.10`). */
+export function readText(source: Source, field: Field | undefined): string | undefined {
+  if (field === undefined) return undefined;
+  const text = isScalar(field.node) ? scalarText(field.node) : undefined;
+  if (text?.isWellFormed() && !text.includes('\0')) return text;
+  if (text === undefined) refuse(source, field, 'must be a text', 'An empty text is written "".');
+  else refuse(source, field, 'has a NUL or half a character in it', 'Remove it.');
+  return undefined;
+}
+
+export function readBoolean(source: Source, field: Field | undefined): boolean | undefined {
+  if (field === undefined) return undefined;
+  const value = isScalar(field.node) ? field.node.value : undefined;
+  if (typeof value === 'boolean') return value;
+  refuse(source, field, 'must be true or false');
+  return undefined;
+}
+
+export function readInteger(source: Source, field: Field | undefined, { min, max }: { readonly min: number; readonly max: number }): number | undefined {
+  if (field === undefined) return undefined;
+  const value = isScalar(field.node) ? field.node.value : undefined;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  refuse(source, field, `must be a whole number from ${min} to ${max}`);
+  return undefined;
+}
+
+function refuse(source: Source, field: Field, message: string, hint?: string): void {
+  const line = lineOf(source, field.node) ?? field.line;
+  if (isAlias(field.node)) tell(source, line, `*${field.node.source} is an alias`, 'Aliases are not supported here: write the value itself.');
+  else tell(source, line, `${titleOf(field)} ${message}`, hint);
+}
+
+function lineOf(source: Source, node: ParsedNode | null): number | undefined {
+  return node === null ? undefined : source.lines.linePos(node.range[0]).line;
+}
+
+function titleOf(field: Field): string {
+  return field.what === '' ? 'the definition' : field.what;
+}
+
+/** What was written, for a plain number or boolean too; undefined for an empty value. */
+function scalarText(node: Scalar): string | undefined {
+  if (node.value === null) return undefined;
+  return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
+}
+
+function hintFor(name: string, known: readonly string[]): string {
+  const meant = nearest(name, known);
+  return meant === undefined ? `Known here: ${known.join(', ')}. Remove everything else.` : `Did you mean "${meant}"?`;
+}
+
+function compose(source: Source, text: string): ParsedNode | null {
+  if (Buffer.byteLength(text) > MAX_YAML_BYTES) {
+    tell(source, undefined, `larger than ${MAX_YAML_BYTES} bytes`, 'Keep long scripts in files of their own, and call them.');
+    return null;
+  }
+  const tokens = [...new Parser(source.lines.addNewLine).parse(text)];
+  const deep = tooDeep(tokens);
+  if (deep !== undefined) {
+    tell(source, source.lines.linePos(deep.offset).line, `nested deeper than ${MAX_DEPTH} levels`, 'A definition needs five.');
+    return null;
+  }
+  // uniqueKeys compares all pairs, by value: readFields compares texts, in linear time.
+  const documents = [...new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'silent' }).compose(tokens, true, text.length)];
+  return onlyContents(source, documents);
+}
+
+function onlyContents(source: Source, [document, second]: readonly Document.Parsed[]): ParsedNode | null {
+  if (second !== undefined)
+    tell(source, source.lines.linePos(second.range[0]).line, 'a second document begins here', 'One definition a file: remove all but one.');
+  for (const error of [...(document?.errors ?? []), ...(document?.warnings ?? [])]) tellSyntax(source, error);
+  const contents = document?.contents ?? null;
+  if (source.found.length === 0 && (contents === null || (isScalar(contents) && contents.value === null))) {
+    tell(source, 1, 'the file is empty', 'Restore it from git, or remove it.');
+  }
+  return contents;
+}
+
+function tellSyntax(source: Source, error: YAMLError): void {
+  const hint = error.code === 'TAB_AS_INDENT' ? 'Indent with spaces.' : 'Check quotes and indentation: a text with ": " or " #" in it needs quotes.';
+  tell(source, source.lines.linePos(error.pos[0]).line, error.message, hint);
+}
+
+/** The first token below the allowed depth. A loop, not a recursion: 1 MiB of "[" must not exhaust the stack, as composing it would. */
+function tooDeep(tokens: readonly CST.Token[]): CST.Token | undefined {
+  const stack: { readonly token: CST.Token; readonly depth: number }[] = tokens.map((token) => ({ token, depth: 0 }));
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    const { token, depth } = next;
+    if (depth > MAX_DEPTH) return token;
+    for (const child of childrenOf(token)) stack.push({ token: child, depth: depth + 1 });
+  }
+  return undefined;
+}
+
+function childrenOf(token: CST.Token): CST.Token[] {
+  if (token.type === 'document') return token.value === undefined ? [] : [token.value];
+  if (!('items' in token)) return [];
+  return token.items.flatMap(({ key, value }) => [key, value].filter((child) => child !== undefined && child !== null));
+}

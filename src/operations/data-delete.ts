@@ -1,0 +1,176 @@
+/** `data delete`: structural. Plans without a lock, asks, then commits each removal under the closed global fence and sweeps after it. */
+import { SwampError, asSwampError } from '../errors.js';
+import { checkArtifactName } from '../layout/names.js';
+import { type Model, findModel } from '../models/files.js';
+import { restructure } from '../protocol/restructure.js';
+import { withSession } from '../protocol/session.js';
+import type { Writer } from '../protocol/write.js';
+import { type Repo, requireWritable } from '../repo.js';
+import { artifactNames, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from '../store/read.js';
+import { type Removed, dataNotFound, removeArtifact, removeVersion } from '../store/remove.js';
+import { requireModel } from './data-put.js';
+
+export interface DataDeleteInput {
+  readonly model: string;
+  readonly name?: string;
+  readonly version?: number;
+  readonly prefix?: string;
+  readonly all?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** What would be deleted, as a look without a lock shows it. */
+export interface DeletePlan {
+  readonly modelName: string;
+  readonly items: readonly { readonly name: string; readonly versions: readonly number[] }[];
+}
+
+export interface DeleteOneResult {
+  readonly modelId: string;
+  readonly modelName: string;
+  readonly modelType: string;
+  readonly dataName: string;
+  readonly version: number | null;
+  readonly versionsDeleted: number;
+  readonly alreadyDeleted: boolean;
+  readonly dryRun?: boolean;
+  readonly cancelled?: boolean;
+}
+
+export interface DeleteManyResult {
+  readonly modelId: string;
+  readonly modelName: string;
+  readonly modelType: string;
+  readonly totalDeleted: number;
+  readonly totalVersionsDeleted: number;
+  readonly failed: readonly { readonly dataName: string; readonly error: string; readonly code: string }[];
+  readonly dryRun: boolean;
+  readonly cancelled?: boolean;
+}
+
+export interface DeleteOptions {
+  readonly signal: AbortSignal;
+  /** Asks the person; called before any lock is taken. */
+  readonly confirm?: (plan: DeletePlan) => Promise<boolean>;
+}
+
+/** A command over many names holds the global fence for one slice at a time (architecture: less than 100 ms). */
+const SLICE_TARGET_MS = 40;
+
+/** Throws `usage`, `model_not_found`, `data_not_found`, `version_not_found`, `conflict` (changed since it was shown), `lock_timeout`. */
+export async function dataDelete(repo: Repo, input: DataDeleteInput, options: DeleteOptions): Promise<DeleteOneResult | DeleteManyResult> {
+  if (input.dryRun !== true) requireWritable(repo);
+  checkInput(input);
+  const model = await findModel(repo, input.model);
+  return input.name === undefined ? deleteMany(repo, model, input, options) : deleteOne(repo, model, input.name, input, options);
+}
+
+function checkInput({ name, version, prefix, all }: DataDeleteInput): void {
+  const ways = [name !== undefined, prefix !== undefined, all === true].filter(Boolean).length;
+  if (ways !== 1) throw new SwampError('usage', 'Say what to delete: a name, --prefix, or --all; exactly one of them.', { hint: 'See "swamp data delete --help".' });
+  if (version !== undefined && name === undefined) throw new SwampError('usage', '--version goes with a name.', { hint: 'See "swamp data delete --help".' });
+  if (version !== undefined && (!Number.isSafeInteger(version) || version < 1)) throw new SwampError('usage', `--version must be a whole number from 1, not ${version}.`);
+  if (name !== undefined) checkArtifactName(name);
+}
+
+async function deleteOne(repo: Repo, model: Model, name: string, { version, dryRun }: DataDeleteInput, options: DeleteOptions): Promise<DeleteOneResult> {
+  const shown = planned(repo, model, [name], version);
+  const result = (removed: Removed): DeleteOneResult => ({ modelId: model.id, modelName: model.name, modelType: model.type, dataName: name, version: version ?? null, ...removed });
+  const versions = shown.items[0]?.versions.length ?? 0;
+  if (dryRun === true) {
+    if (versions === 0) requireDeletedBefore(repo, model, name, version);
+    return { ...result({ versionsDeleted: versions, alreadyDeleted: versions === 0 }), dryRun };
+  }
+  const asked = options.confirm !== undefined;
+  if (asked && !(await options.confirm?.(shown))) return { ...result({ versionsDeleted: 0, alreadyDeleted: false }), cancelled: true };
+  const remove = (writer: Writer): Promise<Removed> => {
+    requireModel(repo, model);
+    if (asked) requireAsShown(repo, model, shown, version);
+    return version === undefined ? removeArtifact(writer, name) : removeVersion(writer, name, version);
+  };
+  const scope = { models: [model.id], runs: true };
+  const removed = await withSession(repo, (session) => restructure(repo, scope, (structural) => structural.withModel(model.id, remove), { signal: options.signal, session }));
+  return result({ versionsDeleted: removed.versionsDeleted, alreadyDeleted: removed.alreadyDeleted });
+}
+
+async function deleteMany(repo: Repo, model: Model, input: DataDeleteInput, options: DeleteOptions): Promise<DeleteManyResult> {
+  const matching = (): string[] => artifactNames(repo, model.id).filter((name) => input.prefix === undefined || name.startsWith(input.prefix));
+  const shown = planned(repo, model, matching(), undefined);
+  const base = { modelId: model.id, modelName: model.name, modelType: model.type };
+  if (input.dryRun === true) {
+    const versions = shown.items.reduce((sum, item) => sum + item.versions.length, 0);
+    return { ...base, totalDeleted: shown.items.length, totalVersionsDeleted: versions, failed: [], dryRun: true };
+  }
+  const tally: Tally = { totalDeleted: 0, totalVersionsDeleted: 0, failed: [] };
+  const asked = options.confirm !== undefined && shown.items.length > 0;
+  if (asked && !(await options.confirm?.(shown))) return { ...base, ...tally, dryRun: false, cancelled: true };
+  // What a person agreed to is what goes. Unasked, it is what stands there once the model is drained: a method that runs now may still write some of it.
+  let left = asked ? shown.items.map((item) => item.name) : undefined;
+  for (let size = FIRST_SLICE; left === undefined || left.length > 0; ) {
+    const started = repo.timing.now();
+    left = await removeSlice(repo, model, () => left ?? matching(), size, tally, options.signal);
+    const took = repo.timing.now() - started;
+    if (took < SLICE_TARGET_MS / 2) size = Math.min(MOST_IN_SLICE, size * 2);
+    else if (took > SLICE_TARGET_MS * 2) size = Math.max(1, Math.floor(size / 2));
+  }
+  return { ...base, ...tally, dryRun: false };
+}
+
+interface Tally {
+  totalDeleted: number;
+  totalVersionsDeleted: number;
+  readonly failed: { dataName: string; error: string; code: string }[];
+}
+
+const FIRST_SLICE = 16;
+const MOST_IN_SLICE = 512;
+
+/** Removes the first `size` of `names()`, read under the closed global fence; answers the rest. */
+async function removeSlice(repo: Repo, model: Model, names: () => string[], size: number, tally: Tally, signal: AbortSignal): Promise<string[]> {
+  const body = async (writer: Writer): Promise<string[]> => {
+    requireModel(repo, model);
+    const all = names();
+    for (const name of all.slice(0, size)) await removeCounted(writer, name, tally);
+    return all.slice(size);
+  };
+  return withSession(repo, (session) => restructure(repo, { models: [model.id], runs: true }, (structural) => structural.withModel(model.id, body), { signal, session }));
+}
+
+/** One that cannot be removed does not keep the others. */
+async function removeCounted(writer: Writer, name: string, tally: Tally): Promise<void> {
+  try {
+    const removed = await removeArtifact(writer, name);
+    if (removed.alreadyDeleted) return;
+    tally.totalDeleted++;
+    tally.totalVersionsDeleted += removed.versionsDeleted;
+  } catch (error) {
+    if (!(error instanceof SwampError) && !(error instanceof Error && 'syscall' in error)) throw error;
+    const { code, message } = asSwampError(error);
+    tally.failed.push({ dataName: name, error: message, code });
+  }
+}
+
+function planned(repo: Repo, model: Model, names: readonly string[], version: number | undefined): DeletePlan {
+  const items = names.flatMap((name) => {
+    const versions = (findArtifact(repo, model.id, name)?.versions ?? []).filter((number) => version === undefined || number === version);
+    return versions.length === 0 ? [] : [{ name, versions }];
+  });
+  return { modelName: model.name, items };
+}
+
+/** A dry run tells of "never existed" as the real one does. */
+function requireDeletedBefore(repo: Repo, model: Model, name: string, version: number | undefined): void {
+  const artifact = findArtifact(repo, model.id, name);
+  const record = artifact === undefined ? tombstoneOf(repo, model.id, name) : artifactRecord(artifact, name);
+  if (record === undefined) throw dataNotFound(name);
+  if (version !== undefined && version > Math.max(record.floor, artifact?.versions.at(-1) ?? 0)) throw versionNotFound(name, version, artifact?.versions ?? []);
+}
+
+/** What the person agreed to is what is deleted: the plan is looked at again under the lock. */
+function requireAsShown(repo: Repo, model: Model, shown: DeletePlan, version: number | undefined): void {
+  for (const { name, versions } of shown.items) {
+    const now = planned(repo, model, [name], version).items[0]?.versions ?? [];
+    if (now.every((number) => versions.includes(number))) continue;
+    throw new SwampError('conflict', `${JSON.stringify(name)} got new versions since it was shown; nothing was deleted.`, { hint: 'Run the command again to see them, or use --force.', data: { name, shown: versions, now } });
+  }
+}

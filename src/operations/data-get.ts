@@ -1,0 +1,59 @@
+/** `data get`: no lock; one listing, two files of one version. */
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { createHash } from 'node:crypto';
+import { SwampError } from '../errors.js';
+import { checkArtifactName } from '../layout/names.js';
+import { findModel } from '../models/files.js';
+import type { Repo } from '../repo.js';
+import { openVersion, tombstoneOf, versionNotFound } from '../store/read.js';
+import { dataNotFound } from '../store/remove.js';
+import { type DataRecord, dataRecord } from './data-record.js';
+
+export interface DataGetInput {
+  readonly model: string;
+  readonly name: string;
+  readonly version?: number;
+  /** Reads the content once before it is given out, and throws `checksum_mismatch` when it is not what was written. */
+  readonly verify?: boolean;
+}
+
+export interface DataGetResult {
+  readonly record: DataRecord;
+  /** The content, once; it stays readable although the version may be deleted meanwhile. Read it or destroy it. */
+  openContent(): Readable;
+}
+
+/** Throws `model_not_found`, `data_not_found`, `version_not_found`, `corrupt`, `checksum_mismatch`. */
+export async function dataGet(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataGetResult> {
+  checkArtifactName(input.name);
+  const model = await findModel(repo, input.model);
+  const opened = openVersion(repo, model.id, input.name, input.version);
+  if (opened === undefined) throw notFound(repo, model.id, input);
+  const record = dataRecord(repo, model, input.name, opened);
+  const read = (end: boolean): Readable => createReadStream('', { fd: opened.content, start: 0, autoClose: end, highWaterMark: 256 * 1024, ...options });
+  if (input.verify === true) await verify(record, read(false));
+  return { record, openContent: () => read(true) };
+}
+
+function notFound(repo: Repo, modelId: string, { name, version }: DataGetInput): SwampError {
+  const tombstone = tombstoneOf(repo, modelId, name);
+  if (tombstone !== undefined && version !== undefined && version > tombstone.floor) return versionNotFound(name, version, []);
+  if (tombstone === undefined) return dataNotFound(name);
+  return new SwampError('data_not_found', `${JSON.stringify(name)} was deleted at ${tombstone.deletedAt}.`, { hint: 'List what there is with "swamp data list".', data: { name, deletedAt: tombstone.deletedAt } });
+}
+
+async function verify(record: DataRecord, content: Readable): Promise<void> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of content as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    size += chunk.length;
+  }
+  const checksum = hash.digest('hex');
+  if (checksum === record.checksum && size === record.size) return;
+  throw new SwampError('checksum_mismatch', `${record.contentPath} is not what was written: ${size} bytes with SHA-256 ${checksum}, recorded ${record.size} bytes with ${record.checksum}.`, {
+    hint: 'Restore it from a backup, or delete this version; "swamp datastore check" lists all damage.',
+    data: { path: record.contentPath, expected: record.checksum, actual: checksum },
+  });
+}

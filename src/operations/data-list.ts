@@ -1,0 +1,74 @@
+/** `data list`: the latest version of each artifact, of one model or of all; no lock. */
+import { closeSync } from 'node:fs';
+import { type Model, findModel, listModels } from '../models/files.js';
+import type { Repo } from '../repo.js';
+import { artifactNames, byCodePoint, openVersion } from '../store/read.js';
+import { dataRecord } from './data-record.js';
+
+export interface DataListInput {
+  readonly model?: string;
+  /** Only artifacts whose `type` tag is this. */
+  readonly type?: string;
+  readonly prefix?: string;
+  readonly limit?: number;
+  /** Only names after this one. */
+  readonly after?: string;
+}
+
+export interface DataListItem {
+  readonly id: string;
+  readonly name: string;
+  readonly modelId: string;
+  readonly modelName: string;
+  readonly version: number;
+  readonly contentType: string;
+  readonly type: string;
+  readonly size: number;
+  readonly createdAt: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface DataListResult {
+  readonly modelId?: string;
+  readonly modelName?: string;
+  readonly modelType?: string;
+  readonly groups: readonly { readonly type: string; readonly items: readonly DataListItem[] }[];
+  readonly total: number;
+}
+
+/** The order in which groups are told; other types follow by name. */
+const GROUP_ORDER = ['log', 'file', 'resource', 'data'];
+
+/** Throws `model_not_found`, `corrupt`. What is deleted meanwhile is left out. */
+export async function dataList(repo: Repo, input: DataListInput): Promise<DataListResult> {
+  const model = input.model === undefined ? undefined : await findModel(repo, input.model);
+  const models = model === undefined ? (await listModels(repo)).models : [model];
+  const items: DataListItem[] = [];
+  for (const one of models) {
+    for (const name of wantedNames(repo, one, input)) {
+      if (input.limit !== undefined && items.length >= input.limit) break;
+      const item = latestItem(repo, one, name);
+      if (item !== undefined && (input.type === undefined || item.type === input.type)) items.push(item);
+    }
+  }
+  const groups = grouped(items);
+  return { ...(model === undefined ? {} : { modelId: model.id, modelName: model.name, modelType: model.type }), groups, total: items.length };
+}
+
+function wantedNames(repo: Repo, model: Model, { prefix, after }: DataListInput): string[] {
+  return artifactNames(repo, model.id).filter((name) => (prefix === undefined || name.startsWith(prefix)) && (after === undefined || byCodePoint(name, after) > 0));
+}
+
+function latestItem(repo: Repo, model: Model, name: string): DataListItem | undefined {
+  const opened = openVersion(repo, model.id, name);
+  if (opened === undefined) return undefined;
+  closeSync(opened.content);
+  const { id, version, contentType, size, createdAt, tags } = dataRecord(repo, model, name, opened);
+  return { id, name, modelId: model.id, modelName: model.name, version, contentType, type: tags['type'] ?? 'data', size, createdAt, tags };
+}
+
+function grouped(items: readonly DataListItem[]): DataListResult['groups'] {
+  const rank = (type: string): number => (GROUP_ORDER.includes(type) ? GROUP_ORDER.indexOf(type) : GROUP_ORDER.length);
+  const types = [...new Set(items.map((item) => item.type))].sort((a, b) => rank(a) - rank(b) || byCodePoint(a, b));
+  return types.map((type) => ({ type, items: items.filter((item) => item.type === type) }));
+}

@@ -1,0 +1,199 @@
+/** `model method run`: holds the run fence while the command runs, then commits `result` and `log` together. */
+import { PassThrough } from 'node:stream';
+import { join, resolve } from 'node:path';
+import { SwampError, asSwampError } from '../errors.js';
+import { FenceLost } from '../locks/fence.js';
+import type { Session } from '../locks/session.js';
+import { type ShellMethod, methodOf } from '../models/definition.js';
+import { type Model, findModel } from '../models/files.js';
+import { checkInputs, shellEnvironment } from '../models/inputs.js';
+import { type ShellResult, runShell } from '../models/shell.js';
+import { type RunFence, withRunFence } from '../protocol/run.js';
+import { withSession } from '../protocol/session.js';
+import { write } from '../protocol/write.js';
+import { type Repo, displayPath, requireWritable } from '../repo.js';
+import { keepOutputs } from '../store/keep.js';
+import { DEFAULT_GC, DEFAULT_LIFETIME } from '../store/lifetimes.js';
+import { type VersionFields, stageVersion } from '../store/stage.js';
+import { type Output, commitOutputs } from '../store/write.js';
+import { requireModel } from './data-put.js';
+
+export interface ModelRunInput {
+  /** Name or id. */
+  readonly model: string;
+  /** Default: `execute`. */
+  readonly method?: string;
+  /** Reach the command as environment variables, never as text of the command line. */
+  readonly inputs?: Readonly<Record<string, string>>;
+  /** Milliseconds; goes before the definition's `timeout`. */
+  readonly timeoutMs?: number;
+}
+
+export interface ModelRunResult {
+  readonly modelId: string;
+  readonly modelName: string;
+  readonly method: string;
+  readonly status: 'succeeded' | 'failed';
+  readonly durationMs: number;
+  /** Null when the command was ended by a signal. */
+  readonly exitCode: number | null;
+  readonly dataArtifacts: readonly { readonly name: string; readonly version: number; readonly path: string }[];
+}
+
+export interface ModelRunOptions {
+  readonly signal: AbortSignal;
+  /** The command's own output as it comes. */
+  readonly onOutput?: (chunk: Uint8Array) => void;
+}
+
+/** `result` repeats each stream up to this; `log` has all of it. Bytes. */
+const MAX_IN_RESULT = 8 * 1024 * 1024;
+
+/**
+ * Throws `method_failed` (the outputs are stored, `data` tells where), `lock_lost` (outputs kept aside, P9),
+ * `model_not_found`, `usage` for an unknown method, `deadlock`, `lock_timeout`.
+ */
+export async function modelRun(repo: Repo, input: ModelRunInput, options: ModelRunOptions): Promise<ModelRunResult> {
+  requireWritable(repo);
+  const model = await findModel(repo, input.model);
+  const name = input.method ?? 'execute';
+  const method = methodOf(model, name);
+  const inputs = input.inputs ?? {};
+  checkInputs(inputs);
+  const result = await withSession(repo, (session) =>
+    withRunFence(
+      repo,
+      model.id,
+      async (run) => {
+        requireModel(repo, model);
+        const outcome = await execute(session, run, model, method, inputs, input.timeoutMs ?? method.timeoutMs, options);
+        const dataArtifacts = await commit(session, run, model, outcome.outputs, options.signal);
+        return { shell: outcome.shell, dataArtifacts };
+      },
+      { signal: options.signal, session },
+    ),
+  );
+  return finished(model, name, method, result.shell, result.dataArtifacts);
+}
+
+function finished(model: Model, name: string, method: ShellMethod, shell: ShellResult, dataArtifacts: ModelRunResult['dataArtifacts']): ModelRunResult {
+  const failed = shell.timedOut || (shell.exitCode !== 0 && !method.ignoreExitCode);
+  const result: ModelRunResult = {
+    modelId: model.id,
+    modelName: model.name,
+    method: name,
+    status: failed ? 'failed' : 'succeeded',
+    durationMs: shell.durationMs,
+    exitCode: shell.exitCode,
+    dataArtifacts,
+  };
+  if (!failed) return result;
+  const why = shell.timedOut ? `ran over its time limit and was ended after ${shell.durationMs} ms` : shell.exitCode === null ? `was ended by ${shell.signal ?? 'a signal'}` : `exited with ${shell.exitCode}`;
+  throw new SwampError('method_failed', `The method "${name}" of "${model.name}" ${why}.`, {
+    hint: `Its output is stored: swamp data get ${model.name} log`,
+    data: { ...result, signal: shell.signal, timedOut: shell.timedOut },
+  });
+}
+
+interface Outcome {
+  readonly shell: ShellResult;
+  readonly outputs: readonly Output[];
+}
+
+/** Runs the command and stages its two outputs; the log goes to its staged file as it comes. */
+async function execute(session: Session, run: RunFence, model: Model, method: ShellMethod, inputs: Readonly<Record<string, string>>, timeoutMs: number | undefined, options: ModelRunOptions): Promise<Outcome> {
+  const { repo } = session;
+  const executedAt = new Date().toISOString();
+  const log = new PassThrough({ highWaterMark: 1024 * 1024 });
+  const streams = { stdout: new Excerpt(), stderr: new Excerpt() };
+  const take = (stream: Excerpt) => (chunk: Uint8Array): void | Promise<void> => {
+    stream.add(chunk);
+    options.onOutput?.(chunk);
+    if (!log.write(chunk)) return new Promise((resolve) => log.once('drain', resolve));
+  };
+  // Losing the run fence ends the command: what it does from then on can no longer count.
+  const signal = AbortSignal.any([options.signal, run.signal]);
+  const staging = stageVersion(session, 'log', log, fields(model, 'log', 'text/plain'), { signal: options.signal });
+  staging.catch(() => log.resume());
+  let shell: ShellResult;
+  try {
+    shell = await runShell(method.run, {
+      cwd: resolve(repo.root, method.workingDir),
+      env: environment(repo, run, method, inputs),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      signal,
+      onStdout: take(streams.stdout),
+      onStderr: take(streams.stderr),
+    });
+  } catch (error) {
+    log.destroy(asSwampError(error));
+    await Promise.allSettled([staging]);
+    throw error;
+  }
+  log.end();
+  const staged = await staging;
+  options.signal.throwIfAborted();
+  const result = { exitCode: shell.exitCode, command: method.run, executedAt, durationMs: shell.durationMs, ...streams.stdout.as('stdout'), ...streams.stderr.as('stderr') };
+  const stagedResult = await stageVersion(session, 'result', [`${JSON.stringify(result, null, 2)}\n`], fields(model, 'resource', 'application/json'), { signal: options.signal });
+  return { shell, outputs: [{ name: 'result', staged: stagedResult }, { name: 'log', staged }] };
+}
+
+/** Both outputs or none, through the run fence (P9). When that is lost, they are kept aside and the run ends as `lock_lost`. */
+async function commit(session: Session, run: RunFence, model: Model, outputs: readonly Output[], signal: AbortSignal): Promise<ModelRunResult['dataArtifacts']> {
+  const { repo } = session;
+  try {
+    const committed = await write(
+      repo,
+      model.id,
+      async (writer) => {
+        requireModel(repo, model);
+        return commitOutputs(writer, outputs, run.path);
+      },
+      { signal, session, own: run.key },
+    );
+    return outputs.map(({ name }, i) => {
+      const version = committed[i]?.version ?? 0;
+      return { name, version, path: displayPath(repo, join(repo.layout.version(model.id, name, version), 'content')) };
+    });
+  } catch (error) {
+    const lost = error instanceof FenceLost;
+    if (!lost && !(error instanceof SwampError && error.code === 'lock_timeout')) throw error;
+    const kept = await keepOutputs(session, model.id, run.epoch, outputs);
+    const where = kept === undefined ? 'They are gone' : `They are kept in ${displayPath(repo, kept)}`;
+    throw new SwampError('lock_lost', `The run lock of "${model.name}" was lost while its method ran, so its outputs were not committed. ${where}.`, {
+      hint: 'Look at the kept outputs ("swamp datastore status"), then run the method again.',
+      data: { modelId: model.id, modelName: model.name, ...(kept === undefined ? {} : { kept: displayPath(repo, kept) }) },
+      cause: error,
+    });
+  }
+}
+
+function environment(repo: Repo, run: RunFence, method: ShellMethod, inputs: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  // A relative SWAMP_REPO_DIR would mean another place from the method's working directory.
+  const base = process.env['SWAMP_REPO_DIR'] ? { ...process.env, SWAMP_REPO_DIR: repo.root } : process.env;
+  return shellEnvironment(base, method, { inputs, ancestors: [...repo.ancestors, run.key] });
+}
+
+function fields(model: Model, type: string, contentType: string): VersionFields {
+  return { contentType, lifetime: DEFAULT_LIFETIME, garbageCollection: DEFAULT_GC, tags: { type, modelName: model.name }, ownerDefinition: { ownerType: 'model-method', ownerRef: model.id } };
+}
+
+/** The beginning of a stream, for `result`. */
+class Excerpt {
+  readonly #chunks: Uint8Array[] = [];
+  #kept = 0;
+  #total = 0;
+
+  add(chunk: Uint8Array): void {
+    this.#total += chunk.length;
+    if (this.#kept >= MAX_IN_RESULT) return;
+    this.#chunks.push(chunk.subarray(0, MAX_IN_RESULT - this.#kept));
+    this.#kept += chunk.length;
+  }
+
+  /** `{stdout: text}`, and `stdoutTruncated: true` when the log has more. */
+  as(name: 'stdout' | 'stderr'): Record<string, string | boolean> {
+    const text = Buffer.concat(this.#chunks).toString('utf8');
+    return { [name]: text, ...(this.#total > MAX_IN_RESULT ? { [`${name}Truncated`]: true } : {}) };
+  }
+}

@@ -1,0 +1,105 @@
+/** Takes one lock: first come first served, dead holders broken at once, the head of a queue passed after a short grace. */
+import { hostname } from 'node:os';
+import type { LockName } from '../layout/layout.js';
+import { createFence } from '../locks/fence.js';
+import { type Lease, tryLease } from '../locks/lease.js';
+import { type Seen, isAvailable, isBreakable } from '../locks/observe.js';
+import { OwnTicket, type Ticket, dropTicket, isDeadTicket, readQueue, readTicket } from '../locks/queue.js';
+import { type Contender, describeHolder, liveAncestors, lockTitle, remedy } from './contender.js';
+import { failIfDeadlocked } from './deadlock.js';
+import type { Blocked, Look } from './wait.js';
+
+/** A ticket of this contender; file it through acquire or a drain. */
+export function newTicket(contender: Contender, lock: LockName, kind: 'acquire' | 'writer' | 'drain'): OwnTicket {
+  return new OwnTicket(contender.session, lock, kind, contender.ancestors);
+}
+
+/**
+ * Waits for `lock` and takes it. `ticket` keeps its place between attempts; `onWait` runs before the first sleep.
+ * Throws `lock_timeout`, `deadlock` (N4), `corrupt` for a damaged fence, or the signal's reason.
+ */
+export async function acquire(contender: Contender, lock: LockName, ticket: OwnTicket, onWait?: () => Promise<void>): Promise<Lease> {
+  const grace = new Grace(contender);
+  try {
+    return await contender.waiting.until(lockTitle(lock), () => attempt(contender, lock, ticket, grace, onWait));
+  } finally {
+    await ticket.withdraw();
+  }
+}
+
+async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, grace: Grace, onWait?: () => Promise<void>): Promise<Look<Lease>> {
+  const { repo, session, observer } = contender;
+  const details = { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() };
+  for (;;) {
+    const seen = observer.look(lock);
+    if (seen === undefined) {
+      await createFence(repo.layout.fence(lock), session.staging);
+      continue;
+    }
+    const head = isAvailable(seen) ? await grace.head(lock, ticket.name) : undefined;
+    if (isAvailable(seen) && head === undefined) {
+      const lease = await tryLease(seen.dir, seen.entry, isBreakable(seen), session.holder, details, repo.timing);
+      if (lease !== undefined) return { done: lease };
+      continue;
+    }
+    await onWait?.();
+    await ticket.file();
+    if (lock.kind === 'run') failIfDeadlocked(contender, ticket, [{ lock, entryName: seen.entry.name }]);
+    return { blocked: head === undefined ? blockedBy(contender, seen) : blockedByQueue(contender, seen, head, grace.leftMs) };
+  }
+}
+
+/** Blocked by a live holder. */
+export function blockedBy(contender: Contender, seen: Seen): Blocked {
+  const { layout, timing } = contender.repo;
+  const { text, data } = describeHolder(seen);
+  return { watch: [seen.dir, layout.queue(seen.lock)], on: text, data, hint: remedy(seen, timing.ttlMs) };
+}
+
+function blockedByQueue(contender: Contender, seen: Seen, head: Ticket, recheckMs: number): Blocked {
+  const { layout } = contender.repo;
+  const details = readTicket(layout, seen.lock, head.name);
+  const who = details === undefined ? head.name : `"${details.command}" (pid ${details.pid} on ${details.host})`;
+  return {
+    watch: [seen.dir, layout.queue(seen.lock)],
+    on: `${who} is next in the queue`,
+    data: { lock: seen.lock.kind, next: head.name, ...details },
+    hint: 'Try again, or raise --lock-timeout; "swamp datastore lock status" shows who waits.',
+    recheckMs,
+  };
+}
+
+/** Lets the head of the queue go first, but not for ever: one that is dead or leaves a free lock untaken is passed. */
+class Grace {
+  leftMs = 0;
+  readonly #contender: Contender;
+  #head: string | undefined;
+  #since = 0;
+
+  constructor(contender: Contender) {
+    this.#contender = contender;
+  }
+
+  /** The ticket that goes before ours, or undefined when it is our turn. A nested command passes every queue (N1). */
+  async head(lock: LockName, own: string | undefined): Promise<Ticket | undefined> {
+    const { layout, timing } = this.#contender.repo;
+    if (liveAncestors(this.#contender).length > 0) return undefined;
+    for (const ticket of readQueue(layout, lock)) {
+      if (own !== undefined && ticket.name >= own) return undefined;
+      if (ticket.kind === 'drain') continue;
+      if (isDeadTicket(ticket)) {
+        await dropTicket(layout, lock, ticket);
+        continue;
+      }
+      if (this.#head !== ticket.name) {
+        this.#head = ticket.name;
+        this.#since = timing.now();
+      }
+      this.leftMs = timing.graceMs - (timing.now() - this.#since);
+      if (this.leftMs > 0) return ticket;
+      await dropTicket(layout, lock, ticket);
+    }
+    return undefined;
+  }
+}
+

@@ -1,0 +1,99 @@
+/** One operation in the protocol: its session, its deadline, its view of the locks, and the ancestors it is nested in. */
+import { join } from 'node:path';
+import { SwampError } from '../errors.js';
+import { exists, readText } from '../fs/tree.js';
+import { GLOBAL, type LockName, isModelId } from '../layout/layout.js';
+import { HOLDER_DETAILS } from '../locks/lease.js';
+import { type Seen, Observer } from '../locks/observe.js';
+import { type Session, newSession } from '../locks/session.js';
+import type { Repo } from '../repo.js';
+import { Waiting, seconds } from './wait.js';
+
+export interface Contender {
+  readonly repo: Repo;
+  readonly session: Session;
+  readonly observer: Observer;
+  readonly waiting: Waiting;
+  readonly signal: AbortSignal;
+  /** Run fences of this command's ancestors, and of the run it belongs to: `<model-id>/<entry>`. */
+  readonly ancestors: readonly string[];
+}
+
+/**
+ * `own` is the run fence a method's outputs are committed through: it counts as an ancestor. Every fence in `needed` is
+ * looked at now, so that the ttl of each counts from here and not from the moment its turn comes.
+ */
+export function newContender(repo: Repo, needed: readonly LockName[], options: { readonly signal: AbortSignal; readonly session?: Session; readonly own?: string }): Contender {
+  const observer = new Observer(repo.layout, repo.timing);
+  for (const lock of [GLOBAL, ...needed]) observer.look(lock);
+  return {
+    repo,
+    session: options.session ?? newSession(repo),
+    observer,
+    waiting: new Waiting(repo, options.signal),
+    signal: options.signal,
+    ancestors: options.own === undefined ? repo.ancestors : [...repo.ancestors, options.own],
+  };
+}
+
+/** How an ancestor's run fence is named in the environment and in tickets. */
+export function ancestorKey(modelId: string, entryName: string): string {
+  return `${modelId}/${entryName}`;
+}
+
+/** The ancestors whose run fence is still theirs: only these count (N1). */
+export function liveAncestors({ repo, ancestors }: Pick<Contender, 'repo' | 'ancestors'>): string[] {
+  return ancestors.filter((key) => {
+    const [modelId = '', name = '', ...more] = key.split('/');
+    return more.length === 0 && name !== '' && isModelId(modelId) && exists(join(repo.layout.fence({ kind: 'run', modelId }), name));
+  });
+}
+
+/** `the data lock of model 523f...`, `the global lock`. */
+export function lockTitle(lock: LockName): string {
+  return lock.kind === 'global' ? 'the global lock' : `the ${lock.kind} lock of model ${lock.modelId}`;
+}
+
+/** Who holds what was seen, for notices and errors. Details that cannot be read are left out. */
+export function describeHolder(seen: Seen): { readonly text: string; readonly data: Readonly<Record<string, unknown>> } {
+  const details = readHolderDetails(join(seen.dir, seen.entry.name), seen.entry.name);
+  const holder = seen.entry.state === 'held' ? seen.entry.holder : undefined;
+  const data = { lock: seen.lock.kind, ...(seen.lock.kind === 'global' ? {} : { modelId: seen.lock.modelId }), holder: seen.entry.name, verdict: seen.verdict, ...details };
+  if (details === undefined) return { text: `held by ${holder === undefined ? 'a holder that cannot be read' : `pid ${holder.pid}`}`, data };
+  const age = Date.parse(details.since);
+  const since = Number.isNaN(age) ? '' : `, for ${seconds(Math.max(0, Date.now() - age))}`;
+  return { text: `held by "${details.command}" (pid ${details.pid} on ${details.host}${since})`, data };
+}
+
+export interface HolderFacts {
+  readonly command: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly since: string;
+}
+
+/** `holder.json` of an entry, when it belongs to the very holder the entry names. */
+export function readHolderDetails(entryPath: string, entryName: string): HolderFacts | undefined {
+  const text = readText(join(entryPath, HOLDER_DETAILS));
+  if (text === undefined) return undefined;
+  try {
+    const facts = JSON.parse(text) as Record<string, unknown>;
+    const { holder, command, host, pid, since } = facts;
+    if (typeof holder !== 'string' || !entryName.endsWith(`.${holder}`)) return undefined;
+    return { command: String(command), host: String(host), pid: Number(pid), since: String(since) };
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** What a person does about a holder that does not let go. */
+export function remedy(seen: Seen, ttlMs: number): string {
+  const model = seen.lock.kind === 'global' ? '' : ` --model ${seen.lock.modelId}`;
+  const unsure = seen.unmovedMs > ttlMs / 2 ? `Its heartbeat has not moved for ${seconds(seen.unmovedMs)}: a --lock-timeout above ${ttlMs} takes it over. ` : '';
+  return `${unsure}Try again, raise --lock-timeout, or look with "swamp datastore lock status"; a holder that is stuck is put out with "swamp datastore lock release --force${model}".`;
+}
+
+export function lockLost(what: string, hint = 'Run the command again.'): SwampError {
+  return new SwampError('lock_lost', what, { hint });
+}

@@ -1,0 +1,88 @@
+/** S1 and S3: waits for the fences of a scope. Dead and stale holders are broken, not waited for (L5). */
+import { failpoint } from '../fs/failpoints.js';
+import { readDir } from '../fs/tree.js';
+import { GLOBAL, type Layout, type LockName, isModelId } from '../layout/layout.js';
+import { freeEntry } from '../locks/fence.js';
+import { type Seen, isBreakable } from '../locks/observe.js';
+import type { OwnTicket } from '../locks/queue.js';
+import { blockedBy, newTicket } from './acquire.js';
+import { type Contender, ancestorKey, liveAncestors, lockTitle } from './contender.js';
+import { failIfDeadlocked, isAncestorOfWaiting } from './deadlock.js';
+import type { Scope } from './global.js';
+
+/** Every fence of a scope: its data fences, and its run fences where the command drains them. */
+export function fencesOf(layout: Layout, scope: Scope): LockName[] {
+  const models = scope.models === 'all' ? (readDir(layout.fences) ?? []).filter(isModelId) : scope.models;
+  return models.flatMap((modelId): LockName[] => [{ kind: 'data', modelId }, ...(scope.runs ? [{ kind: 'run', modelId } as const] : [])]);
+}
+
+/** The fences of the scope that somebody holds now, our ancestors' run fences not counted (N2); dead holders are broken on the way. */
+export async function heldNow(contender: Contender, locks: readonly LockName[]): Promise<Seen[]> {
+  const ancestors = contender.ancestors.length === 0 ? [] : liveAncestors(contender);
+  const held: Seen[] = [];
+  for (const lock of locks) {
+    let seen = contender.observer.look(lock);
+    while (seen !== undefined && isBreakable(seen)) {
+      await freeEntry(seen.dir, seen.entry);
+      seen = contender.observer.look(lock);
+    }
+    if (seen === undefined || seen.entry.state === 'free') continue;
+    if (lock.kind === 'run' && ancestors.includes(ancestorKey(lock.modelId, seen.entry.name))) continue;
+    held.push(seen);
+  }
+  return held;
+}
+
+/** S1: waits for those holders that are there now, each by name; who comes later is not waited for, so a stream of writers cannot starve us (L6). */
+export async function drainSeen(contender: Contender, scope: Scope): Promise<void> {
+  const first = await heldNow(contender, fencesOf(contender.repo.layout, scope));
+  if (first.length === 0) return;
+  const names = new Set(first.map((seen) => seen.entry.name));
+  const locks = first.map((seen) => seen.lock);
+  await waitWhileHeld(contender, async () => (await heldNow(contender, locks)).filter((seen) => names.has(seen.entry.name)));
+}
+
+/**
+ * S3: waits until nothing in the scope is held. Returns 'give way' when a nested structural command waits for the
+ * global lock while we wait for its ancestor (N3): neither could ever go on.
+ */
+export async function drainAll(contender: Contender, scope: Scope): Promise<'drained' | 'give way'> {
+  const { repo } = contender;
+  await failpoint('restructure.second-drain');
+  return waitWhileHeld(contender, async () => {
+    const held = await heldNow(contender, fencesOf(repo.layout, scope));
+    return held.some((seen) => seen.lock.kind === 'run' && isAncestorOfWaiting(repo, ancestorKey(seen.lock.modelId, seen.entry.name))) ? 'give way' : held;
+  });
+}
+
+async function waitWhileHeld(contender: Contender, look: () => Promise<Seen[] | 'give way'>): Promise<'drained' | 'give way'> {
+  const tickets = new Map<string, OwnTicket>();
+  try {
+    return await contender.waiting.until('running writers to finish', async () => {
+      const held = await look();
+      if (held === 'give way') return { done: held };
+      const [first] = held;
+      if (first === undefined) return { done: 'drained' as const };
+      for (const seen of held) await nameWait(contender, tickets, seen);
+      const blocked = held.slice(0, MOST_WATCHED).map((seen) => blockedBy(contender, seen));
+      const more = held.length > 1 ? ` (and ${held.length - 1} more)` : '';
+      const on = `${lockTitle(first.lock)} is ${blocked[0]?.on ?? ''}${more}`;
+      const watch = [contender.repo.layout.queue(GLOBAL), ...blocked.flatMap((item) => item.watch)];
+      return { blocked: { watch, on, data: blocked[0]?.data ?? {}, hint: blocked[0]?.hint ?? '' } };
+    });
+  } finally {
+    for (const ticket of tickets.values()) await ticket.withdraw();
+  }
+}
+
+/** File-system watches are scarce; the poll sees the rest. */
+const MOST_WATCHED = 64;
+
+/** A ticket of kind `drain` names the wait for `lock status` and for the search for cycles (N4); nobody queues behind it. */
+async function nameWait(contender: Contender, tickets: Map<string, OwnTicket>, seen: Seen): Promise<void> {
+  if (seen.lock.kind !== 'run') return;
+  const ticket = tickets.get(seen.dir) ?? newTicket(contender, seen.lock, 'drain');
+  tickets.set(seen.dir, ticket);
+  await ticket.file();
+  failIfDeadlocked(contender, ticket, [{ lock: seen.lock, entryName: seen.entry.name }]);
+}

@@ -1,0 +1,29 @@
+/** Holds the run fence of a model while one of its methods runs. */
+import { ancestorKey, newContender } from './contender.js';
+import { enter } from './enter.js';
+import { recoverEntry } from '../store/recover.js';
+import type { Session } from '../locks/session.js';
+import type { Repo } from '../repo.js';
+
+export interface RunFence {
+  readonly modelId: string;
+  readonly epoch: number;
+  /** The entry's directory: outputs pass through it (P9). */
+  readonly path: string;
+  /** `<model-id>/<entry>`: what a nested command needs to know of us. */
+  readonly key: string;
+  /** Fires with `lock_lost` when the fence was taken away. */
+  readonly signal: AbortSignal;
+}
+
+/** Takes the run fence as a writer takes its data fence (W1 to W3), runs `body`, releases. Throws `lock_timeout`, `deadlock`, what `body` throws. */
+export async function withRunFence<T>(repo: Repo, modelId: string, body: (run: RunFence) => Promise<T>, options: { readonly signal: AbortSignal; readonly session: Session }): Promise<T> {
+  const contender = newContender(repo, [{ kind: 'run', modelId }, { kind: 'data', modelId }], options);
+  const lease = await enter(contender, { kind: 'run', modelId });
+  try {
+    await recoverEntry({ repo, session: options.session, modelId, epoch: lease.epoch, path: lease.path, dir: lease.fence, retaken: false });
+    return await body({ modelId, epoch: lease.epoch, path: lease.path, key: ancestorKey(modelId, lease.name), signal: lease.signal });
+  } finally {
+    await lease.release();
+  }
+}

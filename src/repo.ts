@@ -1,0 +1,162 @@
+/** Finds, opens and creates a repository. A Repo is frozen and goes first into every operation. */
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { SwampError, isErrno } from './errors.js';
+import { FORMAT_DIRECTORY, Layout, isModelId } from './layout/layout.js';
+import { type Timing, timingFrom } from './timing.js';
+
+export const MARKER = '.swamp.yaml';
+/** The newest repository format this program reads and writes. */
+export const FORMAT_VERSION = 1;
+
+/** What a command tells people while it works; results never go here. */
+export interface Reporter {
+  /** One line about something that goes on or was mended. */
+  info(message: string): void;
+  /** One line about something that failed without changing the outcome (P8). */
+  warn(message: string): void;
+  /** For `--verbose`. */
+  debug(message: string): void;
+}
+
+export const SILENT: Reporter = Object.freeze({ info: () => {}, warn: () => {}, debug: () => {} });
+
+export interface Repo {
+  /** The repository's directory, absolute, links resolved. */
+  readonly root: string;
+  readonly id: string;
+  readonly formatVersion: number;
+  /** The datastore's directory, absolute: `<root>/.swamp` unless configured elsewhere. */
+  readonly datastore: string;
+  readonly layout: Layout;
+  readonly timing: Timing;
+  readonly readOnly: boolean;
+  readonly reporter: Reporter;
+  /** What locks tell others about their holder: the verb, e.g. `data put`. */
+  readonly command: string;
+  /** Run fences held by the methods this process was started from (N1): `<model-id>/<entry name>`. */
+  readonly ancestors: readonly string[];
+}
+
+export interface RepoOptions {
+  readonly timing?: Timing;
+  readonly readOnly?: boolean;
+  readonly reporter?: Reporter;
+  readonly command?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** The environment variable that names the run fences of the ancestors of a nested command. */
+export const ANCESTORS_VARIABLE = 'SWAMP_ANCESTORS';
+
+/** The repository's directory: `explicit`, else SWAMP_REPO_DIR, else the nearest `.swamp.yaml` upwards from `cwd`. Throws `not_a_repo`. */
+export function findRepoDir(explicit: string | undefined, env: NodeJS.ProcessEnv, cwd: string): string {
+  const named = explicit ?? (env['SWAMP_REPO_DIR'] || undefined);
+  if (named !== undefined) {
+    const dir = resolve(cwd, named);
+    if (!existsSync(join(dir, MARKER))) throw notARepo(`${dir} is not a swamp repository`);
+    return dir;
+  }
+  for (let dir = cwd; ; dir = dirname(dir)) {
+    if (existsSync(join(dir, MARKER))) return dir;
+    if (dirname(dir) === dir) throw notARepo(`No swamp repository in ${cwd} or above it`);
+  }
+}
+
+function notARepo(message: string): SwampError {
+  return new SwampError('not_a_repo', `${message}.`, { hint: 'Create one with "swamp repo init", or name one with --repo-dir.' });
+}
+
+/** Opens the repository in `dir`. Throws `not_a_repo`, or `config_invalid` for a broken marker, a newer format, a datastore that is missing. */
+export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
+  const env = options.env ?? process.env;
+  const marker = join(dir, MARKER);
+  let text: string;
+  try {
+    text = readFileSync(marker, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw notARepo(`${dir} is not a swamp repository`);
+    throw error;
+  }
+  const root = realpathSync(dir);
+  const config = parseMarker(text, marker);
+  const datastore = config.datastorePath === undefined ? join(root, '.swamp') : resolve(root, config.datastorePath);
+  if (config.datastorePath !== undefined) requireDirectory(datastore, marker);
+  requireKnownFormat(datastore);
+  return Object.freeze({
+    root,
+    id: config.repoId,
+    formatVersion: config.formatVersion,
+    datastore,
+    layout: new Layout(datastore),
+    timing: options.timing ?? timingFrom(env),
+    readOnly: options.readOnly ?? env['SWAMP_READ_ONLY'] === '1',
+    reporter: options.reporter ?? SILENT,
+    command: options.command ?? 'library',
+    ancestors: parseAncestors(env[ANCESTORS_VARIABLE]),
+  });
+}
+
+/** The text of a new marker file. */
+export function markerText(repoId: string): string {
+  return `# A swamp repository: keep this file and models/ in git, ignore .swamp/\nformatVersion: ${FORMAT_VERSION}\nrepoId: ${repoId}\n`;
+}
+
+interface MarkerConfig {
+  readonly formatVersion: number;
+  readonly repoId: string;
+  readonly datastorePath?: string;
+}
+
+function parseMarker(text: string, path: string): MarkerConfig {
+  const invalid = (message: string, hint = 'Restore the file from git, or create a new repository with "swamp repo init".'): SwampError =>
+    new SwampError('config_invalid', `${path}: ${message}.`, { hint, data: { path } });
+  let document: unknown;
+  try {
+    document = parse(text, { maxAliasCount: 0 });
+  } catch (error) {
+    throw invalid(`not valid YAML (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`);
+  }
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) throw invalid('a mapping is expected');
+  const { formatVersion, repoId, datastore } = document as Record<string, unknown>;
+  if (typeof formatVersion !== 'number' || !Number.isInteger(formatVersion) || formatVersion < 1) throw invalid('formatVersion must be a positive whole number');
+  if (formatVersion > FORMAT_VERSION) {
+    throw invalid(`formatVersion ${formatVersion} is newer than this program, which knows up to ${FORMAT_VERSION}`, 'Update swamp.');
+  }
+  if (typeof repoId !== 'string' || !isModelId(repoId)) throw invalid('repoId must be a lower-case UUID');
+  if (datastore === undefined || datastore === null) return { formatVersion, repoId };
+  const { type, path: where } = datastore as Record<string, unknown>;
+  if (type !== undefined && type !== 'filesystem') throw invalid(`datastore.type ${JSON.stringify(type)} is unknown; "filesystem" is the only one`);
+  if (where === undefined) return { formatVersion, repoId };
+  if (typeof where !== 'string' || where === '') throw invalid('datastore.path must be a path');
+  return { formatVersion, repoId, datastorePath: where };
+}
+
+function requireDirectory(path: string, marker: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  throw new SwampError('config_invalid', `The datastore ${path}, configured in ${marker}, is missing.`, {
+    hint: 'Mount it, or correct datastore.path. An empty one is created by hand: mkdir it.',
+    data: { path },
+  });
+}
+
+/** A datastore that another format version wrote holds `v<N>` directories this program must not ignore. */
+function requireKnownFormat(datastore: string): void {
+  if (existsSync(join(datastore, FORMAT_DIRECTORY)) || !existsSync(join(datastore, `v${FORMAT_VERSION + 1}`))) return;
+  throw new SwampError('config_invalid', `The datastore ${datastore} was written by a newer swamp.`, { hint: 'Update swamp.' });
+}
+
+function parseAncestors(text: string | undefined): readonly string[] {
+  return Object.freeze((text ?? '').split(':').filter((item) => item !== ''));
+}
+
+/** A path as JSON results tell it: relative to the repository, absolute when it lies elsewhere. */
+export function displayPath(repo: Repo, path: string): string {
+  return path.startsWith(`${repo.root}/`) ? path.slice(repo.root.length + 1) : isAbsolute(path) ? path : resolve(path);
+}
+
+/** Throws `read_only` for a command that would write (D10). First line of every mutating operation. */
+export function requireWritable(repo: Repo): void {
+  if (repo.readOnly) throw new SwampError('read_only', `"${repo.command}" would write, and the repository is opened read-only.`, { hint: 'Leave out --read-only (or unset SWAMP_READ_ONLY).' });
+}

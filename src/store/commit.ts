@@ -1,0 +1,89 @@
+/**
+ * The moves every commit consists of: staging -> fence entry -> data, and data -> fence entry -> trash. Each is one
+ * rename through the entry that is held; when the entry is gone it has no source or no destination, and nothing happened.
+ */
+import { join } from 'node:path';
+import { isErrno } from '../errors.js';
+import { makeDir, makeDirs, rename, syncDir } from '../fs/durable.js';
+import { exists } from '../fs/tree.js';
+import { FenceLost } from '../locks/fence.js';
+import { newNonce } from '../locks/holder.js';
+import type { Session } from '../locks/session.js';
+import type { Repo } from '../repo.js';
+
+/** A held data (or run) fence: what a mutating function of the store needs, and only protocol/ hands out. */
+export interface Fence {
+  readonly repo: Repo;
+  readonly session: Session;
+  readonly modelId: string;
+  readonly epoch: number;
+  /** The entry: fences/<model-id>/data/<epoch>.<holder>. */
+  readonly path: string;
+  /** The fence directory, synced before anything committed under the epoch is acknowledged (P6). */
+  readonly dir: string;
+  /** True when this session lost the fence before and took it again: what it was about to commit may have been. */
+  readonly retaken: boolean;
+}
+
+/** The trash inside an entry; the next holder moves it on. */
+export const ENTRY_TRASH = 'trash';
+
+/** The name of something of ours inside an entry: it tells the next holder whose staging it goes back to. */
+export function itemName(session: Session, slot: string): string {
+  return `${session.holder}.${slot}`;
+}
+
+/** staging/<me>/<slot> -> <entry>/<holder>.<slot> -> `destination`. Throws FenceLost; the slot is then looked for again. */
+export async function moveThrough(fence: Fence, slot: string, destination: string): Promise<void> {
+  const inside = join(fence.path, itemName(fence.session, slot));
+  await step(fence, join(fence.session.staging, slot), inside);
+  await step(fence, inside, destination);
+}
+
+/** One rename with an end inside the entry. After an error the look by name decides what happened. */
+export async function step(fence: Pick<Fence, 'path'>, from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') && !exists(fence.path)) throw new FenceLost(fence.path);
+    if (!isErrno(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST', 'EXDEV') && !exists(from) && exists(to)) return;
+    throw error;
+  }
+}
+
+/** `source` -> <entry>/trash/x: the commit of a removal. `source`'s parent is the caller's to sync. Throws FenceLost. */
+export async function moveToTrash(fence: Fence, source: string): Promise<void> {
+  const trash = join(fence.path, ENTRY_TRASH);
+  try {
+    await makeDir(trash);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) throw new FenceLost(fence.path);
+    throw error;
+  }
+  await step(fence, source, join(trash, newNonce()));
+}
+
+/**
+ * <entry>/trash -> trash/<model-id>-<epoch>-<nonce>, where the sweep finds it. May fail without changing the outcome: the next holder does it then (P8).
+ */
+export async function passTrashOn(fence: Fence): Promise<void> {
+  const inside = join(fence.path, ENTRY_TRASH);
+  if (!exists(inside)) return;
+  const { layout } = fence.repo;
+  await makeDirs(layout.trashes);
+  const outside = layout.trash(fence.modelId, fence.epoch, newNonce());
+  await step(fence, inside, outside);
+  fence.session.trashed.push(outside);
+}
+
+/** Makes a commit durable: the fence's directory (P6) and every directory in which a name changed. One that was removed since needs no sync. */
+export async function syncCommit(fence: Fence, dirs: readonly string[]): Promise<void> {
+  const sync = async (dir: string): Promise<void> => {
+    try {
+      await syncDir(dir);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+  };
+  await Promise.all([fence.dir, ...dirs].map(sync));
+}

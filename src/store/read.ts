@@ -1,0 +1,173 @@
+/** Lock-free reading: whole versions only, and "not found" only when the listing stands still or is empty. */
+import { type BigIntStats, type Stats, closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SwampError, isErrno } from '../errors.js';
+import { readDir } from '../fs/tree.js';
+import { ARTIFACT_RECORD, CONTENT, METADATA } from '../layout/layout.js';
+import { isHashedSegment, nameOf } from '../layout/names.js';
+import type { Repo } from '../repo.js';
+import { type ArtifactRecord, type Tombstone, type VersionMetadata, parseRecord, parseVersionMetadata, readArtifactRecord, readTombstone } from './metadata.js';
+
+/** A live artifact as one listing showed it. `versions` ascends and is never empty. */
+export interface Artifact {
+  readonly dir: string;
+  readonly versions: readonly number[];
+}
+
+/** One version, opened: metadata and content belong together, whatever happens to the path afterwards. */
+export interface OpenVersion {
+  readonly version: number;
+  readonly latest: number;
+  readonly generation: number;
+  readonly metadata: VersionMetadata;
+  /** The version's directory. */
+  readonly dir: string;
+  /** File descriptor of the content, the caller's to close. */
+  readonly content: number;
+}
+
+const VERSION = /^[1-9][0-9]{0,14}$/;
+/** A listing that keeps changing is looked at again; this many times without an answer is a fault, not a race. */
+const LOOKS = 1_000;
+
+/** The versions an artifact directory lists, ascending. */
+export function versionNumbers(names: readonly string[]): number[] {
+  return names.filter((name) => VERSION.test(name)).map(Number).sort((a, b) => a - b);
+}
+
+/** The artifact of that name, or undefined when there is none now. */
+export function findArtifact(repo: Repo, modelId: string, name: string): Artifact | undefined {
+  const dir = repo.layout.artifact(modelId, name);
+  const names = readDir(dir);
+  if (names === undefined) return undefined;
+  const versions = versionNumbers(names);
+  if (versions.length > 0) return { dir, versions };
+  // Read while it moved away, or damage: an artifact's directory is never visible without a version.
+  if (readDir(dir) === undefined) return undefined;
+  throw damaged(dir, 'it holds no version');
+}
+
+/** artifact.json of a listed artifact; undefined when the artifact went away meanwhile. Throws `corrupt` when it belongs to another name. */
+export function artifactRecord(artifact: Pick<Artifact, 'dir'>, name: string | undefined): ArtifactRecord | undefined {
+  const record = readArtifactRecord(join(artifact.dir, ARTIFACT_RECORD));
+  if (record === undefined) {
+    if (readDir(artifact.dir) === undefined) return undefined;
+    // Both a replacement by rename and a delete leave no gap in between: look once more before calling it damage.
+    const again = readArtifactRecord(join(artifact.dir, ARTIFACT_RECORD));
+    if (again === undefined && readDir(artifact.dir) !== undefined) throw damaged(artifact.dir, `${ARTIFACT_RECORD} is missing`);
+    return again;
+  }
+  if (name !== undefined && record.name !== name) throw damaged(artifact.dir, `it belongs to ${JSON.stringify(record.name)}`);
+  return record;
+}
+
+export function tombstoneOf(repo: Repo, modelId: string, name: string): Tombstone | undefined {
+  return readTombstone(repo.layout.tombstone(modelId, name));
+}
+
+/**
+ * Opens a version (the latest without `version`). Undefined when the artifact does not exist; throws
+ * `version_not_found` when it exists without that version, `corrupt` when what is there is damaged.
+ */
+export function openVersion(repo: Repo, modelId: string, name: string, version?: number): OpenVersion | undefined {
+  let before = '';
+  for (let look = 0; look < LOOKS; look++) {
+    const artifact = findArtifact(repo, modelId, name);
+    if (artifact === undefined) return undefined;
+    const latest = artifact.versions.at(-1) ?? 0;
+    const wanted = version ?? latest;
+    if (!artifact.versions.includes(wanted)) throw versionNotFound(name, wanted, artifact.versions);
+    const record = artifactRecord(artifact, name);
+    const opened = record === undefined ? undefined : openWhole(join(artifact.dir, String(wanted)));
+    if (record !== undefined && opened !== undefined) {
+      if (artifactRecord(artifact, name)?.generation === record.generation) return { ...opened, version: wanted, latest, generation: record.generation };
+      closeSync(opened.content);
+    }
+    const now = artifact.versions.join(' ');
+    if (opened === undefined && now === before) requireStillThere(join(artifact.dir, String(wanted)));
+    before = now;
+  }
+  throw new SwampError('io', `${JSON.stringify(name)} changed faster than it could be read.`, { hint: 'Run the command again.' });
+}
+
+export function versionNotFound(name: string, version: number, versions: readonly number[]): SwampError {
+  return new SwampError('version_not_found', `${JSON.stringify(name)} has no version ${version}.`, {
+    hint: 'List them with "swamp data versions".',
+    data: { name, version, latest: versions.at(-1) ?? 0 },
+  });
+}
+
+/** Metadata and content of one version directory, or undefined when it moved away in between: same inode before and after. */
+function openWhole(dir: string): Pick<OpenVersion, 'metadata' | 'dir' | 'content'> | undefined {
+  const before = inode(dir);
+  if (before === undefined) return undefined;
+  const source = readVersionFile(join(dir, METADATA));
+  const content = openContent(join(dir, CONTENT));
+  if (source === undefined || content === undefined || inode(dir) !== before) {
+    if (content !== undefined) closeSync(content);
+    return undefined;
+  }
+  try {
+    const metadata = parseVersionMetadata(parseRecord(source, join(dir, METADATA)), join(dir, METADATA));
+    const stats: Stats = fstatSync(content);
+    if (!stats.isFile()) throw damaged(join(dir, CONTENT), 'it is no regular file');
+    return { metadata, dir, content };
+  } catch (error) {
+    closeSync(content);
+    throw error;
+  }
+}
+
+function inode(dir: string): string | undefined {
+  const stats: BigIntStats | undefined = lstatSync(dir, { bigint: true, throwIfNoEntry: false });
+  if (stats !== undefined && !stats.isDirectory()) throw damaged(dir, 'it is no directory');
+  return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`;
+}
+
+function readVersionFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function openContent(path: string): number | undefined {
+  try {
+    // Neither a link is followed nor a FIFO waited for.
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** The directory has been there in two looks and yet lacks a file: damage, not a race. */
+function requireStillThere(dir: string): void {
+  const names = readDir(dir);
+  if (names === undefined) return;
+  for (const file of [METADATA, CONTENT]) {
+    if (!names.includes(file)) throw damaged(dir, `${file} is missing`);
+  }
+}
+
+/** The names of a model's artifacts, sorted by code point; those of hashed segments are read from their records. */
+export function artifactNames(repo: Repo, modelId: string): string[] {
+  const names: string[] = [];
+  const root = repo.layout.model(modelId);
+  for (const segment of readDir(root) ?? []) {
+    const name = isHashedSegment(segment) ? readArtifactRecord(join(root, segment, ARTIFACT_RECORD))?.name : nameOf(segment);
+    if (name !== undefined) names.push(name);
+  }
+  return names.sort(byCodePoint);
+}
+
+/** Order of UTF-8 bytes, the same on every system. */
+export function byCodePoint(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function damaged(path: string, why: string): SwampError {
+  return new SwampError('corrupt', `${path} is damaged: ${why}.`, { hint: 'Run "swamp datastore check" for everything that is damaged.', data: { path } });
+}

@@ -1,0 +1,94 @@
+/** Commits removals through the held fence: one winner, by one rename into the entry's trash. The sweep comes later, outside every lock. */
+import { join } from 'node:path';
+import { SwampError } from '../errors.js';
+import { makeDirs, syncDir, writeFileDurable } from '../fs/durable.js';
+import { failpoint } from '../fs/failpoints.js';
+import { ARTIFACT_RECORD } from '../layout/layout.js';
+import { newNonce } from '../locks/holder.js';
+import { openStaging } from '../locks/session.js';
+import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
+import { type Tombstone, serialise } from './metadata.js';
+import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from './read.js';
+
+/** What a delete did. `alreadyDeleted`: somebody else had; nothing was changed (O3). */
+export interface Removed {
+  readonly versionsDeleted: number;
+  readonly alreadyDeleted: boolean;
+}
+
+const ALREADY: Removed = Object.freeze({ versionsDeleted: 0, alreadyDeleted: true });
+
+/** Deletes an artifact with all its versions. Throws `data_not_found` when it never existed, FenceLost when nothing was deleted. */
+export async function removeArtifact(fence: Fence, name: string): Promise<Removed> {
+  const artifact = findArtifact(fence.repo, fence.modelId, name);
+  if (artifact === undefined) return requireTombstone(fence, name);
+  await buryArtifact(fence, name, artifact);
+  return { versionsDeleted: artifact.versions.length, alreadyDeleted: false };
+}
+
+/**
+ * Deletes one version; the last one takes the artifact along. Throws `version_not_found` for a number that was never
+ * given out, `data_not_found` when the artifact never existed.
+ */
+export async function removeVersion(fence: Fence, name: string, version: number): Promise<Removed> {
+  const artifact = findArtifact(fence.repo, fence.modelId, name);
+  if (artifact === undefined) {
+    const { floor } = requireTombstone(fence, name);
+    if (version > floor) throw versionNotFound(name, version, []);
+    return ALREADY;
+  }
+  const latest = artifact.versions.at(-1) ?? 0;
+  const record = requireRecord(artifact, name);
+  if (!artifact.versions.includes(version)) {
+    if (version > Math.max(latest, record.floor)) throw versionNotFound(name, version, artifact.versions);
+    return ALREADY;
+  }
+  if (artifact.versions.length === 1) {
+    await buryArtifact(fence, name, artifact);
+  } else {
+    // P4: the floor is durable before the newest version moves away, or its number would be given out again.
+    if (version === latest && record.floor < latest) await replaceRecord(fence, artifact, serialise({ ...record, floor: latest }));
+    await failpoint('delete.before-commit');
+    await moveToTrash(fence, join(artifact.dir, String(version)));
+    await syncCommit(fence, [artifact.dir]);
+  }
+  return { versionsDeleted: 1, alreadyDeleted: false };
+}
+
+function requireTombstone(fence: Fence, name: string): Tombstone & Removed {
+  const tombstone = tombstoneOf(fence.repo, fence.modelId, name);
+  if (tombstone === undefined) throw dataNotFound(name);
+  return { ...tombstone, ...ALREADY };
+}
+
+export function dataNotFound(name: string): SwampError {
+  return new SwampError('data_not_found', `There is no data named ${JSON.stringify(name)}.`, { hint: 'List what there is with "swamp data list".', data: { name } });
+}
+
+/** The tombstone first (a live artifact outranks it), durable; then the artifact moves. */
+async function buryArtifact(fence: Fence, name: string, artifact: Artifact): Promise<void> {
+  const { layout } = fence.repo;
+  const record = requireRecord(artifact, name);
+  const tombstone: Tombstone = { ...record, floor: Math.max(record.floor, artifact.versions.at(-1) ?? 0), deletedAt: new Date().toISOString() };
+  const slot = `tombstone-${newNonce()}`;
+  await writeFileDurable(join(await openStaging(fence.session), slot), serialise(tombstone));
+  await makeDirs(layout.tombstones(fence.modelId));
+  await moveThrough(fence, slot, layout.tombstone(fence.modelId, name));
+  await syncDir(layout.tombstones(fence.modelId));
+  await failpoint('delete.before-commit');
+  await moveToTrash(fence, artifact.dir);
+  await syncCommit(fence, [layout.model(fence.modelId)]);
+}
+
+function requireRecord(artifact: Artifact, name: string): { name: string; generation: number; floor: number } {
+  const record = artifactRecord(artifact, name);
+  if (record === undefined) throw new SwampError('corrupt', `${artifact.dir} went away under the lock.`, { hint: 'Run "swamp datastore check".', data: { path: artifact.dir } });
+  return record;
+}
+
+async function replaceRecord(fence: Fence, artifact: Artifact, text: string): Promise<void> {
+  const slot = `record-${newNonce()}`;
+  await writeFileDurable(join(await openStaging(fence.session), slot), text);
+  await moveThrough(fence, slot, join(artifact.dir, ARTIFACT_RECORD));
+  await syncDir(artifact.dir);
+}

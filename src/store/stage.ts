@@ -1,0 +1,65 @@
+/** Prepares versions in the session's staging directory: needs no lock, and nobody sees it. */
+import { createHash, randomUUID } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeDir, syncDir, syncFile, writeFileDurable } from '../fs/durable.js';
+import { failpoint } from '../fs/failpoints.js';
+import { CONTENT, METADATA } from '../layout/layout.js';
+import { type Session, openStaging } from '../locks/session.js';
+import { type VersionMetadata, serialise } from './metadata.js';
+
+/** What the caller says of a version; the rest is found while staging. */
+export type VersionFields = Pick<VersionMetadata, 'contentType' | 'lifetime' | 'garbageCollection' | 'tags' | 'ownerDefinition'>;
+
+/** A version complete and synced in staging/<me>/<slot>. */
+export interface StagedVersion {
+  readonly slot: string;
+  readonly metadata: VersionMetadata;
+}
+
+/** Bytes as they come; a string counts as UTF-8. */
+export type Source = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>;
+
+/**
+ * Streams `source` into a new version directory, syncs it, and returns what it is. Nothing is held in memory beyond a
+ * chunk. Only this process ever opens the file for writing: a descriptor left open elsewhere would change a version that
+ * is visible (P3). Throws the source's error, `no_space`, `io`.
+ */
+export async function stageVersion(session: Session, slot: string, source: Source, fields: VersionFields, options: { readonly signal: AbortSignal }): Promise<StagedVersion> {
+  const dir = join(await openStaging(session), slot);
+  await makeDir(dir);
+  const { size, checksum } = await writeContent(join(dir, CONTENT), source, options.signal);
+  return finishVersion(session, slot, { size, checksum }, fields);
+}
+
+/** Completes staging/<me>/<slot>, whose content is written and synced, with its metadata. */
+export async function finishVersion(session: Session, slot: string, content: { readonly size: number; readonly checksum: string }, fields: VersionFields): Promise<StagedVersion> {
+  const dir = join(session.staging, slot);
+  const metadata: VersionMetadata = { id: randomUUID(), commit: `${session.nonce}.${slot}`, ...fields, createdAt: new Date().toISOString(), ...content };
+  await writeFileDurable(join(dir, METADATA), serialise(metadata));
+  await syncDir(dir);
+  await failpoint('stage.complete');
+  return { slot, metadata };
+}
+
+async function writeContent(path: string, source: Source, signal: AbortSignal): Promise<{ size: number; checksum: string }> {
+  await failpoint('fs.write');
+  const hash = createHash('sha256');
+  let size = 0;
+  const file = await open(path, 'wx');
+  try {
+    for await (const chunk of source) {
+      signal.throwIfAborted();
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      hash.update(bytes);
+      size += bytes.length;
+      // writeFile, unlike write, goes on after a short write.
+      await file.writeFile(bytes);
+    }
+    signal.throwIfAborted();
+    await syncFile(file);
+  } finally {
+    await file.close();
+  }
+  return { size, checksum: hash.digest('hex') };
+}

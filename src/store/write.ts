@@ -1,0 +1,167 @@
+/** Commits staged versions through the held fence: one version directly, several through an intent (all or nothing). */
+import { join } from 'node:path';
+import { SwampError } from '../errors.js';
+import { makeDir, makeDirs, removeFile, removeEmptyDir, rename, syncDir, writeFileDurable } from '../fs/durable.js';
+import { failpoint } from '../fs/failpoints.js';
+import { exists, readDir } from '../fs/tree.js';
+import { ARTIFACT_RECORD, METADATA } from '../layout/layout.js';
+import { type Fence, itemName, moveThrough, step, syncCommit } from './commit.js';
+import { type Intent, intentItem, rollForward } from './intent.js';
+import { type ArtifactRecord, type VersionMetadata, readVersionMetadata, serialise } from './metadata.js';
+import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNumbers } from './read.js';
+import type { StagedVersion } from './stage.js';
+
+/** A version that was committed. */
+export interface Committed {
+  readonly version: number;
+  readonly generation: number;
+}
+
+/** Where the next version of a name goes, as decided under the data fence. */
+interface Place extends Committed {
+  /** The artifact's directory. */
+  readonly dir: string;
+  /** Undefined when the artifact is there already; else the record it is born with. */
+  readonly birth: ArtifactRecord | undefined;
+}
+
+/** The latest version number of a name under the held fence; 0 when there is no such artifact now. */
+export function latestVersion(fence: Fence, name: string): number {
+  return findArtifact(fence.repo, fence.modelId, name)?.versions.at(-1) ?? 0;
+}
+
+/** The metadata of the latest version under the held fence. */
+export function latestMetadata(fence: Fence, name: string): (Committed & { readonly metadata: VersionMetadata }) | undefined {
+  const artifact = findArtifact(fence.repo, fence.modelId, name);
+  const version = artifact?.versions.at(-1);
+  if (artifact === undefined || version === undefined) return undefined;
+  const record = artifactRecord(artifact, name);
+  const metadata = readVersionMetadata(join(artifact.dir, String(version), METADATA));
+  return record === undefined || metadata === undefined ? undefined : { version, generation: record.generation, metadata };
+}
+
+/**
+ * Commits one staged version as the next of `name`. Under a fence taken again it first looks whether the commit had
+ * happened. Throws FenceLost (nothing was written), `lock_lost` when what was staged is gone.
+ */
+export async function commitVersion(fence: Fence, name: string, staged: StagedVersion): Promise<Committed> {
+  const before = fence.retaken ? findCommitted(fence, name, staged.metadata.commit) : undefined;
+  if (before !== undefined) {
+    await syncCommit(fence, [fence.repo.layout.artifact(fence.modelId, name), fence.repo.layout.model(fence.modelId)]);
+    return before;
+  }
+  await regainStaged(fence, staged.slot, name);
+  const place = placeNext(fence, name);
+  const slot = await dress(fence, staged.slot, place);
+  await failpoint('put.before-commit');
+  await moveThrough(fence, slot, destination(place));
+  await syncCommit(fence, [place.birth === undefined ? place.dir : fence.repo.layout.model(fence.modelId)]);
+  return { version: place.version, generation: place.generation };
+}
+
+/** One of several outputs that become visible together. */
+export interface Output {
+  readonly name: string;
+  readonly staged: StagedVersion;
+}
+
+/**
+ * Commits several outputs, all or nothing: an intent goes through the run fence at `runPath` into the data fence, and
+ * from then on this holder or the next one finishes it. Throws FenceLost for either fence; when the run fence is lost,
+ * nothing was published (P9).
+ */
+export async function commitOutputs(fence: Fence, outputs: readonly Output[], runPath: string): Promise<Committed[]> {
+  const done = fence.retaken ? outputs.map(({ name, staged }) => findCommitted(fence, name, staged.metadata.commit)) : [];
+  // All or nothing: one that is out means the intent was published, and recovery has finished it.
+  if (done.every((item) => item !== undefined) && done.length > 0) return done;
+  const bundle = await regainBundle(fence, outputs);
+  const places = outputs.map(({ name }) => placeNext(fence, name));
+  const intent: Intent = { kind: 'outputs', items: [] };
+  for (const [i, place] of places.entries()) {
+    const slot = outputs[i]?.staged.slot ?? '';
+    const dressed = await dress(fence, slot, place);
+    await rename(join(fence.session.staging, dressed), join(bundle, dressed));
+    intent.items.push(intentItem(dressed, outputs[i]?.name ?? '', place.birth === undefined ? place.version : undefined));
+  }
+  await writeFileDurable(join(bundle, 'intent.json'), serialise(intent));
+  await syncDir(bundle);
+  await failpoint('outputs.before-run-fence');
+  const inRun = join(runPath, itemName(fence.session, BUNDLE));
+  await step({ path: runPath }, bundle, inRun);
+  await failpoint('outputs.before-intent');
+  const published = join(fence.path, itemName(fence.session, 'intent'));
+  await step(fence, inRun, published);
+  await syncCommit(fence, [fence.path]);
+  await failpoint('outputs.published');
+  await rollForward(fence, published);
+  return places.map(({ version, generation }) => ({ version, generation }));
+}
+
+export const BUNDLE = 'outputs';
+
+function destination(place: Place): string {
+  return place.birth === undefined ? join(place.dir, String(place.version)) : place.dir;
+}
+
+/** P4: counts on from the floor, from what is there, and from the tombstone. */
+function placeNext(fence: Fence, name: string): Place {
+  const { repo, modelId, epoch } = fence;
+  const dir = repo.layout.artifact(modelId, name);
+  const artifact = findArtifact(repo, modelId, name);
+  if (artifact === undefined) {
+    const floor = tombstoneOf(repo, modelId, name)?.floor ?? 0;
+    return { dir, version: floor + 1, generation: epoch, birth: { name, generation: epoch, floor } };
+  }
+  const record = artifactRecord(artifact, name);
+  if (record === undefined) throw new SwampError('corrupt', `${dir}/${ARTIFACT_RECORD} is missing.`, { hint: 'Run "swamp datastore check".', data: { path: dir } });
+  return { dir, version: Math.max(record.floor, artifact.versions.at(-1) ?? 0) + 1, generation: record.generation, birth: undefined };
+}
+
+/** The slot to move: the version itself, or, for a first version, an artifact directory around it (no empty artifact is ever visible). */
+async function dress(fence: Fence, slot: string, place: Place): Promise<string> {
+  await makeDirs(fence.repo.layout.model(fence.modelId));
+  if (place.birth === undefined) return slot;
+  const { staging } = fence.session;
+  const outer = `${slot}-first`;
+  await makeDir(join(staging, outer));
+  await writeFileDurable(join(staging, outer, ARTIFACT_RECORD), serialise(place.birth));
+  await rename(join(staging, slot), join(staging, outer, String(place.version)));
+  await syncDir(join(staging, outer));
+  return outer;
+}
+
+/** Undoes `dress` for an attempt that was fenced off and given back. Throws `lock_lost` when the version is gone. */
+async function regainStaged(fence: Fence, slot: string, name: string, from: string = fence.session.staging): Promise<void> {
+  const { staging } = fence.session;
+  const outer = join(from, `${slot}-first`);
+  const [version] = versionNumbers(readDir(outer) ?? []);
+  if (version !== undefined) await rename(join(outer, String(version)), join(staging, slot));
+  else if (from !== staging && exists(join(from, slot))) await rename(join(from, slot), join(staging, slot));
+  await removeFile(join(outer, ARTIFACT_RECORD));
+  await removeEmptyDir(outer);
+  if (exists(join(staging, slot))) return;
+  throw new SwampError('lock_lost', `The lock was lost while ${JSON.stringify(name)} was written, and what was staged for it is gone.`, {
+    hint: 'Nothing was written; run the command again.',
+    data: { name },
+  });
+}
+
+/** staging/<me>/outputs, empty: outputs that were bundled before and given back are unpacked first. */
+async function regainBundle(fence: Fence, outputs: readonly Output[]): Promise<string> {
+  const bundle = join(fence.session.staging, BUNDLE);
+  await removeFile(join(bundle, 'intent.json'));
+  for (const { name, staged } of outputs) await regainStaged(fence, staged.slot, name, exists(bundle) ? bundle : undefined);
+  await makeDir(bundle);
+  return bundle;
+}
+
+/** The version that carries this commit, if any. */
+function findCommitted(fence: Fence, name: string, commit: string): Committed | undefined {
+  const artifact: Artifact | undefined = findArtifact(fence.repo, fence.modelId, name);
+  if (artifact === undefined) return undefined;
+  for (const version of artifact.versions.toReversed()) {
+    const metadata = readVersionMetadata(join(artifact.dir, String(version), METADATA));
+    if (metadata?.commit === commit) return { version, generation: artifactRecord(artifact, name)?.generation ?? fence.epoch };
+  }
+  return undefined;
+}

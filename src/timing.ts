@@ -1,0 +1,45 @@
+/** Every duration the program waits by, as one value, read from the environment once. */
+import { SwampError } from './errors.js';
+
+export interface Timing {
+  /** A holder whose heartbeat has not moved for this long, by the waiter's own clock, is stale. Milliseconds. */
+  readonly ttlMs: number;
+  /** How often a holder moves its heartbeat. Milliseconds. */
+  readonly heartbeatMs: number;
+  /** The slow look behind the file-system events: network disks send none. Milliseconds. */
+  readonly pollMs: number;
+  /** How long the head of a queue may leave a free lock untaken before the next one passes it. Milliseconds. */
+  readonly graceMs: number;
+  /** How long a command waits for locks in all. Milliseconds. */
+  readonly lockTimeoutMs: number;
+  /** A clock that never goes back. Milliseconds. */
+  readonly now: () => number;
+}
+
+const DEFAULT_LOCK_TIMEOUT_MS = 60_000;
+const DEFAULT_TTL_MS = 30_000;
+/** proper-lockfile accepts no smaller ttl. */
+const MIN_TTL_MS = 2_000;
+
+/** A positive integer of milliseconds, or a usage error naming where it came from (L5). */
+export function parseMilliseconds(text: string, source: string): number {
+  const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : 0;
+  if (value < 1) throw new SwampError('usage', `${source} must be a positive whole number of milliseconds, not "${text}".`, { hint: `Example: ${source} 5000` });
+  return value;
+}
+
+/**
+ * The durations of this process. `lockTimeout` (the flag's text) goes before SWAMP_LOCK_TIMEOUT_MS.
+ * SWAMP_LOCK_TTL_MS (at least 2000) changes the ttl: every process of one repository must agree on it.
+ * Throws `usage` for a value that is no positive integer.
+ */
+export function timingFrom(env: NodeJS.ProcessEnv, lockTimeout?: string): Timing {
+  const wait = lockTimeout !== undefined ? parseMilliseconds(lockTimeout, '--lock-timeout') : fromEnv(env, 'SWAMP_LOCK_TIMEOUT_MS', DEFAULT_LOCK_TIMEOUT_MS);
+  const ttlMs = Math.max(MIN_TTL_MS, fromEnv(env, 'SWAMP_LOCK_TTL_MS', DEFAULT_TTL_MS));
+  return Object.freeze({ ttlMs, heartbeatMs: Math.floor(ttlMs / 3), pollMs: 250, graceMs: 200, lockTimeoutMs: wait, now: () => performance.now() });
+}
+
+function fromEnv(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const text = env[name];
+  return text === undefined || text === '' ? fallback : parseMilliseconds(text, name);
+}
