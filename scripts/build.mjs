@@ -1,6 +1,10 @@
 /**
- * Bundles the program and the library into dist/: ES modules, one chunk per lazily loaded part, no dependency left to install.
- * Chunks of earlier builds stay, because programs may still be running from them; `--release` removes them and adds the declarations.
+ * Bundles what is shipped into dist/; nothing is left to install.
+ *
+ *   main.cjs, program.cjs ...  the program, CommonJS: Node starts that faster, and starting is most of what a command costs
+ *   index.js                   the library, ES modules
+ *
+ * `--release` starts from an empty dist/ and adds the declarations of the library.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
@@ -11,47 +15,84 @@ import { root, writeFiles } from './tree.mjs';
 
 const { version } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
 
-const { outputFiles, metafile } = await build({
+const COMMON = {
   absWorkingDir: root,
-  entryPoints: { main: 'src/cli/main.ts', index: 'src/index.ts' },
   outdir: 'dist',
-  chunkNames: 'chunks/[name]-[hash]',
   bundle: true,
-  splitting: true,
-  format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  minifySyntax: true,
-  minifyWhitespace: true,
-  keepNames: false,
+  minify: true,
+  sourcemap: 'linked',
+  sourcesContent: false,
   legalComments: 'none',
-  define: { SWAMP_VERSION: JSON.stringify(version) },
-  // proper-lockfile is given its own fs; graceful-fs would only patch the process.
-  alias: { 'graceful-fs': 'node:fs' },
+  // graceful-fs would patch the process; proper-lockfile is given its own fs. The ES modules of yaml can be bundled in parts.
+  alias: { 'graceful-fs': 'node:fs', yaml: resolve(root, 'node_modules/yaml/browser/dist/index.js') },
   metafile: true,
   write: false,
   logLevel: 'warning',
+};
+
+/** What most commands never load stands in a file of its own, which is loaded when it is first imported. */
+const APART = { './program.js': 'program', './help.js': 'help', './log.js': 'log', 'proper-lockfile': 'proper-lockfile' };
+
+const program = await build({
+  ...COMMON,
+  entryPoints: { main: 'src/cli/main.ts', program: 'src/cli/program.ts', help: 'src/cli/help.ts', log: 'src/cli/log.ts', 'proper-lockfile': 'proper-lockfile' },
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  supported: { 'dynamic-import': false },
+  define: { SWAMP_VERSION: JSON.stringify(version), 'import.meta.url': 'importMetaUrl' },
+  banner: { js: `const importMetaUrl=require("node:url").pathToFileURL(__filename).href;const lazyReq=${lazyModule};` },
+  plugins: [{ name: 'apart', setup: keepApart }],
 });
 
-const files = outputFiles.map(({ path, contents }) => ({ path, contents: withRequire(contents) }));
-files.push({ path: resolve(root, 'dist/THIRD-PARTY.txt'), contents: Buffer.from(thirdParty(metafile)) });
+const library = await build({
+  ...COMMON,
+  entryPoints: { index: 'src/index.ts' },
+  chunkNames: 'library/[name]-[hash]',
+  format: 'esm',
+  splitting: true,
+  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+});
+
 const release = process.argv.includes('--release');
 if (release) rmSync(resolve(root, 'dist'), { recursive: true, force: true });
-writeFiles(files);
+writeFiles([
+  ...program.outputFiles.map(({ path, text }) => ({ path, contents: Buffer.from(path.endsWith('.cjs') ? withLazyModules(text) : text) })),
+  ...library.outputFiles,
+  { path: resolve(root, 'dist/THIRD-PARTY.txt'), contents: Buffer.from(thirdParty(program.metafile, library.metafile)) },
+]);
+if (release) declarations();
 
-if (release) {
-  const { status, error } = spawnSync(process.execPath, [resolve(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.types.json'], {
-    cwd: root,
-    stdio: 'inherit',
-    timeout: 120_000,
+function keepApart(bundler) {
+  bundler.onResolve({ filter: /.*/ }, ({ path, kind }) => {
+    const file = kind === 'dynamic-import' ? APART[path] : undefined;
+    return file === undefined ? undefined : { path: `./${file}.cjs`, external: true };
   });
-  if (error) throw error;
-  process.exitCode = status ?? 1;
 }
 
-/** CommonJS that was bundled calls `require` for Node's own modules; only the chunks that do get one. */
-function withRequire(contents) {
-  const code = Buffer.from(contents);
-  if (!code.includes('Dynamic require of')) return code;
-  return Buffer.concat([Buffer.from("import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);\n"), code]);
+/** Stands for one of Node's modules until something of it is used: several cost more to load than a command takes to run. */
+function lazyModule(id) {
+  let loaded;
+  return new Proxy(
+    {},
+    {
+      get(_, name) {
+        loaded ??= require(id);
+        return loaded[name];
+      },
+    },
+  );
+}
+
+/** As long as what it replaces, for the source map's sake. */
+function withLazyModules(code) {
+  return code.replaceAll(/=require\(("node:[a-z/_]+"\))(?=[,;])/g, '=lazyReq($1');
+}
+
+function declarations() {
+  const tsc = resolve(root, 'node_modules/typescript/bin/tsc');
+  const { status, error } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.types.json'], { cwd: root, stdio: 'inherit', timeout: 120_000 });
+  if (error) throw error;
+  process.exitCode = status ?? 1;
 }

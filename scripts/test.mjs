@@ -21,12 +21,11 @@ if (words.length === 0 && !long) {
   run('types', ['node_modules/typescript/bin/tsc', '--noEmit']);
   run('lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings']);
 }
-run('bundle', ['scripts/build.mjs']);
 const files = (await transpile()).filter(isWanted).sort();
 if (files.length === 0) stop(`No test file matches ${words.join(' ') || 'integration/long'}.`);
+if (files.some((file) => file.startsWith('build/integration/'))) run('bundle', ['scripts/build.mjs']);
 
-const skipped = resolve(root, 'build/skipped.txt');
-rmSync(skipped, { force: true });
+const skipped = resolve(root, `build/skipped-${process.pid}.txt`);
 const reporters = [
   '--test-reporter=spec',
   '--test-reporter-destination=stdout',
@@ -37,6 +36,7 @@ const options = ['--enable-source-maps', '--test', '--test-concurrency=2', `--te
 const { status, error } = spawnSync(process.execPath, [...options, ...files], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
 if (error) throw error;
 const reasons = existsSync(skipped) ? readFileSync(skipped, 'utf8').trim() : '';
+rmSync(skipped, { force: true });
 if (reasons !== '' && process.env.CI === 'true') stop(`Skipped tests are failures here:\n${reasons}`);
 process.exitCode = status ?? 1;
 

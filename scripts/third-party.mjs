@@ -5,9 +5,9 @@ import { root } from './tree.mjs';
 
 const PACKAGE = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 
-/** The text of THIRD-PARTY.txt for the inputs that esbuild's metafile names. Throws for a package without a licence text. */
-export function thirdParty(metafile) {
-  const inputs = Object.keys(metafile.inputs).map((input) => PACKAGE.exec(input)?.[1]);
+/** The text of THIRD-PARTY.txt for the inputs that the metafiles of esbuild name. Throws for a package without a licence text. */
+export function thirdParty(...metafiles) {
+  const inputs = metafiles.flatMap((metafile) => Object.keys(metafile.inputs)).map((input) => PACKAGE.exec(input)?.[1]);
   const directories = [...new Set(inputs.filter((directory) => directory !== undefined))].sort();
   return ['swamp contains code of these packages, under their licences.', ...directories.map(section)].join(`\n\n${'-'.repeat(80)}\n\n`);
 }

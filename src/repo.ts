@@ -160,3 +160,8 @@ export function displayPath(repo: Repo, path: string): string {
 export function requireWritable(repo: Repo): void {
   if (repo.readOnly) throw new SwampError('read_only', `"${repo.command}" would write, and the repository is opened read-only.`, { hint: 'Leave out --read-only (or unset SWAMP_READ_ONLY).' });
 }
+
+/** The same repository, opened by a command that names what it works on: this is what others read of a holder. */
+export function underName(repo: Repo, command: string): Repo {
+  return Object.freeze({ ...repo, command: command.length <= 200 ? command : `${command.slice(0, 197)}...` });
+}

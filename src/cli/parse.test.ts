@@ -106,6 +106,7 @@ describe('a command line that is not understood', () => {
     ['datastore lock stauts', /There is no command "datastore lock stauts"/, /Did you mean "datastore lock status"\?/],
     ['xyzzy', /There is no command "xyzzy"/, /^See "swamp --help"/],
     ['data get m n --versoin 3', /no flag --versoin/, /Did you mean "--version"\?/],
+    ['data delete m n --froce', /no flag --froce/, /Did you mean "--force"\?/],
     ['data get m n --verb', /no flag --verb/, /Did you mean "--verbose"\?/],
     ['data delete m n -x', /no flag -x/, /See "swamp data delete --help"/],
     ['data get m n --force', /no flag --force/, /See "swamp data get --help"/],

@@ -21,7 +21,7 @@ export function parse(argv: readonly string[]): Parsed {
   const found = findCommand(argv);
   const { topic, command } = found;
   if (found.unknown !== undefined) return unknownCommand(topic, found.unknown, argv.includes('--json'));
-  const flags = command === undefined ? GLOBAL_FLAGS : flagsOf(command);
+  const flags = flagsOf(command);
   const { given, words, problem } = readFlags(found.rest, flags);
   if (given.get('help') === true) return { kind: 'help', topic };
   if (given.get('version') === true) return { kind: 'version' };
@@ -52,8 +52,9 @@ function bare(topic: string, json: boolean): Parsed {
   return refused(message, hintFor(topic, undefined), { json, topic, group: true });
 }
 
-/** The flags a command knows: its own, and the global ones whose name it does not use itself. */
-export function flagsOf(command: Command): readonly Flag[] {
+/** The flags a command knows: its own, and the global ones whose name it does not use itself. Before the verb, the global ones. */
+export function flagsOf(command: Command | undefined): readonly Flag[] {
+  if (command === undefined) return GLOBAL_FLAGS;
   const positional = command.positionals
     .filter((p) => p.flag === true)
     .map((p): Flag => ({ name: p.name, type: 'value', value: p.name.toUpperCase(), description: `In place of ${p.name.toUpperCase()}` }));
@@ -72,7 +73,7 @@ interface Found {
 }
 
 /** Before the verb is complete only global flags may stand. */
-function findCommand(argv: readonly string[]): Found {
+export function findCommand(argv: readonly string[]): Found {
   const rest: string[] = [];
   let topic = '';
   for (let i = 0; i < argv.length; i++) {
@@ -108,7 +109,8 @@ interface Read {
   readonly problem?: { readonly message: string; readonly unknown?: string };
 }
 
-function readFlags(argv: readonly string[], flags: readonly Flag[]): Read {
+/** Sorts words into flags and positionals. */
+export function readFlags(argv: readonly string[], flags: readonly Flag[]): Read {
   const { argv: parsed, error } = parseWords.detailed([...argv], {
     boolean: flags.filter(({ type }) => type === 'switch').map(({ name }) => name),
     string: flags.filter(({ type }) => type !== 'switch').map(({ name }) => name),

@@ -1,7 +1,8 @@
 /** One run of the program: understand the words, run the command, print its outcome, tell the exit code. */
 import { asSwampError, isErrno, type SwampError } from '../errors.js';
 import { type Context, contextFor, type Outcome, requireConsent } from './context.js';
-import { guardStreams, print, tell } from './output.js';
+import { loadCommand } from './load.js';
+import { print, tell } from './output.js';
 import { type Parsed, parse } from './parse.js';
 import { errorLine, errorText, stackText } from './render/error.js';
 import { hasColour } from './render/text.js';
@@ -19,7 +20,7 @@ interface Manner {
 
 /** Resolves with the exit code when everything is printed. Never rejects. */
 export async function program(argv: readonly string[], version: string): Promise<number> {
-  guardStreams();
+  if (argv[0] === '--complete') return completed(argv.slice(1));
   const parsed = parse(argv);
   try {
     switch (parsed.kind) {
@@ -47,9 +48,9 @@ async function run({ command, args, words }: Invocation): Promise<number> {
   let reporter: ReturnType<typeof createReporter> | undefined;
   try {
     reporter = createReporter(logLevel(args, process.env));
-    requireConsent(command, args, process.stdin.isTTY && process.stderr.isTTY);
+    requireConsent(command, args);
     const context = contextFor({ command, args, words, signal: signals.signal, reporter });
-    const outcome = await (await command.load()).run(context);
+    const outcome = await (await loadCommand(command.verb))(context);
     await reporter.flush();
     if (signals.exitCode !== undefined) return signals.exitCode;
     return outcome === undefined ? 0 : await printOutcome(outcome, context, manner);
@@ -67,6 +68,13 @@ async function printOutcome(outcome: Outcome, { json }: Context, manner: Manner)
 async function refuse({ error, group, topic, json }: Extract<Parsed, { kind: 'refused' }>): Promise<number> {
   if (group && !json) tell(await help(topic));
   return failed(error, { json, verbose: false, noColour: false });
+}
+
+/** What the completion scripts ask. A shell that waits for a key must never see an error. */
+async function completed(words: readonly string[]): Promise<number> {
+  const { complete } = await import('./complete.js');
+  await print(await complete(words));
+  return 0;
 }
 
 async function help(topic: string): Promise<string> {

@@ -14,13 +14,22 @@ export function closestVerb(topic: string, word: string): string | undefined {
   const verbs = COMMANDS.flatMap(({ verb, also = [] }) => [verb, ...also]);
   const start = topic === '' ? 0 : topic.length + 1;
   const next = verbs.filter((verb) => verb.startsWith(topic)).map((verb) => verb.slice(start).split(' ')[0] ?? '');
-  const here = nearest(word, next);
+  const here = closest(word, next);
   return here === undefined ? verbs.find((verb) => verb.endsWith(` ${word}`)) : `${topic} ${here}`.trim();
 }
 
 /** The flag closest to `name`, with its dashes. */
 export function closestFlag(name: string, flags: readonly Flag[]): string | undefined {
   const names = flags.map((flag) => flag.name);
-  const found = nearest(name, names) ?? names.find((candidate) => name.length > 2 && candidate.startsWith(name));
+  const found = closest(name, names) ?? names.find((candidate) => name.length > 2 && candidate.startsWith(name));
   return found === undefined ? undefined : `--${found}`;
+}
+
+/** Swapped letters are the most common slip, and far from the nearest by count. */
+function closest(word: string, candidates: readonly string[]): string | undefined {
+  return candidates.find((candidate) => sorted(candidate) === sorted(word)) ?? nearest(word, candidates);
+}
+
+function sorted(word: string): string {
+  return [...word].sort().join('');
 }

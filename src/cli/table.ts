@@ -1,5 +1,4 @@
-/** The one table of commands: help, completion, suggestions, parsing and dispatch all read it. Each command's code is loaded when it runs. */
-import type { Run } from './context.js';
+/** The one table of commands: help, completion, suggestions and parsing all read it. What a command does stands in load.ts. */
 import { DRY_RUN, type Flag, FORCE, MODEL, NAME, type Positional, YES } from './options.js';
 
 export interface Command {
@@ -14,7 +13,6 @@ export interface Command {
   readonly examples: readonly (readonly [command: string, what: string])[];
   /** `ask`: asks on a terminal, refuses elsewhere; `force`: refuses without --force anywhere. Nothing of that with --dry-run. */
   readonly destructive?: 'ask' | 'force';
-  readonly load: () => Promise<{ readonly run: Run }>;
 }
 
 const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
@@ -37,7 +35,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: [{ name: 'dir', description: 'Where; else --repo-dir, else here', optional: true }],
     flags: [],
     examples: [['repo init', 'make the working directory a repository']],
-    load: () => import('./commands/repo-init.js'),
   },
   {
     verb: 'repo info',
@@ -45,7 +42,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [],
     examples: [],
-    load: () => import('./commands/repo-info.js'),
   },
   {
     verb: 'model create',
@@ -65,7 +61,6 @@ export const COMMANDS: readonly Command[] = [
       ['model create store results', 'a model that holds data only'],
       ['model create command/shell build --run "make dist"', 'a model that runs a command'],
     ],
-    load: () => import('./commands/model-create.js'),
   },
   {
     verb: 'model list',
@@ -73,7 +68,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [],
     examples: [],
-    load: () => import('./commands/model-list.js'),
   },
   {
     verb: 'model search',
@@ -81,7 +75,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: [{ name: 'text', description: 'What to look for', optional: true }],
     flags: [],
     examples: [],
-    load: () => import('./commands/model-list.js'),
   },
   {
     verb: 'model get',
@@ -89,7 +82,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: [MODEL],
     flags: [],
     examples: [],
-    load: () => import('./commands/model-get.js'),
   },
   {
     verb: 'model validate',
@@ -97,7 +89,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: [{ ...MODEL, optional: true }],
     flags: [],
     examples: [],
-    load: () => import('./commands/model-validate.js'),
   },
   {
     verb: 'model method run',
@@ -109,7 +100,6 @@ export const COMMANDS: readonly Command[] = [
       { name: 'timeout', type: 'value', value: 'MS', description: 'End the command after so many milliseconds' },
     ],
     examples: [['model run build', 'run "execute" of the model "build"']],
-    load: () => import('./commands/model-run.js'),
   },
   {
     verb: 'data put',
@@ -128,7 +118,6 @@ export const COMMANDS: readonly Command[] = [
       ['data put results report report.html', 'store a file'],
       ['data put results log --if-changed < build.log', 'store stdin, if it is new'],
     ],
-    load: () => import('./commands/data-put.js'),
   },
   {
     verb: 'data get',
@@ -141,7 +130,6 @@ export const COMMANDS: readonly Command[] = [
       { name: 'verify', type: 'switch', description: 'Compare the content with its checksum first' },
     ],
     examples: [['data get results report -o report.html', 'write it to a file']],
-    load: () => import('./commands/data-get.js'),
   },
   {
     verb: 'data list',
@@ -154,7 +142,6 @@ export const COMMANDS: readonly Command[] = [
       { name: 'after', type: 'value', value: 'NAME', description: 'Only names that sort after NAME' },
     ],
     examples: [],
-    load: () => import('./commands/data-list.js'),
   },
   {
     verb: 'data versions',
@@ -162,7 +149,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: [MODEL, NAME],
     flags: [],
     examples: [],
-    load: () => import('./commands/data-versions.js'),
   },
   {
     verb: 'data delete',
@@ -181,7 +167,6 @@ export const COMMANDS: readonly Command[] = [
       ['data delete results --prefix tmp/ --dry-run', 'see what would go'],
     ],
     destructive: 'ask',
-    load: () => import('./commands/data-delete.js'),
   },
   {
     verb: 'datastore status',
@@ -189,7 +174,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [],
     examples: [],
-    load: () => import('./commands/datastore-status.js'),
   },
   {
     verb: 'datastore check',
@@ -197,7 +181,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [],
     examples: [],
-    load: () => import('./commands/datastore-check.js'),
   },
   {
     verb: 'datastore sweep',
@@ -205,7 +188,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [DRY_RUN, { name: 'kept', type: 'switch', description: 'Also remove the outputs kept of methods that lost their lock' }],
     examples: [],
-    load: () => import('./commands/datastore-sweep.js'),
   },
   {
     verb: 'datastore lock status',
@@ -213,11 +195,10 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [],
     examples: [],
-    load: () => import('./commands/lock-status.js'),
   },
   {
     verb: 'datastore lock release',
-    summary: 'Take locks from their holders: the global one and all, or those of one model',
+    summary: 'Free locks by force: all of them, or those of one model',
     positionals: [],
     flags: [
       { name: 'model', type: 'value', value: 'M', description: 'Only the locks of this model' },
@@ -225,11 +206,10 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: [['datastore lock release --force --model build', 'free one stuck model']],
     destructive: 'force',
-    load: () => import('./commands/lock-release.js'),
   },
   {
     verb: 'demo',
-    summary: 'Writers against a deleter in a throw-away repository, with a verdict',
+    summary: 'Writers against a deleter in a throw-away repository; a verdict',
     positionals: [],
     flags: [
       { name: 'seconds', type: 'value', value: 'N', description: 'For how long' },
@@ -237,7 +217,6 @@ export const COMMANDS: readonly Command[] = [
       { name: 'deletes', type: 'value', value: 'N', description: 'At least so many deletes' },
     ],
     examples: [],
-    load: () => import('./commands/demo.js'),
   },
   {
     verb: 'completion',
@@ -245,6 +224,5 @@ export const COMMANDS: readonly Command[] = [
     positionals: [{ name: 'shell', description: 'bash, zsh or fish; else that of $SHELL', optional: true }],
     flags: [],
     examples: [['completion bash >> ~/.bashrc', 'complete in bash']],
-    load: () => import('./commands/completion.js'),
   },
 ];

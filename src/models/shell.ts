@@ -9,16 +9,11 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../errors.js';
 import { MAX_TIMEOUT_MS } from './definition.js';
+import { endGroup } from './process-group.js';
 
-/** What a command gets between SIGTERM and SIGKILL. */
-const GRACE_MS = 2_000;
-/** How long a killed group is watched for the end of its last process. */
-const KILLED_MS = 1_000;
-/** How often a group that was told to end is looked at. */
-const LOOK_MS = 20;
 /**
  * A chunk is full (64 KiB) or it emptied the pipe: so many, read after the shell's end, hold all that fits into a pipe or
  * socket, and with it all that the shell had written.
@@ -81,8 +76,9 @@ async function supervise(child: ShellProcess, pid: number, options: ShellOptions
   let endedBy: Ending['endedBy'];
   let group: Promise<void> | undefined;
   const end = (reason: Ending['endedBy']) => () => {
-    endedBy ??= reason;
-    group ??= endGroup(pid);
+    if (group !== undefined) return;
+    endedBy = reason;
+    group = endGroup(pid);
   };
   const onAbort = end('signal');
   options.signal.addEventListener('abort', onAbort, { once: true });
@@ -91,7 +87,8 @@ async function supervise(child: ShellProcess, pid: number, options: ShellOptions
   const exit = await new Promise<Pick<Ending, 'exitCode' | 'signal'>>((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })));
   clearTimeout(timer);
   options.signal.removeEventListener('abort', onAbort);
-  // What the group writes while it ends is its output too.
+  // What the group writes while it ends is its output too. From here on nothing ends it any more.
+  group ??= Promise.resolve();
   await group;
   const failures = await Promise.all(outputs.map((finish) => finish()));
   return { ...exit, endedBy, failures: failures.flatMap((failure) => failure ?? []) };
@@ -121,34 +118,6 @@ function requireDirectory(path: string): void {
     hint: 'Create it, or correct "workingDir" in the definition.',
     data: { path },
   });
-}
-
-/** SIGTERM to the whole group, SIGKILL after the grace. Resolves when the last process is gone, or cannot be killed. */
-async function endGroup(pid: number): Promise<void> {
-  signalGroup(pid, 'SIGTERM');
-  if (await isGoneWithin(pid, GRACE_MS)) return;
-  signalGroup(pid, 'SIGKILL');
-  await isGoneWithin(pid, KILLED_MS);
-}
-
-/** The end of a process that is not our child sends no event: hence the looking, here and nowhere else. */
-async function isGoneWithin(pid: number, ms: number): Promise<boolean> {
-  const deadline = performance.now() + ms;
-  while (signalGroup(pid, 0)) {
-    if (performance.now() >= deadline) return false;
-    await delay(LOOK_MS);
-  }
-  return true;
-}
-
-/** False when the group has no process (left) that we may signal. */
-function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(-pid, signal);
-  } catch (error) {
-    if (isErrno(error, 'ESRCH', 'EPERM')) return false;
-    throw error;
-  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { type Model, findModel } from '../models/files.js';
 import { restructure } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
 import type { Writer } from '../protocol/write.js';
-import { type Repo, requireWritable } from '../repo.js';
+import { type Repo, requireWritable, underName } from '../repo.js';
 import { artifactNames, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from '../store/read.js';
 import { type Removed, dataNotFound, removeArtifact, removeVersion } from '../store/remove.js';
 import { requireModel } from './data-put.js';
@@ -58,10 +58,11 @@ export interface DeleteOptions {
 const SLICE_TARGET_MS = 40;
 
 /** Throws `usage`, `model_not_found`, `data_not_found`, `version_not_found`, `conflict` (changed since it was shown), `lock_timeout`. */
-export async function dataDelete(repo: Repo, input: DataDeleteInput, options: DeleteOptions): Promise<DeleteOneResult | DeleteManyResult> {
-  if (input.dryRun !== true) requireWritable(repo);
+export async function dataDelete(plain: Repo, input: DataDeleteInput, options: DeleteOptions): Promise<DeleteOneResult | DeleteManyResult> {
+  if (input.dryRun !== true) requireWritable(plain);
   checkInput(input);
-  const model = await findModel(repo, input.model);
+  const model = await findModel(plain, input.model);
+  const repo = underName(plain, `data delete ${model.name} ${input.name ?? (input.prefix === undefined ? '--all' : `--prefix ${input.prefix}`)}`);
   return input.name === undefined ? deleteMany(repo, model, input, options) : deleteOne(repo, model, input.name, input, options);
 }
 

@@ -7,7 +7,7 @@ import { isDeletedModel } from '../models/definition-file.js';
 import { type Model, findModel } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
 import { type Writer, write } from '../protocol/write.js';
-import { type Repo, displayPath, requireWritable } from '../repo.js';
+import { type Repo, displayPath, requireWritable, underName } from '../repo.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME, parseGc, parseLifetime } from '../store/lifetimes.js';
 import { type Source, type StagedVersion, type VersionFields, stageVersion } from '../store/stage.js';
 import { commitVersion, latestMetadata, latestVersion } from '../store/write.js';
@@ -50,9 +50,9 @@ export async function dataPut(repo: Repo, input: DataPutInput, options: { readon
   const source = await openSource(input.source);
   try {
     const model = await modelFor(repo, input, options);
-    return await withSession(repo, async (session) => {
+    return await withSession(underName(repo, `data put ${model.name} ${input.name}`), async (session) => {
       const staged = await stageVersion(session, 'v', source.chunks, fields, options);
-      return write(repo, model.id, (writer) => commit(writer, model, input, staged, session), { session, signal: options.signal });
+      return write(session.repo, model.id, (writer) => commit(writer, model, input, staged, session), { session, signal: options.signal });
     });
   } finally {
     await source.close();

@@ -1,7 +1,7 @@
 /** `model method run`: holds the run fence while the command runs, then commits `result` and `log` together. */
 import { PassThrough } from 'node:stream';
 import { join, resolve } from 'node:path';
-import { SwampError, asSwampError } from '../errors.js';
+import { CODES, SwampError, asSwampError } from '../errors.js';
 import { FenceLost } from '../locks/fence.js';
 import type { Session } from '../locks/session.js';
 import { type ShellMethod, methodOf } from '../models/definition.js';
@@ -11,7 +11,7 @@ import { type ShellResult, runShell } from '../models/shell.js';
 import { type RunFence, withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
-import { type Repo, displayPath, requireWritable } from '../repo.js';
+import { type Repo, displayPath, requireWritable, underName } from '../repo.js';
 import { keepOutputs } from '../store/keep.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME } from '../store/lifetimes.js';
 import { type VersionFields, stageVersion } from '../store/stage.js';
@@ -46,6 +46,8 @@ export interface ModelRunOptions {
   readonly onOutput?: (chunk: Uint8Array) => void;
 }
 
+/** lock_lost, lock_timeout, deadlock: the outputs are whole and could not be committed. */
+const TRY_AGAIN = CODES.lock_lost.exit;
 /** `result` repeats each stream up to this; `log` has all of it. Bytes. */
 const MAX_IN_RESULT = 8 * 1024 * 1024;
 
@@ -60,9 +62,10 @@ export async function modelRun(repo: Repo, input: ModelRunInput, options: ModelR
   const method = methodOf(model, name);
   const inputs = input.inputs ?? {};
   checkInputs(inputs);
-  const result = await withSession(repo, (session) =>
+  const named = underName(repo, `model method run ${model.name} ${name}`);
+  const result = await withSession(named, (session) =>
     withRunFence(
-      repo,
+      named,
       model.id,
       async (run) => {
         requireModel(repo, model);
@@ -141,13 +144,14 @@ async function execute(session: Session, run: RunFence, model: Model, method: Sh
 /** Both outputs or none, through the run fence (P9). When that is lost, they are kept aside and the run ends as `lock_lost`. */
 async function commit(session: Session, run: RunFence, model: Model, outputs: readonly Output[], signal: AbortSignal): Promise<ModelRunResult['dataArtifacts']> {
   const { repo } = session;
+  const attempt = {};
   try {
     const committed = await write(
       repo,
       model.id,
       async (writer) => {
         requireModel(repo, model);
-        return commitOutputs(writer, outputs, run.path);
+        return commitOutputs(writer, outputs, run.path, attempt);
       },
       { signal, session, own: run.key },
     );
@@ -156,11 +160,10 @@ async function commit(session: Session, run: RunFence, model: Model, outputs: re
       return { name, version, path: displayPath(repo, join(repo.layout.version(model.id, name, version), 'content')) };
     });
   } catch (error) {
-    const lost = error instanceof FenceLost;
-    if (!lost && !(error instanceof SwampError && error.code === 'lock_timeout')) throw error;
+    if (!(error instanceof FenceLost) && !(error instanceof SwampError && error.exitCode === TRY_AGAIN)) throw error;
     const kept = await keepOutputs(session, model.id, run.epoch, outputs);
     const where = kept === undefined ? 'They are gone' : `They are kept in ${displayPath(repo, kept)}`;
-    throw new SwampError('lock_lost', `The run lock of "${model.name}" was lost while its method ran, so its outputs were not committed. ${where}.`, {
+    throw new SwampError('lock_lost', `A lock of "${model.name}" was lost while its method ran, so its outputs were not committed. ${where}.`, {
       hint: 'Look at the kept outputs ("swamp datastore status"), then run the method again.',
       data: { modelId: model.id, modelName: model.name, ...(kept === undefined ? {} : { kept: displayPath(repo, kept) }) },
       cause: error,

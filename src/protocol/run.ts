@@ -1,9 +1,11 @@
 /** Holds the run fence of a model while one of its methods runs. */
-import { ancestorKey, newContender } from './contender.js';
-import { enter } from './enter.js';
-import { recoverEntry } from '../store/recover.js';
+import { FenceLost } from '../locks/fence.js';
+import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
+import { recoverEntry } from '../store/recover.js';
+import { type Contender, ancestorKey, newContender } from './contender.js';
+import { enter } from './enter.js';
 
 export interface RunFence {
   readonly modelId: string;
@@ -19,11 +21,25 @@ export interface RunFence {
 /** Takes the run fence as a writer takes its data fence (W1 to W3), runs `body`, releases. Throws `lock_timeout`, `deadlock`, what `body` throws. */
 export async function withRunFence<T>(repo: Repo, modelId: string, body: (run: RunFence) => Promise<T>, options: { readonly signal: AbortSignal; readonly session: Session }): Promise<T> {
   const contender = newContender(repo, [{ kind: 'run', modelId }, { kind: 'data', modelId }], options);
-  const lease = await enter(contender, { kind: 'run', modelId });
+  const lease = await enterRecovered(contender, modelId);
   try {
-    await recoverEntry({ repo, session: options.session, modelId, epoch: lease.epoch, path: lease.path, dir: lease.fence, retaken: false });
     return await body({ modelId, epoch: lease.epoch, path: lease.path, key: ancestorKey(modelId, lease.name), signal: lease.signal });
   } finally {
     await lease.release();
+  }
+}
+
+/** Takes the run fence and clears what its last holder left; lost in between, it is taken again. */
+async function enterRecovered(contender: Contender, modelId: string): Promise<Lease> {
+  const { repo, session } = contender;
+  for (;;) {
+    const lease = await enter(contender, { kind: 'run', modelId });
+    try {
+      await recoverEntry({ repo, session, modelId, epoch: lease.epoch, path: lease.path, dir: lease.fence, retaken: false });
+      return lease;
+    } catch (error) {
+      await lease.release();
+      if (!(error instanceof FenceLost)) throw error;
+    }
   }
 }

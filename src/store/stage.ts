@@ -48,8 +48,7 @@ async function writeContent(path: string, source: Source, signal: AbortSignal): 
   let size = 0;
   const file = await open(path, 'wx');
   try {
-    for await (const chunk of source) {
-      signal.throwIfAborted();
+    for await (const chunk of untilAborted(source, signal)) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       hash.update(bytes);
       size += bytes.length;
@@ -62,4 +61,26 @@ async function writeContent(path: string, source: Source, signal: AbortSignal): 
     await file.close();
   }
   return { size, checksum: hash.digest('hex') };
+}
+
+/** The source's chunks; throws the signal's reason also while the source has nothing to give, as standard input may for ever. */
+async function* untilAborted(source: Source, signal: AbortSignal): AsyncGenerator<Uint8Array | string> {
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+  });
+  // Only the race below listens to it; between two chunks nobody does.
+  aborted.catch(() => undefined);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const next = await Promise.race([iterator.next(), aborted]);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }

@@ -5,6 +5,7 @@ import { makeDir, makeDirs, removeFile, removeEmptyDir, rename, syncDir, writeFi
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA } from '../layout/layout.js';
+import { FenceLost } from '../locks/fence.js';
 import { type Fence, itemName, moveThrough, step, syncCommit } from './commit.js';
 import { type Intent, intentItem, rollForward } from './intent.js';
 import { type ArtifactRecord, type VersionMetadata, readVersionMetadata, serialise } from './metadata.js';
@@ -68,12 +69,13 @@ export interface Output {
 /**
  * Commits several outputs, all or nothing: an intent goes through the run fence at `runPath` into the data fence, and
  * from then on this holder or the next one finishes it. Throws FenceLost for either fence; when the run fence is lost,
- * nothing was published (P9).
+ * nothing was published (P9). `attempt` is the same object in every attempt of one commit.
  */
-export async function commitOutputs(fence: Fence, outputs: readonly Output[], runPath: string): Promise<Committed[]> {
-  const done = fence.retaken ? outputs.map(({ name, staged }) => findCommitted(fence, name, staged.metadata.commit)) : [];
-  // All or nothing: one that is out means the intent was published, and recovery has finished it.
-  if (done.every((item) => item !== undefined) && done.length > 0) return done;
+export async function commitOutputs(fence: Fence, outputs: readonly Output[], runPath: string, attempt: { planned?: readonly Committed[] }): Promise<readonly Committed[]> {
+  // One that is out means that the intent was published, and recovery has finished it; a delete may have taken some since.
+  const { planned } = attempt;
+  if (planned !== undefined && outputs.some(({ name, staged }) => findCommitted(fence, name, staged.metadata.commit) !== undefined)) return planned;
+  if (!exists(runPath)) throw new FenceLost(runPath);
   const bundle = await regainBundle(fence, outputs);
   const places = outputs.map(({ name }) => placeNext(fence, name));
   const intent: Intent = { kind: 'outputs', items: [] };
@@ -83,6 +85,7 @@ export async function commitOutputs(fence: Fence, outputs: readonly Output[], ru
     await rename(join(fence.session.staging, dressed), join(bundle, dressed));
     intent.items.push(intentItem(dressed, outputs[i]?.name ?? '', place.birth === undefined ? place.version : undefined));
   }
+  attempt.planned = places.map(({ version, generation }) => ({ version, generation }));
   await writeFileDurable(join(bundle, 'intent.json'), serialise(intent));
   await syncDir(bundle);
   await failpoint('outputs.before-run-fence');
@@ -94,7 +97,7 @@ export async function commitOutputs(fence: Fence, outputs: readonly Output[], ru
   await syncCommit(fence, [fence.path]);
   await failpoint('outputs.published');
   await rollForward(fence, published);
-  return places.map(({ version, generation }) => ({ version, generation }));
+  return attempt.planned;
 }
 
 export const BUNDLE = 'outputs';

@@ -8,11 +8,9 @@ import { table } from '../render/text.js';
 export async function run({ args, openRepo, signal }: Context): Promise<Outcome> {
   const input = {
     model: args.need('model'),
-    method: args.text('method') ?? 'execute',
-    inputs: pairs(args, 'input') ?? {},
-    ...given({ timeoutMs: milliseconds(args, 'timeout') }),
+    ...given({ method: args.text('method'), inputs: pairs(args, 'input'), timeoutMs: milliseconds(args, 'timeout') }),
   };
-  const result = await modelRun(openRepo(), input, { signal, onOutput: (_stream, chunk) => tell(chunk) });
+  const result = await modelRun(openRepo(), input, { signal, onOutput: tell });
   const text = (): string => {
     const outputs = result.dataArtifacts.map(({ name, version, path }) => [name, version, path]);
     return `${result.modelName} ${result.method}: ${result.status} in ${result.durationMs} ms, exit code ${result.exitCode}\n${table(['NAME', 'VERSION', 'PATH'], outputs)}`;

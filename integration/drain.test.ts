@@ -1,0 +1,102 @@
+/**
+ * L2, L3, L6, N1: why there are two drains, a second look, a closed state and a last look. Each order of events is made by
+ * stopping processes, never by waiting; and the suite proves that each test can fail, by asking it of a program that lacks the step.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { brokenRepo } from './support/broken.js';
+import {
+  firstDrainWaitsForWhomItSaw,
+  lastLookFindsAWriterBehindTheDrain,
+  nestedWriterPassesWhoDrainsItsAncestor,
+  nestedWriterWaitsForAClosedFence,
+  secondDrainWaitsForAWriterInBetween,
+  secondLookSendsTheWriterBack,
+  type Verdict,
+} from './support/drain-scenarios.js';
+import type { Edit } from './support/mutant.js';
+import { type TestRepo, tempRepo } from './support/repo.js';
+
+const SECOND_DRAIN: Edit = { file: 'protocol/restructure.ts', from: "if ((await drainAll(contender, scope)) === 'give way') return false;", to: '' };
+const LAST_LOOK: Edit = { file: 'protocol/restructure.ts', from: 'if ((await heldNow(contender, locks)).length === 0) return true;', to: 'return true;' };
+const SECOND_LOOK: Edit = { file: 'protocol/enter.ts', from: 'if (inTheWay === undefined) return lease;', to: 'return lease;' };
+const WHOM_IT_SAW: Edit = { file: 'protocol/drain.ts', from: '.filter((seen) => names.has(seen.entry.name))', to: '.filter((seen) => names.size > 0 && seen)' };
+const CLOSED_STOPS: Edit = {
+  file: 'protocol/global.ts',
+  from: "state === 'draining' && liveAncestors(contender).length > 0",
+  to: '(state as string) !== "" && liveAncestors(contender).length > 0',
+};
+const NESTED_PASSES: Edit = {
+  file: 'protocol/global.ts',
+  from: "state === 'draining' && liveAncestors(contender).length > 0",
+  to: '(state as string) === "" && liveAncestors(contender).length > 0',
+};
+
+interface Case {
+  readonly title: string;
+  readonly scenario: (repo: TestRepo) => Promise<Verdict>;
+  readonly without: string;
+  readonly edits: readonly Edit[];
+  readonly verdict: Verdict;
+}
+
+const CASES: readonly Case[] = [
+  {
+    title: 'the first drain waits for the holders it saw, not for those that come after (L6, S1)',
+    scenario: firstDrainWaitsForWhomItSaw,
+    without: 'a first drain that waits until nobody holds anything',
+    edits: [WHOM_IT_SAW],
+    verdict: 'a later holder held up the first drain',
+  },
+  {
+    title: 'a structural command does not close over a writer that came between its drains (L1, L3, S3)',
+    scenario: secondDrainWaitsForAWriterInBetween,
+    without: 'no second drain',
+    edits: [SECOND_DRAIN, LAST_LOOK],
+    verdict: 'closed over a writer',
+  },
+  {
+    title: 'a writer that finds the global fence held at its second look goes back without writing (L2, L3, W3)',
+    scenario: secondLookSendsTheWriterBack,
+    without: 'no second look',
+    edits: [SECOND_LOOK],
+    verdict: 'wrote behind a closed fence',
+  },
+  {
+    title: 'a fence that a nested writer took behind the drain is found by the last look (S3, P2)',
+    scenario: lastLookFindsAWriterBehindTheDrain,
+    without: 'no last look',
+    edits: [LAST_LOOK],
+    verdict: 'closed over a writer',
+  },
+  {
+    title: 'a nested writer waits for a closed global fence like everybody else (N1, P2)',
+    scenario: nestedWriterWaitsForAClosedFence,
+    without: 'nested writers that pass a closed fence',
+    edits: [CLOSED_STOPS],
+    verdict: 'wrote behind a closed fence',
+  },
+  {
+    title: 'a nested writer passes a structural command that waits for its parent (N1, L10)',
+    scenario: nestedWriterPassesWhoDrainsItsAncestor,
+    without: 'nested writers that wait like others',
+    edits: [NESTED_PASSES],
+    verdict: 'waited for whom it keeps waiting',
+  },
+];
+
+describe('the order of events', { concurrency: 2 }, () => {
+  for (const { title, scenario } of CASES) {
+    test(title, async (t) => {
+      assert.equal(await scenario(await tempRepo(t)), 'holds');
+    });
+  }
+});
+
+describe('each of these tests fails when its step is taken out', { concurrency: 2 }, () => {
+  for (const { without, scenario, edits, verdict } of CASES) {
+    test(`${without}: ${verdict} (L3)`, async (t) => {
+      assert.equal(await scenario(await brokenRepo(t, ...edits)), verdict);
+    });
+  }
+});

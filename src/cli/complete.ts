@@ -1,0 +1,70 @@
+/** What may follow the words typed so far: verbs, flags, and the names of models, artifacts and methods. */
+import { SwampError } from '../errors.js';
+import { MODEL_TYPES } from '../models/definition.js';
+import { dataList } from '../operations/data-list.js';
+import { modelGet } from '../operations/model-get.js';
+import { modelList } from '../operations/model-list.js';
+import { findRepoDir, openRepoAt, type Repo } from '../repo.js';
+import { argsOf } from './args.js';
+import { findCommand, flagsOf, readFlags } from './parse.js';
+import { SHELLS } from './shells.js';
+import { COMMANDS } from './table.js';
+
+/** So many names are offered at most. */
+const LIMIT = 500;
+
+/** The candidates for the last of `words`, one a line. Names that no shell can take as one line are left out. */
+export async function complete(words: readonly string[]): Promise<string> {
+  const current = words.at(-1) ?? '';
+  const candidates = (await candidatesFor(words.slice(0, -1), current)).filter((word) => word.startsWith(current) && !/\p{Cc}/u.test(word));
+  return [...new Set(candidates)].map((word) => `${word}\n`).join('');
+}
+
+async function candidatesFor(before: readonly string[], current: string): Promise<readonly string[]> {
+  const { command, topic, unknown, rest } = findCommand(before);
+  if (unknown !== undefined) return [];
+  const flags = flagsOf(command);
+  const last = flags.find(({ name, alias, type }) => type !== 'switch' && [`--${name}`, `-${alias}`].includes(before.at(-1) ?? ''));
+  if (last === undefined && current.startsWith('-') && !before.includes('--')) return flags.map(({ name }) => `--${name}`);
+  if (command === undefined) return last === undefined ? nextWords(topic) : [];
+  const { given, words } = readFlags(rest, flags);
+  const open = command.positionals.filter(({ name }) => !given.has(name));
+  open.slice(0, words.length).forEach(({ name }, i) => {
+    given.set(name, words[i] ?? '');
+  });
+  const wanted = last?.name ?? open[words.length]?.name;
+  return valuesOf(wanted, { text: argsOf(given).text, verb: command.verb, current });
+}
+
+function nextWords(topic: string): readonly string[] {
+  const start = topic === '' ? '' : `${topic} `;
+  return COMMANDS.filter(({ verb }) => verb.startsWith(start)).map(({ verb }) => verb.slice(start.length).split(' ')[0] ?? '');
+}
+
+interface Known {
+  text(name: string): string | undefined;
+  readonly verb: string;
+  readonly current: string;
+}
+
+async function valuesOf(what: string | undefined, { text, verb, current }: Known): Promise<readonly string[]> {
+  if (what === 'type' && verb === 'model create') return MODEL_TYPES;
+  if (what === 'shell') return SHELLS;
+  const model = text('model');
+  try {
+    if (what === 'model') return (await modelList(repoFor(text('repo-dir')), {})).models.map(({ name }) => name);
+    if (model === undefined || verb.startsWith('model create')) return [];
+    if (what === 'method') return Object.keys((await modelGet(repoFor(text('repo-dir')), { model })).methods);
+    if (what !== 'name') return [];
+    const { groups } = await dataList(repoFor(text('repo-dir')), { model, prefix: current, limit: LIMIT });
+    return groups.flatMap(({ items }) => items.map(({ name }) => name));
+  } catch (error) {
+    // No repository here, or no such model: nothing to offer.
+    if (error instanceof SwampError) return [];
+    throw error;
+  }
+}
+
+function repoFor(dir: string | undefined): Repo {
+  return openRepoAt(findRepoDir(dir, process.env, process.cwd()), { readOnly: true });
+}

@@ -1,0 +1,44 @@
+/** A block of text on stderr that changes in place on a terminal, and is repeated now and then elsewhere. */
+import { tell } from './output.js';
+
+/** How often lines appear where they cannot be overwritten. Milliseconds. */
+const PLAIN_INTERVAL_MS = 5_000;
+
+export interface Live {
+  /** Shows the block, in place of the one before. */
+  show(text: string): void;
+  /** Removes the block from a terminal. */
+  end(): void;
+}
+
+export function createLive({ silent }: { readonly silent: boolean }): Live {
+  if (silent) return { show: () => undefined, end: () => undefined };
+  return process.stderr.isTTY ? onTerminal() : asLines();
+}
+
+function onTerminal(): Live {
+  let lines = 0;
+  const erase = (): string => (lines === 0 ? '' : `\u001b[${lines}A\u001b[J`);
+  return {
+    show: (text) => {
+      tell(erase() + text);
+      lines = text.split('\n').length - 1;
+    },
+    end: () => {
+      tell(erase());
+      lines = 0;
+    },
+  };
+}
+
+function asLines(): Live {
+  let last = performance.now();
+  return {
+    show: (text) => {
+      if (performance.now() - last < PLAIN_INTERVAL_MS) return;
+      last = performance.now();
+      tell(`${text.trimEnd().replaceAll(/\n/g, '; ').replaceAll(/ +/g, ' ')}\n`);
+    },
+    end: () => undefined,
+  };
+}

@@ -1,0 +1,32 @@
+/** What each command of the table does: its code is loaded when it runs. */
+import type { Run } from './context.js';
+
+const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = {
+  'repo init': () => import('./commands/repo-init.js'),
+  'repo info': () => import('./commands/repo-info.js'),
+  'model create': () => import('./commands/model-create.js'),
+  'model list': () => import('./commands/model-list.js'),
+  'model search': () => import('./commands/model-list.js'),
+  'model get': () => import('./commands/model-get.js'),
+  'model validate': () => import('./commands/model-validate.js'),
+  'model method run': () => import('./commands/model-run.js'),
+  'data put': () => import('./commands/data-put.js'),
+  'data get': () => import('./commands/data-get.js'),
+  'data list': () => import('./commands/data-list.js'),
+  'data versions': () => import('./commands/data-versions.js'),
+  'data delete': () => import('./commands/data-delete.js'),
+  'datastore status': () => import('./commands/datastore-status.js'),
+  'datastore check': () => import('./commands/datastore-check.js'),
+  'datastore sweep': () => import('./commands/datastore-sweep.js'),
+  'datastore lock status': () => import('./commands/lock-status.js'),
+  'datastore lock release': () => import('./commands/lock-release.js'),
+  demo: () => import('./commands/demo.js'),
+  completion: () => import('./commands/completion.js'),
+};
+
+/** The code of a command. */
+export async function loadCommand(verb: string): Promise<Run> {
+  const load = COMMANDS[verb];
+  if (load === undefined) throw new TypeError(`${verb} does nothing`);
+  return (await load()).run;
+}

@@ -1,0 +1,59 @@
+/** Every lock of the datastore at one look, taking none: who holds it, since when it shows no life, and who waits. */
+import { join } from 'node:path';
+import { isErrno, SwampError } from '../errors.js';
+import { modifiedAt, readDir } from '../fs/tree.js';
+import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
+import type { Timing } from '../timing.js';
+import { type Entry, readFence } from './fence.js';
+import { isProvablyDead } from './holder.js';
+import type { Seen, Verdict } from './observe.js';
+
+/** A lock that somebody holds. The verdict goes by the wall clock: it is for people, and nobody is put out by it. */
+export interface HeldLock {
+  readonly state: 'held';
+  readonly seen: Seen;
+  /** Milliseconds since the epoch; undefined when the entry has gone meanwhile. */
+  readonly heartbeatAt: number | undefined;
+}
+
+/** A fence with two entries, none, or one without an epoch: nobody can take it. */
+export interface DamagedLock {
+  readonly state: 'damaged';
+  readonly lock: LockName;
+  /** The fence directory. */
+  readonly dir: string;
+  readonly entries: readonly string[];
+}
+
+/** The names of all locks that were ever taken, the global one first. */
+export function listLocks(layout: Layout): LockName[] {
+  const models = (readDir(layout.fences) ?? []).filter(isModelId).sort();
+  return [GLOBAL, ...models.flatMap((modelId): LockName[] => [{ kind: 'data', modelId }, { kind: 'run', modelId }])];
+}
+
+/** The locks among `locks` that are held or damaged. A fence that cannot be read is an error, not "no lock" (L7). */
+export function surveyLocks(layout: Layout, timing: Timing, locks: readonly LockName[] = listLocks(layout)): (HeldLock | DamagedLock)[] {
+  return locks.flatMap((lock) => surveyLock(layout, timing, lock) ?? []);
+}
+
+function surveyLock(layout: Layout, timing: Timing, lock: LockName): HeldLock | DamagedLock | undefined {
+  const dir = layout.fence(lock);
+  let entry: Entry | undefined;
+  try {
+    entry = readFence(dir);
+  } catch (error) {
+    if (error instanceof SwampError && error.code === 'corrupt') return { state: 'damaged', lock, dir, entries: readDir(dir) ?? [] };
+    if (isErrno(error, 'ENOTDIR')) return { state: 'damaged', lock, dir, entries: [] };
+    throw error;
+  }
+  if (entry?.state !== 'held') return undefined;
+  const heartbeatAt = modifiedAt(join(dir, entry.name));
+  const unmovedMs = heartbeatAt === undefined ? 0 : Math.max(0, Date.now() - heartbeatAt);
+  return { state: 'held', heartbeatAt, seen: { lock, dir, entry, verdict: judge(entry, unmovedMs, timing), unmovedMs } };
+}
+
+function judge({ holder }: Entry & { state: 'held' }, unmovedMs: number, timing: Timing): Verdict {
+  if (holder !== undefined && isProvablyDead(holder)) return 'dead';
+  if (unmovedMs > timing.ttlMs) return 'stale';
+  return holder === undefined ? 'unreadable' : 'live';
+}

@@ -1,0 +1,108 @@
+/** `datastore check`: every invariant of the repository's tree and every checksum; takes no lock and changes nothing. */
+import { join } from 'node:path';
+import { SwampError } from '../errors.js';
+import { surveyDefinitions } from '../models/files.js';
+import type { Problem } from '../models/yaml.js';
+import { displayPath, MARKER, openRepoAt, type Repo } from '../repo.js';
+import { checkStore } from '../store/check/check.js';
+import { Checker, type Counts, type Look, lookAtObject } from '../store/check/checker.js';
+import { FINDINGS, type FindingKind, isFinding, type Issue, PENDINGS, type PendingKind } from '../store/check/kinds.js';
+import { lookAtOrphans } from '../store/check/orphans.js';
+import { stateOf, typeIssue } from '../store/check/plain.js';
+import { knownModels } from './orphans.js';
+
+export interface DatastoreCheckInput {
+  readonly repair?: false;
+}
+
+/** Damage, and the next step. `message` goes on where the path ends. */
+export interface Finding {
+  readonly path: string;
+  readonly kind: FindingKind;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** What a later command mends; `message` tells which. */
+export interface PendingItem {
+  readonly path: string;
+  readonly kind: PendingKind;
+  readonly message: string;
+}
+
+export interface DatastoreCheckResult {
+  readonly findings: readonly Finding[];
+  readonly pending: readonly PendingItem[];
+  /** What was looked at; `bytes` of content were read. */
+  readonly checked: Readonly<Counts>;
+  readonly repaired: readonly string[];
+}
+
+export interface DatastoreCheckOptions {
+  readonly signal: AbortSignal;
+  /** What has been looked at so far; called every now and then. */
+  readonly onProgress?: (checked: Readonly<Counts>) => void;
+}
+
+/** Findings are the result, not an error: the caller decides. Throws when the system runs out of something, and the signal's reason. */
+export async function datastoreCheck(repo: Repo, _input: DatastoreCheckInput, options: DatastoreCheckOptions): Promise<DatastoreCheckResult> {
+  const checker = new Checker(repo, options);
+  const marker = join(repo.root, MARKER);
+  await checker.look(marker, () => lookAtMarker(repo, marker));
+  await checkDefinitions(checker);
+  await checkStore(checker);
+  const checked = { ...checker.counts };
+  const issues = (await checker.settle()).sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  return {
+    findings: issues.flatMap((issue) => findingOf(repo, issue) ?? []),
+    pending: issues.flatMap((issue) => pendingOf(repo, issue) ?? []),
+    checked,
+    repaired: [],
+  };
+}
+
+function findingOf(repo: Repo, { path, kind, message, hint }: Issue): Finding | undefined {
+  return isFinding(kind) ? { path: displayPath(repo, path), kind, message, hint: hint ?? FINDINGS[kind] } : undefined;
+}
+
+function pendingOf(repo: Repo, { path, kind, message }: Issue): PendingItem | undefined {
+  return isFinding(kind) ? undefined : { path: displayPath(repo, path), kind, message: `${message}; left to ${PENDINGS[kind]}` };
+}
+
+function lookAtMarker(repo: Repo, path: string): Promise<Look> | Look {
+  const invalid = (message: string): Issue => ({ path, kind: 'marker_invalid', message });
+  if (stateOf(path) === undefined) return { issues: [invalid('is missing')], state: 'missing' };
+  return lookAtObject(path, 'file', () => {
+    try {
+      return openRepoAt(repo.root).id === repo.id ? [] : [invalid('has another repoId than when this command began')];
+    } catch (error) {
+      if (!(error instanceof SwampError)) throw error;
+      return [invalid(error.message)];
+    }
+  });
+}
+
+/** The definitions, and whether all data belongs to one. A models/ that is a link is told, and not followed. */
+async function checkDefinitions(checker: Checker): Promise<void> {
+  const { repo } = checker;
+  const models = join(repo.root, 'models');
+  if (typeIssue(models, 'directory') !== undefined) return checker.look(models, () => lookAtObject(models, 'directory', () => []));
+  await checker.look(models, () => lookAtDefinitions(checker));
+  await checker.look(repo.layout.data, () => lookAtOrphans(repo, () => knownModels(repo)));
+}
+
+/** State: what is wrong, since one file's problem can be that of another. */
+async function lookAtDefinitions(checker: Checker): Promise<Look> {
+  const { files, strays } = await surveyDefinitions(checker.repo);
+  checker.counts.models = files.filter(({ model }) => model !== undefined).length;
+  const issues = [...files.flatMap(({ problems }) => problems), ...strays].map((problem) => definitionIssue(checker.repo, problem));
+  return { issues, state: 'definitions' };
+}
+
+function definitionIssue(repo: Repo, { path, line, message, hint }: Problem): Issue {
+  const absolute = join(repo.root, path);
+  const type = typeIssue(absolute, undefined);
+  if (type !== undefined) return type;
+  const where = line === undefined ? '' : `line ${line}: `;
+  return { path: absolute, kind: 'model_invalid', message: where + message, ...(hint === undefined ? {} : { hint }) };
+}

@@ -1,0 +1,150 @@
+/** One artifact directory, and one tombstone: their records, their numbers, and how the two stand to each other (P4). */
+import { opendirSync } from 'node:fs';
+import { join } from 'node:path';
+import { SwampError } from '../../errors.js';
+import { ARTIFACT_RECORD } from '../../layout/layout.js';
+import { nameOf, segmentFor } from '../../layout/names.js';
+import { readFence } from '../../locks/fence.js';
+import type { Repo } from '../../repo.js';
+import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../metadata.js';
+import { versionNumbers } from '../read.js';
+import { type Look, lookAtObject } from './checker.js';
+import type { Issue } from './kinds.js';
+import { readPlain } from './plain.js';
+import { recordIssue } from './version.js';
+
+const RECORD_SUFFIX = '.json';
+
+/** The directory data/<model-id>/<segment> without its versions, which are looked at one by one. */
+export function lookAtArtifact(repo: Repo, modelId: string, segment: string): Promise<Look> {
+  const dir = join(repo.layout.model(modelId), segment);
+  return lookAtObject(dir, 'directory', () => {
+    const read = readArtifact(join(dir, ARTIFACT_RECORD));
+    const listing = versionsIn(dir);
+    if (listing.entries === 0) return [{ path: dir, kind: 'empty_directory', message: 'is empty' }];
+    const empty: Issue[] = listing.lowest === undefined ? [{ path: dir, kind: 'missing_version', message: 'holds no version' }] : [];
+    if ('issue' in read) return [...empty, read.issue];
+    const { record } = read;
+    const tombstone = readTomb(join(repo.layout.tombstones(modelId), segment + RECORD_SUFFIX));
+    return [
+      ...empty,
+      ...nameIssues(join(dir, ARTIFACT_RECORD), record.name, segment),
+      ...generationIssues(repo, modelId, join(dir, ARTIFACT_RECORD), record.generation),
+      ...(tombstone === undefined || 'issue' in tombstone ? [] : floorIssues(dir, record, listing, tombstone.record)),
+    ];
+  });
+}
+
+/** The file tombstones/<model-id>/<file>. */
+export function lookAtTombstone(repo: Repo, modelId: string, file: string): Promise<Look> {
+  const path = join(repo.layout.tombstones(modelId), file);
+  return lookAtObject(path, 'file', () => {
+    const read = readTomb(path);
+    if (read === undefined) return [];
+    if ('issue' in read) return [read.issue];
+    const { name, generation, deletedAt } = read.record;
+    const time: Issue[] = Number.isNaN(Date.parse(deletedAt)) ? [{ path, kind: 'record_invalid', message: 'is damaged: deletedAt is no time' }] : [];
+    return [...time, ...nameIssues(path, name, file.slice(0, -RECORD_SUFFIX.length)), ...generationIssues(repo, modelId, path, generation)];
+  });
+}
+
+/** True for the file name of a record `<segment>.json`. */
+export function isRecordName(file: string): boolean {
+  return file.endsWith(RECORD_SUFFIX) && isSegment(file.slice(0, -RECORD_SUFFIX.length));
+}
+
+/** True for a directory name that an artifact name can have. */
+export function isSegment(segment: string): boolean {
+  return /%~[0-9a-f]{64}$/.test(segment) || nameOf(segment) !== undefined;
+}
+
+interface Listing {
+  readonly entries: number;
+  readonly lowest: number | undefined;
+  readonly highest: number;
+}
+
+function versionsIn(dir: string): Listing {
+  let entries = 0;
+  let lowest: number | undefined;
+  let highest = 0;
+  const listing = opendirSync(dir);
+  try {
+    for (let entry = listing.readSync(); entry !== null; entry = listing.readSync()) {
+      entries++;
+      const [version] = versionNumbers([entry.name]);
+      if (version === undefined) continue;
+      lowest = Math.min(lowest ?? version, version);
+      highest = Math.max(highest, version);
+    }
+  } finally {
+    listing.closeSync();
+  }
+  return { entries, lowest, highest };
+}
+
+type Read<T> = { readonly record: T } | { readonly issue: Issue };
+
+function readArtifact(path: string): Read<ArtifactRecord> {
+  return readAs(path, readArtifactRecord) ?? { issue: { path, kind: 'missing_file', message: 'is missing' } };
+}
+
+function readTomb(path: string): Read<Tombstone> | undefined {
+  return readAs(path, readTombstone);
+}
+
+/** Undefined: nothing is there. */
+function readAs<T>(path: string, parse: (path: string) => T | undefined): Read<T> | undefined {
+  const plain = readPlain(path);
+  if ('issue' in plain) return plain.issue.kind === 'missing_file' ? undefined : plain;
+  try {
+    const record = parse(path);
+    return record === undefined ? undefined : { record };
+  } catch (error) {
+    return { issue: recordIssue(path, error) };
+  }
+}
+
+function nameIssues(path: string, name: string, segment: string): Issue[] {
+  return isSegmentOf(name, segment) ? [] : [{ path, kind: 'name_mismatch', message: `belongs to another name, ${JSON.stringify(name.slice(0, 200))}` }];
+}
+
+function isSegmentOf(name: string, segment: string): boolean {
+  try {
+    return segmentFor(name) === segment;
+  } catch (error) {
+    if (error instanceof SwampError) return false;
+    throw error;
+  }
+}
+
+/** P6: the fence is read after the record, and its epoch never goes back. */
+function generationIssues(repo: Repo, modelId: string, path: string, generation: number): Issue[] {
+  const epoch = dataEpoch(repo, modelId);
+  if (epoch === undefined || generation <= epoch) return [];
+  return [{ path, kind: 'generation_ahead', message: `has generation ${generation}, and the data lock of its model is at ${epoch}` }];
+}
+
+/** Undefined for a fence that is missing or damaged: that is told of the fence itself. */
+function dataEpoch(repo: Repo, modelId: string): number | undefined {
+  try {
+    return readFence(repo.layout.fence({ kind: 'data', modelId }))?.epoch;
+  } catch (error) {
+    if (error instanceof SwampError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * P4. A tombstone of the same generation is that of a delete that was interrupted: the live artifact outranks it and
+ * knows at least its floor. One of an earlier generation: all counting went on from its floor.
+ */
+function floorIssues(dir: string, record: ArtifactRecord, { lowest = 0, highest }: Listing, tombstone: Tombstone): Issue[] {
+  const broken = (message: string): Issue[] => [{ path: dir, kind: 'floor_broken', message }];
+  const { generation, floor } = tombstone;
+  if (record.generation < generation) return broken(`has generation ${record.generation}, and was deleted at generation ${generation}`);
+  const known = record.generation === generation ? Math.max(record.floor, highest) : record.floor;
+  if (known < floor) return broken(`counts on from ${known}, and versions up to ${floor} were deleted`);
+  if (record.generation > generation && lowest > 0 && lowest <= floor) return broken(`holds version ${lowest}, and versions up to ${floor} were deleted`);
+  return [];
+}

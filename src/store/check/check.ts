@@ -1,0 +1,228 @@
+/**
+ * Every invariant of the datastore's tree and every checksum, without a lock. Walks the layout level by level: what
+ * belongs there is looked at, what does not is told.
+ */
+import { opendirSync } from 'node:fs';
+import { join } from 'node:path';
+import { isErrno } from '../../errors.js';
+import { readDir } from '../../fs/tree.js';
+import { ARTIFACT_RECORD, GLOBAL, isModelId, type LockName } from '../../layout/layout.js';
+import { nameOf } from '../../layout/names.js';
+import { parseHolder } from '../../locks/holder.js';
+import { isDeadTicket, readQueue } from '../../locks/queue.js';
+import type { Repo } from '../../repo.js';
+import { readRecord } from '../metadata.js';
+import { versionNumbers } from '../read.js';
+import { abandonedStagings } from '../sweep.js';
+import { isRecordName, isSegment, lookAtArtifact, lookAtTombstone } from './artifact.js';
+import { type Checker, type Look, lookAtObject } from './checker.js';
+import { lookAtFence, lookForFence } from './fence.js';
+import type { Issue, PendingKind } from './kinds.js';
+import { type Expected, readPlain, statusOf } from './plain.js';
+import { lookAtVersion, recordIssue } from './version.js';
+
+/** Looks at the whole datastore once; `checker.settle()` looks again. One that was never written to is in order. */
+export async function checkStore(checker: Checker): Promise<void> {
+  const { layout } = checker.repo;
+  // A configured datastore lies wherever its path leads; the one inside the repository is no link.
+  if (layout.base === join(checker.repo.root, '.swamp')) await checker.look(layout.base, () => lookAtDirectory(layout.base));
+  await checker.look(layout.root, () => lookAtDirectory(layout.root));
+  if (isDirectory(layout.base) && isDirectory(layout.root)) for (const step of STEPS) await step(checker);
+}
+
+const LEVELS: Readonly<Record<string, Expected>> = {
+  fences: 'directory',
+  queues: 'directory',
+  staging: 'directory',
+  data: 'directory',
+  tombstones: 'directory',
+  deleted: 'directory',
+  kept: 'directory',
+  trash: 'directory',
+};
+
+const STEPS = [checkTop, checkData, checkTombstones, checkFences, checkQueues, checkStagings, checkDeleted, checkKept, checkTrash];
+
+async function checkTop(checker: Checker): Promise<void> {
+  const { layout } = checker.repo;
+  const catalog = layout.catalog.slice(layout.root.length + 1);
+  // SQLite keeps its journal beside the database.
+  const expected = (name: string): Expected | undefined => LEVELS[name] ?? (name === catalog || name.startsWith(`${catalog}-`) ? 'file' : undefined);
+  for await (const _ of checker.entries(layout.root, expected));
+}
+
+async function checkData(checker: Checker): Promise<void> {
+  const { repo, counts } = checker;
+  if (!isDirectory(repo.layout.data)) return;
+  for await (const modelId of checker.entries(repo.layout.data, (name) => (isModelId(name) ? 'directory' : undefined))) {
+    const dir = repo.layout.model(modelId);
+    await checker.look(dir, () => lookForFence(repo, modelId, () => hasEntries(dir)));
+    for await (const segment of checker.entries(dir, (name) => (isSegment(name) ? 'directory' : undefined))) {
+      await checker.look(join(dir, segment), () => lookAtArtifact(repo, modelId, segment));
+      counts.artifacts++;
+      await checkVersions(checker, modelId, segment);
+    }
+  }
+}
+
+async function checkVersions(checker: Checker, modelId: string, segment: string): Promise<void> {
+  const { counts } = checker;
+  const artifact = join(checker.repo.layout.model(modelId), segment);
+  const expected = (name: string): Expected | undefined => (name === ARTIFACT_RECORD ? 'file' : versionNumbers([name]).length > 0 ? 'directory' : undefined);
+  for await (const name of checker.entries(artifact, expected)) {
+    if (name === ARTIFACT_RECORD) continue;
+    const dir = join(artifact, name);
+    await checker.look(dir, () =>
+      lookAtVersion(dir, deleteHint(modelId, segment, name), (bytes) => {
+        counts.bytes += bytes;
+        return checker.breathe();
+      }),
+    );
+    counts.versions++;
+  }
+}
+
+/** Undefined for an artifact whose name its directory does not tell. */
+function deleteHint(modelId: string, segment: string, version: string): string | undefined {
+  const name = nameOf(segment);
+  if (name === undefined) return undefined;
+  return `Restore it from a backup, or run: swamp data delete ${modelId} '${name.replaceAll("'", "'\\''")}' --version ${version}`;
+}
+
+async function checkTombstones(checker: Checker): Promise<void> {
+  const { repo, counts } = checker;
+  if (!isDirectory(repo.layout.tombstoneRoot)) return;
+  for await (const modelId of checker.entries(repo.layout.tombstoneRoot, (name) => (isModelId(name) ? 'directory' : undefined))) {
+    const dir = repo.layout.tombstones(modelId);
+    for await (const file of checker.entries(dir, (name) => (isRecordName(name) ? 'file' : undefined))) {
+      await checker.look(join(dir, file), () => lookAtTombstone(repo, modelId, file));
+      counts.tombstones++;
+    }
+  }
+}
+
+async function checkFences(checker: Checker): Promise<void> {
+  const { repo, counts } = checker;
+  const look = async (lock: LockName): Promise<void> => {
+    await checker.look(repo.layout.fence(lock), () => lookAtFence(repo, lock));
+    counts.fences++;
+  };
+  if (!isDirectory(repo.layout.fences)) return;
+  for await (const name of checker.entries(repo.layout.fences, (entry) => (entry === GLOBAL.kind || isModelId(entry) ? 'directory' : undefined))) {
+    if (name === GLOBAL.kind) await look(GLOBAL);
+    else {
+      for await (const kind of checker.entries(repo.layout.modelFences(name), (entry) => (isModelLock(entry) ? 'directory' : undefined))) {
+        if (isModelLock(kind)) await look({ kind, modelId: name });
+      }
+    }
+  }
+}
+
+function isModelLock(kind: string): kind is 'data' | 'run' {
+  return kind === 'data' || kind === 'run';
+}
+
+async function checkQueues(checker: Checker): Promise<void> {
+  const { repo } = checker;
+  if (!isDirectory(repo.layout.queues)) return;
+  for await (const name of checker.entries(repo.layout.queues, (entry) => (lockOfQueue(entry) === undefined ? undefined : 'directory'))) {
+    const lock = lockOfQueue(name);
+    if (lock === undefined) continue;
+    const dir = repo.layout.queue(lock);
+    const tickets = new Map(readQueue(repo.layout, lock).map((ticket) => [ticket.name, ticket]));
+    for await (const file of checker.entries(dir, () => 'file')) {
+      await checker.look(join(dir, file), () => lookAtTicket(checker.repo, lock, file, tickets.get(file)));
+    }
+  }
+}
+
+/** `ticket`: as an earlier listing showed it; a file that came later is looked for again. */
+function lookAtTicket(repo: Repo, lock: LockName, file: string, ticket = readQueue(repo.layout, lock).find(({ name }) => name === file)): Promise<Look> {
+  const path = join(repo.layout.queue(lock), file);
+  return lookAtObject(path, 'file', (): Issue[] => {
+    if (ticket === undefined) return [{ path, kind: 'unknown_entry', message: 'is no place in a queue' }];
+    return isDeadTicket(ticket) ? [{ path, kind: 'dead_ticket', message: 'is the place in the queue of a process that has ended' }] : [];
+  });
+}
+
+function lockOfQueue(name: string): LockName | undefined {
+  if (name === GLOBAL.kind) return GLOBAL;
+  const [modelId = '', kind = ''] = [name.slice(0, name.lastIndexOf('.')), name.slice(name.lastIndexOf('.') + 1)];
+  return isModelLock(kind) && isModelId(modelId) ? { kind, modelId } : undefined;
+}
+
+async function checkStagings(checker: Checker): Promise<void> {
+  const { repo } = checker;
+  if (!isDirectory(repo.layout.stagings)) return;
+  for await (const _ of checker.entries(repo.layout.stagings, (name) => (parseHolder(name) === undefined ? undefined : 'directory')));
+  for (const path of abandonedStagings(repo)) await checker.look(path, () => lookAtPending(path, 'staging', 'was left by a process that has ended, or a week ago'));
+}
+
+async function checkDeleted(checker: Checker): Promise<void> {
+  const { layout } = checker.repo;
+  if (!isDirectory(layout.deleted)) return;
+  for await (const file of checker.entries(layout.deleted, (name) => (isModelId(name.replace(/\.json$/, '')) && name.endsWith('.json') ? 'file' : undefined))) {
+    await checker.look(join(layout.deleted, file), () => lookAtDeleted(join(layout.deleted, file)));
+  }
+}
+
+function lookAtDeleted(path: string): Promise<Look> {
+  return lookAtObject(path, 'file', (): Issue[] => {
+    const plain = readPlain(path);
+    if ('issue' in plain) return [plain.issue];
+    try {
+      readRecord(path);
+      return [];
+    } catch (error) {
+      return [recordIssue(path, error)];
+    }
+  });
+}
+
+async function checkKept(checker: Checker): Promise<void> {
+  const { layout } = checker.repo;
+  if (!isDirectory(layout.kept)) return;
+  for await (const modelId of checker.entries(layout.kept, (name) => (isModelId(name) ? 'directory' : undefined))) {
+    const dir = join(layout.kept, modelId);
+    for await (const name of checker.entries(dir, (entry) => (/^[0-9]+-[0-9a-f]+$/.test(entry) ? 'directory' : undefined))) {
+      await checker.look(join(dir, name), () => lookAtPending(join(dir, name), 'kept', 'holds the outputs of a method that lost its lock'));
+    }
+  }
+}
+
+/** Whatever stands in the trash was committed to be removed. */
+async function checkTrash(checker: Checker): Promise<void> {
+  const { trashes } = checker.repo.layout;
+  for (const name of isDirectory(trashes) ? (readDir(trashes) ?? []).sort() : []) {
+    await checker.look(join(trashes, name), () => lookAtPending(join(trashes, name), 'trash', 'waits to be removed'));
+  }
+}
+
+/** State: that it is there; what its owner does inside, if it lives after all, changes nothing. */
+function lookAtPending(path: string, kind: PendingKind, message: string): Look {
+  return { issues: statusOf(path) === undefined ? [] : [{ path, kind, message }], state: kind };
+}
+
+function lookAtDirectory(path: string): Promise<Look> {
+  return lookAtObject(path, 'directory', () => []);
+}
+
+/** True for a directory that is no link: only such a one is walked into. */
+function isDirectory(path: string): boolean {
+  return statusOf(path)?.isDirectory() === true;
+}
+
+/** True when something is in the directory; reads no further than that. */
+export function hasEntries(dir: string): boolean {
+  try {
+    const listing = opendirSync(dir);
+    try {
+      return listing.readSync() !== null;
+    } finally {
+      listing.closeSync();
+    }
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw error;
+  }
+}

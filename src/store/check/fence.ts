@@ -1,0 +1,69 @@
+/** One fence directory: exactly one entry with an epoch; what is left in it when nobody lives who would clear it. */
+import { join } from 'node:path';
+import { readDir } from '../../fs/tree.js';
+import type { LockName } from '../../layout/layout.js';
+import { type Entry, parseEntry } from '../../locks/fence.js';
+import { isProvablyDead } from '../../locks/holder.js';
+import type { Repo } from '../../repo.js';
+import { leftoversIn } from '../leftovers.js';
+import { readRecord } from '../metadata.js';
+import { type Look, lookAtObject } from './checker.js';
+import type { Issue } from './kinds.js';
+import { readPlain, typeIssue } from './plain.js';
+import { recordIssue } from './version.js';
+
+/** What a live holder keeps inside is its own business. */
+export function lookAtFence(repo: Repo, lock: LockName): Promise<Look> {
+  const dir = repo.layout.fence(lock);
+  return lookAtObject(dir, 'directory', () => {
+    const names = readDir(dir) ?? [];
+    const [only] = names;
+    if (only === undefined) return damaged(dir, 'has no entry: nobody can take this lock');
+    if (names.length > 1) return damaged(dir, `has ${names.length} entries, ${names.toSorted().slice(0, 5).join(' and ')}: nobody can take this lock`);
+    const entry = parseEntry(only);
+    if (entry === undefined) return damaged(dir, `has an entry without an epoch, ${only}: nobody can take this lock`);
+    const path = join(dir, only);
+    const type = typeIssue(path, 'directory');
+    return type === undefined ? entryIssues(path, entry, lock) : [type];
+  });
+}
+
+/** P6: data whose fence is gone would be numbered from the start again. */
+export function lookForFence(repo: Repo, modelId: string, hasData: () => boolean): Look {
+  const path = repo.layout.fence({ kind: 'data', modelId });
+  const missing = hasData() && readDir(path) === undefined;
+  return { issues: missing ? [{ path, kind: 'fence_missing', message: 'is missing, and the model has data' }] : [], state: 'missing' };
+}
+
+function damaged(path: string, message: string): Issue[] {
+  return [{ path, kind: 'fence_damaged', message }];
+}
+
+function entryIssues(path: string, entry: Entry, lock: LockName): Issue[] {
+  const dead = entry.state === 'held' && entry.holder !== undefined && isProvablyDead(entry.holder);
+  if (entry.state === 'held' && !dead) return [];
+  const holder: Issue[] = dead ? [{ path, kind: 'dead_holder', message: 'is held by a process that has ended' }] : [];
+  const left = leftoversIn(path, lock).flatMap(({ path: inside, kind }): Issue[] => {
+    if (kind === 'unknown') return [typeIssue(inside, undefined) ?? { path: inside, kind: 'unknown_entry', message: 'tells no owner: nobody will clear it' }];
+    const broken = kind === 'intent' ? intentIssue(inside) : undefined;
+    return [broken ?? { path: inside, kind: 'leftover', message: LEFT[kind] }];
+  });
+  return [...holder, ...left];
+}
+
+const LEFT = { trash: 'waits to be removed', intent: 'waits to be finished', staged: 'waits to be given back' } as const;
+
+/** An intent that cannot be read stops everybody who takes the lock. */
+function intentIssue(dir: string): Issue | undefined {
+  const path = join(dir, 'intent.json');
+  const type = typeIssue(dir, 'directory');
+  if (type !== undefined) return type;
+  const plain = readPlain(path);
+  if ('issue' in plain) return { ...plain.issue, kind: plain.issue.kind === 'missing_file' ? 'intent_invalid' : plain.issue.kind };
+  try {
+    const items = readRecord(path)?.get('items');
+    return Array.isArray(items) ? undefined : { path, kind: 'intent_invalid', message: 'says not what to move where' };
+  } catch (error) {
+    return { ...recordIssue(path, error), kind: 'intent_invalid' };
+  }
+}

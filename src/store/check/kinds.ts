@@ -1,0 +1,52 @@
+/** The closed lists of what a check tells: a finding is damage, with the person's next step; something pending is mended by the next command. */
+
+/** Kinds of damage, each with its next step. */
+export const FINDINGS = {
+  marker_invalid: 'Restore .swamp.yaml from git.',
+  model_invalid: 'Correct the file; "swamp model validate" tells the same.',
+  symlink: 'Links are not followed here: remove it, or put the file or directory itself there.',
+  wrong_type: 'Move it away, and restore what belongs there from a backup.',
+  unknown_entry: 'Nothing of swamp has this name: move it away.',
+  empty_directory: 'Remove it with rmdir: nothing is in it.',
+  fence_damaged: 'Run "swamp datastore check --repair" when nothing else runs.',
+  fence_missing: 'Run "swamp datastore check --repair": without this lock the numbering of the model would start again.',
+  intent_invalid: 'Move it away; the versions beside it can be put again by hand.',
+  record_invalid: 'Restore it from a backup.',
+  missing_file: 'Restore it from a backup.',
+  missing_version: 'Move the directory away: there is no content in it.',
+  name_mismatch: 'Restore it from a backup, or move the directory away.',
+  generation_ahead: 'Run "swamp datastore check --repair": a lock went back to an earlier number.',
+  floor_broken: 'Restore it from a backup: the numbers of deleted versions have been given out again.',
+  size_mismatch: 'Restore it from a backup, or delete this version.',
+  checksum_mismatch: 'Restore it from a backup, or delete this version.',
+  unreadable: 'Check the disk and the permissions.',
+} as const satisfies Record<string, string>;
+
+/** What waits for a later command, and which one that is. */
+export const PENDINGS = {
+  dead_holder: 'the next command that needs this lock',
+  leftover: 'the next command that takes this lock, or "swamp datastore sweep"',
+  staging: '"swamp datastore sweep"',
+  trash: '"swamp datastore sweep"',
+  kept: 'you: look at it, then "swamp datastore sweep --kept"',
+  dead_ticket: 'the next command that waits for this lock, or "swamp datastore sweep"',
+  orphan_model: '"swamp data prune"',
+  deleted_model: '"swamp datastore sweep"',
+} as const satisfies Record<string, string>;
+
+export type FindingKind = keyof typeof FINDINGS;
+export type PendingKind = keyof typeof PENDINGS;
+
+/** One thing that does not look as it should. `message` goes on where the path ends: "holds no version". */
+export interface Issue {
+  /** Absolute. */
+  readonly path: string;
+  readonly kind: FindingKind | PendingKind;
+  readonly message: string;
+  /** When there is a better next step than that of the kind. */
+  readonly hint?: string;
+}
+
+export function isFinding(kind: Issue['kind']): kind is FindingKind {
+  return Object.hasOwn(FINDINGS, kind);
+}

@@ -1,0 +1,64 @@
+/** Looks at paths as a check must: no link is followed, no FIFO waited for, no record read beyond its limit. */
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { isErrno } from '../../errors.js';
+import type { Issue } from './kinds.js';
+
+/** More than any record of the store may have. */
+const MAX_RECORD_BYTES = 1024 * 1024;
+
+export function statusOf(path: string): BigIntStats | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+}
+
+/** Tells one state of one object from every other: a rename, an entry that comes or goes, a change of content. Undefined when nothing is there. */
+export function stateOf(path: string): string | undefined {
+  const status = statusOf(path);
+  return status === undefined ? undefined : `${status.dev}:${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`;
+}
+
+/** Network file systems keep a removed file that is open under such a name for a while. */
+export function isTransient(name: string): boolean {
+  return /^\.nfs[0-9a-f]+$/i.test(name);
+}
+
+export type Expected = 'directory' | 'file';
+
+/** What is wrong with the type of what stands at `path` (any but a link without `expected`); undefined when nothing is, or nothing is there. */
+export function typeIssue(path: string, expected: Expected | undefined): Issue | undefined {
+  const status = statusOf(path);
+  if (status === undefined) return undefined;
+  if (status.isSymbolicLink()) return { path, kind: 'symlink', message: 'is a symbolic link' };
+  if (expected === undefined || (expected === 'directory' ? status.isDirectory() : status.isFile())) return undefined;
+  return { path, kind: 'wrong_type', message: expected === 'directory' ? 'is no directory' : 'is no regular file' };
+}
+
+/** A regular file, opened, the caller's to close; or what keeps it from being one. */
+export type Opened = { readonly file: number; readonly size: number } | { readonly issue: Issue };
+
+export function openPlain(path: string): Opened {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return { issue: { path, kind: 'missing_file', message: 'is missing' } };
+    const issue = isErrno(error, 'ELOOP', 'EMLINK', 'ENXIO', 'EOPNOTSUPP') ? typeIssue(path, 'file') : undefined;
+    if (issue !== undefined) return { issue };
+    throw error;
+  }
+  const status = fstatSync(file);
+  if (status.isFile()) return { file, size: status.size };
+  closeSync(file);
+  return { issue: { path, kind: 'wrong_type', message: 'is no regular file' } };
+}
+
+/** The text of a record; or what keeps it from being read. */
+export function readPlain(path: string): { readonly text: string } | { readonly issue: Issue } {
+  const opened = openPlain(path);
+  if ('issue' in opened) return opened;
+  try {
+    if (opened.size > MAX_RECORD_BYTES) return { issue: { path, kind: 'record_invalid', message: `has more than ${MAX_RECORD_BYTES} bytes` } };
+    return { text: readFileSync(opened.file, 'utf8') };
+  } finally {
+    closeSync(opened.file);
+  }
+}
