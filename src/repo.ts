@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parse } from 'yaml';
-import { SwampError, isErrno } from './errors.js';
-import { FORMAT_DIRECTORY, Layout, isModelId } from './layout/layout.js';
+import { isErrno, SwampError } from './errors.js';
+import { FORMAT_DIRECTORY, isModelId, Layout } from './layout/layout.js';
 import { type Timing, timingFrom } from './timing.js';
 
 export const MARKER = '.swamp.yaml';
@@ -120,7 +120,8 @@ function parseMarker(text: string, path: string): MarkerConfig {
   }
   if (typeof document !== 'object' || document === null || Array.isArray(document)) throw invalid('a mapping is expected');
   const { formatVersion, repoId, datastore } = document as Record<string, unknown>;
-  if (typeof formatVersion !== 'number' || !Number.isInteger(formatVersion) || formatVersion < 1) throw invalid('formatVersion must be a positive whole number');
+  if (typeof formatVersion !== 'number' || !Number.isInteger(formatVersion) || formatVersion < 1)
+    throw invalid('formatVersion must be a positive whole number');
   if (formatVersion > FORMAT_VERSION) {
     throw invalid(`formatVersion ${formatVersion} is newer than this program, which knows up to ${FORMAT_VERSION}`, 'Update swamp.');
   }
@@ -158,7 +159,10 @@ export function displayPath(repo: Repo, path: string): string {
 
 /** Throws `read_only` for a command that would write (D10). First line of every mutating operation. */
 export function requireWritable(repo: Repo): void {
-  if (repo.readOnly) throw new SwampError('read_only', `"${repo.command}" would write, and the repository is opened read-only.`, { hint: 'Leave out --read-only (or unset SWAMP_READ_ONLY).' });
+  if (repo.readOnly)
+    throw new SwampError('read_only', `"${repo.command}" would write, and the repository is opened read-only.`, {
+      hint: 'Leave out --read-only (or unset SWAMP_READ_ONLY).',
+    });
 }
 
 /** The same repository, opened by a command that names what it works on: this is what others read of a holder. */

@@ -24,7 +24,8 @@ const MIN_TTL_MS = 2_000;
 /** A positive integer of milliseconds, or a usage error naming where it came from (L5). */
 export function parseMilliseconds(text: string, source: string): number {
   const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : 0;
-  if (value < 1) throw new SwampError('usage', `${source} must be a positive whole number of milliseconds, not "${text}".`, { hint: `Example: ${source} 5000` });
+  if (value < 1)
+    throw new SwampError('usage', `${source} must be a positive whole number of milliseconds, not "${text}".`, { hint: `Example: ${source} 5000` });
   return value;
 }
 

@@ -102,7 +102,17 @@ class Demo {
     const { versions, deletes, won, slowestMs, waits, elapsedMs } = this.#state();
     await this.#audit();
     const problems = [...new Set(this.#problems)];
-    return { versions, deletes, deletesWon: won, waits, errors: this.#problems.length, slowestMs, seconds: Math.round(elapsedMs / 1000), problems, verdict: problems.length === 0 ? 'passed' : 'failed' };
+    return {
+      versions,
+      deletes,
+      deletesWon: won,
+      waits,
+      errors: this.#problems.length,
+      slowestMs,
+      seconds: Math.round(elapsedMs / 1000),
+      problems,
+      verdict: problems.length === 0 ? 'passed' : 'failed',
+    };
   }
 
   #state(): DemoState {
@@ -178,7 +188,12 @@ const MOST_PROBLEMS = 20;
 function runCommand(cwd: string, args: readonly string[], stdin: string | undefined, signal: AbortSignal): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
-    const child = spawn(process.execPath, [process.argv[1] ?? '', ...args, '--json', '--repo-dir', '.'], { cwd, stdio: 'pipe', timeout: COMMAND_LIMIT_MS, signal });
+    const child = spawn(process.execPath, [process.argv[1] ?? '', ...args, '--json', '--repo-dir', '.'], {
+      cwd,
+      stdio: 'pipe',
+      timeout: COMMAND_LIMIT_MS,
+      signal,
+    });
     const output = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));

@@ -1,5 +1,5 @@
 /** Reads directories and removes trees; only the expected errno is taken for an answer (habit 13). */
-import { type Dirent, lstatSync, readFileSync, readdirSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';

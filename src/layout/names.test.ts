@@ -5,7 +5,35 @@ import { SwampError } from '../errors.js';
 import { checkArtifactName, isHashedSegment, nameOf, segmentFor } from './names.js';
 
 /** Names from the nasty alphabet, short and long, plain and not. */
-const nasty = fc.array(fc.constantFrom('a', 'A', '.', '..', '/', '\\', '%', '^', '~', '-', '_', ' ', '\n', '\u00e9', 'e\u0301', '\u{1F600}', '%41', '^a', '0', '%~', '\u0001', '\x7f'), { minLength: 1, maxLength: 90 }).map((parts) => parts.join(''));
+const nasty = fc
+  .array(
+    fc.constantFrom(
+      'a',
+      'A',
+      '.',
+      '..',
+      '/',
+      '\\',
+      '%',
+      '^',
+      '~',
+      '-',
+      '_',
+      ' ',
+      '\n',
+      '\u00e9',
+      'e\u0301',
+      '\u{1F600}',
+      '%41',
+      '^a',
+      '0',
+      '%~',
+      '\u0001',
+      '\x7f',
+    ),
+    { minLength: 1, maxLength: 90 },
+  )
+  .map((parts) => parts.join(''));
 const anyName = fc.oneof(nasty, fc.string({ unit: 'binary', minLength: 1, maxLength: 400 })).filter(isName);
 
 function isName(text: string): boolean {
@@ -32,12 +60,16 @@ test('a segment that is not hashed decodes to the very name', () => {
 });
 
 test('different names have different segments, also where case and Unicode forms are ignored', () => {
-  const variant = (name: string): fc.Arbitrary<string> => fc.constantFrom(name.toUpperCase(), name.toLowerCase(), name.normalize('NFC'), name.normalize('NFD'), `${name}.`, name.slice(0, -1) || 'x');
+  const variant = (name: string): fc.Arbitrary<string> =>
+    fc.constantFrom(name.toUpperCase(), name.toLowerCase(), name.normalize('NFC'), name.normalize('NFD'), `${name}.`, name.slice(0, -1) || 'x');
   fc.assert(
-    fc.property(anyName.chain((name) => fc.tuple(fc.constant(name), fc.oneof(anyName, variant(name)))), ([a, b]) => {
-      fc.pre(a !== b && isName(b));
-      assert.notEqual(folded(segmentFor(a)), folded(segmentFor(b)));
-    }),
+    fc.property(
+      anyName.chain((name) => fc.tuple(fc.constant(name), fc.oneof(anyName, variant(name)))),
+      ([a, b]) => {
+        fc.pre(a !== b && isName(b));
+        assert.notEqual(folded(segmentFor(a)), folded(segmentFor(b)));
+      },
+    ),
     { numRuns: 5000 },
   );
 });
@@ -74,12 +106,15 @@ test('segments that no name has decode to nothing', () => {
 for (const [what, name] of [
   ['the empty name', ''],
   ['a name of 1,025 bytes', 'x'.repeat(1025)],
-  ['1,025 bytes in fewer characters', '\u00e9'.repeat(512) + 'x'],
+  ['1,025 bytes in fewer characters', `${'\u00e9'.repeat(512)}x`],
   ['a NUL', 'a\0b'],
   ['a lone surrogate', 'a\ud800'],
   ['what is left of invalid UTF-8', 'a\ufffd'],
 ] as const) {
   test(`${what} is refused as name_invalid`, () => {
-    assert.throws(() => segmentFor(name), (error) => error instanceof SwampError && error.code === 'name_invalid' && error.hint !== undefined);
+    assert.throws(
+      () => segmentFor(name),
+      (error) => error instanceof SwampError && error.code === 'name_invalid' && error.hint !== undefined,
+    );
   });
 }

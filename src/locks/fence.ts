@@ -4,7 +4,7 @@
  */
 import { renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { SwampError, isErrno } from '../errors.js';
+import { isErrno, SwampError } from '../errors.js';
 import { makeDir, makeDirs, rename, syncDir } from '../fs/durable.js';
 import { exists, readDir } from '../fs/tree.js';
 import { type Holder, newNonce, parseHolder } from './holder.js';

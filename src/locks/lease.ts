@@ -4,7 +4,7 @@
  * becomes compare-and-swap: each call names the exact entry that was read.
  */
 import { join } from 'node:path';
-import { SwampError, isErrno } from '../errors.js';
+import { isErrno, SwampError } from '../errors.js';
 import { touch, writeAdvisory } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import type { Timing } from '../timing.js';
@@ -40,7 +40,14 @@ type Callback<T = void> = (error: unknown, value?: T) => void;
  * One attempt to take the fence `dir`, whose entry was read as `seen`; `breakable` says that its holder is dead or
  * stale. Undefined when somebody else was first. Throws only for errors of the system.
  */
-export async function tryLease(dir: string, seen: Entry, breakable: boolean, holder: string, details: HolderDetails, timing: Timing): Promise<Lease | undefined> {
+export async function tryLease(
+  dir: string,
+  seen: Entry,
+  breakable: boolean,
+  holder: string,
+  details: HolderDetails,
+  timing: Timing,
+): Promise<Lease | undefined> {
   const { default: lockfile } = await import('proper-lockfile');
   const grip = new Grip(dir, seen, breakable, holder);
   const aborter = new AbortController();
@@ -53,7 +60,8 @@ export async function tryLease(dir: string, seen: Entry, breakable: boolean, hol
       stale: timing.ttlMs,
       update: timing.heartbeatMs,
       onCompromised: (cause: Error) => {
-        if (!grip.released) aborter.abort(new SwampError('lock_lost', `The lock ${dir} was taken away from this process.`, { hint: 'Run the command again.', cause }));
+        if (!grip.released)
+          aborter.abort(new SwampError('lock_lost', `The lock ${dir} was taken away from this process.`, { hint: 'Run the command again.', cause }));
       },
     });
   } catch (error) {

@@ -28,7 +28,13 @@ export interface DamagedLock {
 /** The names of all locks that were ever taken, the global one first. */
 export function listLocks(layout: Layout): LockName[] {
   const models = (readDir(layout.fences) ?? []).filter(isModelId).sort();
-  return [GLOBAL, ...models.flatMap((modelId): LockName[] => [{ kind: 'data', modelId }, { kind: 'run', modelId }])];
+  return [
+    GLOBAL,
+    ...models.flatMap((modelId): LockName[] => [
+      { kind: 'data', modelId },
+      { kind: 'run', modelId },
+    ]),
+  ];
 }
 
 /** The locks among `locks` that are held or damaged. A fence that cannot be read is an error, not "no lock" (L7). */

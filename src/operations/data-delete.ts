@@ -1,13 +1,13 @@
 /** `data delete`: structural. Plans without a lock, asks, then commits each removal under the closed global fence and sweeps after it. */
-import { SwampError, asSwampError } from '../errors.js';
+import { asSwampError, SwampError } from '../errors.js';
 import { checkArtifactName } from '../layout/names.js';
-import { type Model, findModel } from '../models/files.js';
+import { findModel, type Model } from '../models/files.js';
 import { restructure } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
 import type { Writer } from '../protocol/write.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
 import { artifactNames, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from '../store/read.js';
-import { type Removed, dataNotFound, removeArtifact, removeVersion } from '../store/remove.js';
+import { dataNotFound, type Removed, removeArtifact, removeVersion } from '../store/remove.js';
 import { requireModel } from './data-put.js';
 
 export interface DataDeleteInput {
@@ -68,15 +68,24 @@ export async function dataDelete(plain: Repo, input: DataDeleteInput, options: D
 
 function checkInput({ name, version, prefix, all }: DataDeleteInput): void {
   const ways = [name !== undefined, prefix !== undefined, all === true].filter(Boolean).length;
-  if (ways !== 1) throw new SwampError('usage', 'Say what to delete: a name, --prefix, or --all; exactly one of them.', { hint: 'See "swamp data delete --help".' });
+  if (ways !== 1)
+    throw new SwampError('usage', 'Say what to delete: a name, --prefix, or --all; exactly one of them.', { hint: 'See "swamp data delete --help".' });
   if (version !== undefined && name === undefined) throw new SwampError('usage', '--version goes with a name.', { hint: 'See "swamp data delete --help".' });
-  if (version !== undefined && (!Number.isSafeInteger(version) || version < 1)) throw new SwampError('usage', `--version must be a whole number from 1, not ${version}.`);
+  if (version !== undefined && (!Number.isSafeInteger(version) || version < 1))
+    throw new SwampError('usage', `--version must be a whole number from 1, not ${version}.`);
   if (name !== undefined) checkArtifactName(name);
 }
 
 async function deleteOne(repo: Repo, model: Model, name: string, { version, dryRun }: DataDeleteInput, options: DeleteOptions): Promise<DeleteOneResult> {
   const shown = planned(repo, model, [name], version);
-  const result = (removed: Removed): DeleteOneResult => ({ modelId: model.id, modelName: model.name, modelType: model.type, dataName: name, version: version ?? null, ...removed });
+  const result = (removed: Removed): DeleteOneResult => ({
+    modelId: model.id,
+    modelName: model.name,
+    modelType: model.type,
+    dataName: name,
+    version: version ?? null,
+    ...removed,
+  });
   const versions = shown.items[0]?.versions.length ?? 0;
   if (dryRun === true) {
     if (versions === 0) requireDeletedBefore(repo, model, name, version);
@@ -90,7 +99,9 @@ async function deleteOne(repo: Repo, model: Model, name: string, { version, dryR
     return version === undefined ? removeArtifact(writer, name) : removeVersion(writer, name, version);
   };
   const scope = { models: [model.id], runs: true };
-  const removed = await withSession(repo, (session) => restructure(repo, scope, (structural) => structural.withModel(model.id, remove), { signal: options.signal, session }));
+  const removed = await withSession(repo, (session) =>
+    restructure(repo, scope, (structural) => structural.withModel(model.id, remove), { signal: options.signal, session }),
+  );
   return result({ versionsDeleted: removed.versionsDeleted, alreadyDeleted: removed.alreadyDeleted });
 }
 
@@ -134,7 +145,9 @@ async function removeSlice(repo: Repo, model: Model, names: () => string[], size
     for (const name of all.slice(0, size)) await removeCounted(writer, name, tally);
     return all.slice(size);
   };
-  return withSession(repo, (session) => restructure(repo, { models: [model.id], runs: true }, (structural) => structural.withModel(model.id, body), { signal, session }));
+  return withSession(repo, (session) =>
+    restructure(repo, { models: [model.id], runs: true }, (structural) => structural.withModel(model.id, body), { signal, session }),
+  );
 }
 
 /** One that cannot be removed does not keep the others. */
@@ -172,6 +185,9 @@ function requireAsShown(repo: Repo, model: Model, shown: DeletePlan, version: nu
   for (const { name, versions } of shown.items) {
     const now = planned(repo, model, [name], version).items[0]?.versions ?? [];
     if (now.every((number) => versions.includes(number))) continue;
-    throw new SwampError('conflict', `${JSON.stringify(name)} got new versions since it was shown; nothing was deleted.`, { hint: 'Run the command again to see them, or use --force.', data: { name, shown: versions, now } });
+    throw new SwampError('conflict', `${JSON.stringify(name)} got new versions since it was shown; nothing was deleted.`, {
+      hint: 'Run the command again to see them, or use --force.',
+      data: { name, shown: versions, now },
+    });
   }
 }

@@ -1,7 +1,8 @@
 /** `data get`: no lock; one listing, two files of one version. */
+
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { createHash } from 'node:crypto';
 import { SwampError } from '../errors.js';
 import { checkArtifactName } from '../layout/names.js';
 import { findModel } from '../models/files.js';
@@ -40,7 +41,10 @@ function notFound(repo: Repo, modelId: string, { name, version }: DataGetInput):
   const tombstone = tombstoneOf(repo, modelId, name);
   if (tombstone !== undefined && version !== undefined && version > tombstone.floor) return versionNotFound(name, version, []);
   if (tombstone === undefined) return dataNotFound(name);
-  return new SwampError('data_not_found', `${JSON.stringify(name)} was deleted at ${tombstone.deletedAt}.`, { hint: 'List what there is with "swamp data list".', data: { name, deletedAt: tombstone.deletedAt } });
+  return new SwampError('data_not_found', `${JSON.stringify(name)} was deleted at ${tombstone.deletedAt}.`, {
+    hint: 'List what there is with "swamp data list".',
+    data: { name, deletedAt: tombstone.deletedAt },
+  });
 }
 
 async function verify(record: DataRecord, content: Readable): Promise<void> {
@@ -52,8 +56,12 @@ async function verify(record: DataRecord, content: Readable): Promise<void> {
   }
   const checksum = hash.digest('hex');
   if (checksum === record.checksum && size === record.size) return;
-  throw new SwampError('checksum_mismatch', `${record.contentPath} is not what was written: ${size} bytes with SHA-256 ${checksum}, recorded ${record.size} bytes with ${record.checksum}.`, {
-    hint: 'Restore it from a backup, or delete this version; "swamp datastore check" lists all damage.',
-    data: { path: record.contentPath, expected: record.checksum, actual: checksum },
-  });
+  throw new SwampError(
+    'checksum_mismatch',
+    `${record.contentPath} is not what was written: ${size} bytes with SHA-256 ${checksum}, recorded ${record.size} bytes with ${record.checksum}.`,
+    {
+      hint: 'Restore it from a backup, or delete this version; "swamp datastore check" lists all damage.',
+      data: { path: record.contentPath, expected: record.checksum, actual: checksum },
+    },
+  );
 }

@@ -1,6 +1,6 @@
 /** `data list`: the latest version of each artifact, of one model or of all; no lock. */
 import { closeSync } from 'node:fs';
-import { type Model, findModel, listModels } from '../models/files.js';
+import { findModel, listModels, type Model } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { artifactNames, byCodePoint, openVersion } from '../store/read.js';
 import { dataRecord } from './data-record.js';
@@ -56,7 +56,9 @@ export async function dataList(repo: Repo, input: DataListInput): Promise<DataLi
 }
 
 function wantedNames(repo: Repo, model: Model, { prefix, after }: DataListInput): string[] {
-  return artifactNames(repo, model.id).filter((name) => (prefix === undefined || name.startsWith(prefix)) && (after === undefined || byCodePoint(name, after) > 0));
+  return artifactNames(repo, model.id).filter(
+    (name) => (prefix === undefined || name.startsWith(prefix)) && (after === undefined || byCodePoint(name, after) > 0),
+  );
 }
 
 function latestItem(repo: Repo, model: Model, name: string): DataListItem | undefined {

@@ -4,12 +4,12 @@ import { SwampError } from '../errors.js';
 import { checkArtifactName } from '../layout/names.js';
 import type { Session } from '../locks/session.js';
 import { isDeletedModel } from '../models/definition-file.js';
-import { type Model, findModel } from '../models/files.js';
+import { findModel, type Model } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
 import { type Writer, write } from '../protocol/write.js';
-import { type Repo, displayPath, requireWritable, underName } from '../repo.js';
+import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME, parseGc, parseLifetime } from '../store/lifetimes.js';
-import { type Source, type StagedVersion, type VersionFields, stageVersion } from '../store/stage.js';
+import { type Source, type StagedVersion, stageVersion, type VersionFields } from '../store/stage.js';
 import { commitVersion, latestMetadata, latestVersion } from '../store/write.js';
 import { modelCreate } from './model-create.js';
 
@@ -75,7 +75,10 @@ async function commit(writer: Writer, model: Model, input: DataPutInput, staged:
 /** D11: a write that comes after its model's delete fails and leaves nothing behind. */
 export function requireModel(repo: Repo, model: Model): void {
   if (!isDeletedModel(repo, model.id)) return;
-  throw new SwampError('model_not_found', `The model "${model.name}" was deleted meanwhile.`, { hint: 'Nothing was written. "swamp model list" shows what there is.', data: { model: model.name, modelId: model.id } });
+  throw new SwampError('model_not_found', `The model "${model.name}" was deleted meanwhile.`, {
+    hint: 'Nothing was written. "swamp model list" shows what there is.',
+    data: { model: model.name, modelId: model.id },
+  });
 }
 
 function expectVersion(latest: number, { name, expectVersion: expected }: DataPutInput): void {
@@ -93,8 +96,15 @@ function versionFields(input: DataPutInput): VersionFields {
   parseLifetime(lifetime);
   parseGc(garbageCollection);
   const { expectVersion: expected } = input;
-  if (expected !== undefined && (!Number.isSafeInteger(expected) || expected < 0)) throw new SwampError('usage', `--expect-version must be a whole number from 0, not ${expected}.`);
-  return { contentType: input.contentType ?? 'application/octet-stream', lifetime, garbageCollection, tags: { ...input.tags }, ownerDefinition: { ownerType: 'manual', ownerRef: 'data put' } };
+  if (expected !== undefined && (!Number.isSafeInteger(expected) || expected < 0))
+    throw new SwampError('usage', `--expect-version must be a whole number from 0, not ${expected}.`);
+  return {
+    contentType: input.contentType ?? 'application/octet-stream',
+    lifetime,
+    garbageCollection,
+    tags: { ...input.tags },
+    ownerDefinition: { ownerType: 'manual', ownerRef: 'data put' },
+  };
 }
 
 async function modelFor(repo: Repo, input: DataPutInput, options: { readonly signal: AbortSignal }): Promise<Model> {
@@ -118,7 +128,10 @@ async function openSource(source: DataPutInput['source']): Promise<{ readonly ch
   const file = await open(source.file, 'r');
   if ((await file.stat()).isDirectory()) {
     await file.close();
-    throw new SwampError('io', `${source.file} is a directory.`, { hint: 'Name a file, or leave it out and pipe the content in.', data: { path: source.file, errno: 'EISDIR' } });
+    throw new SwampError('io', `${source.file} is a directory.`, {
+      hint: 'Name a file, or leave it out and pipe the content in.',
+      data: { path: source.file, errno: 'EISDIR' },
+    });
   }
   return { chunks: file.createReadStream({ autoClose: false, highWaterMark: 256 * 1024 }), close: () => file.close() };
 }

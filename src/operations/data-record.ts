@@ -1,6 +1,6 @@
 /** The JSON record of a version, as `data get` and the listings tell it. */
 import type { Model } from '../models/files.js';
-import { type Repo, displayPath } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 import type { Owner, VersionMetadata } from '../store/metadata.js';
 
 export interface DataRecord {
@@ -23,7 +23,12 @@ export interface DataRecord {
   readonly contentPath: string;
 }
 
-export function dataRecord(repo: Repo, model: Model, name: string, at: { readonly version: number; readonly latest: number; readonly generation: number; readonly metadata: VersionMetadata }): DataRecord {
+export function dataRecord(
+  repo: Repo,
+  model: Model,
+  name: string,
+  at: { readonly version: number; readonly latest: number; readonly generation: number; readonly metadata: VersionMetadata },
+): DataRecord {
   const { metadata } = at;
   return {
     id: metadata.id,

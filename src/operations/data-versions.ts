@@ -13,7 +13,13 @@ export interface DataVersionsResult {
   readonly modelId: string;
   readonly modelName: string;
   readonly modelType: string;
-  readonly versions: readonly { readonly version: number; readonly createdAt: string; readonly size: number; readonly checksum: string; readonly isLatest: boolean }[];
+  readonly versions: readonly {
+    readonly version: number;
+    readonly createdAt: string;
+    readonly size: number;
+    readonly checksum: string;
+    readonly isLatest: boolean;
+  }[];
   readonly total: number;
 }
 

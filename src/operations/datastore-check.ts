@@ -6,7 +6,7 @@ import type { Problem } from '../models/yaml.js';
 import { displayPath, MARKER, openRepoAt, type Repo } from '../repo.js';
 import { checkStore } from '../store/check/check.js';
 import { Checker, type Counts, type Look, lookAtObject } from '../store/check/checker.js';
-import { FINDINGS, type FindingKind, isFinding, type Issue, PENDINGS, type PendingKind } from '../store/check/kinds.js';
+import { FINDINGS, type FindingKind, type Issue, isFinding, PENDINGS, type PendingKind } from '../store/check/kinds.js';
 import { lookAtOrphans } from '../store/check/orphans.js';
 import { stateOf, typeIssue } from '../store/check/plain.js';
 import { knownModels } from './orphans.js';
@@ -74,7 +74,7 @@ function lookAtMarker(repo: Repo, path: string): Promise<Look> | Look {
   if (stateOf(path) === undefined) return { issues: [invalid('is missing')], state: 'missing' };
   return lookAtObject(path, 'file', () => {
     try {
-      return openRepoAt(repo.root).id === repo.id ? [] : [invalid('has another repoId than when this command began')];
+      return openRepoAt(repo.root, { env: {}, timing: repo.timing }).id === repo.id ? [] : [invalid('has another repoId than when this command began')];
     } catch (error) {
       if (!(error instanceof SwampError)) throw error;
       return [invalid(error.message)];

@@ -1,10 +1,10 @@
 /** `model create`: structural with an empty scope, because names are unique over all types. */
 import { randomUUID } from 'node:crypto';
 import { SwampError } from '../errors.js';
-import { type Definition, type ShellMethod, checkModelName, isModelType, typeHint, variableProblem } from '../models/definition.js';
+import { checkModelName, type Definition, isModelType, type ShellMethod, typeHint, variableProblem } from '../models/definition.js';
 import { assertNameFree, publishDefinition } from '../models/files.js';
 import { restructure } from '../protocol/restructure.js';
-import { type Repo, displayPath, requireWritable, underName } from '../repo.js';
+import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 
 export interface ModelCreateInput {
   readonly type: string;
@@ -49,7 +49,8 @@ function define({ type, name, run, deleteRun, set, tags, description }: ModelCre
   if (!isModelType(type)) throw usage(`There is no model type "${type}"`, typeHint(type));
   const base = { id: randomUUID(), name, type, ...(description === undefined ? {} : { description }), tags: { ...tags } };
   if (type === 'store') {
-    if (run !== undefined || deleteRun !== undefined || set !== undefined) throw usage('A store has no methods: --run, --delete-run and --set go with command/shell', 'Leave them out, or create a command/shell model.');
+    if (run !== undefined || deleteRun !== undefined || set !== undefined)
+      throw usage('A store has no methods: --run, --delete-run and --set go with command/shell', 'Leave them out, or create a command/shell model.');
     return { ...base, methods: {} };
   }
   if (run === undefined) throw usage('A command/shell model needs a command', `Example: swamp model create command/shell ${name} --run "echo hello"`);

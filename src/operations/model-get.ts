@@ -1,7 +1,7 @@
 /** `model get`: one definition. */
 import { shellArguments } from '../models/definition.js';
 import { findModel } from '../models/files.js';
-import { type Repo, displayPath } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 
 export interface ModelGetResult {
   readonly id: string;

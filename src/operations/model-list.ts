@@ -1,9 +1,15 @@
 /** `model list` and `model search`: every definition; those with problems are told, not left out in silence. */
 import { listModels, problemText } from '../models/files.js';
-import { type Repo, displayPath } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 
 export interface ModelListResult {
-  readonly models: readonly { readonly id: string; readonly name: string; readonly type: string; readonly path: string; readonly tags: Readonly<Record<string, string>> }[];
+  readonly models: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    readonly path: string;
+    readonly tags: Readonly<Record<string, string>>;
+  }[];
   readonly total: number;
 }
 

@@ -1,21 +1,22 @@
 /** `model method run`: holds the run fence while the command runs, then commits `result` and `log` together. */
-import { PassThrough } from 'node:stream';
+
 import { join, resolve } from 'node:path';
-import { CODES, SwampError, asSwampError } from '../errors.js';
+import { PassThrough } from 'node:stream';
+import { asSwampError, CODES, SwampError } from '../errors.js';
 import { FenceLost } from '../locks/fence.js';
 import type { Session } from '../locks/session.js';
-import { type ShellMethod, methodOf } from '../models/definition.js';
-import { type Model, findModel } from '../models/files.js';
+import { methodOf, type ShellMethod } from '../models/definition.js';
+import { findModel, type Model } from '../models/files.js';
 import { checkInputs, shellEnvironment } from '../models/inputs.js';
-import { type ShellResult, runShell } from '../models/shell.js';
+import { runShell, type ShellResult } from '../models/shell.js';
 import { type RunFence, withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
-import { type Repo, displayPath, requireWritable, underName } from '../repo.js';
+import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import { keepOutputs } from '../store/keep.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME } from '../store/lifetimes.js';
-import { type VersionFields, stageVersion } from '../store/stage.js';
-import { type Output, commitOutputs } from '../store/write.js';
+import { stageVersion, type VersionFields } from '../store/stage.js';
+import { commitOutputs, type Output } from '../store/write.js';
 import { requireModel } from './data-put.js';
 
 export interface ModelRunInput {
@@ -91,7 +92,11 @@ function finished(model: Model, name: string, method: ShellMethod, shell: ShellR
     dataArtifacts,
   };
   if (!failed) return result;
-  const why = shell.timedOut ? `ran over its time limit and was ended after ${shell.durationMs} ms` : shell.exitCode === null ? `was ended by ${shell.signal ?? 'a signal'}` : `exited with ${shell.exitCode}`;
+  const why = shell.timedOut
+    ? `ran over its time limit and was ended after ${shell.durationMs} ms`
+    : shell.exitCode === null
+      ? `was ended by ${shell.signal ?? 'a signal'}`
+      : `exited with ${shell.exitCode}`;
   throw new SwampError('method_failed', `The method "${name}" of "${model.name}" ${why}.`, {
     hint: `Its output is stored: swamp data get ${model.name} log`,
     data: { ...result, signal: shell.signal, timedOut: shell.timedOut },
@@ -104,16 +109,26 @@ interface Outcome {
 }
 
 /** Runs the command and stages its two outputs; the log goes to its staged file as it comes. */
-async function execute(session: Session, run: RunFence, model: Model, method: ShellMethod, inputs: Readonly<Record<string, string>>, timeoutMs: number | undefined, options: ModelRunOptions): Promise<Outcome> {
+async function execute(
+  session: Session,
+  run: RunFence,
+  model: Model,
+  method: ShellMethod,
+  inputs: Readonly<Record<string, string>>,
+  timeoutMs: number | undefined,
+  options: ModelRunOptions,
+): Promise<Outcome> {
   const { repo } = session;
   const executedAt = new Date().toISOString();
   const log = new PassThrough({ highWaterMark: 1024 * 1024 });
   const streams = { stdout: new Excerpt(), stderr: new Excerpt() };
-  const take = (stream: Excerpt) => (chunk: Uint8Array): void | Promise<void> => {
-    stream.add(chunk);
-    options.onOutput?.(chunk);
-    if (!log.write(chunk)) return new Promise((resolve) => log.once('drain', resolve));
-  };
+  const take =
+    (stream: Excerpt) =>
+    (chunk: Uint8Array): void | Promise<void> => {
+      stream.add(chunk);
+      options.onOutput?.(chunk);
+      if (!log.write(chunk)) return new Promise((resolve) => log.once('drain', resolve));
+    };
   // Losing the run fence ends the command: what it does from then on can no longer count.
   const signal = AbortSignal.any([options.signal, run.signal]);
   const staging = stageVersion(session, 'log', log, fields(model, 'log', 'text/plain'), { signal: options.signal });
@@ -136,13 +151,34 @@ async function execute(session: Session, run: RunFence, model: Model, method: Sh
   log.end();
   const staged = await staging;
   options.signal.throwIfAborted();
-  const result = { exitCode: shell.exitCode, command: method.run, executedAt, durationMs: shell.durationMs, ...streams.stdout.as('stdout'), ...streams.stderr.as('stderr') };
-  const stagedResult = await stageVersion(session, 'result', [`${JSON.stringify(result, null, 2)}\n`], fields(model, 'resource', 'application/json'), { signal: options.signal });
-  return { shell, outputs: [{ name: 'result', staged: stagedResult }, { name: 'log', staged }] };
+  const result = {
+    exitCode: shell.exitCode,
+    command: method.run,
+    executedAt,
+    durationMs: shell.durationMs,
+    ...streams.stdout.as('stdout'),
+    ...streams.stderr.as('stderr'),
+  };
+  const stagedResult = await stageVersion(session, 'result', [`${JSON.stringify(result, null, 2)}\n`], fields(model, 'resource', 'application/json'), {
+    signal: options.signal,
+  });
+  return {
+    shell,
+    outputs: [
+      { name: 'result', staged: stagedResult },
+      { name: 'log', staged },
+    ],
+  };
 }
 
 /** Both outputs or none, through the run fence (P9). When that is lost, they are kept aside and the run ends as `lock_lost`. */
-async function commit(session: Session, run: RunFence, model: Model, outputs: readonly Output[], signal: AbortSignal): Promise<ModelRunResult['dataArtifacts']> {
+async function commit(
+  session: Session,
+  run: RunFence,
+  model: Model,
+  outputs: readonly Output[],
+  signal: AbortSignal,
+): Promise<ModelRunResult['dataArtifacts']> {
   const { repo } = session;
   const attempt = {};
   try {
@@ -178,7 +214,13 @@ function environment(repo: Repo, run: RunFence, method: ShellMethod, inputs: Rea
 }
 
 function fields(model: Model, type: string, contentType: string): VersionFields {
-  return { contentType, lifetime: DEFAULT_LIFETIME, garbageCollection: DEFAULT_GC, tags: { type, modelName: model.name }, ownerDefinition: { ownerType: 'model-method', ownerRef: model.id } };
+  return {
+    contentType,
+    lifetime: DEFAULT_LIFETIME,
+    garbageCollection: DEFAULT_GC,
+    tags: { type, modelName: model.name },
+    ownerDefinition: { ownerType: 'model-method', ownerRef: model.id },
+  };
 }
 
 /** The beginning of a stream, for `result`. */

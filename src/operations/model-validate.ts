@@ -2,10 +2,16 @@
 import { SwampError } from '../errors.js';
 import { surveyDefinitions } from '../models/files.js';
 import type { Problem } from '../models/yaml.js';
-import { type Repo, displayPath } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 
 export interface ModelValidateResult {
-  readonly models: readonly { readonly name: string; readonly type: string; readonly path: string; readonly valid: boolean; readonly problems: readonly Problem[] }[];
+  readonly models: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly path: string;
+    readonly valid: boolean;
+    readonly problems: readonly Problem[];
+  }[];
   /** What stands under models/ and is no definition. */
   readonly strays: readonly Problem[];
   readonly total: number;

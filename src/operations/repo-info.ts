@@ -31,5 +31,14 @@ export async function repoInfo(repo: Repo, options: { readonly signal?: AbortSig
     }
   }
   const bytes = await treeBytes(layout.data);
-  return { repoDir: repo.root, repoId: repo.id, formatVersion: repo.formatVersion, datastore: repo.datastore, models: definitionFiles(repo).files.length, artifacts, versions, bytes };
+  return {
+    repoDir: repo.root,
+    repoId: repo.id,
+    formatVersion: repo.formatVersion,
+    datastore: repo.datastore,
+    models: definitionFiles(repo).files.length,
+    artifacts,
+    versions,
+    bytes,
+  };
 }

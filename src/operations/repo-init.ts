@@ -1,9 +1,9 @@
 /** `repo init`: creates a repository; where there is one already, nothing. */
 import { randomUUID } from 'node:crypto';
-import { readFileSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { SwampError, isErrno } from '../errors.js';
-import { makeDirs, publishFile, removeFile, writeFileDurable } from '../fs/durable.js';
+import { isErrno, SwampError } from '../errors.js';
+import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
 import { readText } from '../fs/tree.js';
 import { MARKER, markerText, openRepoAt } from '../repo.js';
 
@@ -40,9 +40,13 @@ async function publishMarker(root: string): Promise<boolean> {
   }
 }
 
+/** Runtime data is no business of git's; what the file says already stays as it is. */
 async function ignoreRuntimeData(root: string): Promise<void> {
   const path = join(root, '.gitignore');
-  const text = readText(path);
-  if (text === undefined) await writeFileDurable(path, `${IGNORED}\n`).catch((error: unknown) => { if (!isErrno(error, 'EEXIST')) throw error; });
-  void readFileSync;
+  const text = readText(path) ?? '';
+  if (text.split('\n').some((line) => /^\/?\.swamp\/?$/.test(line.trim()))) return;
+  const temporary = join(root, `.gitignore.${randomUUID()}.tmp`);
+  await writeFileDurable(temporary, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${IGNORED}\n`);
+  await rename(temporary, path);
+  await syncDir(root);
 }

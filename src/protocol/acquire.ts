@@ -3,8 +3,8 @@ import { hostname } from 'node:os';
 import type { LockName } from '../layout/layout.js';
 import { createFence } from '../locks/fence.js';
 import { type Lease, tryLease } from '../locks/lease.js';
-import { type Seen, isAvailable, isBreakable } from '../locks/observe.js';
-import { OwnTicket, type Ticket, dropTicket, isDeadTicket, readQueue, readTicket } from '../locks/queue.js';
+import { isAvailable, isBreakable, type Seen } from '../locks/observe.js';
+import { dropTicket, isDeadTicket, OwnTicket, readQueue, readTicket, type Ticket } from '../locks/queue.js';
 import { type Contender, describeHolder, liveAncestors, lockTitle, remedy } from './contender.js';
 import { failIfDeadlocked } from './deadlock.js';
 import type { Blocked, Look } from './wait.js';
@@ -102,4 +102,3 @@ class Grace {
     return undefined;
   }
 }
-

@@ -2,12 +2,12 @@
 import { join } from 'node:path';
 import { SwampError } from '../errors.js';
 import { exists, readText } from '../fs/tree.js';
-import { GLOBAL, type LockName, isModelId } from '../layout/layout.js';
+import { GLOBAL, isModelId, type LockName } from '../layout/layout.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
-import { type Seen, Observer } from '../locks/observe.js';
-import { type Session, newSession } from '../locks/session.js';
+import { Observer, type Seen } from '../locks/observe.js';
+import { newSession, type Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
-import { Waiting, seconds } from './wait.js';
+import { seconds, Waiting } from './wait.js';
 
 export interface Contender {
   readonly repo: Repo;
@@ -23,7 +23,11 @@ export interface Contender {
  * `own` is the run fence a method's outputs are committed through: it counts as an ancestor. Every fence in `needed` is
  * looked at now, so that the ttl of each counts from here and not from the moment its turn comes.
  */
-export function newContender(repo: Repo, needed: readonly LockName[], options: { readonly signal: AbortSignal; readonly session?: Session; readonly own?: string }): Contender {
+export function newContender(
+  repo: Repo,
+  needed: readonly LockName[],
+  options: { readonly signal: AbortSignal; readonly session?: Session; readonly own?: string },
+): Contender {
   const observer = new Observer(repo.layout, repo.timing);
   for (const lock of [GLOBAL, ...needed]) observer.look(lock);
   return {
@@ -58,7 +62,13 @@ export function lockTitle(lock: LockName): string {
 export function describeHolder(seen: Seen): { readonly text: string; readonly data: Readonly<Record<string, unknown>> } {
   const details = readHolderDetails(join(seen.dir, seen.entry.name), seen.entry.name);
   const holder = seen.entry.state === 'held' ? seen.entry.holder : undefined;
-  const data = { lock: seen.lock.kind, ...(seen.lock.kind === 'global' ? {} : { modelId: seen.lock.modelId }), holder: seen.entry.name, verdict: seen.verdict, ...details };
+  const data = {
+    lock: seen.lock.kind,
+    ...(seen.lock.kind === 'global' ? {} : { modelId: seen.lock.modelId }),
+    holder: seen.entry.name,
+    verdict: seen.verdict,
+    ...details,
+  };
   if (details === undefined) return { text: `held by ${holder === undefined ? 'a holder that cannot be read' : `pid ${holder.pid}`}`, data };
   const age = Date.parse(details.since);
   const since = Number.isNaN(age) ? '' : `, for ${seconds(Math.max(0, Date.now() - age))}`;
@@ -90,7 +100,8 @@ export function readHolderDetails(entryPath: string, entryName: string): HolderF
 /** What a person does about a holder that does not let go. */
 export function remedy(seen: Seen, ttlMs: number): string {
   const model = seen.lock.kind === 'global' ? '' : ` --model ${seen.lock.modelId}`;
-  const unsure = seen.unmovedMs > ttlMs / 2 ? `Its heartbeat has not moved for ${seconds(seen.unmovedMs)}: a --lock-timeout above ${ttlMs} takes it over. ` : '';
+  const unsure =
+    seen.unmovedMs > ttlMs / 2 ? `Its heartbeat has not moved for ${seconds(seen.unmovedMs)}: a --lock-timeout above ${ttlMs} takes it over. ` : '';
   return `${unsure}Try again, raise --lock-timeout, or look with "swamp datastore lock status"; a holder that is stuck is put out with "swamp datastore lock release --force${model}".`;
 }
 

@@ -1,11 +1,11 @@
 /** N4: finds a cycle of waits among nested commands; the youngest ticket of it fails at once. */
 import { SwampError } from '../errors.js';
 import { readDir } from '../fs/tree.js';
-import { type LockName, isModelId } from '../layout/layout.js';
+import { isModelId, type LockName } from '../layout/layout.js';
 import { readFence } from '../locks/fence.js';
-import { type OwnTicket, isDeadTicket, readQueue, readTicket } from '../locks/queue.js';
+import { isDeadTicket, type OwnTicket, readQueue, readTicket } from '../locks/queue.js';
 import type { Repo } from '../repo.js';
-import { type Contender, ancestorKey, liveAncestors, lockTitle } from './contender.js';
+import { ancestorKey, type Contender, liveAncestors, lockTitle } from './contender.js';
 
 /** A run fence entry somebody waits for. */
 export interface Target {
@@ -47,9 +47,14 @@ function youngestOfCycle(from: string, ancestors: readonly string[], waits: read
   for (const wait of waits) {
     if (!wait.ancestors.includes(from)) continue;
     const rest = youngestOfCycle(wait.on, ancestors, waits, seen);
-    if (rest !== undefined) return rest > wait.ticket ? rest : wait.ticket;
+    if (rest !== undefined) return younger(rest, wait.ticket);
   }
   return undefined;
+}
+
+/** Names of tickets begin with the time of their filing. */
+function younger(a: string, b: string): string {
+  return a > b ? a : b;
 }
 
 /** Every ticket that a living nested command has filed for a run fence, and the entry it waits for. */
@@ -75,4 +80,3 @@ export function isAncestorOfWaiting(repo: Repo, run: string): boolean {
     (ticket) => ticket.kind === 'acquire' && !isDeadTicket(ticket) && (readTicket(repo.layout, { kind: 'global' }, ticket.name)?.ancestors ?? []).includes(run),
   );
 }
-

@@ -1,12 +1,12 @@
 /** S1 and S3: waits for the fences of a scope. Dead and stale holders are broken, not waited for (L5). */
 import { failpoint } from '../fs/failpoints.js';
 import { readDir } from '../fs/tree.js';
-import { GLOBAL, type Layout, type LockName, isModelId } from '../layout/layout.js';
+import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
 import { freeEntry } from '../locks/fence.js';
-import { type Seen, isBreakable } from '../locks/observe.js';
+import { isBreakable, type Seen } from '../locks/observe.js';
 import type { OwnTicket } from '../locks/queue.js';
 import { blockedBy, newTicket } from './acquire.js';
-import { type Contender, ancestorKey, liveAncestors, lockTitle } from './contender.js';
+import { ancestorKey, type Contender, liveAncestors, lockTitle } from './contender.js';
 import { failIfDeadlocked, isAncestorOfWaiting } from './deadlock.js';
 import type { Scope } from './global.js';
 

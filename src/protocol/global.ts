@@ -6,7 +6,7 @@ import { readDir, readText } from '../fs/tree.js';
 import { GLOBAL } from '../layout/layout.js';
 import { FenceLost, freeEntry } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
-import { type Seen, isBreakable } from '../locks/observe.js';
+import { isBreakable, type Seen } from '../locks/observe.js';
 import { type Contender, liveAncestors } from './contender.js';
 
 /** The models a structural command touches, and whether it drains their run fences too. */

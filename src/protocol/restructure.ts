@@ -9,7 +9,7 @@ import type { Repo } from '../repo.js';
 import { acquire, newTicket } from './acquire.js';
 import { type Contender, lockLost, newContender } from './contender.js';
 import { drainAll, drainSeen, fencesOf, heldNow } from './drain.js';
-import { type Scope, publishScope, setState } from './global.js';
+import { publishScope, type Scope, setState } from './global.js';
 import { withSession } from './session.js';
 import { type Writer, writeInside } from './write.js';
 
@@ -26,33 +26,45 @@ export interface Structural {
  * `body` must be safe to repeat until its first commit. What it moved into the trash is swept by the caller afterwards,
  * outside every lock. Throws `lock_timeout`, `lock_lost`, `deadlock`, `corrupt`, and what `body` throws.
  */
-export async function restructure<T>(repo: Repo, scope: Scope, body: (structural: Structural) => Promise<T>, options: { readonly signal: AbortSignal; readonly session?: Session }): Promise<T> {
+export async function restructure<T>(
+  repo: Repo,
+  scope: Scope,
+  body: (structural: Structural) => Promise<T>,
+  options: { readonly signal: AbortSignal; readonly session?: Session },
+): Promise<T> {
   const { session } = options;
-  return session === undefined ? withSession(repo, (own) => run(repo, scope, body, { ...options, session: own })) : run(repo, scope, body, { ...options, session });
+  return session === undefined
+    ? withSession(repo, (own) => run(repo, scope, body, { ...options, session: own }))
+    : run(repo, scope, body, { ...options, session });
 }
 
-async function run<T>(repo: Repo, scope: Scope, body: (structural: Structural) => Promise<T>, options: { readonly signal: AbortSignal; readonly session: Session }): Promise<T> {
+async function run<T>(
+  repo: Repo,
+  scope: Scope,
+  body: (structural: Structural) => Promise<T>,
+  options: { readonly signal: AbortSignal; readonly session: Session },
+): Promise<T> {
   const contender = newContender(repo, fencesOf(repo.layout, scope), options);
   const ticket = newTicket(contender, GLOBAL, 'acquire');
   for (;;) {
-      // S1. Waiting here, before the global fence, keeps everybody else working meanwhile.
-      await drainSeen(contender, scope);
-      await failpoint('restructure.after-first-drain');
-      // S2
-      const lease = await acquire(contender, GLOBAL, ticket);
-      try {
-        // S3
-        if (await close(contender, lease, scope)) {
-          await failpoint('restructure.closed');
-          return await body(structural(contender, lease)); // S4
-        }
-      } catch (error) {
-        if (!(error instanceof FenceLost)) throw error;
-        // Somebody put us out before we had changed anything: queue again.
-      } finally {
-        await lease.release(); // S5
+    // S1. Waiting here, before the global fence, keeps everybody else working meanwhile.
+    await drainSeen(contender, scope);
+    await failpoint('restructure.after-first-drain');
+    // S2
+    const lease = await acquire(contender, GLOBAL, ticket);
+    try {
+      // S3
+      if (await close(contender, lease, scope)) {
+        await failpoint('restructure.closed');
+        return await body(structural(contender, lease)); // S4
       }
-      await ticket.forfeit();
+    } catch (error) {
+      if (!(error instanceof FenceLost)) throw error;
+      // Somebody put us out before we had changed anything: queue again.
+    } finally {
+      await lease.release(); // S5
+    }
+    await ticket.forfeit();
   }
 }
 

@@ -4,7 +4,7 @@ import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { recoverEntry } from '../store/recover.js';
-import { type Contender, ancestorKey, newContender } from './contender.js';
+import { ancestorKey, type Contender, newContender } from './contender.js';
 import { enter } from './enter.js';
 
 export interface RunFence {
@@ -19,8 +19,20 @@ export interface RunFence {
 }
 
 /** Takes the run fence as a writer takes its data fence (W1 to W3), runs `body`, releases. Throws `lock_timeout`, `deadlock`, what `body` throws. */
-export async function withRunFence<T>(repo: Repo, modelId: string, body: (run: RunFence) => Promise<T>, options: { readonly signal: AbortSignal; readonly session: Session }): Promise<T> {
-  const contender = newContender(repo, [{ kind: 'run', modelId }, { kind: 'data', modelId }], options);
+export async function withRunFence<T>(
+  repo: Repo,
+  modelId: string,
+  body: (run: RunFence) => Promise<T>,
+  options: { readonly signal: AbortSignal; readonly session: Session },
+): Promise<T> {
+  const contender = newContender(
+    repo,
+    [
+      { kind: 'run', modelId },
+      { kind: 'data', modelId },
+    ],
+    options,
+  );
   const lease = await enterRecovered(contender, modelId);
   try {
     return await body({ modelId, epoch: lease.epoch, path: lease.path, key: ancestorKey(modelId, lease.name), signal: lease.signal });

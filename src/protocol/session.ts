@@ -1,5 +1,5 @@
 /** The frame of every operation that locks: one session, whose staging and trash are cleared when all its locks are released. */
-import { type Session, closeStaging, newSession } from '../locks/session.js';
+import { closeStaging, newSession, type Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { sweepTrash } from '../store/sweep.js';
 
@@ -12,7 +12,9 @@ export async function withSession<T>(repo: Repo, body: (session: Session) => Pro
     try {
       await closeStaging(session);
     } catch (error) {
-      repo.reporter.warn(`${session.staging} could not be cleared: ${error instanceof Error ? error.message : String(error)}. "swamp datastore sweep" will do it.`);
+      repo.reporter.warn(
+        `${session.staging} could not be cleared: ${error instanceof Error ? error.message : String(error)}. "swamp datastore sweep" will do it.`,
+      );
     }
     await sweepTrash(repo, session.trashed);
   }

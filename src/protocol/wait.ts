@@ -3,7 +3,7 @@
  * (network disks, exhausted watches); one deadline; tells once whom it waits for, and once how long it took (L13).
  */
 import { type FSWatcher, watch } from 'node:fs';
-import { SwampError, isErrno } from '../errors.js';
+import { isErrno, SwampError } from '../errors.js';
 import type { Repo } from '../repo.js';
 
 /** What a look found in the way. */
@@ -49,7 +49,7 @@ export class Waiting {
         const changes = watches.changes;
         const seen = await look();
         if ('done' in seen) {
-          if (told) reporter.info(`Got ${what} after ${seconds(timing.now() - since)}.`);
+          if (told) reporter.info(`Waited ${seconds(timing.now() - since)} for ${what}.`);
           return seen.done;
         }
         const { blocked } = seen;

@@ -7,7 +7,7 @@ import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { type Fence, passTrashOn } from '../store/commit.js';
 import { recoverEntry } from '../store/recover.js';
-import { newTicket, acquire } from './acquire.js';
+import { acquire, newTicket } from './acquire.js';
 import { type Contender, newContender } from './contender.js';
 import { enter } from './enter.js';
 
@@ -60,5 +60,7 @@ async function again<T>(contender: Contender, modelId: string, take: () => Promi
 /** P8: what follows the commit may fail without changing the outcome. */
 function leaveToNext(fence: Fence, error: unknown): void {
   if (error instanceof FenceLost) return;
-  fence.repo.reporter.warn(`Removed data stays in ${fence.path} until the next command for this model: ${error instanceof Error ? error.message : String(error)}`);
+  fence.repo.reporter.warn(
+    `Removed data stays in ${fence.path} until the next command for this model: ${error instanceof Error ? error.message : String(error)}`,
+  );
 }

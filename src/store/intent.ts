@@ -1,9 +1,9 @@
 /** An intent: several renames published as one. Whoever holds the data fence next finishes what a dead or fenced-off holder began. */
 import { join } from 'node:path';
 import { SwampError } from '../errors.js';
+import { makeDirs } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
-import { makeDirs } from '../fs/durable.js';
 import { type Fence, moveToTrash, step, syncCommit } from './commit.js';
 import { readRecord } from './metadata.js';
 
@@ -50,7 +50,12 @@ function readIntent(dir: string): readonly IntentItem[] {
   const items = readRecord(path)?.get('items');
   const valid = (item: unknown): item is IntentItem => {
     const { from, name, version } = (item ?? {}) as Record<string, unknown>;
-    return typeof from === 'string' && /^[a-z0-9-]+$/.test(from) && typeof name === 'string' && (version === undefined || (Number.isSafeInteger(version) && Number(version) > 0));
+    return (
+      typeof from === 'string' &&
+      /^[a-z0-9-]+$/.test(from) &&
+      typeof name === 'string' &&
+      (version === undefined || (Number.isSafeInteger(version) && Number(version) > 0))
+    );
   };
   if (!Array.isArray(items) || !items.every(valid)) {
     throw new SwampError('corrupt', `${path} is damaged: it says not what to move where.`, { hint: 'Run "swamp datastore check".', data: { path } });

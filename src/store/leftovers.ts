@@ -1,12 +1,15 @@
 /** What holders left inside fence entries that nobody holds any more, or only the dead: the next holder clears it; a sweep plays that part. */
 import { join } from 'node:path';
+import { isErrno, SwampError } from '../errors.js';
 import { readDir } from '../fs/tree.js';
-import type { LockName } from '../layout/layout.js';
-import { parseHolder } from '../locks/holder.js';
+import type { Layout, LockName } from '../layout/layout.js';
+import { type Entry, readFence } from '../locks/fence.js';
+import { isProvablyDead, parseHolder } from '../locks/holder.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
+import { listLocks } from '../locks/survey.js';
 import { ENTRY_TRASH } from './commit.js';
 
-/** `unknown`: a name that tells no owner, which stays where it is. */
+/** `unknown`: a name that tells no owner; the next holder leaves it where it is. */
 export type LeftoverKind = 'trash' | 'intent' | 'staged' | 'unknown';
 
 export interface Leftover {
@@ -14,8 +17,32 @@ export interface Leftover {
   readonly kind: LeftoverKind;
 }
 
+/** An entry whose last holder has ended, or gave it up, without clearing it. */
+export interface AbandonedEntry {
+  readonly lock: LockName;
+  readonly dead: boolean;
+  /** What the next holder clears. */
+  readonly leftovers: readonly Leftover[];
+}
+
 /** Published by a structural command inside its entry; it stays there when the lock is given back. */
 const SCOPE = /^scope\.[0-9]+\.(draining|closed)\.json$/;
+
+/** Every entry that wants a next holder. A damaged fence has no entry that anybody could take. */
+export function abandonedEntries(layout: Layout): AbandonedEntry[] {
+  return listLocks(layout).flatMap((lock) => {
+    const dir = layout.fence(lock);
+    const entry = readableEntry(dir);
+    const dead = entry !== undefined && isHeldByDead(entry);
+    if (entry === undefined || (entry.state === 'held' && !dead)) return [];
+    const leftovers = leftoversIn(join(dir, entry.name), lock).filter(({ kind }) => kind !== 'unknown');
+    return dead || leftovers.length > 0 ? [{ lock, dead, leftovers }] : [];
+  });
+}
+
+export function isHeldByDead(entry: Entry): boolean {
+  return entry.state === 'held' && entry.holder !== undefined && isProvablyDead(entry.holder);
+}
 
 /** What is inside an entry besides the details of its holder; nothing when the entry has gone. */
 export function leftoversIn(entryPath: string, lock: LockName): Leftover[] {
@@ -32,4 +59,13 @@ function kindOf(name: string, lock: LockName): LeftoverKind | undefined {
   if (name === ENTRY_TRASH) return 'trash';
   if (parseHolder(name.slice(0, Math.max(name.indexOf('.'), 0))) === undefined) return 'unknown';
   return name.endsWith('.intent') ? 'intent' : 'staged';
+}
+
+function readableEntry(dir: string): Entry | undefined {
+  try {
+    return readFence(dir);
+  } catch (error) {
+    if ((error instanceof SwampError && error.code === 'corrupt') || isErrno(error, 'ENOTDIR')) return undefined;
+    throw error;
+  }
 }

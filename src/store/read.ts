@@ -1,12 +1,12 @@
 /** Lock-free reading: whole versions only, and "not found" only when the listing stands still or is empty. */
-import { type BigIntStats, type Stats, closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { SwampError, isErrno } from '../errors.js';
+import { isErrno, SwampError } from '../errors.js';
 import { readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, CONTENT, METADATA } from '../layout/layout.js';
 import { isHashedSegment, nameOf } from '../layout/names.js';
 import type { Repo } from '../repo.js';
-import { type ArtifactRecord, type Tombstone, type VersionMetadata, parseRecord, parseVersionMetadata, readArtifactRecord, readTombstone } from './metadata.js';
+import { type ArtifactRecord, parseRecord, parseVersionMetadata, readArtifactRecord, readTombstone, type Tombstone, type VersionMetadata } from './metadata.js';
 
 /** A live artifact as one listing showed it. `versions` ascends and is never empty. */
 export interface Artifact {
@@ -32,7 +32,10 @@ const LOOKS = 1_000;
 
 /** The versions an artifact directory lists, ascending. */
 export function versionNumbers(names: readonly string[]): number[] {
-  return names.filter((name) => VERSION.test(name)).map(Number).sort((a, b) => a - b);
+  return names
+    .filter((name) => VERSION.test(name))
+    .map(Number)
+    .sort((a, b) => a - b);
 }
 
 /** The artifact of that name, or undefined when there is none now. */

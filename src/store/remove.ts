@@ -7,7 +7,7 @@ import { ARTIFACT_RECORD } from '../layout/layout.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
-import { type Tombstone, serialise } from './metadata.js';
+import { serialise, type Tombstone } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from './read.js';
 
 /** What a delete did. `alreadyDeleted`: somebody else had; nothing was changed (O3). */
@@ -62,7 +62,10 @@ function requireTombstone(fence: Fence, name: string): Tombstone & Removed {
 }
 
 export function dataNotFound(name: string): SwampError {
-  return new SwampError('data_not_found', `There is no data named ${JSON.stringify(name)}.`, { hint: 'List what there is with "swamp data list".', data: { name } });
+  return new SwampError('data_not_found', `There is no data named ${JSON.stringify(name)}.`, {
+    hint: 'List what there is with "swamp data list".',
+    data: { name },
+  });
 }
 
 /** The tombstone first (a live artifact outranks it), durable; then the artifact moves. */
@@ -82,7 +85,8 @@ async function buryArtifact(fence: Fence, name: string, artifact: Artifact): Pro
 
 function requireRecord(artifact: Artifact, name: string): { name: string; generation: number; floor: number } {
   const record = artifactRecord(artifact, name);
-  if (record === undefined) throw new SwampError('corrupt', `${artifact.dir} went away under the lock.`, { hint: 'Run "swamp datastore check".', data: { path: artifact.dir } });
+  if (record === undefined)
+    throw new SwampError('corrupt', `${artifact.dir} went away under the lock.`, { hint: 'Run "swamp datastore check".', data: { path: artifact.dir } });
   return record;
 }
 

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { makeDir, syncDir, syncFile, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { CONTENT, METADATA } from '../layout/layout.js';
-import { type Session, openStaging } from '../locks/session.js';
-import { type VersionMetadata, serialise } from './metadata.js';
+import { openStaging, type Session } from '../locks/session.js';
+import { serialise, type VersionMetadata } from './metadata.js';
 
 /** What the caller says of a version; the rest is found while staging. */
 export type VersionFields = Pick<VersionMetadata, 'contentType' | 'lifetime' | 'garbageCollection' | 'tags' | 'ownerDefinition'>;
@@ -25,7 +25,13 @@ export type Source = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | 
  * chunk. Only this process ever opens the file for writing: a descriptor left open elsewhere would change a version that
  * is visible (P3). Throws the source's error, `no_space`, `io`.
  */
-export async function stageVersion(session: Session, slot: string, source: Source, fields: VersionFields, options: { readonly signal: AbortSignal }): Promise<StagedVersion> {
+export async function stageVersion(
+  session: Session,
+  slot: string,
+  source: Source,
+  fields: VersionFields,
+  options: { readonly signal: AbortSignal },
+): Promise<StagedVersion> {
   const dir = join(await openStaging(session), slot);
   await makeDir(dir);
   const { size, checksum } = await writeContent(join(dir, CONTENT), source, options.signal);
@@ -33,7 +39,12 @@ export async function stageVersion(session: Session, slot: string, source: Sourc
 }
 
 /** Completes staging/<me>/<slot>, whose content is written and synced, with its metadata. */
-export async function finishVersion(session: Session, slot: string, content: { readonly size: number; readonly checksum: string }, fields: VersionFields): Promise<StagedVersion> {
+export async function finishVersion(
+  session: Session,
+  slot: string,
+  content: { readonly size: number; readonly checksum: string },
+  fields: VersionFields,
+): Promise<StagedVersion> {
   const dir = join(session.staging, slot);
   const metadata: VersionMetadata = { id: randomUUID(), commit: `${session.nonce}.${slot}`, ...fields, createdAt: new Date().toISOString(), ...content };
   await writeFileDurable(join(dir, METADATA), serialise(metadata));

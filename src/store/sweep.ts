@@ -25,7 +25,9 @@ export async function sweepTrash(repo: Repo, paths: readonly string[]): Promise<
       await removeTree(path);
       if (!exists(path)) removed.push(path);
     } catch (error) {
-      repo.reporter.warn(`Removed data could not be swept from ${path}: ${error instanceof Error ? error.message : String(error)}. It stays pending; "swamp datastore sweep" tries again.`);
+      repo.reporter.warn(
+        `Removed data could not be swept from ${path}: ${error instanceof Error ? error.message : String(error)}. It stays pending; "swamp datastore sweep" tries again.`,
+      );
     }
   }
   return removed;

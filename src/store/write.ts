@@ -1,14 +1,14 @@
 /** Commits staged versions through the held fence: one version directly, several through an intent (all or nothing). */
 import { join } from 'node:path';
 import { SwampError } from '../errors.js';
-import { makeDir, makeDirs, removeFile, removeEmptyDir, rename, syncDir, writeFileDurable } from '../fs/durable.js';
+import { makeDir, makeDirs, removeEmptyDir, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
 import { type Fence, itemName, moveThrough, step, syncCommit } from './commit.js';
 import { type Intent, intentItem, rollForward } from './intent.js';
-import { type ArtifactRecord, type VersionMetadata, readVersionMetadata, serialise } from './metadata.js';
+import { type ArtifactRecord, readVersionMetadata, serialise, type VersionMetadata } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNumbers } from './read.js';
 import type { StagedVersion } from './stage.js';
 
@@ -71,7 +71,12 @@ export interface Output {
  * from then on this holder or the next one finishes it. Throws FenceLost for either fence; when the run fence is lost,
  * nothing was published (P9). `attempt` is the same object in every attempt of one commit.
  */
-export async function commitOutputs(fence: Fence, outputs: readonly Output[], runPath: string, attempt: { planned?: readonly Committed[] }): Promise<readonly Committed[]> {
+export async function commitOutputs(
+  fence: Fence,
+  outputs: readonly Output[],
+  runPath: string,
+  attempt: { planned?: readonly Committed[] },
+): Promise<readonly Committed[]> {
   // One that is out means that the intent was published, and recovery has finished it; a delete may have taken some since.
   const { planned } = attempt;
   if (planned !== undefined && outputs.some(({ name, staged }) => findCommitted(fence, name, staged.metadata.commit) !== undefined)) return planned;
@@ -116,7 +121,8 @@ function placeNext(fence: Fence, name: string): Place {
     return { dir, version: floor + 1, generation: epoch, birth: { name, generation: epoch, floor } };
   }
   const record = artifactRecord(artifact, name);
-  if (record === undefined) throw new SwampError('corrupt', `${dir}/${ARTIFACT_RECORD} is missing.`, { hint: 'Run "swamp datastore check".', data: { path: dir } });
+  if (record === undefined)
+    throw new SwampError('corrupt', `${dir}/${ARTIFACT_RECORD} is missing.`, { hint: 'Run "swamp datastore check".', data: { path: dir } });
   return { dir, version: Math.max(record.floor, artifact.versions.at(-1) ?? 0) + 1, generation: record.generation, birth: undefined };
 }
 

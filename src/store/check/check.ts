@@ -155,7 +155,8 @@ async function checkStagings(checker: Checker): Promise<void> {
   const { repo } = checker;
   if (!isDirectory(repo.layout.stagings)) return;
   for await (const _ of checker.entries(repo.layout.stagings, (name) => (parseHolder(name) === undefined ? undefined : 'directory')));
-  for (const path of abandonedStagings(repo)) await checker.look(path, () => lookAtPending(path, 'staging', 'was left by a process that has ended, or a week ago'));
+  for (const path of abandonedStagings(repo))
+    await checker.look(path, () => lookAtPending(path, 'staging', 'was left by a process that has ended, or a week ago'));
 }
 
 async function checkDeleted(checker: Checker): Promise<void> {

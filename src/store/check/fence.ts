@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { readDir } from '../../fs/tree.js';
 import type { LockName } from '../../layout/layout.js';
 import { type Entry, parseEntry } from '../../locks/fence.js';
-import { isProvablyDead } from '../../locks/holder.js';
 import type { Repo } from '../../repo.js';
-import { leftoversIn } from '../leftovers.js';
+import { isHeldByDead, leftoversIn } from '../leftovers.js';
 import { readRecord } from '../metadata.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
@@ -40,7 +39,7 @@ function damaged(path: string, message: string): Issue[] {
 }
 
 function entryIssues(path: string, entry: Entry, lock: LockName): Issue[] {
-  const dead = entry.state === 'held' && entry.holder !== undefined && isProvablyDead(entry.holder);
+  const dead = isHeldByDead(entry);
   if (entry.state === 'held' && !dead) return [];
   const holder: Issue[] = dead ? [{ path, kind: 'dead_holder', message: 'is held by a process that has ended' }] : [];
   const left = leftoversIn(path, lock).flatMap(({ path: inside, kind }): Issue[] => {

@@ -30,14 +30,14 @@ export function lookAtVersion(dir: string, hint: string | undefined, onBytes: On
 const CURED_BY_DELETE: ReadonlySet<Issue['kind']> = new Set(['missing_file', 'record_invalid', 'size_mismatch', 'checksum_mismatch']);
 
 async function versionIssues(dir: string, onBytes: OnBytes): Promise<Issue[]> {
-    const names = readDir(dir) ?? [];
-    if (names.length === 0) return [{ path: dir, kind: 'empty_directory', message: 'is empty' }];
-    const strays = names.filter((name) => name !== CONTENT && name !== METADATA && !isTransient(name));
-    const issues = strays.map((name) => typeIssue(join(dir, name), undefined) ?? unknown(join(dir, name)));
-    const metadata = readMetadata(join(dir, METADATA));
-    if ('issue' in metadata) issues.push(metadata.issue);
-    const content = await contentIssue(join(dir, CONTENT), 'issue' in metadata ? undefined : metadata, onBytes);
-    return content === undefined ? issues : [...issues, content];
+  const names = readDir(dir) ?? [];
+  if (names.length === 0) return [{ path: dir, kind: 'empty_directory', message: 'is empty' }];
+  const strays = names.filter((name) => name !== CONTENT && name !== METADATA && !isTransient(name));
+  const issues = strays.map((name) => typeIssue(join(dir, name), undefined) ?? unknown(join(dir, name)));
+  const metadata = readMetadata(join(dir, METADATA));
+  if ('issue' in metadata) issues.push(metadata.issue);
+  const content = await contentIssue(join(dir, CONTENT), 'issue' in metadata ? undefined : metadata, onBytes);
+  return content === undefined ? issues : [...issues, content];
 }
 
 function unknown(path: string): Issue {

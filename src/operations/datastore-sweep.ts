@@ -1,0 +1,144 @@
+/** `datastore sweep`: finishes what waits to be removed or cleared, outside every lock but those whose entry it clears. */
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { asSwampError, isErrno } from '../errors.js';
+import { exists, readDir, treeBytes } from '../fs/tree.js';
+import { isModelId, type LockName } from '../layout/layout.js';
+import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
+import { discard } from '../locks/session.js';
+import { listLocks } from '../locks/survey.js';
+import { restructure } from '../protocol/restructure.js';
+import { withRunFence } from '../protocol/run.js';
+import { withSession } from '../protocol/session.js';
+import { write } from '../protocol/write.js';
+import { displayPath, type Repo, requireWritable } from '../repo.js';
+import { findOrphans } from '../store/check/orphans.js';
+import { abandonedEntries } from '../store/leftovers.js';
+import { abandonedStagings, pendingRemovals, sweepOne, sweepTrash } from '../store/sweep.js';
+import { knownModels } from './orphans.js';
+
+export interface DatastoreSweepInput {
+  readonly dryRun?: boolean;
+  /** Also removes the outputs that methods kept when they lost their lock. */
+  readonly kept?: boolean;
+}
+
+/**
+ * `trash`: committed removals. `staging`: of sessions that have ended. `intent`, `staged`: left in a lock, to be finished
+ * and to be given back. `ticket`: the place in a queue of a process that has ended. `kept`: outputs of a method.
+ */
+export type SweepKind = 'trash' | 'staging' | 'intent' | 'staged' | 'ticket' | 'kept';
+
+export interface SweepItem {
+  readonly path: string;
+  readonly kind: SweepKind;
+  readonly bytes: number;
+}
+
+export interface DatastoreSweepResult {
+  readonly removed: readonly SweepItem[];
+  readonly teardowns: readonly never[];
+  readonly bytesReclaimed: number;
+  readonly dryRun: boolean;
+}
+
+/** What cannot be removed is told, and stays pending (D5). Throws `read_only`, and the signal's reason. */
+export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, { signal }: { readonly signal: AbortSignal }): Promise<DatastoreSweepResult> {
+  const dryRun = input.dryRun === true;
+  if (!dryRun) requireWritable(repo);
+  const kept = input.kept === true ? await keptOutputs(repo) : [];
+  const plan = [...(await sweepPlan(repo)), ...kept];
+  if (!dryRun) await execute(repo, plan, signal);
+  const removed = dryRun ? plan : plan.filter(({ path }) => !exists(path));
+  await tellOrphans(repo);
+  return {
+    removed: removed.map((item) => ({ ...item, path: displayPath(repo, item.path) })),
+    teardowns: [],
+    bytesReclaimed: removed.reduce((sum, { bytes }) => sum + bytes, 0),
+    dryRun,
+  };
+}
+
+/** What a sweep would clear now, with absolute paths; kept outputs are not part of it. */
+export async function sweepPlan(repo: Repo): Promise<SweepItem[]> {
+  const plan: SweepItem[] = [];
+  for (const { path, kind } of abandonedEntries(repo.layout).flatMap(({ leftovers }) => leftovers)) {
+    // What an intent moves becomes data: nothing is reclaimed.
+    if (kind !== 'unknown') plan.push({ path, kind, bytes: kind === 'intent' ? 0 : await bytesOf(path) });
+  }
+  plan.push(...(await pendingRemovals(repo)));
+  for (const { lock, ticket } of deadTickets(repo)) plan.push({ path: join(repo.layout.queue(lock), ticket.name), kind: 'ticket', bytes: 0 });
+  return plan;
+}
+
+/** Outputs that methods kept, with absolute paths. */
+export async function keptOutputs(repo: Repo): Promise<(SweepItem & { readonly kind: 'kept'; readonly modelId: string })[]> {
+  const { layout } = repo;
+  const kept: (SweepItem & { readonly kind: 'kept'; readonly modelId: string })[] = [];
+  for (const modelId of (readDir(layout.kept) ?? []).filter(isModelId).sort()) {
+    for (const name of (readDir(join(layout.kept, modelId)) ?? []).sort()) {
+      const path = join(layout.kept, modelId, name);
+      kept.push({ modelId, path, kind: 'kept', bytes: await bytesOf(path) });
+    }
+  }
+  return kept;
+}
+
+/** Entries first: what they held goes to the trash, and to the staging of those who put it there. */
+async function execute(repo: Repo, plan: readonly SweepItem[], signal: AbortSignal): Promise<void> {
+  for (const { lock } of abandonedEntries(repo.layout)) await attempt(repo, signal, () => clearEntry(repo, lock, signal));
+  const planned = plan.filter((item) => item.kind === 'trash' || item.kind === 'staging' || item.kind === 'kept');
+  for (const item of planned) await attempt(repo, signal, () => removeItem(repo, item));
+  for (const path of abandonedStagings(repo)) await attempt(repo, signal, () => removeItem(repo, { path, kind: 'staging', bytes: 0 }));
+  for (const { lock, ticket } of deadTickets(repo)) await attempt(repo, signal, () => dropTicket(repo.layout, lock, ticket));
+}
+
+/** One item that fails stays pending, and the others are swept all the same. */
+async function attempt(repo: Repo, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
+  signal.throwIfAborted();
+  try {
+    await act();
+  } catch (error) {
+    signal.throwIfAborted();
+    // Somebody else swept it first.
+    if (isErrno(error, 'ENOENT')) return;
+    const { code, message } = asSwampError(error);
+    if (code === 'internal') throw error;
+    repo.reporter.warn(`${message} It stays pending.`);
+  }
+}
+
+/** Takes the lock and gives it back: the way in clears what its last holder left. */
+async function clearEntry(repo: Repo, lock: LockName, signal: AbortSignal): Promise<void> {
+  const nothing = async (): Promise<void> => {};
+  await withSession(repo, (session) => {
+    if (lock.kind === 'data') return write(repo, lock.modelId, nothing, { session, signal });
+    if (lock.kind === 'run') return withRunFence(repo, lock.modelId, nothing, { session, signal });
+    return restructure(repo, { models: [], runs: false }, nothing, { session, signal });
+  });
+}
+
+async function removeItem(repo: Repo, { path, kind, bytes }: SweepItem): Promise<void> {
+  if (kind === 'kept') await sweepTrash(repo, [await discard(repo, path, 'kept')]);
+  else if (exists(path)) await sweepOne(repo, { path, kind: kind === 'staging' ? kind : 'trash', bytes });
+}
+
+function deadTickets(repo: Repo) {
+  return listLocks(repo.layout).flatMap((lock) =>
+    readQueue(repo.layout, lock)
+      .filter(isDeadTicket)
+      .map((ticket) => ({ lock, ticket })),
+  );
+}
+
+async function tellOrphans(repo: Repo): Promise<void> {
+  for (const { path, deleted } of await findOrphans(repo, () => knownModels(repo))) {
+    const owner = deleted ? 'a deleted model' : 'a model that has no definition: "swamp data prune" removes it';
+    repo.reporter.info(`${displayPath(repo, path)} (${await bytesOf(path)} bytes) is the data of ${owner}.`);
+  }
+}
+
+async function bytesOf(path: string): Promise<number> {
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  return status?.isDirectory() === true ? treeBytes(path) : (status?.size ?? 0);
+}
