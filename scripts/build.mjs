@@ -1,8 +1,8 @@
 /**
  * Bundles what is shipped into dist/; nothing is left to install.
  *
- *   main.cjs, program.cjs ...  the program, CommonJS: Node starts that faster, and starting is most of what a command costs
- *   index.js                   the library, ES modules
+ *   main.cjs and what it loads  the program, CommonJS: Node starts that faster, and starting is most of what a command costs
+ *   index.js                    the library, ES modules
  *
  * `--release` starts from an empty dist/ and adds the declarations of the library.
  */
@@ -32,12 +32,25 @@ const COMMON = {
   logLevel: 'warning',
 };
 
-/** What most commands never load stands in a file of its own, which is loaded when it is first imported. */
-const APART = { './program.js': 'program', './help.js': 'help', './log.js': 'log', 'proper-lockfile': 'proper-lockfile' };
+/** What stands in a file of its own, loaded when it is first imported. No two of them may share what is compared by identity. */
+const APART = {
+  './only-get.js': 'only-get',
+  './everything.js': 'everything',
+  './help.js': 'help',
+  './log.js': 'log',
+  'proper-lockfile': 'proper-lockfile',
+};
 
 const program = await build({
   ...COMMON,
-  entryPoints: { main: 'src/cli/main.ts', program: 'src/cli/program.ts', help: 'src/cli/help.ts', log: 'src/cli/log.ts', 'proper-lockfile': 'proper-lockfile' },
+  entryPoints: {
+    main: 'src/cli/main.ts',
+    'only-get': 'src/cli/only-get.ts',
+    everything: 'src/cli/everything.ts',
+    help: 'src/cli/help.ts',
+    log: 'src/cli/log.ts',
+    'proper-lockfile': 'proper-lockfile',
+  },
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
   supported: { 'dynamic-import': false },

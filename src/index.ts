@@ -1,2 +1,148 @@
-/** stub */
-export {};
+/** The library: the operations of the command line for Node programs, with the same results and the same errors. */
+import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from './operations/data-delete.js';
+import { type DataGetInput, type DataGetResult, dataGet } from './operations/data-get.js';
+import { type DataListInput, type DataListResult, dataList } from './operations/data-list.js';
+import { type DataPutInput, type DataPutResult, dataPut } from './operations/data-put.js';
+import { type DataVersionsResult, dataVersions } from './operations/data-versions.js';
+import { type DatastoreCheckResult, datastoreCheck } from './operations/datastore-check.js';
+import { type DatastoreStatusResult, datastoreStatus } from './operations/datastore-status.js';
+import { type DatastoreSweepInput, type DatastoreSweepResult, datastoreSweep } from './operations/datastore-sweep.js';
+import { type LockReleaseInput, type LockReleaseResult, lockRelease } from './operations/lock-release.js';
+import { type LockStatusResult, lockStatus } from './operations/lock-status.js';
+import { type ModelCreateInput, type ModelCreateResult, modelCreate } from './operations/model-create.js';
+import { type ModelGetResult, modelGet } from './operations/model-get.js';
+import { type ModelListResult, modelList } from './operations/model-list.js';
+import { type ModelRunInput, type ModelRunOptions, type ModelRunResult, modelRun } from './operations/model-run.js';
+import { type ModelValidateResult, modelValidate } from './operations/model-validate.js';
+import { type RepoInfoResult, repoInfo } from './operations/repo-info.js';
+import { type RepoInitResult, repoInit } from './operations/repo-init.js';
+import { findRepoDir, openRepoAt, type Reporter } from './repo.js';
+import { timingFrom } from './timing.js';
+
+export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
+export type {
+  DataDeleteInput,
+  DataGetInput,
+  DataGetResult,
+  DataListInput,
+  DataListResult,
+  DataPutInput,
+  DataPutResult,
+  DatastoreCheckResult,
+  DatastoreStatusResult,
+  DatastoreSweepInput,
+  DatastoreSweepResult,
+  DataVersionsResult,
+  DeleteManyResult,
+  DeleteOneResult,
+  DeletePlan,
+  LockReleaseInput,
+  LockReleaseResult,
+  LockStatusResult,
+  ModelCreateInput,
+  ModelCreateResult,
+  ModelGetResult,
+  ModelListResult,
+  ModelRunInput,
+  ModelRunOptions,
+  ModelRunResult,
+  ModelValidateResult,
+  RepoInfoResult,
+  RepoInitResult,
+  Reporter,
+};
+
+export interface OpenOptions {
+  /** How long an operation waits for locks. Milliseconds; default SWAMP_LOCK_TIMEOUT_MS, else 60,000. */
+  readonly lockTimeoutMs?: number;
+  /** Refuses whatever would write. Default: SWAMP_READ_ONLY is 1. */
+  readonly readOnly?: boolean;
+  /** Told what goes on: waits, and what failed without changing the outcome. Default: nobody. */
+  readonly reporter?: Reporter;
+  /** What others are told of who holds a lock. Default: `library`. */
+  readonly command?: string;
+}
+
+export interface Cancel {
+  /** Ends the operation: it lets go of its locks and throws the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Confirm extends Cancel {
+  /** Asked once, before any lock is taken; nothing is deleted when it answers false. Default: nobody is asked. */
+  readonly confirm?: (plan: DeletePlan) => Promise<boolean>;
+}
+
+/** An open repository. Every method throws a SwampError, or the reason of its signal. */
+export interface OpenRepo {
+  /** Its directory, absolute. */
+  readonly root: string;
+  readonly id: string;
+  info(options?: Cancel): Promise<RepoInfoResult>;
+  readonly model: {
+    create(input: ModelCreateInput, options?: Cancel): Promise<ModelCreateResult>;
+    list(input?: { readonly text?: string }): Promise<ModelListResult>;
+    get(input: { readonly model: string }): Promise<ModelGetResult>;
+    validate(input?: { readonly model?: string }): Promise<ModelValidateResult>;
+    run(input: ModelRunInput, options?: Partial<ModelRunOptions>): Promise<ModelRunResult>;
+  };
+  readonly data: {
+    put(input: DataPutInput, options?: Cancel): Promise<DataPutResult>;
+    get(input: DataGetInput, options?: Cancel): Promise<DataGetResult>;
+    list(input?: DataListInput): Promise<DataListResult>;
+    versions(input: { readonly model: string; readonly name: string }): Promise<DataVersionsResult>;
+    delete(input: DataDeleteInput, options?: Confirm): Promise<DeleteOneResult | DeleteManyResult>;
+  };
+  readonly datastore: {
+    status(): Promise<DatastoreStatusResult>;
+    check(options?: Cancel): Promise<DatastoreCheckResult>;
+    sweep(input?: DatastoreSweepInput, options?: Cancel): Promise<DatastoreSweepResult>;
+    lockStatus(): Promise<LockStatusResult>;
+    lockRelease(input: LockReleaseInput, options?: Cancel): Promise<LockReleaseResult>;
+  };
+}
+
+/** Creates a repository in `dir`; does nothing where there is one. */
+export const initRepo: (dir: string) => Promise<RepoInitResult> = (dir) => repoInit(dir);
+
+/**
+ * Opens the repository in `dir`; without it the one that SWAMP_REPO_DIR names, else the nearest upwards from the working
+ * directory. Throws `not_a_repo`, `config_invalid`.
+ */
+export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
+  const { env } = process;
+  const { lockTimeoutMs, ...rest } = options;
+  const timing = timingFrom(env, lockTimeoutMs === undefined ? undefined : String(lockTimeoutMs));
+  const repo = openRepoAt(findRepoDir(dir, env, process.cwd()), { ...rest, timing, env });
+  return Object.freeze({
+    root: repo.root,
+    id: repo.id,
+    info: (cancel) => repoInfo(repo, cancel),
+    model: {
+      create: (input, cancel) => modelCreate(repo, input, withSignal(cancel)),
+      list: (input) => modelList(repo, input),
+      get: (input) => modelGet(repo, input),
+      validate: (input) => modelValidate(repo, input),
+      run: (input, cancel) => modelRun(repo, input, withSignal(cancel)),
+    },
+    data: {
+      put: (input, cancel) => dataPut(repo, input, withSignal(cancel)),
+      get: (input, cancel) => dataGet(repo, input, cancel),
+      list: (input = {}) => dataList(repo, input),
+      versions: (input) => dataVersions(repo, input),
+      delete: (input, cancel) => dataDelete(repo, input, withSignal(cancel)),
+    },
+    datastore: {
+      status: () => datastoreStatus(repo),
+      check: (cancel) => datastoreCheck(repo, {}, withSignal(cancel)),
+      sweep: (input = {}, cancel) => datastoreSweep(repo, input, withSignal(cancel)),
+      lockStatus: () => lockStatus(repo),
+      lockRelease: (input, cancel) => lockRelease(repo, input, withSignal(cancel)),
+    },
+  } satisfies OpenRepo);
+}
+
+/** The options of an operation, with a signal that never fires where none was given. */
+function withSignal<T extends Cancel>(options: T | undefined): T & { readonly signal: AbortSignal } {
+  return { ...options, signal: options?.signal ?? new AbortController().signal } as T & { readonly signal: AbortSignal };
+}

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestRepo } from './repo.js';
-import type { Running } from './swamp.js';
+import { type Running, run, type StartOptions } from './swamp.js';
 import { until } from './until.js';
 
 /** The points of one process. */
@@ -50,7 +50,11 @@ function nameOf(point: string): string {
   return point.startsWith('#') ? point : point.replace(/#[0-9]+$/, '');
 }
 
-/** The points that a process with SWAMP_FAILPOINT_TRACE=`path` passed, in order. */
-export function readTrace(path: string): string[] {
-  return readFileSync(path, 'utf8').split('\n').filter(Boolean);
+/** The points that `swamp` with these arguments passes, in order; the last of `times` runs counts. */
+export async function traceOf(repo: TestRepo, args: readonly string[], options: StartOptions & { readonly times?: number } = {}): Promise<string[]> {
+  const { times = 1, ...rest } = options;
+  for (let i = 1; i < times; i++) await run(repo, args, rest);
+  const file = join(mkdtempSync(join(repo.base, 'trace-')), 'points');
+  await run(repo, args, { ...rest, env: { ...rest.env, SWAMP_FAILPOINT_TRACE: file } });
+  return readFileSync(file, 'utf8').split('\n').filter(Boolean);
 }

@@ -1,6 +1,6 @@
 /** A repository of its own for a test, made through the program, and checked by it when the test ends. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -59,6 +59,14 @@ async function end(repo: TestRepo, options: RepoOptions): Promise<void> {
   } finally {
     rmSync(repo.base, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+/** The same repository again, in a place of its own; it is gone when the first one is, and checked by whoever made it. */
+export function copyRepo(origin: TestRepo): TestRepo {
+  const base = mkdtempSync(join(origin.base, 'copy-'));
+  const dir = join(base, 'repo');
+  cpSync(origin.dir, dir, { recursive: true });
+  return { ...origin, dir, layout: new Layout(join(dir, '.swamp')) };
 }
 
 /** `datastore check` finds nothing, and nothing is pending unless that is allowed. */

@@ -62,10 +62,9 @@ export function contextFor({ command, args, words, signal, reporter }: Surroundi
 
 /** Refuses a destructive command that nobody can be asked about. Throws `usage`. */
 export function requireConsent(command: Command, args: Args): void {
-  if (command.destructive === undefined || args.has('dry-run') || isForced(args)) return;
-  if (command.destructive === 'ask' && process.stdin.isTTY && process.stderr.isTTY) return;
-  const why = command.destructive === 'force' ? 'can take a lock from a command that is at work' : 'deletes, and there is no terminal to ask on';
-  throw new SwampError('usage', `"${command.verb}" ${why}.`, { hint: 'Add --force to go on.' });
+  if (command.destructive !== true || args.has('dry-run') || isForced(args)) return;
+  if (process.stdin.isTTY && process.stderr.isTTY) return;
+  throw new SwampError('usage', `"${command.verb}" deletes, and there is no terminal to ask on.`, { hint: 'Add --force to go on without a question.' });
 }
 
 function isForced(args: Args): boolean {

@@ -1,14 +1,16 @@
-/** The entry of the program: answers `--version` at once, starts everything else, and sets the exit code. */
+/** The entry of the program: answers `--version` at once, loads as little as the command needs, and sets the exit code. */
 import { writeSync } from 'node:fs';
 
 declare const SWAMP_VERSION: string;
 
 const argv = process.argv.slice(2);
 if (argv.length === 1 && argv[0] === '--version') writeSync(1, `${SWAMP_VERSION}\n`);
-else void start();
+else void main();
 
 /** Whatever a command may have left open does not keep the process; everything written is flushed by now. */
-async function start(): Promise<void> {
-  const { program } = await import('./program.js');
-  process.exit(await program(argv, SWAMP_VERSION));
+async function main(): Promise<void> {
+  // For the stack that --verbose shows; it must be set before the code is loaded.
+  if (argv.includes('--verbose') || argv.includes('-v')) process.setSourceMapsEnabled(true);
+  const { start } = await (argv[0] === 'data' && argv[1] === 'get' ? import('./only-get.js') : import('./everything.js'));
+  process.exit(await start(argv, SWAMP_VERSION));
 }

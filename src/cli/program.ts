@@ -1,7 +1,6 @@
 /** One run of the program: understand the words, run the command, print its outcome, tell the exit code. */
 import { asSwampError, isErrno, type SwampError } from '../errors.js';
-import { type Context, contextFor, type Outcome, requireConsent } from './context.js';
-import { loadCommand } from './load.js';
+import { type Context, contextFor, type Outcome, type Run, requireConsent } from './context.js';
 import { print, tell } from './output.js';
 import { type Parsed, parse } from './parse.js';
 import { errorLine, errorText, stackText } from './render/error.js';
@@ -12,6 +11,9 @@ import { onSignals } from './signals.js';
 /** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */
 const CLOSED_PIPE = 141;
 
+/** The code of a command, by its verb. */
+export type Load = (verb: string) => Promise<Run>;
+
 interface Manner {
   readonly json: boolean;
   readonly verbose: boolean;
@@ -19,8 +21,7 @@ interface Manner {
 }
 
 /** Resolves with the exit code when everything is printed. Never rejects. */
-export async function program(argv: readonly string[], version: string): Promise<number> {
-  if (argv[0] === '--complete') return completed(argv.slice(1));
+export async function program(argv: readonly string[], version: string, load: Load): Promise<number> {
   const parsed = parse(argv);
   try {
     switch (parsed.kind) {
@@ -33,7 +34,7 @@ export async function program(argv: readonly string[], version: string): Promise
       case 'refused':
         return await refuse(parsed);
       case 'run':
-        return await run(parsed);
+        return await run(parsed, load);
     }
   } catch (error) {
     return failed(error, { json: argv.includes('--json'), verbose: false, noColour: argv.includes('--no-color') });
@@ -42,7 +43,7 @@ export async function program(argv: readonly string[], version: string): Promise
 
 type Invocation = Extract<Parsed, { kind: 'run' }>;
 
-async function run({ command, args, words }: Invocation): Promise<number> {
+async function run({ command, args, words }: Invocation, load: Load): Promise<number> {
   const manner = { json: args.has('json'), verbose: args.has('verbose'), noColour: args.has('no-color') };
   const signals = onSignals();
   let reporter: ReturnType<typeof createReporter> | undefined;
@@ -50,7 +51,7 @@ async function run({ command, args, words }: Invocation): Promise<number> {
     reporter = createReporter(logLevel(args, process.env));
     requireConsent(command, args);
     const context = contextFor({ command, args, words, signal: signals.signal, reporter });
-    const outcome = await (await loadCommand(command.verb))(context);
+    const outcome = await (await load(command.verb))(context);
     await reporter.flush();
     if (signals.exitCode !== undefined) return signals.exitCode;
     return outcome === undefined ? 0 : await printOutcome(outcome, context, manner);
@@ -68,13 +69,6 @@ async function printOutcome(outcome: Outcome, { json }: Context, manner: Manner)
 async function refuse({ error, group, topic, json }: Extract<Parsed, { kind: 'refused' }>): Promise<number> {
   if (group && !json) tell(await help(topic));
   return failed(error, { json, verbose: false, noColour: false });
-}
-
-/** What the completion scripts ask. A shell that waits for a key must never see an error. */
-async function completed(words: readonly string[]): Promise<number> {
-  const { complete } = await import('./complete.js');
-  await print(await complete(words));
-  return 0;
 }
 
 async function help(topic: string): Promise<string> {

@@ -11,8 +11,8 @@ export interface Command {
   readonly flags: readonly Flag[];
   /** What follows `swamp`, each with what it does. */
   readonly examples: readonly (readonly [command: string, what: string])[];
-  /** `ask`: asks on a terminal, refuses elsewhere; `force`: refuses without --force anywhere. Nothing of that with --dry-run. */
-  readonly destructive?: 'ask' | 'force';
+  /** Asks on a terminal and refuses elsewhere, unless --force or --yes is given; with --dry-run it does neither. */
+  readonly destructive?: true;
 }
 
 const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
@@ -166,7 +166,7 @@ export const COMMANDS: readonly Command[] = [
       ['data delete results report --force', 'without a question'],
       ['data delete results --prefix tmp/ --dry-run', 'see what would go'],
     ],
-    destructive: 'ask',
+    destructive: true,
   },
   {
     verb: 'datastore status',
@@ -205,7 +205,6 @@ export const COMMANDS: readonly Command[] = [
       { ...FORCE, description: 'Yes, really' },
     ],
     examples: [['datastore lock release --force --model build', 'free one stuck model']],
-    destructive: 'force',
   },
   {
     verb: 'demo',

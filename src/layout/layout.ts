@@ -12,6 +12,7 @@
  *     data/<model-id>/<artifact>/3/{content,metadata.json}   one version, immutable
  *     tombstones/<model-id>/<artifact>.json                  "was deleted": name, generation, floor, when
  *     deleted/<model-id>.json                                a deleted model: record and teardown
+ *     uploads/<model-id>/<upload-id>/                        unfinished multi-part writes
  *     kept/<model-id>/<epoch>-<nonce>/                       outputs of a method that lost its run fence
  *     trash/<model-id>-<epoch>-<nonce>/                      committed removals waiting for the sweep
  */
@@ -97,6 +98,15 @@ export class Layout {
   }
   get kept(): string {
     return this.#at('kept');
+  }
+  modelKept(modelId: string): string {
+    return this.#at('kept', checked(modelId));
+  }
+  get uploads(): string {
+    return this.#at('uploads');
+  }
+  modelUploads(modelId: string): string {
+    return this.#at('uploads', checked(modelId));
   }
   keptOutputs(modelId: string, epoch: number, nonce: string): string {
     return this.#at('kept', checked(modelId), `${epoch}-${nonce}`);

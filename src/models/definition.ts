@@ -9,7 +9,7 @@
  *     execute: { arguments: { run: "echo done", workingDir: ., timeout: 60000, env: { A: b }, ignoreExitCode: false } }
  *     delete: { arguments: { run: ./teardown.sh } }
  */
-import { stringify } from 'yaml';
+import { Document, visit } from 'yaml';
 import { SwampError } from '../errors.js';
 import { isModelId } from '../layout/layout.js';
 import { ANCESTORS_VARIABLE } from '../repo.js';
@@ -118,7 +118,18 @@ export function serialiseDefinition(definition: Definition): string {
     ...(isEmpty(methods) ? {} : { methods }),
   };
   // compat: quotes `yes`, `0o7` and the like, so that an older YAML reader sees texts too. lineWidth 0: a command keeps its line.
-  return stringify(fields, { lineWidth: 0, blockQuote: 'literal', compat: 'yaml-1.1' });
+  const document = new Document(fields, { compat: 'yaml-1.1' });
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value === 'string' && node.value.includes('\n') && !isPlainScript(node.value)) node.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return document.toString({ lineWidth: 0, blockQuote: 'literal' });
+}
+
+/** A text that a YAML block can hold byte for byte; leading blanks, blank lines with blanks in them and control characters do not survive one. */
+function isPlainScript(text: string): boolean {
+  return /^[\x21-\x7e]/.test(text) && !/^[ \t]+$/m.test(text) && !/[^\n\t\P{C}]|[\u2028\u2029]/u.test(text);
 }
 
 /** The arguments of a method as a definition writes them and JSON tells them. */

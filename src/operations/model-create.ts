@@ -1,8 +1,9 @@
 /** `model create`: structural with an empty scope, because names are unique over all types. */
 import { randomUUID } from 'node:crypto';
 import { SwampError } from '../errors.js';
-import { checkModelName, type Definition, isModelType, type ShellMethod, typeHint, variableProblem } from '../models/definition.js';
+import { checkModelName, type Definition, isModelType, parseDefinition, type ShellMethod, serialiseDefinition, typeHint } from '../models/definition.js';
 import { assertNameFree, publishDefinition } from '../models/files.js';
+import { nearest } from '../models/suggest.js';
 import { restructure } from '../protocol/restructure.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 
@@ -30,52 +31,68 @@ export interface ModelCreateResult {
 export async function modelCreate(repo: Repo, input: ModelCreateInput, options: { readonly signal: AbortSignal }): Promise<ModelCreateResult> {
   requireWritable(repo);
   checkModelName(input.name);
-  const definition = define(input);
-  const named = underName(repo, `model create ${input.type} ${input.name}`);
+  const definition = checked(define(input));
+  const { id, name, type } = definition;
   const path = await restructure(
-    named,
+    underName(repo, `model create ${type} ${name}`),
     { models: [], runs: false },
-    async (structural) => {
-      assertNameFree(repo, input.name);
-      structural.stillHeld();
+    async (global) => {
+      assertNameFree(repo, name);
+      await global.stillHeld();
       return publishDefinition(repo, definition);
     },
     options,
   );
-  return { id: definition.id, name: definition.name, type: definition.type, path: displayPath(repo, path) };
+  return { id, name, type, path: displayPath(repo, path) };
 }
 
-function define({ type, name, run, deleteRun, set, tags, description }: ModelCreateInput): Definition {
+/** The definition as it will be read: what the reader would refuse is refused before anything is written. */
+function checked(definition: Definition): Definition {
+  const parsed = parseDefinition(serialiseDefinition(definition), 'definition', definition);
+  if ('definition' in parsed) return parsed.definition;
+  const [problem] = parsed.problems;
+  throw usage(`The definition would not be valid: ${problem?.message}`, problem?.hint ?? 'Correct the option.');
+}
+
+function define({ type, name, run, deleteRun, set = {}, tags = {}, description }: ModelCreateInput): Definition {
   if (!isModelType(type)) throw usage(`There is no model type "${type}"`, typeHint(type));
-  const base = { id: randomUUID(), name, type, ...(description === undefined ? {} : { description }), tags: { ...tags } };
+  const base = { id: randomUUID(), name, type, ...(description === undefined ? {} : { description }), tags };
   if (type === 'store') {
-    if (run !== undefined || deleteRun !== undefined || set !== undefined)
-      throw usage('A store has no methods: --run, --delete-run and --set go with command/shell', 'Leave them out, or create a command/shell model.');
-    return { ...base, methods: {} };
+    if (run === undefined && deleteRun === undefined && Object.keys(set).length === 0) return { ...base, methods: {} };
+    throw usage('A store has no methods: --run, --delete-run and --set go with command/shell', 'Leave them out, or create a command/shell model.');
   }
   if (run === undefined) throw usage('A command/shell model needs a command', `Example: swamp model create command/shell ${name} --run "echo hello"`);
-  const execute = withArguments({ run, workingDir: '.', env: {}, ignoreExitCode: false }, set ?? {});
-  const teardown: ShellMethod = { run: deleteRun ?? '', workingDir: execute.workingDir, env: {}, ignoreExitCode: false };
-  return { ...base, methods: { execute, ...(deleteRun === undefined ? {} : { delete: teardown }) } };
+  const execute = withArguments({ run, workingDir: '.', env: {}, ignoreExitCode: false }, set);
+  if (deleteRun === undefined) return { ...base, methods: { execute } };
+  return { ...base, methods: { execute, delete: { run: deleteRun, workingDir: '.', env: {}, ignoreExitCode: false } } };
 }
 
 function withArguments(method: ShellMethod, set: Readonly<Record<string, string>>): ShellMethod {
   let result = method;
-  for (const [key, value] of Object.entries(set)) result = withArgument(result, key, value);
+  for (const [key, value] of Object.entries(set)) result = { ...result, ...argument(result, key, value) };
   return result;
 }
 
-function withArgument(method: ShellMethod, key: string, value: string): ShellMethod {
-  if (key === 'workingDir') return { ...method, workingDir: value };
-  if (key === 'timeout' && /^[1-9][0-9]{0,9}$/.test(value)) return { ...method, timeoutMs: Number(value) };
-  if (key === 'timeout') throw usage(`--set timeout must be a positive whole number of milliseconds, not "${value}"`, 'Example: --set timeout=60000');
-  if (key === 'ignoreExitCode' && (value === 'true' || value === 'false')) return { ...method, ignoreExitCode: value === 'true' };
-  if (key === 'ignoreExitCode') throw usage(`--set ignoreExitCode must be true or false, not "${value}"`, 'Example: --set ignoreExitCode=true');
-  const variable = /^env\.(.+)$/s.exec(key)?.[1];
-  if (variable === undefined) throw usage(`--set does not know "${key}"`, 'It sets workingDir, timeout, ignoreExitCode, and env.NAME.');
-  const problem = variableProblem(variable);
-  if (problem !== undefined) throw usage(`--set: ${problem}`, 'Example: --set env.REGION=eu');
-  return { ...method, env: { ...method.env, [variable]: value } };
+/** What `--set key=value` changes. */
+function argument({ env }: ShellMethod, key: string, value: string): Partial<ShellMethod> {
+  if (key.startsWith('env.')) return { env: Object.fromEntries([...Object.entries(env), [key.slice('env.'.length), value]]) };
+  switch (key) {
+    case 'workingDir':
+      return { workingDir: value };
+    case 'timeout':
+      if (/^[0-9]{1,15}$/.test(value)) return { timeoutMs: Number(value) };
+      throw usage(`--set timeout must be a whole number of milliseconds, not "${value}"`, 'Example: --set timeout=60000');
+    case 'ignoreExitCode':
+      if (value === 'true' || value === 'false') return { ignoreExitCode: value === 'true' };
+      throw usage(`--set ignoreExitCode must be true or false, not "${value}"`, 'Example: --set ignoreExitCode=true');
+    default:
+      throw usage(`--set does not know "${key}"`, settableHint(key));
+  }
+}
+
+function settableHint(key: string): string {
+  const meant = nearest(key, ['workingDir', 'timeout', 'ignoreExitCode']);
+  return meant === undefined ? 'It sets workingDir, timeout, ignoreExitCode and env.NAME.' : `Did you mean "${meant}"?`;
 }
 
 function usage(message: string, hint: string): SwampError {

@@ -1,44 +1,67 @@
 /** `repo info`: where the repository is, and how much is in it; no lock. */
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { readDir, treeBytes } from '../fs/tree.js';
-import { definitionFiles } from '../models/files.js';
-import type { Repo } from '../repo.js';
+import { setImmediate as turn } from 'node:timers/promises';
+import { readDirTypes } from '../fs/tree.js';
+import { CONTENT, isModelId } from '../layout/layout.js';
+import { isDeletedModel } from '../models/definition-file.js';
+import { listModels, problemText } from '../models/files.js';
+import { displayPath, type Repo } from '../repo.js';
 import { versionNumbers } from '../store/read.js';
 
 export interface RepoInfoResult {
   readonly repoDir: string;
   readonly repoId: string;
   readonly formatVersion: number;
+  /** Relative to the repository, absolute when it lies elsewhere. */
   readonly datastore: string;
   readonly models: number;
+  readonly artifacts: number;
+  readonly versions: number;
+  /** Of the content of all versions. */
+  readonly bytes: number;
+}
+
+interface Counts {
   readonly artifacts: number;
   readonly versions: number;
   readonly bytes: number;
 }
 
-/** Counts what a walk sees; what is written or deleted meanwhile may or may not count. */
+/** Counts what a walk sees: of what is written or deleted meanwhile some may count, and some not. Problems of definitions are warnings. */
 export async function repoInfo(repo: Repo, options: { readonly signal?: AbortSignal } = {}): Promise<RepoInfoResult> {
-  const { layout } = repo;
-  let artifacts = 0;
-  let versions = 0;
-  for (const modelId of readDir(layout.data) ?? []) {
-    options.signal?.throwIfAborted();
-    const root = join(layout.data, modelId);
-    for (const segment of readDir(root) ?? []) {
-      const numbers = versionNumbers(readDir(join(root, segment)) ?? []);
-      artifacts += numbers.length > 0 ? 1 : 0;
-      versions += numbers.length;
-    }
-  }
-  const bytes = await treeBytes(layout.data);
+  const { models, problems } = await listModels(repo);
+  for (const problem of problems) repo.reporter.warn(problemText(problem));
+  const counts = await countData(repo, options.signal);
   return {
     repoDir: repo.root,
     repoId: repo.id,
     formatVersion: repo.formatVersion,
-    datastore: repo.datastore,
-    models: definitionFiles(repo).files.length,
-    artifacts,
-    versions,
-    bytes,
+    datastore: displayPath(repo, repo.datastore),
+    models: models.length,
+    ...counts,
   };
+}
+
+async function countData(repo: Repo, signal: AbortSignal | undefined): Promise<Counts> {
+  let [artifacts, versions, bytes] = [0, 0, 0];
+  for (const modelId of directories(repo.layout.data)) {
+    if (!isModelId(modelId) || isDeletedModel(repo, modelId)) continue;
+    for (const segment of directories(repo.layout.model(modelId))) {
+      // Lets a signal through now and then: there may be a million of them.
+      if (artifacts % 256 === 0) await turn();
+      signal?.throwIfAborted();
+      const artifact = join(repo.layout.model(modelId), segment);
+      const numbers = versionNumbers(directories(artifact));
+      artifacts += numbers.length > 0 ? 1 : 0;
+      versions += numbers.length;
+      for (const number of numbers) bytes += lstatSync(join(artifact, String(number), CONTENT), { throwIfNoEntry: false })?.size ?? 0;
+    }
+  }
+  return { artifacts, versions, bytes };
+}
+
+/** Gone counts as empty. */
+function directories(path: string): string[] {
+  return (readDirTypes(path) ?? []).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
 }

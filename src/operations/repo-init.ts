@@ -1,34 +1,44 @@
 /** `repo init`: creates a repository; where there is one already, nothing. */
-import { randomUUID } from 'node:crypto';
-import { realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { realpathSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
-import { readText } from '../fs/tree.js';
+import { exists, readText } from '../fs/tree.js';
 import { MARKER, markerText, openRepoAt } from '../repo.js';
 
 export interface RepoInitResult {
+  /** Absolute, links resolved. */
   readonly repoDir: string;
   readonly repoId: string;
+  /** False: the repository was there before. */
   readonly created: boolean;
 }
 
 const IGNORED = '.swamp/';
+const IGNORES = /^\/?\.swamp\/?$/;
 
-/** Creates `dir` with its parents if need be. Of several at once one creates. Throws `io`, `config_invalid` for a marker that is there and broken. */
+/**
+ * Makes `dir` a repository, with missing parents. The marker comes last: what stands before it is harmless, and done again
+ * by the next one. Of several at once exactly one creates. Throws `read_only`, `io`, `config_invalid` for a marker that is
+ * there and broken.
+ */
 export async function repoInit(dir: string, options: { readonly readOnly?: boolean } = {}): Promise<RepoInitResult> {
-  if (options.readOnly === true) throw new SwampError('read_only', '"repo init" would write.', { hint: 'Leave out --read-only (or unset SWAMP_READ_ONLY).' });
-  await makeDirs(dir);
-  const root = realpathSync(dir);
-  const created = await publishMarker(root);
-  await makeDirs(join(root, 'models'));
-  await ignoreRuntimeData(root);
-  return { repoDir: root, repoId: openRepoAt(root).id, created };
+  if (options.readOnly ?? process.env['SWAMP_READ_ONLY'] === '1') {
+    throw new SwampError('read_only', '"repo init" would write, and --read-only is set.', { hint: 'Leave out --read-only (or unset SWAMP_READ_ONLY).' });
+  }
+  const wanted = resolve(dir);
+  const created = exists(join(wanted, MARKER)) ? false : await create(wanted);
+  const { root, id } = openRepoAt(wanted, { env: {} });
+  return { repoDir: root, repoId: id, created };
 }
 
-async function publishMarker(root: string): Promise<boolean> {
-  if (readText(join(root, MARKER)) !== undefined) return false;
-  const temporary = join(root, `${MARKER}.${randomUUID()}.tmp`);
+async function create(dir: string): Promise<boolean> {
+  await makeDirs(dir);
+  const root = realpathSync(dir);
+  await makeDirs(join(root, 'models'));
+  await ignoreRuntimeData(join(root, '.gitignore'));
+  const temporary = besides(join(root, MARKER));
   try {
     await writeFileDurable(temporary, markerText(randomUUID()));
     await publishFile(temporary, join(root, MARKER));
@@ -40,13 +50,25 @@ async function publishMarker(root: string): Promise<boolean> {
   }
 }
 
-/** Runtime data is no business of git's; what the file says already stays as it is. */
-async function ignoreRuntimeData(root: string): Promise<void> {
-  const path = join(root, '.gitignore');
-  const text = readText(path) ?? '';
-  if (text.split('\n').some((line) => /^\/?\.swamp\/?$/.test(line.trim()))) return;
-  const temporary = join(root, `.gitignore.${randomUUID()}.tmp`);
-  await writeFileDurable(temporary, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${IGNORED}\n`);
-  await rename(temporary, path);
-  await syncDir(root);
+/** Adds the line that keeps `.swamp/` out of git, unless there is one; every other line stays. */
+async function ignoreRuntimeData(gitignore: string): Promise<void> {
+  const text = readText(gitignore) ?? '';
+  if (text.split('\n').some((line) => IGNORES.test(line.trim()))) return;
+  // A link is kept: its target gets the line.
+  const path = exists(gitignore) ? realpathSync(gitignore) : gitignore;
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode;
+  const temporary = besides(path);
+  try {
+    await writeFileDurable(temporary, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${IGNORED}\n`, mode === undefined ? {} : { mode: mode & 0o777 });
+    await rename(temporary, path);
+  } catch (error) {
+    await removeFile(temporary);
+    throw error;
+  }
+  await syncDir(dirname(path));
+}
+
+/** A name in the same directory that nobody else uses. */
+function besides(path: string): string {
+  return `${path}.${randomBytes(6).toString('hex')}.tmp`;
 }

@@ -8,7 +8,7 @@ import { count, printable } from '../render/text.js';
 
 export async function run({ args, openRepo }: Context): Promise<Outcome> {
   const result = await modelValidate(openRepo(), given({ model: args.text('model') }));
-  const problems = [...result.models.flatMap((model) => model.problems), ...result.strays];
+  const problems = result.models.flatMap((model) => model.problems);
   const outcome = { result, text: () => text(result, problems) };
   if (result.valid) return outcome;
   const error = new SwampError('model_invalid', `${count(problems.length, 'problem')} in the definitions.`, {

@@ -122,7 +122,7 @@ function isSegmentOf(name: string, segment: string): boolean {
 function generationIssues(repo: Repo, modelId: string, path: string, generation: number): Issue[] {
   const epoch = dataEpoch(repo, modelId);
   if (epoch === undefined || generation <= epoch) return [];
-  return [{ path, kind: 'generation_ahead', message: `has generation ${generation}, and the data lock of its model is at ${epoch}` }];
+  return [{ path, kind: 'generation_ahead', message: `has generation ${generation}, which the data lock of its model has not reached` }];
 }
 
 /** Undefined for a fence that is missing or damaged: that is told of the fence itself. */

@@ -119,7 +119,7 @@ export class Checker {
       }
       open = unsettled;
     }
-    return [...standing, ...open.flatMap(({ always }) => always)];
+    return unique([...standing, ...open.flatMap(({ always }) => always)]);
   }
 
   async #pause(ms: number): Promise<void> {
@@ -177,5 +177,15 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 }
 
 function common(before: readonly Issue[], now: readonly Issue[]): Issue[] {
-  return now.filter(({ path, kind, message }) => before.some((issue) => issue.path === path && issue.kind === kind && issue.message === message));
+  const keys = new Set(before.map(keyOf));
+  return now.filter((issue) => keys.has(keyOf(issue)));
+}
+
+/** Two looks can meet in one file. */
+function unique(issues: readonly Issue[]): Issue[] {
+  return [...new Map(issues.map((issue) => [keyOf(issue), issue])).values()];
+}
+
+function keyOf({ path, kind, message }: Issue): string {
+  return `${kind}\0${path}\0${message}`;
 }

@@ -1,0 +1,294 @@
+/**
+ * P1, P9 and sections 3 and 5 of the architecture: a holder that was stopped, presumed dead or put out by force commits
+ * nothing through the fence it lost. A put commits again, a method keeps its outputs aside, a delete starts over.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { brokenRepo } from './support/broken.js';
+import { errorOf } from './support/errors.js';
+import { Pauses, traceOf } from './support/failpoints.js';
+import { createGated, runGated, startGated } from './support/gated.js';
+import type { Edit } from './support/mutant.js';
+import { contentOf, createModel, entryOf, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
+import { finished, type Running, run, runJson, start } from './support/swamp.js';
+import { until } from './support/until.js';
+
+/** The smallest there is. */
+const TTL_MS = 2_000;
+const SHORT_TTL = { SWAMP_LOCK_TTL_MS: String(TTL_MS) };
+const BETWEEN_MOVES = 'between its two moves';
+
+type Takeover = 'after the ttl' | 'by force';
+
+describe('a put that was overtaken while it held the data fence commits again, once (P1)', { concurrency: 2 }, () => {
+  const cases: readonly (readonly [point: string, artifact: 'a' | 'new', takeover: Takeover])[] = [
+    ['write.entered', 'a', 'after the ttl'],
+    [BETWEEN_MOVES, 'new', 'after the ttl'],
+    ['write.entered', 'new', 'by force'],
+    ['put.before-commit', 'a', 'by force'],
+    ['put.before-commit', 'new', 'by force'],
+    [BETWEEN_MOVES, 'a', 'by force'],
+    [BETWEEN_MOVES, 'new', 'by force'],
+    ['write.committed', 'a', 'by force'],
+    ['write.committed', 'new', 'by force'],
+  ];
+  for (const [point, artifact, takeover] of cases) {
+    test(`stopped at ${point}, ${artifact === 'a' ? 'next' : 'first'} version, overtaken ${takeover}`, async (t) => {
+      const repo = await tempRepo(t, { env: SHORT_TTL });
+      await createModel(repo, 'm');
+      await put(repo, 'm', 'a', 'seed');
+      const stop = point === BETWEEN_MOVES ? await betweenMoves(repo, artifact) : point;
+      const points = new Pauses(repo, [stop]);
+      const sleeper = start(repo, ['data', 'put', 'm', artifact, '--json'], { stdin: 'slept', env: points.env });
+      await points.at(stop, sleeper);
+      await overtake(repo, takeover, sleeper);
+      const other = await run(repo, ['data', 'put', 'm', artifact], { stdin: 'other' });
+      if (takeover === 'after the ttl') assert.ok(other.ms >= TTL_MS, `took over after ${other.ms} ms`);
+      points.go(stop);
+      sleeper.kill('SIGCONT');
+      const mine = JSON.parse((await finished(sleeper)).stdout) as { version: number };
+      const contents: string[] = [];
+      for (const version of await versionsOf(repo, 'm', artifact)) contents.push(await contentOf(repo, 'm', artifact, version));
+      const written = point === 'write.committed' ? ['slept', 'other'] : ['other', 'slept'];
+      assert.deepEqual(contents, artifact === 'a' ? ['seed', ...written] : written);
+      assert.equal(contents[mine.version - 1], 'slept');
+    });
+  }
+});
+
+test('a put that was overtaken and whose staged content is gone ends as lock_lost and has written nothing', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  await put(repo, 'm', 'a', 'seed');
+  const points = new Pauses(repo, ['write.entered']);
+  const sleeper = start(repo, ['data', 'put', 'm', 'a', '--json'], { stdin: 'slept', env: points.env });
+  await points.at('write.entered', sleeper);
+  await overtake(repo, 'by force', sleeper);
+  for (const name of readdirSync(repo.layout.stagings)) rmSync(join(repo.layout.stagings, name), { recursive: true });
+  points.go('write.entered');
+  assert.equal(errorOf(await finished(sleeper, 75)).code, 'lock_lost');
+  assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1]);
+});
+
+describe('a method that lost its run fence ends as lock_lost, and its outputs are kept (P9)', { concurrency: 2 }, () => {
+  for (const point of ['outputs.before-run-fence', 'outputs.before-intent']) {
+    test(`put out by force at ${point}`, async (t) => {
+      const repo = await gatedRepo(t, {});
+      const points = new Pauses(repo, [point]);
+      const gated = startGated(repo, 'p', ['--json'], { env: points.env });
+      gated.letGo('echo precious');
+      await points.at(point, gated.running);
+      await overtake(repo, 'by force', gated.running);
+      await run(repo, ['data', 'delete', 'p', 'result', '--force']);
+      points.go(point);
+      await expectKept(repo, gated.running);
+      assert.deepEqual(await versionsOf(repo, 'p', 'result'), []);
+    });
+  }
+
+  test('put out by force while its command runs, which is ended', async (t) => {
+    const repo = await gatedRepo(t, SHORT_TTL);
+    const gated = startGated(repo, 'p', ['--json']);
+    gated.letGo('echo precious; sleep 60');
+    await gated.running.says(/precious/);
+    await overtake(repo, 'by force', gated.running);
+    await expectKept(repo, gated.running);
+  });
+
+  test('stopped with its outputs in the run fence, and overtaken there after the ttl by a run that goes on', async (t) => {
+    const repo = await gatedRepo(t, SHORT_TTL);
+    const points = new Pauses(repo, ['outputs.before-intent']);
+    const sleeper = startGated(repo, 'p', ['--json'], { env: points.env });
+    sleeper.letGo('echo precious');
+    await points.at('outputs.before-intent', sleeper.running);
+    sleeper.running.kill('SIGSTOP');
+    const other = startGated(repo, 'p');
+    await other.begun();
+    points.go('outputs.before-intent');
+    sleeper.running.kill('SIGCONT');
+    await expectKept(repo, sleeper.running);
+    other.letGo();
+    await finished(other.running);
+    assert.deepEqual(await versionsOf(repo, 'p', 'result'), [1, 2]);
+  });
+
+  test('stopped while its command runs, and overtaken after the ttl by a delete', async (t) => {
+    const repo = await gatedRepo(t, SHORT_TTL);
+    const sleeper = startGated(repo, 'p', ['--json']);
+    sleeper.letGo('echo precious');
+    await sleeper.running.says(/precious/);
+    const again = startGated(repo, 'p', ['--json']);
+    await finished(sleeper.running);
+    await again.begun();
+    again.running.kill('SIGSTOP');
+    const deleted = await run(repo, ['data', 'delete', 'p', 'result', '--force']);
+    assert.ok(deleted.ms >= TTL_MS, `took over after ${deleted.ms} ms`);
+    again.letGo('echo precious');
+    again.running.kill('SIGCONT');
+    await expectKept(repo, again.running);
+    assert.deepEqual(await versionsOf(repo, 'p', 'result'), []);
+  });
+});
+
+test('a method that lost its fences after its intent was published has succeeded: the next holder finishes it', async (t) => {
+  const repo = await gatedRepo(t, {});
+  const points = new Pauses(repo, ['outputs.published']);
+  const gated = startGated(repo, 'p', ['--json'], { env: points.env });
+  gated.letGo('echo precious');
+  await points.at('outputs.published', gated.running);
+  await overtake(repo, 'by force', gated.running);
+  await put(repo, 'p', 'other', 'of the next holder');
+  assert.equal(await contentOf(repo, 'p', 'log', 2), 'precious\n');
+  assert.deepEqual(await versionsOf(repo, 'p', 'result'), [1, 2]);
+  points.go('outputs.published');
+  await finished(gated.running);
+  assert.deepEqual(await versionsOf(repo, 'p', 'result'), [1, 2]);
+  assert.deepEqual(await versionsOf(repo, 'p', 'log'), [1, 2]);
+});
+
+describe('a delete that was put out by force', { concurrency: 2 }, () => {
+  test('deletes nothing under the fence it lost, and starts over (P1)', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const { generation } = await put(repo, 'm', 'a', 'seed');
+    const points = new Pauses(repo, ['delete.before-commit', 'write.entered#2']);
+    const deleter = start(repo, ['data', 'delete', 'm', 'a', '--force', '--json'], { env: points.env });
+    await points.at('delete.before-commit', deleter);
+    await overtake(repo, 'by force', deleter);
+    assert.equal((await put(repo, 'm', 'a', 'other')).version, 2);
+    points.go('delete.before-commit');
+    await points.at('write.entered', deleter);
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
+    assert.equal(entryOf(repo, { kind: 'global' })?.state, 'held', 'it deletes under the global fence only (P2)');
+    points.go('write.entered');
+    assert.equal((JSON.parse((await finished(deleter)).stdout) as { versionsDeleted: number }).versionsDeleted, 2);
+    const next = await put(repo, 'm', 'a', 'new');
+    assert.equal(next.version, 3, 'P4: a version number is never used twice');
+    assert.ok(next.generation > generation);
+  });
+
+  test('drains again: a method that has begun meanwhile is not overtaken (P9)', async (t) => {
+    const repo = await gatedRepo(t, {});
+    const points = new Pauses(repo, ['delete.before-commit']);
+    const deleter = start(repo, ['data', 'delete', 'p', 'result', '--force'], { env: points.env });
+    await points.at('delete.before-commit', deleter);
+    await overtake(repo, 'by force', deleter);
+    const gated = startGated(repo, 'p');
+    await gated.begun();
+    points.go('delete.before-commit');
+    await until('the delete waits for the method, or has ended', () => deleter.hasExited() || /Waiting for running writers/.test(deleter.stderr()));
+    assert.deepEqual(await versionsOf(repo, 'p', 'result'), [1]);
+    gated.letGo();
+    await finished(gated.running);
+    await finished(deleter);
+    assert.deepEqual(await versionsOf(repo, 'p', 'result'), []);
+  });
+
+  test('finds the artifact deleted by the one that overtook it, and says so', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    await put(repo, 'm', 'a', 'seed');
+    const points = new Pauses(repo, ['delete.before-commit']);
+    const deleter = start(repo, ['data', 'delete', 'm', 'a', '--force', '--json'], { env: points.env });
+    await points.at('delete.before-commit', deleter);
+    await overtake(repo, 'by force', deleter);
+    const winner = await runJson<{ alreadyDeleted: boolean }>(repo, ['data', 'delete', 'm', 'a', '--force']);
+    points.go('delete.before-commit');
+    const loser = JSON.parse((await finished(deleter)).stdout) as { alreadyDeleted: boolean };
+    assert.deepEqual([winner.alreadyDeleted, loser.alreadyDeleted], [false, true]);
+  });
+});
+
+const TO_RUN_FENCE: Edit = { file: 'store/write.ts', from: 'await step({ path: runPath }, bundle, inRun);', to: '' };
+const FROM_RUN_FENCE: Edit = { file: 'store/write.ts', from: 'const inRun = join(runPath, itemName(fence.session, BUNDLE));', to: 'const inRun = bundle;' };
+
+describe('a delete that overtook a method is not undone by it (P9)', { concurrency: 2 }, () => {
+  const scenario = async (repo: TestRepo): Promise<'holds' | 'came back'> => {
+    await createGated(repo, 'p');
+    await runGated(repo, 'p');
+    const points = new Pauses(repo, ['outputs.before-run-fence']);
+    const gated = startGated(repo, 'p', [], { env: points.env });
+    gated.letGo();
+    await points.at('outputs.before-run-fence', gated.running);
+    await overtake(repo, 'by force', gated.running);
+    await run(repo, ['data', 'delete', 'p', '--all', '--force']);
+    points.go('outputs.before-run-fence');
+    await gated.running.exited;
+    return (await versionsOf(repo, 'p', 'result')).length === 0 ? 'holds' : 'came back';
+  };
+
+  test('outputs pass through the run fence', async (t) => assert.equal(await scenario(await tempRepo(t, { pending: 'allowed' })), 'holds'));
+  test('outputs that bypass it come back', async (t) => assert.equal(await scenario(await brokenRepo(t, TO_RUN_FENCE, FROM_RUN_FENCE)), 'came back'));
+});
+
+const BY_EXACT_NAME: Edit = {
+  file: 'locks/fence.ts',
+  from: 'return (await move(dir, held.name, name)) ? parseEntry(name) : undefined;',
+  to: 'return (await move(dir, readDir(dir)?.[0] ?? held.name, name)) ? parseEntry(name) : undefined;',
+};
+
+describe('of two waiters that judge one holder dead, one breaks its lock (section 3)', { concurrency: 2 }, () => {
+  const scenario = async (repo: TestRepo): Promise<'holds' | 'two inside'> => {
+    const modelId = await createModel(repo, 'm');
+    await put(repo, 'm', 'a', 'seed');
+    const doomed = new Pauses(repo, ['write.entered']);
+    const dead = start(repo, ['data', 'put', 'm', 'a'], { stdin: 'dead', env: doomed.env });
+    await doomed.at('write.entered', dead);
+    dead.kill('SIGKILL');
+    await dead.exited;
+    const slow = new Pauses(repo, ['fs.rename#1'], ['write.entered']);
+    const slowBreaker = start(repo, ['data', 'put', 'm', 'a'], { stdin: 'slow', env: slow.env });
+    await slow.at('fs.rename', slowBreaker);
+    const quick = new Pauses(repo, ['write.entered']);
+    const winner = start(repo, ['data', 'put', 'm', 'a'], { stdin: 'quick', env: quick.env });
+    await quick.at('write.entered', winner);
+    slow.go('fs.rename');
+    await until('the other waits, or is inside too', () => slow.reached('write.entered') || ticketsOf(repo, { kind: 'data', modelId }, 'a').length === 1);
+    const both = slow.reached('write.entered');
+    quick.go('write.entered');
+    await finished(winner);
+    await finished(slowBreaker);
+    return both ? 'two inside' : 'holds';
+  };
+
+  test('the break names the very entry that was judged', async (t) => assert.equal(await scenario(await tempRepo(t, { pending: 'allowed' })), 'holds'));
+  test('a break of whatever stands there lets two in', async (t) => assert.equal(await scenario(await brokenRepo(t, BY_EXACT_NAME)), 'two inside'));
+});
+
+async function gatedRepo(t: Parameters<typeof tempRepo>[0], env: Readonly<Record<string, string>>): Promise<TestRepo> {
+  const repo = await tempRepo(t, { env });
+  await createGated(repo, 'p');
+  await runGated(repo, 'p');
+  return repo;
+}
+
+/** Others may take what the process holds: it is stopped, so that they judge it stale; or its locks are released under it. */
+async function overtake(repo: TestRepo, takeover: Takeover, holder: Running): Promise<void> {
+  if (takeover === 'after the ttl') holder.kill('SIGSTOP');
+  else await run(repo, ['datastore', 'lock', 'release', '--force']);
+}
+
+/** The process ends as lock_lost; its outputs are in the place it names, and `datastore status` lists them; a sweep with --kept removes them. */
+async function expectKept(repo: TestRepo, running: Running): Promise<void> {
+  const { code, data } = errorOf(await finished(running, 75));
+  assert.equal(code, 'lock_lost');
+  const kept = join(repo.dir, String(data['kept']));
+  const contents = readdirSync(kept, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('content'));
+  assert.ok(
+    contents.some((path) => readFileSync(join(kept, path), 'utf8').includes('precious')),
+    `${kept} holds ${contents.join(' ')}`,
+  );
+  const status = await runJson<{ kept: readonly unknown[] }>(repo, ['datastore', 'status']);
+  assert.equal(status.kept.length, 1);
+  await run(repo, ['datastore', 'sweep', '--kept']);
+  assert.equal(existsSync(kept), false);
+}
+
+/** The rename that brings a staged version from the fence entry to its place, as the point of a process that does the same. */
+async function betweenMoves(repo: TestRepo, artifact: string): Promise<string> {
+  const trace = await traceOf(repo, ['data', 'put', 'm', 'rehearsal'], { stdin: 'x', times: artifact === 'a' ? 2 : 1 });
+  const commit = trace.indexOf('put.before-commit');
+  return `fs.rename#${trace.slice(0, commit).filter((name) => name === 'fs.rename').length + 2}`;
+}

@@ -1,0 +1,158 @@
+/** `model delete`: two phases, one winner (D1, O1). The record's rename commits; what follows is rolled forward from it; the teardown comes last, outside the global lock. */
+import { SwampError } from '../errors.js';
+import { readText } from '../fs/tree.js';
+import { findModel, type Model } from '../models/files.js';
+import { restructure } from '../protocol/restructure.js';
+import { withSession } from '../protocol/session.js';
+import type { Writer } from '../protocol/write.js';
+import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { commitDeletion, type DeletedModel, isMovedAside, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
+import { artifactNames, findArtifact } from '../store/read.js';
+import { runTeardown, type TeardownOptions } from './teardown.js';
+
+export interface ModelDeleteInput {
+  /** Name or id. */
+  readonly model: string;
+  /** Deletes also a model that holds data. */
+  readonly withData?: boolean;
+  readonly dryRun?: boolean;
+}
+
+export interface ModelDeleteResult {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly versionsDeleted: number;
+  readonly alreadyDeleted: boolean;
+  readonly teardown: null | 'pending' | 'running' | 'failed' | 'done';
+  readonly dryRun?: boolean;
+  readonly cancelled?: boolean;
+}
+
+export interface ModelDeletePlan {
+  readonly modelName: string;
+  readonly artifacts: number;
+  readonly versions: number;
+  /** The command of the delete method, if there is one. */
+  readonly teardown: string | undefined;
+}
+
+export interface ModelDeleteOptions extends TeardownOptions {
+  /** Asks the person; called before any lock is taken. */
+  readonly confirm?: (plan: ModelDeletePlan) => Promise<boolean>;
+}
+
+/** How often the whole read-check-commit is tried again after the model changed in between (D3). */
+const ATTEMPTS = 3;
+
+/** Throws `model_not_found`, `container_not_empty`, `conflict` (D3), `teardown_failed` (O7), `lock_timeout`, `read_only`. */
+export async function modelDelete(repo: Repo, input: ModelDeleteInput, options: ModelDeleteOptions): Promise<ModelDeleteResult> {
+  if (input.dryRun !== true) requireWritable(repo);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await deleteOnce(repo, input, options);
+    } catch (error) {
+      if (!(error instanceof SwampError) || error.code !== 'conflict' || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDeleteOptions): Promise<ModelDeleteResult> {
+  const found = await findOrDeleted(plain, input.model);
+  if ('deleted' in found) return resume(plain, found.deleted, input, options);
+  const { model } = found;
+  const repo = underName(plain, `model delete ${model.name}`);
+  const plan = planned(repo, model);
+  const base = { id: model.id, name: model.name, type: model.type };
+  requireEmpty(model, plan, input);
+  const teardown = plan.teardown === undefined ? null : 'pending';
+  if (input.dryRun === true) return { ...base, versionsDeleted: plan.versions, alreadyDeleted: false, teardown, dryRun: true };
+  if (options.confirm !== undefined && !(await options.confirm(plan)))
+    return { ...base, versionsDeleted: 0, alreadyDeleted: false, teardown: null, cancelled: true };
+  const text = readText(model.path) ?? '';
+  const commit = async (writer: Writer): Promise<{ readonly record: DeletedModel; readonly won: boolean }> => {
+    const before = readDeleted(repo, model.id);
+    if (before !== undefined) return { record: before, won: before.commit === writer.session.nonce };
+    if (readText(model.path) !== text) throw changed(model);
+    const now = planned(repo, model);
+    requireEmpty(model, now, input);
+    const record: DeletedModel = {
+      ...base,
+      commit: writer.session.nonce,
+      deletedAt: new Date().toISOString(),
+      epoch: writer.epoch,
+      definitionPath: displayPath(repo, model.path),
+      definition: text,
+      versionsDeleted: now.versions,
+      teardown: teardown === null ? null : { state: 'pending' },
+    };
+    await commitDeletion(writer, record);
+    await moveModelAside(writer, record);
+    return { record, won: true };
+  };
+  const scope = { models: [model.id], runs: true };
+  const { record, won } = await withSession(repo, (session) =>
+    restructure(repo, scope, (structural) => structural.withModel(model.id, commit), { signal: options.signal, session }),
+  );
+  const state = await runTeardown(repo, record.id, { ...options, patient: won });
+  return { ...base, versionsDeleted: won ? record.versionsDeleted : 0, alreadyDeleted: !won, teardown: state };
+}
+
+/** A loser, or a late retry: finishes what the winner left, if it is dead, and never waits for a living one (O3, O5). */
+async function resume(plain: Repo, record: DeletedModel, input: ModelDeleteInput, options: ModelDeleteOptions): Promise<ModelDeleteResult> {
+  const repo = underName(plain, `model delete ${record.name}`);
+  const base = { id: record.id, name: record.name, type: record.type, versionsDeleted: 0, alreadyDeleted: true };
+  if (input.dryRun === true) return { ...base, teardown: record.teardown?.state ?? null, dryRun: true };
+  await finishMovingAside(repo, record, options.signal);
+  return { ...base, teardown: await runTeardown(repo, record.id, { ...options, patient: false }) };
+}
+
+/** Rolls a committed deletion forward whose winner died on the way. */
+export async function finishMovingAside(repo: Repo, record: DeletedModel, signal: AbortSignal): Promise<void> {
+  if (isMovedAside(repo, record)) return;
+  const scope = { models: [record.id], runs: true };
+  await withSession(repo, (session) =>
+    restructure(repo, scope, (structural) => structural.withModel(record.id, (writer) => moveModelAside(writer, record)), { signal, session }),
+  );
+}
+
+async function findOrDeleted(repo: Repo, reference: string): Promise<{ readonly model: Model } | { readonly deleted: DeletedModel }> {
+  try {
+    return { model: await findModel(repo, reference) };
+  } catch (error) {
+    if (!(error instanceof SwampError) || error.code !== 'model_not_found') throw error;
+    const deleted = listDeleted(repo).findLast(({ id, name }) => id === reference || name === reference);
+    if (deleted === undefined) throw error;
+    return { deleted };
+  }
+}
+
+function planned(repo: Repo, model: Model): ModelDeletePlan {
+  const versions = artifactNames(repo, model.id).map((name) => findArtifact(repo, model.id, name)?.versions.length ?? 0);
+  return {
+    modelName: model.name,
+    artifacts: versions.length,
+    versions: versions.reduce((sum, count) => sum + count, 0),
+    teardown: model.methods['delete']?.run,
+  };
+}
+
+/** D9: unfinished uploads do not count. */
+function requireEmpty(model: Model, { artifacts, versions }: ModelDeletePlan, input: ModelDeleteInput): void {
+  if (artifacts === 0 || input.withData === true) return;
+  throw new SwampError(
+    'container_not_empty',
+    `The model "${model.name}" holds ${versions} ${versions === 1 ? 'version' : 'versions'} of ${artifacts} ${artifacts === 1 ? 'artifact' : 'artifacts'}.`,
+    {
+      hint: 'Add --with-data to delete them too.',
+      data: { model: model.name, modelId: model.id, artifacts, versions },
+    },
+  );
+}
+
+function changed(model: Model): SwampError {
+  return new SwampError('conflict', `The definition of "${model.name}" changed while it was being deleted; nothing was removed.`, {
+    hint: 'Look at it again, then delete it again.',
+    data: { model: model.name, modelId: model.id },
+  });
+}

@@ -1,0 +1,150 @@
+/** The teardown of a deleted model: its delete method, run once by whoever holds the model's run fence, as a recorded state (O1, O5, O7). */
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { SwampError } from '../errors.js';
+import { FenceLost } from '../locks/fence.js';
+import { isProvablyDead, parseHolder, startTime } from '../locks/holder.js';
+import type { Session } from '../locks/session.js';
+import { methodOf, parseDefinition, type ShellMethod } from '../models/definition.js';
+import { shellEnvironment } from '../models/inputs.js';
+import { runShell } from '../models/shell.js';
+import { type RunFence, withRunFence } from '../protocol/run.js';
+import { withSession } from '../protocol/session.js';
+import type { Repo } from '../repo.js';
+import type { Fence } from '../store/commit.js';
+import { type DeletedModel, readDeleted, recordTeardown, type Teardown } from '../store/deletion.js';
+
+export interface TeardownOptions {
+  readonly signal: AbortSignal;
+  /** The command's own output as it comes. */
+  readonly onOutput?: (chunk: Uint8Array) => void;
+}
+
+/** How much of a failing teardown's output its record and error keep. Bytes. */
+const OUTPUT_KEPT = 16 * 1024;
+
+/**
+ * Runs what is still to be run, and answers the state afterwards; null when the model has no delete method. `patient`:
+ * waits for another runner; else a living runner is left alone (O3). `retry`: also when it cannot be known whether an
+ * earlier child still runs. Throws `teardown_failed`.
+ */
+export async function runTeardown(
+  repo: Repo,
+  modelId: string,
+  options: TeardownOptions & { readonly patient: boolean; readonly retry?: boolean },
+): Promise<Teardown['state'] | null> {
+  const state = readDeleted(repo, modelId)?.teardown?.state ?? null;
+  if (state === null || state === 'done') return state;
+  const patient = options.patient ? repo : Object.freeze({ ...repo, timing: { ...repo.timing, lockTimeoutMs: 0 } });
+  try {
+    return await withSession(patient, (session) =>
+      withRunFence(patient, modelId, (run) => underFence(session, run, options), { signal: options.signal, session }),
+    );
+  } catch (error) {
+    if (error instanceof FenceLost) {
+      throw new SwampError('lock_lost', 'The run lock was taken away while the delete method ran; its outcome is not on record.', {
+        hint: `Run: swamp model delete ${modelId}`,
+        data: { modelId },
+      });
+    }
+    // Somebody else is at it, or we are nested in a run of this very model: it stays pending, and is finished by the next delete or sweep.
+    if (!(error instanceof SwampError) || !['lock_timeout', 'deadlock'].includes(error.code)) throw error;
+    return readDeleted(repo, modelId)?.teardown?.state ?? null;
+  }
+}
+
+async function underFence(session: Session, run: RunFence, options: TeardownOptions & { readonly retry?: boolean }): Promise<Teardown['state'] | null> {
+  const { repo } = session;
+  const record = readDeleted(repo, run.modelId);
+  if (record === undefined || record.teardown === null || record.teardown.state === 'done') return record?.teardown?.state ?? null;
+  if (record.teardown.state === 'running' && options.retry !== true && !isGone(record.teardown)) {
+    repo.reporter.warn(
+      `The teardown of "${record.name}" was started by ${record.teardown.host} (pid ${record.teardown.pid}), and it cannot be known whether it still runs. When it does not: swamp datastore sweep --retry-teardown ${record.id}`,
+    );
+    return 'running';
+  }
+  const outcome = await execute(session, run, record, options);
+  await recordTeardown(fenceOf(session, run), outcome);
+  if (outcome.state !== 'failed') return outcome.state;
+  throw new SwampError('teardown_failed', `The model "${record.name}" is deleted, but its delete method failed: ${outcome.reason}.`, {
+    hint: `Mend the cause, then: swamp model delete ${record.id}`,
+    data: { model: record.name, modelId: record.id, output: outcome.output },
+  });
+}
+
+async function execute(session: Session, run: RunFence, record: DeletedModel, options: TeardownOptions): Promise<Teardown> {
+  const { repo } = session;
+  const method = deleteMethod(record);
+  const output = new Tail();
+  const take = (chunk: Uint8Array): void => {
+    output.add(chunk);
+    options.onOutput?.(chunk);
+  };
+  const result = await runShell(method.run, {
+    cwd: resolve(repo.root, method.workingDir),
+    env: shellEnvironment(process.env, method, { inputs: {}, ancestors: [...repo.ancestors, run.key] }),
+    ...(method.timeoutMs === undefined ? {} : { timeoutMs: method.timeoutMs }),
+    signal: AbortSignal.any([options.signal, run.signal]),
+    onStdout: take,
+    onStderr: take,
+    // The child waits until its pid is on record: a teardown that nobody knows of never runs a command.
+    beforeCommand: (pid) =>
+      recordTeardown(fenceOf(session, run), {
+        state: 'running',
+        runner: session.holder,
+        pid,
+        startedAt: new Date().toISOString(),
+        processStart: startTime(pid) ?? 'x',
+        host: hostname(),
+      }),
+  });
+  options.signal.throwIfAborted();
+  if (run.signal.aborted) throw new FenceLost(run.path);
+  if (result.exitCode === 0 || (method.ignoreExitCode && !result.timedOut)) return { state: 'done' };
+  const reason = result.timedOut
+    ? 'it ran over its time limit'
+    : result.exitCode === null
+      ? `it was ended by ${result.signal ?? 'a signal'}`
+      : `it exited with ${result.exitCode}`;
+  return { state: 'failed', reason, output: output.text };
+}
+
+function deleteMethod(record: DeletedModel): ShellMethod {
+  const parsed = parseDefinition(record.definition, record.definitionPath);
+  if ('definition' in parsed) return methodOf(parsed.definition, 'delete');
+  throw new SwampError('corrupt', `The record of the deleted model "${record.name}" holds a definition that cannot be read.`, {
+    hint: 'Run "swamp datastore check".',
+    data: { modelId: record.id },
+  });
+}
+
+/** Winner and child both provably dead (O5): a live winner would hold the run fence, which is ours, so the child decides. */
+function isGone({ runner, pid, processStart }: Extract<Teardown, { state: 'running' }>): boolean {
+  const holder = parseHolder(runner);
+  return holder !== undefined && isProvablyDead(holder) && isProvablyDead({ ...holder, pid, started: processStart });
+}
+
+function fenceOf(session: Session, run: RunFence): Fence {
+  return {
+    repo: session.repo,
+    session,
+    modelId: run.modelId,
+    epoch: run.epoch,
+    path: run.path,
+    dir: session.repo.layout.fence({ kind: 'run', modelId: run.modelId }),
+    retaken: false,
+  };
+}
+
+/** The end of a stream. */
+class Tail {
+  #bytes = Buffer.alloc(0);
+
+  add(chunk: Uint8Array): void {
+    this.#bytes = Buffer.concat([this.#bytes, chunk]).subarray(-OUTPUT_KEPT);
+  }
+
+  get text(): string {
+    return this.#bytes.toString('utf8');
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * A deleted model: one rename of its record into deleted/ is the commit (D1). From then on every command treats the id as
+ * gone; definition and data are moved aside from the record by whoever comes next.
+ */
+import { join } from 'node:path';
+import { isErrno, SwampError } from '../errors.js';
+import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
+import { failpoint } from '../fs/failpoints.js';
+import { exists, readDir, readText } from '../fs/tree.js';
+import { FAMILIES } from '../layout/families.js';
+import { isModelId } from '../layout/layout.js';
+import { newNonce } from '../locks/holder.js';
+import { openStaging } from '../locks/session.js';
+import type { Repo } from '../repo.js';
+import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
+import { type Fields, readRecord, serialise } from './metadata.js';
+
+/** Where the teardown of a deleted model stands. `running` names the child, so that two never run at once. */
+export type Teardown =
+  | { readonly state: 'pending' | 'done' }
+  | {
+      readonly state: 'running';
+      readonly runner: string;
+      readonly pid: number;
+      readonly startedAt: string;
+      readonly processStart: string;
+      readonly host: string;
+    }
+  | { readonly state: 'failed'; readonly reason: string; readonly output: string };
+
+/** deleted/<model-id>.json. */
+export interface DeletedModel {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  /** Nonce of the session that won: how a fenced-off winner knows itself. */
+  readonly commit: string;
+  /** RFC 3339, UTC. */
+  readonly deletedAt: string;
+  /** Data-fence epoch of the commit. */
+  readonly epoch: number;
+  /** The definition file, relative to the repository, and its text at the commit. */
+  readonly definitionPath: string;
+  readonly definition: string;
+  readonly versionsDeleted: number;
+  /** Null when the model has no delete method. */
+  readonly teardown: Teardown | null;
+}
+
+/** The record of a deleted model; undefined when it was not deleted. Throws `corrupt`. */
+export function readDeleted(repo: Repo, modelId: string): DeletedModel | undefined {
+  const path = repo.layout.deletedModel(modelId);
+  const fields = readRecord(path);
+  return fields === undefined ? undefined : parseDeleted(fields, path, modelId);
+}
+
+/** Every deleted model, in the order of their deletion. */
+export function listDeleted(repo: Repo): DeletedModel[] {
+  const ids = (readDir(repo.layout.deleted) ?? []).flatMap((name) => (name.endsWith('.json') && isModelId(name.slice(0, -5)) ? [name.slice(0, -5)] : []));
+  return ids.flatMap((id) => readDeleted(repo, id) ?? []).sort((a, b) => (a.deletedAt < b.deletedAt ? -1 : 1));
+}
+
+/** Phase 1: the commit (D1, O2). The record must not exist; the data fence is held, so nobody else can be writing it. Throws FenceLost: nothing happened. */
+export async function commitDeletion(fence: Fence, record: DeletedModel): Promise<void> {
+  const slot = `deleted-${newNonce()}`;
+  await writeFileDurable(join(await openStaging(fence.session), slot), serialise(record));
+  await makeDirs(fence.repo.layout.deleted);
+  await failpoint('model-delete.before-commit');
+  await moveThrough(fence, slot, fence.repo.layout.deletedModel(fence.modelId));
+  await syncCommit(fence, [fence.repo.layout.deleted]);
+  await failpoint('model-delete.committed');
+}
+
+/** Phase 2, rolled forward from the record by the winner or by whoever comes next: the definition goes, every family moves to the trash (D6). */
+export async function moveModelAside(fence: Fence, record: DeletedModel): Promise<void> {
+  await removeDefinition(fence.repo, record);
+  await failpoint('model-delete.definition-gone');
+  const { layout } = fence.repo;
+  for (const family of FAMILIES) {
+    const directory = family.directory(layout, fence.modelId);
+    if (!exists(directory)) continue;
+    await moveToTrash(fence, directory);
+    await syncCommit(fence, [family.root(layout)]);
+  }
+}
+
+/** True when something of the model still stands outside deleted/. */
+export function isMovedAside(repo: Repo, record: DeletedModel): boolean {
+  if (FAMILIES.some((family) => exists(family.directory(repo.layout, record.id)))) return false;
+  return readText(join(repo.root, record.definitionPath)) !== record.definition;
+}
+
+/**
+ * Removes the definition file, if it is still the very one that was deleted: it is moved to a name that no listing shows,
+ * looked at there, and put back when somebody had replaced it meanwhile (O6). models/ may lie on another file system than
+ * the datastore, so it cannot pass through the fence.
+ */
+async function removeDefinition(repo: Repo, { definitionPath, definition }: DeletedModel): Promise<void> {
+  const path = join(repo.root, definitionPath);
+  if (readText(path) !== definition) return;
+  const aside = join(path, '..', `.deleted.${newNonce()}.tmp`);
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return;
+    throw error;
+  }
+  if (readText(aside) === definition) {
+    await removeFile(aside);
+    await syncDir(join(path, '..'));
+  } else await publishFile(aside, path);
+}
+
+/** Replaces the record's teardown state through the run fence: a runner that was fenced off writes nothing. Throws FenceLost. */
+export async function recordTeardown(fence: Fence, teardown: Teardown): Promise<void> {
+  const record = readDeleted(fence.repo, fence.modelId);
+  if (record === undefined)
+    throw new SwampError('corrupt', `${fence.repo.layout.deletedModel(fence.modelId)} went away.`, { hint: 'Run "swamp datastore check".' });
+  const slot = `teardown-${newNonce()}`;
+  await writeFileDurable(join(await openStaging(fence.session), slot), serialise({ ...record, teardown }));
+  await moveThrough(fence, slot, fence.repo.layout.deletedModel(fence.modelId));
+  await syncCommit(fence, [fence.repo.layout.deleted]);
+}
+
+function parseDeleted(fields: Fields, path: string, modelId: string): DeletedModel {
+  const bad = (what: string): never => {
+    throw new SwampError('corrupt', `${path} is damaged: ${what}.`, { hint: 'Run "swamp datastore check".', data: { path } });
+  };
+  const text = (key: string): string => {
+    const value = fields.get(key);
+    return typeof value === 'string' ? value : bad(`${key} is no text`);
+  };
+  const number = (key: string): number => {
+    const value = fields.get(key);
+    return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : bad(`${key} is no whole number`);
+  };
+  if (text('id') !== modelId) bad('it is about another model');
+  const definitionPath = text('definitionPath');
+  if (!/^models\/[a-z]+(\/[a-z]+)?\/[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.yaml$/.test(definitionPath)) bad('definitionPath leads outside models/');
+  const teardown = parseTeardown(fields.get('teardown'));
+  return {
+    id: modelId,
+    name: text('name'),
+    type: text('type'),
+    commit: text('commit'),
+    deletedAt: text('deletedAt'),
+    epoch: number('epoch'),
+    definitionPath,
+    definition: text('definition'),
+    versionsDeleted: number('versionsDeleted'),
+    teardown: teardown === undefined ? bad('teardown has no state') : teardown,
+  };
+}
+
+/** Undefined for what is no state. */
+function parseTeardown(value: unknown): Teardown | null | undefined {
+  if (value === null) return null;
+  if (typeof value !== 'object') return undefined;
+  const { state, runner, pid, startedAt, processStart, host, reason, output } = value as Record<string, unknown>;
+  if (state === 'pending' || state === 'done') return { state };
+  if (state === 'running')
+    return { state, runner: String(runner), pid: Number(pid), startedAt: String(startedAt), processStart: String(processStart), host: String(host) };
+  if (state === 'failed') return { state, reason: String(reason), output: String(output) };
+  return undefined;
+}
