@@ -152,7 +152,7 @@ byte waits[PIDS], gwait = 0;
 /* History, for the properties only. past: S3 is done and the global fence has not been lost. running: methods between start and commit,
  * a mask for each model. over: those of them that a delete or rename overtook. kept: those whose outputs nobody has deleted. */
 bool past = false;
-byte running[MODELS], over = 0, kept = 0;
+byte running[MODELS], over[MODELS], kept[MODELS];
 bool P1 = true, P2 = true, P9 = true, WHOLE = true, KEEP = true, FAIR = true;
 
 byte breakRun = BREAK_RUN, breakData = BREAK_DATA, breakGlobal = BREAK_GLOBAL, deaths = DEATHS, dead = 0;
@@ -192,12 +192,12 @@ inline rollOne(m) {
   :: left[m] > 0 ->
        effect(m);
        if
-       :: moves[m] -> over = over | (running[m] & ~bit(intent[m]))
-       :: else -> P9 = P9 && !has(over, intent[m]); assert(P9)
+       :: moves[m] -> over[m] = over[m] | (running[m] & ~bit(intent[m]))
+       :: else -> P9 = P9 && !has(over[m], intent[m]); assert(P9)
        fi;
        left[m]--
   :: else ->
-       if :: moves[m] -> skip :: else -> running[m] = running[m] & ~bit(intent[m]); kept = kept | bit(intent[m]) fi;
+       if :: moves[m] -> skip :: else -> running[m] = running[m] & ~bit(intent[m]); kept[m] = kept[m] | bit(intent[m]) fi;
        intent[m] = FREE; moves[m] = false
   fi
 }
@@ -289,7 +289,7 @@ inline takeRun(m) {
 inline started(m) {
   if
   :: run_(m) == _pid ->
-       running[m] = running[m] | bit(_pid); over = over & ~bit(_pid); kept = kept & ~bit(_pid);
+       running[m] = running[m] | bit(_pid); over[m] = over[m] & ~bit(_pid); kept[m] = kept[m] & ~bit(_pid);
        P2 = P2 && !(past && gruns && has(gscope, m)); assert(P2)
   :: else
   fi
@@ -327,7 +327,7 @@ inline outputs(m) {
      settle(m);
      release(data(m));
      if
-     :: atomic { published && intent[m] != _pid -> WHOLE = WHOLE && (REMEMBER || has(kept, _pid)); assert(WHOLE); break }
+     :: atomic { published && intent[m] != _pid -> WHOLE = WHOLE && (REMEMBER || has(kept[m], _pid)); assert(WHOLE); break }
      :: atomic { !published && run_(m) != _pid && THROUGH -> running[m] = running[m] & ~bit(_pid); break }
      :: atomic { published && intent[m] == _pid || !published && (run_(m) == _pid || !THROUGH) -> skip }
      fi
@@ -348,7 +348,7 @@ inline outputs(m) {
 #else
 #define waitsForAncestor (waitsFor(1) || waitsFor(3))
 #endif
-#define giveWay ((GIVEWAY == 2 && others != 0) || (GIVEWAY == 1 && waitsForAncestor))
+#define giveWay ((GIVEWAY == 2 && f % 2 == 1 && others != 0) || (GIVEWAY == 1 && waitsForAncestor))
 
 #define nextWanted() do :: f < FENCES && !wants(f) -> f++ :: else -> break od
 
@@ -430,8 +430,8 @@ inline change(m, kind) {
        atomic {
          if
          :: data(m) == _pid && kind == DEL ->
-              effect(m); whole(m); todo = todo & ~bit(m); kept = 0;
-              if :: runs -> over = over | (running[m] & ~bit(root)) :: else fi
+              effect(m); whole(m); todo = todo & ~bit(m); kept[m] = 0;
+              if :: runs -> over[m] = over[m] | (running[m] & ~bit(root)) :: else fi
          :: data(m) == _pid && kind == REN && !published ->
               WHOLE = WHOLE && intent[m] == FREE; assert(WHOLE);
               intent[m] = _pid; left[m] = 2; moves[m] = true; published = true

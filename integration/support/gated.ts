@@ -7,10 +7,10 @@ import { until } from './until.js';
 
 export interface Gated {
   readonly running: Running;
-  /** True once the command runs. */
-  readonly hasBegun: () => boolean;
   /** Resolves when the command runs: the run fence is held. */
   readonly begun: () => Promise<void>;
+  /** Resolves when the command has made this file in $GATE. */
+  readonly has: (file: string) => Promise<void>;
   /** Lets the command go on with these shell lines, and this environment for them alone. */
   readonly letGo: (then?: string, env?: Readonly<Record<string, string>>) => void;
 }
@@ -25,11 +25,13 @@ export async function createGated(repo: TestRepo, name: string): Promise<string>
 export function startGated(repo: TestRepo, name: string, args: readonly string[] = [], options: StartOptions = {}): Gated {
   const gate = mkdtempSync(join(repo.base, 'gate-'));
   const running = start(repo, ['model', 'method', 'run', name, 'execute', '--input', `GATE=${gate}`, ...args], options);
-  const hasBegun = (): boolean => existsSync(join(gate, 'begun'));
+  const has = async (file: string): Promise<void> => {
+    await until(`the method of ${name} has made ${file}`, () => existsSync(join(gate, file)), { watch: [gate], detail: running.stderr });
+  };
   return {
     running,
-    hasBegun,
-    begun: () => until(`the method of ${name} runs`, () => hasBegun() || undefined, { watch: [gate], detail: running.stderr }).then(() => undefined),
+    has,
+    begun: () => has('begun'),
     letGo: (then = ':', env = {}) => {
       const lines = Object.entries(env).map(([key, value]) => `export ${key}='${value}'\n`);
       writeFileSync(join(gate, 'aside'), `${lines.join('')}${then}\n`);

@@ -1,7 +1,9 @@
 /** A repository made and used through the library in the test's own process: for tests of what lies on disk. */
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { LockName } from '../../src/layout/layout.js';
+import { readFence } from '../../src/locks/fence.js';
 import { dataPut } from '../../src/operations/data-put.js';
 import { modelCreate } from '../../src/operations/model-create.js';
 import { repoInit } from '../../src/operations/repo-init.js';
@@ -31,4 +33,13 @@ export async function putAll(repo: Repo, model: string, name: string, ...texts: 
 /** A holder of this machine that cannot live any more: the number of its process is beyond every limit. */
 export function deadHolder(own: string): string {
   return own.replace(/-[0-9]+-([0-9a-fx]+)-([0-9a-f]{12})$/, '-2147483646-$1-$2');
+}
+
+/** Puts the name of an entry that somebody else could have in the place of the free one. */
+export function hold(repo: Repo, lock: LockName, holder: string): string {
+  const dir = repo.layout.fence(lock);
+  if (readFence(dir) === undefined) mkdirSync(join(dir, '0.free-000000000000'), { recursive: true });
+  const { name = '', epoch = 0 } = readFence(dir) ?? {};
+  renameSync(join(dir, name), join(dir, `${epoch + 1}.${holder}`));
+  return join(dir, `${epoch + 1}.${holder}`);
 }

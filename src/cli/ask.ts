@@ -1,16 +1,24 @@
 /** A question on the terminal. */
 import { createInterface } from 'node:readline';
+import { tell } from './output.js';
 import { printable } from './render/text.js';
 
 /** True for `y` or `yes`; anything else, the end of the input too, means no. Throws the reason of `signal` when it fires. */
 export function ask(question: string, signal: AbortSignal): Promise<boolean> {
   // Not in terminal mode: the terminal's own line editing is enough, and Ctrl-C stays a signal.
-  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+  const lines = createInterface({ input: process.stdin, terminal: false });
+  tell(`${printable(question)} [y/N] `);
   return new Promise<boolean>((done, fail) => {
-    const stop = (): void => fail(signal.reason);
-    if (signal.aborted) return stop();
-    signal.addEventListener('abort', stop, { once: true });
-    lines.once('close', () => done(false));
-    lines.question(`${printable(question)} [y/N] `, (answer) => done(/^y(es)?$/i.test(answer.trim())));
-  }).finally(() => lines.close());
+    const interrupted = (): void => {
+      tell('\n');
+      fail(signal.reason);
+    };
+    if (signal.aborted) return interrupted();
+    signal.addEventListener('abort', interrupted, { once: true });
+    lines.once('line', (answer) => done(/^y(es)?$/i.test(answer.trim())));
+    lines.once('close', () => {
+      tell('\n');
+      done(false);
+    });
+  }).finally(() => lines.removeAllListeners().close());
 }

@@ -3,6 +3,8 @@ import { tell } from './output.js';
 
 /** How often lines appear where they cannot be overwritten. Milliseconds. */
 const PLAIN_INTERVAL_MS = 5_000;
+/** Of a terminal that does not tell. Columns. */
+const WIDTH = 80;
 
 export interface Live {
   /** Shows the block, in place of the one before. */
@@ -21,8 +23,13 @@ function onTerminal(): Live {
   const erase = (): string => (lines === 0 ? '' : `\u001b[${lines}A\u001b[J`);
   return {
     show: (text) => {
-      tell(erase() + text);
-      lines = text.split('\n').length - 1;
+      // A line that wraps would count as two.
+      const clipped = text
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.slice(0, (process.stderr.columns || WIDTH) - 1));
+      tell(`${erase()}${clipped.join('\n')}\n`);
+      lines = clipped.length;
     },
     end: () => {
       tell(erase());

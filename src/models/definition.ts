@@ -9,7 +9,7 @@
  *     execute: { arguments: { run: "echo done", workingDir: ., timeout: 60000, env: { A: b }, ignoreExitCode: false } }
  *     delete: { arguments: { run: ./teardown.sh } }
  */
-import { Document, visit } from 'yaml';
+import { Document, parseDocument, visit } from 'yaml';
 import { SwampError } from '../errors.js';
 import { isModelId } from '../layout/layout.js';
 import { ANCESTORS_VARIABLE } from '../repo.js';
@@ -229,4 +229,11 @@ function readTexts(source: Source, field: Field | undefined, refuse: (name: stri
     else if (text !== undefined) texts.set(name, text);
   }
   return Object.fromEntries(texts);
+}
+
+/** The text of a definition with another name; comments and layout stay. */
+export function withName(text: string, name: string): string {
+  const document = parseDocument(text);
+  document.set('name', name);
+  return document.toString({ lineWidth: 0 });
 }

@@ -220,3 +220,50 @@ test('a working directory that is missing or a file is told by its path', LIMIT,
 test('an environment larger than the system allows is a usage error', LIMIT, async () => {
   await assert.rejects(run('true', { env: { BIG: 'x'.repeat(20_000_000) } }), (error) => error instanceof SwampError && error.code === 'usage');
 });
+
+test('before the first command its pid is told, and stays the pid of its shell', LIMIT, async (t) => {
+  const dir = temporaryDir((clean) => t.after(clean));
+  let told = 0;
+  const ran = await run('touch started; echo $$; cat <&3', {
+    cwd: dir,
+    beforeCommand: async (pid) => {
+      told = pid;
+      await delay(100);
+      assert.equal(existsSync(join(dir, 'started')), false);
+    },
+  });
+  assert.equal(told, ran.pid);
+  assert.equal(Number(lines(ran.stdout)[0]), told);
+  assert.notEqual(ran.stderr.length, 0, 'the gate is closed to the command');
+  assert.ok(existsSync(join(dir, 'started')));
+});
+
+test('a command whose start could not be recorded never runs', LIMIT, async (t) => {
+  const dir = temporaryDir((clean) => t.after(clean));
+  let told = 0;
+  const failing = run('touch started', {
+    cwd: dir,
+    beforeCommand: async (pid) => {
+      told = pid;
+      throw new Error('disk full');
+    },
+  });
+  await assert.rejects(failing, /disk full/);
+  assert.equal(existsSync(join(dir, 'started')), false);
+  assert.equal(isAlive(told), false);
+});
+
+test('a command that is ended before its start never runs', LIMIT, async (t) => {
+  const dir = temporaryDir((clean) => t.after(clean));
+  const controller = new AbortController();
+  const ran = await run('touch started; sleep 60', {
+    cwd: dir,
+    signal: controller.signal,
+    beforeCommand: async (pid) => {
+      controller.abort(new Error('enough'));
+      while (isAlive(pid)) await delay(5);
+    },
+  });
+  assert.equal(ran.aborted, true);
+  assert.equal(existsSync(join(dir, 'started')), false);
+});

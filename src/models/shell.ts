@@ -8,7 +8,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../errors.js';
 import { MAX_TIMEOUT_MS } from './definition.js';
@@ -33,6 +33,8 @@ export interface ShellOptions {
   readonly signal: AbortSignal;
   readonly onStdout: Sink;
   readonly onStderr: Sink;
+  /** Called with the pid before the command's first instruction; when it throws, the command never runs. */
+  readonly beforeCommand?: (pid: number) => Promise<void>;
 }
 
 export interface ShellResult {
@@ -84,21 +86,28 @@ async function supervise(child: ShellProcess, pid: number, options: ShellOptions
   options.signal.addEventListener('abort', onAbort, { once: true });
   const timer = options.timeoutMs === undefined ? undefined : setTimeout(end('time limit'), Math.min(options.timeoutMs, MAX_TIMEOUT_MS));
   const outputs = [pump(child.stdout, options.onStdout, end('sink')), pump(child.stderr, options.onStderr, end('sink'))];
-  const exit = await new Promise<Pick<Ending, 'exitCode' | 'signal'>>((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })));
+  const exited = new Promise<Pick<Ending, 'exitCode' | 'signal'>>((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })));
+  const unopened = options.beforeCommand === undefined ? undefined : await openGate(child, () => options.beforeCommand?.(pid));
+  const exit = await exited;
   clearTimeout(timer);
   options.signal.removeEventListener('abort', onAbort);
   // What the group writes while it ends is its output too. From here on nothing ends it any more.
   group ??= Promise.resolve();
   await group;
   const failures = await Promise.all(outputs.map((finish) => finish()));
-  return { ...exit, endedBy, failures: failures.flatMap((failure) => failure ?? []) };
+  return { ...exit, endedBy, failures: [unopened, ...failures].flatMap((failure) => failure ?? []) };
 }
 
 type ShellProcess = ChildProcessByStdio<null, Readable, Readable>;
 
-async function start(command: string, { cwd, env }: ShellOptions): Promise<{ readonly child: ShellProcess; readonly pid: number }> {
+/** Waits for a line on descriptor 3, then becomes the shell of the command under the same pid. When that is closed without a line, nothing runs. */
+const GATE = 'IFS= read -r _ <&3 && exec 3<&- /bin/sh -c "$1"';
+
+async function start(command: string, { cwd, env, beforeCommand }: ShellOptions): Promise<{ readonly child: ShellProcess; readonly pid: number }> {
+  const args = beforeCommand === undefined ? ['-c', command] : ['-c', GATE, 'sh', command];
+  const gate = beforeCommand === undefined ? [] : ['pipe' as const];
   try {
-    const child = spawn('/bin/sh', ['-c', command], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('/bin/sh', args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe', ...gate] }) as ShellProcess;
     // Without a pid the reason comes as an event.
     if (child.pid === undefined) throw (await once(child, 'error'))[0];
     return { child, pid: child.pid };
@@ -108,6 +117,21 @@ async function start(command: string, { cwd, env }: ShellOptions): Promise<{ rea
       hint: 'Pass large values in a file, or read them with "swamp data get": on Linux one variable may have 128 KiB.',
       cause: error,
     });
+  }
+}
+
+/** Lets the command go once `before` is done; what that throws closes the gate, and the waiting shell ends by itself. */
+async function openGate(child: ShellProcess, before: () => Promise<void> | undefined): Promise<Failure | undefined> {
+  const gate = child.stdio[3] as Writable;
+  // A shell that was ended at the gate reads no more: its exit tells.
+  gate.on('error', () => undefined);
+  try {
+    await before();
+    gate.end('\n');
+    return undefined;
+  } catch (error) {
+    gate.destroy();
+    return { error };
   }
 }
 

@@ -7,7 +7,7 @@ import { SwampError } from '../errors.js';
 import { checkArtifactName } from '../layout/names.js';
 import { findModel } from '../models/files.js';
 import type { Repo } from '../repo.js';
-import { openVersion, tombstoneOf, versionNotFound } from '../store/read.js';
+import { type OpenVersion, openVersion, resolveName, tombstoneOf, versionNotFound } from '../store/read.js';
 import { dataNotFound } from '../store/remove.js';
 import { type DataRecord, dataRecord } from './data-record.js';
 
@@ -29,12 +29,21 @@ export interface DataGetResult {
 export async function dataGet(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataGetResult> {
   checkArtifactName(input.name);
   const model = await findModel(repo, input.model);
-  const opened = openVersion(repo, model.id, input.name, input.version);
-  if (opened === undefined) throw notFound(repo, model.id, input);
-  const record = dataRecord(repo, model, input.name, opened);
+  const { name, opened } = openNamed(repo, model.id, input);
+  const record = dataRecord(repo, model, name, opened);
   const read = (end: boolean): Readable => createReadStream('', { fd: opened.content, start: 0, autoClose: end, highWaterMark: 256 * 1024, ...options });
   if (input.verify === true) await verify(record, read(false));
   return { record, openContent: () => read(true) };
+}
+
+/** Opens the artifact, by its own name or by one it had before. It may be renamed or deleted between two looks. */
+function openNamed(repo: Repo, modelId: string, input: DataGetInput): { readonly name: string; readonly opened: OpenVersion } {
+  const direct = openVersion(repo, modelId, input.name, input.version);
+  if (direct !== undefined) return { name: input.name, opened: direct };
+  const name = resolveName(repo, modelId, input.name);
+  const opened = name === undefined ? undefined : openVersion(repo, modelId, name, input.version);
+  if (name === undefined || opened === undefined) throw notFound(repo, modelId, input);
+  return { name, opened };
 }
 
 function notFound(repo: Repo, modelId: string, { name, version }: DataGetInput): SwampError {

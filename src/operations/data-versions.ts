@@ -5,7 +5,7 @@ import { checkArtifactName } from '../layout/names.js';
 import { findModel } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { readVersionMetadata } from '../store/metadata.js';
-import { findArtifact } from '../store/read.js';
+import { findArtifact, resolveName } from '../store/read.js';
 import { dataNotFound } from '../store/remove.js';
 
 export interface DataVersionsResult {
@@ -24,11 +24,15 @@ export interface DataVersionsResult {
 }
 
 /** Versions that are deleted while they are listed are left out. Throws `model_not_found`, `data_not_found`, `corrupt`. */
-export async function dataVersions(repo: Repo, { model: reference, name }: { readonly model: string; readonly name: string }): Promise<DataVersionsResult> {
-  checkArtifactName(name);
+export async function dataVersions(
+  repo: Repo,
+  { model: reference, name: asked }: { readonly model: string; readonly name: string },
+): Promise<DataVersionsResult> {
+  checkArtifactName(asked);
   const model = await findModel(repo, reference);
+  const name = resolveName(repo, model.id, asked) ?? asked;
   const artifact = findArtifact(repo, model.id, name);
-  if (artifact === undefined) throw dataNotFound(name);
+  if (artifact === undefined) throw dataNotFound(asked);
   const latest = artifact.versions.at(-1);
   const versions = artifact.versions.toReversed().flatMap((version) => {
     const metadata = readVersionMetadata(join(artifact.dir, String(version), METADATA));

@@ -23,7 +23,7 @@ export interface Finding {
   readonly hint: string;
 }
 
-/** What a later command mends; `message` tells which. */
+/** What a later command mends; `message` tells which one. */
 export interface PendingItem {
   readonly path: string;
   readonly kind: PendingKind;
@@ -66,7 +66,7 @@ function findingOf(repo: Repo, { path, kind, message, hint }: Issue): Finding | 
 }
 
 function pendingOf(repo: Repo, { path, kind, message }: Issue): PendingItem | undefined {
-  return isFinding(kind) ? undefined : { path: displayPath(repo, path), kind, message: `${message}; left to ${PENDINGS[kind]}` };
+  return isFinding(kind) ? undefined : { path: displayPath(repo, path), kind, message: `${message}; ${PENDINGS[kind]}` };
 }
 
 function lookAtMarker(repo: Repo, path: string): Promise<Look> | Look {

@@ -1,11 +1,25 @@
-/** An intent: several renames published as one. Whoever holds the data fence next finishes what a dead or fenced-off holder began. */
-import { join } from 'node:path';
-import { SwampError } from '../errors.js';
-import { makeDirs } from '../fs/durable.js';
+/**
+ * An intent: several steps published as one by a rename into the data fence's entry. Whoever holds the fence next finishes
+ * what a dead or fenced-off holder began; each step may find itself done.
+ */
+import { basename, dirname, join } from 'node:path';
+import { isErrno, SwampError } from '../errors.js';
+import { makeDirs, publishFile, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
-import { exists } from '../fs/tree.js';
-import { type Fence, moveToTrash, step, syncCommit } from './commit.js';
-import { readRecord } from './metadata.js';
+import { exists, readDir, readText } from '../fs/tree.js';
+import { ARTIFACT_RECORD } from '../layout/layout.js';
+import { readFence } from '../locks/fence.js';
+import { newNonce } from '../locks/holder.js';
+import { openStaging } from '../locks/session.js';
+import type { Repo } from '../repo.js';
+import { type Fence, itemName, moveToTrash, step, syncCommit } from './commit.js';
+import { readRecord, serialise } from './metadata.js';
+
+/** Several outputs become visible together. */
+export interface OutputsIntent {
+  readonly kind: 'outputs';
+  readonly items: readonly IntentItem[];
+}
 
 export interface IntentItem {
   /** The directory beside intent.json that moves. */
@@ -16,49 +30,184 @@ export interface IntentItem {
   readonly version?: number;
 }
 
-export interface Intent {
-  readonly kind: 'outputs';
-  readonly items: IntentItem[];
+/** An artifact goes on under another name; beside intent.json stand its new record and the forward that the old name leaves. */
+export interface RenameIntent {
+  readonly kind: 'rename';
+  readonly from: string;
+  readonly to: string;
 }
 
-export function intentItem(from: string, name: string, version: number | undefined): IntentItem {
-  return version === undefined ? { from, name } : { from, name, version };
+/** A definition goes on under another name; both texts stand in the intent, both paths are relative to the repository. */
+export interface DefinitionIntent {
+  readonly kind: 'definition';
+  readonly publish: { readonly path: string; readonly text: string };
+  readonly remove: { readonly path: string; readonly text: string };
+}
+
+export type Intent = OutputsIntent | RenameIntent | DefinitionIntent;
+
+const INTENT = 'intent.json';
+const SUFFIX = '.intent';
+/** In a rename intent: the artifact on its way, its new record, and the old name's forward. */
+export const MOVING = 'artifact';
+const FORWARD = 'forward.json';
+
+export function isIntent(itemName: string): boolean {
+  return itemName.endsWith(SUFFIX);
+}
+
+/** Completes the staged bundle with its intent, synced. */
+export async function writeIntent(bundle: string, intent: Intent): Promise<void> {
+  await writeFileDurable(join(bundle, INTENT), serialise(intent));
+  await syncDir(bundle);
+}
+
+/** Takes the intent out of a bundle that was given back. */
+export async function eraseIntent(bundle: string): Promise<void> {
+  await removeFile(join(bundle, INTENT));
+}
+
+/** The commit point: `bundle` becomes the entry's intent, durably, and is carried out. Throws FenceLost; the next holder then carries it out if it was published. */
+export async function publishIntent(fence: Fence, bundle: string): Promise<void> {
+  const published = join(fence.path, itemName(fence.session, 'intent'));
+  await step(fence, bundle, published);
+  await syncCommit(fence, [fence.path]);
+  await failpoint('intent.published');
+  await rollForward(fence, published);
+}
+
+/** Publishes an intent that consists of texts alone: `files` beside intent.json. */
+export async function commitIntent(fence: Fence, intent: Intent, files: Readonly<Record<string, string>>): Promise<void> {
+  const bundle = join(await openStaging(fence.session), `bundle-${newNonce()}`);
+  await makeDirs(bundle);
+  for (const [name, text] of Object.entries(files)) await writeFileDurable(join(bundle, name), text);
+  await writeIntent(bundle, intent);
+  await failpoint('intent.before-publish');
+  await publishIntent(fence, bundle);
+}
+
+/** The texts beside a rename intent. */
+export function renameFiles(record: object, forward: object): Record<string, string> {
+  return { [ARTIFACT_RECORD]: serialise(record), [FORWARD]: serialise(forward) };
 }
 
 /**
- * Moves every item of a published intent to its place, then the intent into the trash. Safe to repeat: an item that is
- * out already has no source. Throws FenceLost when the fence is lost on the way; the next holder goes on.
+ * Carries out a published intent, then moves it into the trash. Safe to repeat. Throws FenceLost when the fence is lost
+ * on the way; the next holder goes on.
  */
 export async function rollForward(fence: Fence, dir: string): Promise<void> {
-  const { layout } = fence.repo;
-  const changed = new Set<string>();
-  for (const { from, name, version } of readIntent(dir)) {
-    const artifact = layout.artifact(fence.modelId, name);
-    const to = version === undefined ? artifact : join(artifact, String(version));
-    changed.add(version === undefined ? layout.model(fence.modelId) : artifact);
-    if (!exists(join(dir, from))) continue;
-    await makeDirs(layout.model(fence.modelId));
-    await step(fence, join(dir, from), to);
-    await failpoint('outputs.one-out');
-  }
-  await syncCommit(fence, [...changed]);
+  const intent = readIntent(dir);
+  if (intent.kind === 'outputs') await publishOutputs(fence, dir, intent);
+  else if (intent.kind === 'rename') await moveArtifact(fence, dir, intent);
+  else await replaceDefinition(fence, intent);
   await moveToTrash(fence, dir);
 }
 
-function readIntent(dir: string): readonly IntentItem[] {
-  const path = join(dir, 'intent.json');
-  const items = readRecord(path)?.get('items');
-  const valid = (item: unknown): item is IntentItem => {
-    const { from, name, version } = (item ?? {}) as Record<string, unknown>;
-    return (
-      typeof from === 'string' &&
-      /^[a-z0-9-]+$/.test(from) &&
-      typeof name === 'string' &&
-      (version === undefined || (Number.isSafeInteger(version) && Number(version) > 0))
-    );
-  };
-  if (!Array.isArray(items) || !items.every(valid)) {
-    throw new SwampError('corrupt', `${path} is damaged: it says not what to move where.`, { hint: 'Run "swamp datastore check".', data: { path } });
+async function publishOutputs(fence: Fence, dir: string, { items }: OutputsIntent): Promise<void> {
+  const { layout } = fence.repo;
+  const changed = new Set<string>();
+  for (const { from, name, version } of items) {
+    const artifact = layout.artifact(fence.modelId, name);
+    changed.add(version === undefined ? layout.model(fence.modelId) : artifact);
+    if (!exists(join(dir, from))) continue;
+    await makeDirs(layout.model(fence.modelId));
+    await step(fence, join(dir, from), version === undefined ? artifact : join(artifact, String(version)));
+    await failpoint('outputs.one-out');
   }
-  return items;
+  await syncCommit(fence, [...changed]);
+}
+
+/** The forward goes first: until the artifact has moved it outranks it, and from then on a reader of the old name is led on. */
+async function moveArtifact(fence: Fence, dir: string, { from, to }: RenameIntent): Promise<void> {
+  const { layout } = fence.repo;
+  const moving = join(dir, MOVING);
+  if (exists(join(dir, FORWARD))) {
+    await makeDirs(layout.tombstones(fence.modelId));
+    await step(fence, join(dir, FORWARD), layout.tombstone(fence.modelId, from));
+    await syncDir(layout.tombstones(fence.modelId));
+    await failpoint('rename.forwarded');
+  }
+  if (exists(join(dir, ARTIFACT_RECORD))) {
+    if (!exists(moving)) await step(fence, layout.artifact(fence.modelId, from), moving);
+    await failpoint('rename.moving');
+    await step(fence, join(dir, ARTIFACT_RECORD), join(moving, ARTIFACT_RECORD));
+    await syncDir(moving);
+  }
+  if (exists(moving)) await step(fence, moving, layout.artifact(fence.modelId, to));
+  await syncCommit(fence, [layout.model(fence.modelId)]);
+}
+
+/** models/ may lie on another file system than the datastore, so the new text is written there and linked into place; the old file goes only while it is still the one that was renamed. */
+async function replaceDefinition(fence: Fence, { publish, remove }: DefinitionIntent): Promise<void> {
+  const { root } = fence.repo;
+  const path = join(root, publish.path);
+  if (readText(path) !== publish.text) {
+    const temporary = join(dirname(path), `.${basename(path)}.${newNonce()}.tmp`);
+    await writeFileDurable(temporary, publish.text);
+    try {
+      await publishFile(temporary, path);
+    } catch (error) {
+      await removeFile(temporary);
+      if (!isErrno(error, 'EEXIST')) throw error;
+      fence.repo.reporter.warn(`${publish.path} appeared while the model was being renamed; it was left as it is, and so was ${remove.path}.`);
+      return;
+    }
+  }
+  await failpoint('model-rename.published');
+  if (readText(join(root, remove.path)) !== remove.text) return;
+  await removeFile(join(root, remove.path));
+  await syncDir(dirname(join(root, remove.path)));
+}
+
+/** The artifact of that name while a rename carries it, or undefined. Readers look here before they say "not found". */
+export function movingTo(repo: Repo, modelId: string, name: string): string | undefined {
+  return renamesUnderWay(repo, modelId).find(({ intent }) => intent.to === name)?.dir;
+}
+
+/** Every artifact that is between its two names at this moment, also when its renamer died there. */
+export function renamesUnderWay(repo: Repo, modelId: string): { readonly intent: RenameIntent; readonly dir: string }[] {
+  const fence = repo.layout.fence({ kind: 'data', modelId });
+  const entry = readFence(fence);
+  if (entry === undefined) return [];
+  return (readDir(join(fence, entry.name)) ?? []).filter(isIntent).flatMap((name) => {
+    const dir = join(fence, entry.name, name);
+    const fields = readRecord(join(dir, INTENT));
+    if (fields?.get('kind') !== 'rename' || !exists(join(dir, MOVING))) return [];
+    const intent = readIntent(dir);
+    return intent.kind === 'rename' ? [{ intent, dir: join(dir, MOVING) }] : [];
+  });
+}
+
+function readIntent(dir: string): Intent {
+  const path = join(dir, INTENT);
+  const fields = readRecord(path);
+  const kind = fields?.get('kind');
+  const damaged = new SwampError('corrupt', `${path} is damaged: it does not say what to move where.`, {
+    hint: 'Run "swamp datastore check".',
+    data: { path },
+  });
+  if (kind === 'outputs') {
+    const items = fields?.get('items');
+    if (Array.isArray(items) && items.every(isItem)) return { kind, items };
+  }
+  if (kind === 'rename') {
+    const [from, to] = [fields?.get('from'), fields?.get('to')];
+    if (typeof from === 'string' && typeof to === 'string') return { kind, from, to };
+  }
+  if (kind === 'definition') {
+    const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
+    if (isDefinitionFile(publish) && isDefinitionFile(remove)) return { kind, publish, remove };
+  }
+  throw damaged;
+}
+
+function isItem(item: unknown): item is IntentItem {
+  const { from, name, version } = (item ?? {}) as Record<string, unknown>;
+  const known = version === undefined || (Number.isSafeInteger(version) && Number(version) > 0);
+  return typeof from === 'string' && /^[a-z0-9-]+$/.test(from) && typeof name === 'string' && known;
+}
+
+function isDefinitionFile(value: unknown): value is { readonly path: string; readonly text: string } {
+  const { path, text } = (value ?? {}) as Record<string, unknown>;
+  return typeof path === 'string' && /^models\/([a-z]+\/){1,2}[A-Za-z0-9][A-Za-z0-9._-]*\.yaml$/.test(path) && typeof text === 'string';
 }

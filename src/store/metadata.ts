@@ -43,6 +43,8 @@ export interface ArtifactRecord {
 export interface Tombstone extends ArtifactRecord {
   /** RFC 3339, UTC. */
   readonly deletedAt: string;
+  /** The name under which the artifact went on: readers are led there. */
+  readonly renamedTo?: string;
 }
 
 const MAX_RECORD_BYTES = 1024 * 1024;
@@ -83,7 +85,9 @@ export function readArtifactRecord(path: string): ArtifactRecord | undefined {
 
 export function readTombstone(path: string): Tombstone | undefined {
   const fields = readRecord(path);
-  return fields === undefined ? undefined : { ...artifactRecord(fields, path), deletedAt: text(fields, 'deletedAt', path) };
+  if (fields === undefined) return undefined;
+  const renamedTo = fields.has('renamedTo') ? { renamedTo: text(fields, 'renamedTo', path) } : {};
+  return { ...artifactRecord(fields, path), deletedAt: text(fields, 'deletedAt', path), ...renamedTo };
 }
 
 function artifactRecord(fields: Fields, path: string): ArtifactRecord {

@@ -6,12 +6,15 @@ import { readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, CONTENT, METADATA } from '../layout/layout.js';
 import { isHashedSegment, nameOf } from '../layout/names.js';
 import type { Repo } from '../repo.js';
+import { movingTo, renamesUnderWay } from './intent.js';
 import { type ArtifactRecord, parseRecord, parseVersionMetadata, readArtifactRecord, readTombstone, type Tombstone, type VersionMetadata } from './metadata.js';
 
 /** A live artifact as one listing showed it. `versions` ascends and is never empty. */
 export interface Artifact {
   readonly dir: string;
   readonly versions: readonly number[];
+  /** On its way from another name: its record may still be that of the old one. */
+  readonly moving?: true;
 }
 
 /** One version, opened: metadata and content belong together, whatever happens to the path afterwards. */
@@ -41,6 +44,15 @@ export function versionNumbers(names: readonly string[]): number[] {
 /** The artifact of that name, or undefined when there is none now. */
 export function findArtifact(repo: Repo, modelId: string, name: string): Artifact | undefined {
   const dir = repo.layout.artifact(modelId, name);
+  const found = listArtifact(dir);
+  if (found !== undefined) return found;
+  const moving = movingTo(repo, modelId, name);
+  const carried = moving === undefined ? undefined : listArtifact(moving);
+  // It may have arrived between the two looks.
+  return carried === undefined ? (moving === undefined ? undefined : listArtifact(dir)) : { ...carried, moving: true };
+}
+
+function listArtifact(dir: string): Artifact | undefined {
   const names = readDir(dir);
   if (names === undefined) return undefined;
   const versions = versionNumbers(names);
@@ -51,7 +63,7 @@ export function findArtifact(repo: Repo, modelId: string, name: string): Artifac
 }
 
 /** artifact.json of a listed artifact; undefined when the artifact went away meanwhile. Throws `corrupt` when it belongs to another name. */
-export function artifactRecord(artifact: Pick<Artifact, 'dir'>, name: string | undefined): ArtifactRecord | undefined {
+export function artifactRecord(artifact: Pick<Artifact, 'dir' | 'moving'>, name: string | undefined): ArtifactRecord | undefined {
   const record = readArtifactRecord(join(artifact.dir, ARTIFACT_RECORD));
   if (record === undefined) {
     if (readDir(artifact.dir) === undefined) return undefined;
@@ -60,7 +72,7 @@ export function artifactRecord(artifact: Pick<Artifact, 'dir'>, name: string | u
     if (again === undefined && readDir(artifact.dir) !== undefined) throw damaged(artifact.dir, `${ARTIFACT_RECORD} is missing`);
     return again;
   }
-  if (name !== undefined && record.name !== name) throw damaged(artifact.dir, `it belongs to ${JSON.stringify(record.name)}`);
+  if (name !== undefined && record.name !== name && artifact.moving !== true) throw damaged(artifact.dir, `it belongs to ${JSON.stringify(record.name)}`);
   return record;
 }
 
@@ -163,7 +175,26 @@ export function artifactNames(repo: Repo, modelId: string): string[] {
     const name = isHashedSegment(segment) ? readArtifactRecord(join(root, segment, ARTIFACT_RECORD))?.name : nameOf(segment);
     if (name !== undefined) names.push(name);
   }
+  for (const { intent } of renamesUnderWay(repo, modelId)) if (!names.includes(intent.to)) names.push(intent.to);
   return names.sort(byCodePoint);
+}
+
+/** How many forwards a reader follows from one old name. */
+const HOPS = 16;
+
+/**
+ * The name under which `name` is to be read: itself, or where its forwards lead. Undefined when there is no such
+ * artifact under any of them.
+ */
+export function resolveName(repo: Repo, modelId: string, name: string): string | undefined {
+  let current = name;
+  for (let hop = 0; hop < HOPS; hop++) {
+    if (findArtifact(repo, modelId, current) !== undefined) return current;
+    const next = tombstoneOf(repo, modelId, current)?.renamedTo;
+    if (next === undefined) return undefined;
+    current = next;
+  }
+  return undefined;
 }
 
 /** Order of UTF-8 bytes, the same on every system. */

@@ -6,7 +6,7 @@ import { readDir } from '../fs/tree.js';
 import { parseHolder } from '../locks/holder.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
 import { ENTRY_TRASH, type Fence, moveToTrash, passTrashOn, step } from './commit.js';
-import { rollForward } from './intent.js';
+import { isIntent, rollForward } from './intent.js';
 
 /** Runs right after a data or run fence was taken, before anything else. Costs one listing when nothing was left. Throws FenceLost. */
 export async function recoverEntry(fence: Fence): Promise<void> {
@@ -14,7 +14,7 @@ export async function recoverEntry(fence: Fence): Promise<void> {
   for (const name of readDir(fence.path) ?? []) {
     if (name === HOLDER_DETAILS) continue;
     if (name === ENTRY_TRASH) trash = true;
-    else if (name.endsWith('.intent')) {
+    else if (isIntent(name)) {
       await rollForward(fence, join(fence.path, name));
       trash = true;
     } else await giveBack(fence, name);

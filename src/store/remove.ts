@@ -7,7 +7,8 @@ import { ARTIFACT_RECORD } from '../layout/layout.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
-import { serialise, type Tombstone } from './metadata.js';
+import { commitIntent, renameFiles } from './intent.js';
+import { type ArtifactRecord, serialise, type Tombstone } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from './read.js';
 
 /** What a delete did. `alreadyDeleted`: somebody else had; nothing was changed (O3). */
@@ -95,4 +96,31 @@ async function replaceRecord(fence: Fence, artifact: Artifact, text: string): Pr
   await writeFileDurable(join(await openStaging(fence.session), slot), text);
   await moveThrough(fence, slot, join(artifact.dir, ARTIFACT_RECORD));
   await syncDir(artifact.dir);
+}
+
+/**
+ * Renames an artifact: it goes on under `to` with all its versions and a new generation (P4), and `from` leads readers
+ * there. Throws `data_not_found`, `conflict` when `to` exists, FenceLost.
+ */
+export async function renameArtifact(fence: Fence, from: string, to: string): Promise<{ readonly version: number }> {
+  const { repo, modelId } = fence;
+  const artifact = findArtifact(repo, modelId, from);
+  const forward = tombstoneOf(repo, modelId, from);
+  const target = findArtifact(repo, modelId, to);
+  // A fence taken again may find that the next holder has finished this very rename.
+  if (artifact === undefined && fence.retaken && forward?.renamedTo === to && target !== undefined) return { version: target.versions.at(-1) ?? 0 };
+  if (artifact === undefined) throw dataNotFound(from);
+  if (target !== undefined) {
+    throw new SwampError('conflict', `There is data named ${JSON.stringify(to)} already.`, {
+      hint: 'Choose another name, or delete it first.',
+      data: { name: to },
+    });
+  }
+  const old = requireRecord(artifact, from);
+  const latest = artifact.versions.at(-1) ?? 0;
+  const before = tombstoneOf(repo, modelId, to)?.floor ?? 0;
+  const record: ArtifactRecord = { name: to, generation: fence.epoch, floor: Math.max(old.floor, latest, before) };
+  const left: Tombstone = { ...old, floor: Math.max(old.floor, latest), deletedAt: new Date().toISOString(), renamedTo: to };
+  await commitIntent(fence, { kind: 'rename', from, to }, renameFiles(record, left));
+  return { version: latest };
 }

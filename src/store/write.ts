@@ -7,7 +7,7 @@ import { exists, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
 import { type Fence, itemName, moveThrough, step, syncCommit } from './commit.js';
-import { type Intent, intentItem, rollForward } from './intent.js';
+import { eraseIntent, type IntentItem, publishIntent, writeIntent } from './intent.js';
 import { type ArtifactRecord, readVersionMetadata, serialise, type VersionMetadata } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNumbers } from './read.js';
 import type { StagedVersion } from './stage.js';
@@ -83,25 +83,20 @@ export async function commitOutputs(
   if (!exists(runPath)) throw new FenceLost(runPath);
   const bundle = await regainBundle(fence, outputs);
   const places = outputs.map(({ name }) => placeNext(fence, name));
-  const intent: Intent = { kind: 'outputs', items: [] };
+  const items: IntentItem[] = [];
   for (const [i, place] of places.entries()) {
     const slot = outputs[i]?.staged.slot ?? '';
     const dressed = await dress(fence, slot, place);
     await rename(join(fence.session.staging, dressed), join(bundle, dressed));
-    intent.items.push(intentItem(dressed, outputs[i]?.name ?? '', place.birth === undefined ? place.version : undefined));
+    items.push({ from: dressed, name: outputs[i]?.name ?? '', ...(place.birth === undefined ? { version: place.version } : {}) });
   }
   attempt.planned = places.map(({ version, generation }) => ({ version, generation }));
-  await writeFileDurable(join(bundle, 'intent.json'), serialise(intent));
-  await syncDir(bundle);
+  await writeIntent(bundle, { kind: 'outputs', items });
   await failpoint('outputs.before-run-fence');
   const inRun = join(runPath, itemName(fence.session, BUNDLE));
   await step({ path: runPath }, bundle, inRun);
   await failpoint('outputs.before-intent');
-  const published = join(fence.path, itemName(fence.session, 'intent'));
-  await step(fence, inRun, published);
-  await syncCommit(fence, [fence.path]);
-  await failpoint('outputs.published');
-  await rollForward(fence, published);
+  await publishIntent(fence, inRun);
   return attempt.planned;
 }
 
@@ -158,7 +153,7 @@ async function regainStaged(fence: Fence, slot: string, name: string, from: stri
 /** staging/<me>/outputs, empty: outputs that were bundled before and given back are unpacked first. */
 async function regainBundle(fence: Fence, outputs: readonly Output[]): Promise<string> {
   const bundle = join(fence.session.staging, BUNDLE);
-  await removeFile(join(bundle, 'intent.json'));
+  await eraseIntent(bundle);
   for (const { name, staged } of outputs) await regainStaged(fence, staged.slot, name, exists(bundle) ? bundle : undefined);
   await makeDir(bundle);
   return bundle;

@@ -30,6 +30,6 @@ function text({ findings, pending, checked }: DatastoreCheckResult): string {
 
 function checkedText(checked: DatastoreCheckResult['checked']): string {
   return Object.entries(checked)
-    .map(([what, n]) => `${n} ${what}`)
+    .map(([what, n]) => count(n, what.replace(/s$/, '')))
     .join(', ');
 }

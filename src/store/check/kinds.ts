@@ -22,16 +22,16 @@ export const FINDINGS = {
   unreadable: 'Check the disk and the permissions.',
 } as const satisfies Record<string, string>;
 
-/** What waits for a later command, and which one that is. */
+/** What waits, and what becomes of it. */
 export const PENDINGS = {
-  dead_holder: 'the next command that needs this lock',
-  leftover: 'the next command that takes this lock, or "swamp datastore sweep"',
-  staging: '"swamp datastore sweep"',
-  trash: '"swamp datastore sweep"',
-  kept: 'you: look at it, then "swamp datastore sweep --kept"',
-  dead_ticket: 'the next command that waits for this lock, or "swamp datastore sweep"',
-  orphan_model: '"swamp data prune"',
-  deleted_model: '"swamp datastore sweep"',
+  dead_holder: 'the next command that needs this lock takes it over',
+  leftover: 'the next command that takes this lock, or "swamp datastore sweep", clears it',
+  staging: '"swamp datastore sweep" removes it',
+  trash: '"swamp datastore sweep" removes it',
+  kept: '"swamp datastore sweep --kept" removes it',
+  dead_ticket: 'the next command that waits for this lock, or "swamp datastore sweep", removes it',
+  orphan_model: '"swamp data prune" removes it',
+  deleted_model: '"swamp datastore sweep" removes it',
 } as const satisfies Record<string, string>;
 
 export type FindingKind = keyof typeof FINDINGS;

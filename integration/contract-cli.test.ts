@@ -1,0 +1,324 @@
+/** The conventions of every command, on the program as it is shipped: what goes where, exit codes, prompts, signals, a reader that goes away. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { CODES, type ErrorCode } from '../src/errors.js';
+import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { finished, launch, type Result, type Running, run, runJson, start } from './support/swamp.js';
+import { until } from './support/until.js';
+
+/** More than a pipe holds. Bytes. */
+const LARGE = 1_000_000;
+
+interface TestError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string | null;
+  readonly data: Record<string, unknown>;
+}
+
+/** The error of a command that failed: nothing on stdout, the error as the last line of stderr, the exit code of the table. */
+async function failure(repo: TestRepo, args: readonly string[], code: ErrorCode, options: { readonly stdin?: string } = {}): Promise<TestError> {
+  const { stdout, stderr } = await run(repo, [...args, '--json'], { expect: CODES[code].exit, ...options });
+  assert.equal(stdout, '');
+  const { error } = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '') as { error: TestError };
+  assert.deepEqual(Object.keys(error), ['code', 'message', 'hint', 'data']);
+  assert.equal(error.code, code);
+  return error;
+}
+
+/** A command of the shell, in which `swamp` is the program under test. */
+function shell(repo: TestRepo, command: string): Promise<Result> {
+  return finished(launch(repo, 'bash', ['-c', command]));
+}
+
+describe('a command that fails', () => {
+  test('tells one error, as JSON or in words, and prints nothing', async (t) => {
+    const repo = await tempRepo(t);
+    await put2(repo);
+    await failure(repo, ['data', 'fly'], 'usage');
+    await failure(repo, ['data', 'get', 'm'], 'usage');
+    await failure(repo, ['data', 'get', 'm', 'a', '--nope'], 'usage');
+    await failure(repo, ['data', 'get', 'm', 'a', '--version', 'two'], 'usage');
+    await failure(repo, ['data', 'put', 'm', 'a', '--tag', 'novalue'], 'usage');
+    await failure(repo, ['repo', 'info', '--log-level', 'loud'], 'usage');
+    await failure(repo, ['repo', 'info', '--lock-timeout', '0'], 'usage');
+    await failure(repo, ['data', 'get', 'm', 'b'], 'data_not_found');
+    await failure(repo, ['data', 'get', 'm', 'a', '--version', '9'], 'version_not_found');
+    await failure(repo, ['data', 'get', 'none', 'a'], 'model_not_found');
+    await failure(repo, ['repo', 'info', '--repo-dir', repo.base], 'not_a_repo');
+    await failure(repo, ['data', 'put', 'm', ''], 'name_invalid');
+    await failure(repo, ['data', 'put', 'm', 'a', '--read-only'], 'read_only');
+    await failure(repo, ['repo', 'init', join(repo.base, 'other'), '--read-only'], 'read_only');
+    assert.equal(existsSync(join(repo.base, 'other')), false);
+    const words = await run(repo, ['data', 'gte', 'm', 'a'], { expect: 64 });
+    assert.equal(words.stdout, '');
+    assert.equal(words.stderr, 'swamp: There is no command "data gte".\nhint: Did you mean "data get"? See "swamp data --help".\n');
+  });
+
+  test('shows a stack with --verbose only', async (t) => {
+    const repo = await tempRepo(t);
+    const quiet = await run(repo, ['data', 'get', 'm', 'a'], { expect: 66 });
+    assert.doesNotMatch(quiet.stderr, /\n {4}at /);
+    const verbose = await run(repo, ['data', 'get', 'm', 'a', '--verbose', '--json'], { expect: 66 });
+    assert.match(verbose.stderr, /\n {4}at .*src\/.*\.ts:/);
+    assert.match(verbose.stderr, /\n\{"error":.*\}\n$/);
+  });
+
+  test('on half a verb shows the help of the group, on stderr', async (t) => {
+    const repo = await tempRepo(t);
+    const { stdout, stderr } = await run(repo, ['data'], { expect: 64 });
+    assert.equal(stdout, '');
+    assert.match(stderr, /swamp data get MODEL NAME/);
+    await failure(repo, ['data'], 'usage');
+  });
+
+  test('leaves no trace of a FILE that cannot be read', async (t) => {
+    const repo = await tempRepo(t);
+    await failure(repo, ['data', 'put', 'new', 'a', join(repo.base, 'none'), '--create'], 'io');
+    const directory = await failure(repo, ['data', 'put', 'new', 'a', repo.base, '--create'], 'io');
+    assert.equal(directory.data['errno'], 'EISDIR');
+    const { total } = await runJson<{ total: number }>(repo, ['model', 'list']);
+    assert.equal(total, 0);
+  });
+});
+
+describe('help and version', () => {
+  test('go to stdout and end with 0', async (t) => {
+    const repo = await tempRepo(t);
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    assert.deepEqual(pick(await run(repo, ['--version'])), { stdout: `${version}\n`, stderr: '' });
+    assert.deepEqual(pick(await run(repo, ['repo', 'info', '--version'])), { stdout: `${version}\n`, stderr: '' });
+    for (const args of [[], ['--help'], ['data', '-h'], ['data', 'get', '--help']]) {
+      const { stdout, stderr } = await run(repo, args, { cwd: repo.base });
+      assert.match(stdout, /^swamp .*COMMAND|^swamp data get MODEL NAME/);
+      assert.equal(stderr, '');
+    }
+  });
+});
+
+describe('names and values', () => {
+  test('reach the store as they were given', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const names = ['-x', '--json', '--', 'true', 'false', '007', '1e3', '-5', 'a b', "'q'", '"q"', 'a\nb', '🐊', 'A', 'a', '../up', '/abs', '.', '..', '*'];
+    for (const name of names) await run(repo, ['data', 'put', '--', 'm', name], { stdin: name });
+    for (const name of names) assert.equal(await contentOfName(repo, name), name);
+    const { groups, total } = await runJson<{ groups: { items: { name: string }[] }[]; total: number }>(repo, ['data', 'list', 'm']);
+    assert.equal(total, names.length);
+    assert.deepEqual(new Set(groups.flatMap(({ items }) => items.map(({ name }) => name))), new Set(names));
+    const people = await run(repo, ['data', 'list', 'm']);
+    assert.match(people.stdout, /a\\nb/);
+  });
+
+  test('in place of positionals leave the rest to FILE', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    writeFileSync(join(repo.base, 'file'), 'from a file');
+    await run(repo, ['data', 'put', join(repo.base, 'file'), '--name', 'n', '--model', 'm', '--tag', '-k=--v', '--tag', 'l=1']);
+    const record = await runJson<{ content: string; tags: object }>(repo, ['data', 'get', 'n', '--model=m']);
+    assert.equal(record.content, 'from a file');
+    assert.deepEqual(record.tags, { '-k': '--v', l: '1' });
+  });
+
+  test('that are no UTF-8 come as base64 in JSON, and as they are otherwise', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const bytes = Buffer.from([0xff, 0xfe, 0x00, 0x0a]);
+    writeFileSync(join(repo.base, 'bytes'), bytes);
+    await run(repo, ['data', 'put', 'm', 'a', join(repo.base, 'bytes')]);
+    const record = await runJson<{ content: string; contentEncoding?: string }>(repo, ['data', 'get', 'm', 'a']);
+    assert.equal(record.contentEncoding, 'base64');
+    assert.deepEqual(Buffer.from(record.content, 'base64'), bytes);
+    await run(repo, ['data', 'get', 'm', 'a', '-o', join(repo.base, 'out')]);
+    assert.deepEqual(readFileSync(join(repo.base, 'out')), bytes);
+    await put(repo, 'm', 'text', '\ufeffä\n');
+    assert.equal((await runJson<{ content: string }>(repo, ['data', 'get', 'm', 'text'])).content, '\ufeffä\n');
+  });
+});
+
+describe('a destructive command', () => {
+  test('refuses where there is no terminal, whether there is something to delete or not', async (t) => {
+    const repo = await tempRepo(t);
+    await put2(repo);
+    for (const args of [['a'], ['nothing'], ['--all'], ['--prefix', 'x']]) {
+      const { hint } = await failure(repo, ['data', 'delete', 'm', ...args], 'usage');
+      assert.match(hint ?? '', /--force/);
+    }
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
+    await run(repo, ['data', 'delete', 'm', 'a', '--dry-run', '--read-only']);
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
+    await run(repo, ['data', 'delete', 'm', 'a', '--version', '1', '-y']);
+    await run(repo, ['data', 'delete', 'm', 'a', '-f']);
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), []);
+  });
+
+  const answers: readonly (readonly [answer: string, deleted: boolean])[] = [
+    ['n\n', false],
+    ['\n', false],
+    ['yesterday\n', false],
+    ['\u0004', false],
+    ['y\n', true],
+    ['YES\n', true],
+  ];
+  for (const [answer, deleted] of answers) {
+    test(`asks on a terminal: ${JSON.stringify(answer)} means ${deleted ? 'yes' : 'no'}`, async (t) => {
+      const repo = await tempRepo(t);
+      await put2(repo);
+      const asked = await onTerminal(t, repo, 'swamp data delete m a --json');
+      if (asked === undefined) return;
+      asked.write(answer);
+      const { stdout } = await finished(asked);
+      const result = JSON.parse(/\{.*\}/.exec(stdout)?.[0] ?? '') as { cancelled?: boolean; versionsDeleted: number };
+      assert.equal(result.cancelled, deleted ? undefined : true);
+      assert.equal(result.versionsDeleted, deleted ? 2 : 0);
+      assert.deepEqual(await versionsOf(repo, 'm', 'a'), deleted ? [] : [1, 2]);
+    });
+  }
+
+  test('holds no lock while it waits for the answer, and goes back on what was not shown', async (t) => {
+    const repo = await tempRepo(t);
+    await put2(repo);
+    const asked = await onTerminal(t, repo, 'swamp data delete m a --json');
+    if (asked === undefined) return;
+    assert.deepEqual(heldLocks(repo), []);
+    await put(repo, 'm', 'a', 'three');
+    asked.write('y\n');
+    const { stdout } = await finished(asked, 73);
+    assert.match(stdout, /"code":"conflict"/);
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2, 3]);
+  });
+
+  test('ends with 130 when Ctrl-C answers', async (t) => {
+    const repo = await tempRepo(t);
+    await put2(repo);
+    const asked = await onTerminal(t, repo, 'swamp data delete m a');
+    if (asked === undefined) return;
+    asked.write('\u0003');
+    await finished(asked, 130);
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
+  });
+});
+
+describe('a signal', () => {
+  for (const [name, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    test(`${name} ends a put that waits for its input, and leaves nothing`, async (t) => {
+      const repo = await tempRepo(t);
+      await createModel(repo, 'm');
+      const putting = start(repo, ['data', 'put', 'm', 'a', '--log-level', 'debug'], { stdin: 'open' });
+      putting.write('half');
+      await staged(repo, putting);
+      putting.kill(name);
+      const { stdout, stderr } = await finished(putting, code);
+      assert.equal(stdout, '');
+      assert.doesNotMatch(stderr, /error|Unexpected|at .*:\d+/i);
+      assert.deepEqual(await versionsOf(repo, 'm', 'a'), []);
+      assert.deepEqual(heldLocks(repo), []);
+    });
+  }
+});
+
+describe('stdout', () => {
+  test('that nobody reads any more ends the command with 141, in silence', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    await put(repo, 'm', 'large', 'x'.repeat(LARGE));
+    const { stdout, stderr } = await shell(repo, 'swamp data get m large | head -c 1; echo " ${PIPESTATUS[0]}"');
+    assert.equal(stdout, 'x 141\n');
+    assert.equal(stderr, '');
+    const listed = await shell(repo, '(sleep 0.3; swamp repo info; echo $? >&2) | true');
+    assert.equal(listed.stderr, '141\n');
+  });
+
+  test('on a full disk is an error, not a short file and exit 0', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    await put(repo, 'm', 'large', 'x'.repeat(LARGE));
+    // A limit on the size of files makes writes short, as a full disk does.
+    const { stdout, stderr } = await shell(repo, 'ulimit -f 100; swamp data get m large --json > "$HOME/out"; echo $?'.replaceAll('$HOME', repo.base));
+    assert.equal(stdout, '74\n');
+    assert.match(stderr, /"code":"io"/);
+    if (existsSync('/dev/full')) assert.equal((await shell(repo, 'swamp repo info > /dev/full; echo $?')).stdout, '74\n');
+  });
+
+  test('takes large content whole, through a slow pipe and into a file', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    await put(repo, 'm', 'large', 'x'.repeat(LARGE));
+    assert.equal((await shell(repo, 'swamp data get m large | (sleep 0.5; wc -c)')).stdout.trim(), String(LARGE));
+    assert.equal((await shell(repo, `swamp data get m large > '${repo.base}/out'; wc -c < '${repo.base}/out'`)).stdout.trim(), String(LARGE));
+  });
+});
+
+describe('completion', () => {
+  test('offers verbs, flags, models, methods and artifacts', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'store-1');
+    await createModel(repo, 'shell-1', 'true');
+    await put(repo, 'store-1', 'a/b', 'x');
+    await put(repo, 'store-1', 'a\nb', 'x');
+    const offered = async (...words: string[]): Promise<string[]> => (await run(repo, ['--complete', ...words])).stdout.split('\n').slice(0, -1);
+    assert.deepEqual(await offered('da'), ['data', 'datastore']);
+    assert.deepEqual(await offered('data', 'l'), ['list']);
+    assert.deepEqual(await offered('datastore', 'lock', ''), ['status', 'release']);
+    assert.deepEqual(await offered('data', 'get', ''), ['shell-1', 'store-1']);
+    assert.deepEqual(await offered('data', 'get', 'sto'), ['store-1']);
+    assert.deepEqual(await offered('data', 'get', 'store-1', ''), ['a/b']);
+    assert.deepEqual(await offered('data', 'get', '--model', 'st'), ['store-1']);
+    assert.deepEqual(await offered('data', 'get', '--model', 'store-1', 'a'), ['a/b']);
+    assert.deepEqual(await offered('model', 'run', 'shell-1', ''), ['execute']);
+    assert.deepEqual(await offered('data', 'delete', 'm', '--dr'), ['--dry-run']);
+    assert.deepEqual(await offered('completion', 'z'), ['zsh']);
+    assert.deepEqual(await offered('nope', ''), []);
+    assert.deepEqual(await offered('data', 'get', 'nope', ''), []);
+    assert.equal((await run(repo, ['--complete', 'data', 'get', ''], { cwd: repo.base })).stdout, '');
+  });
+
+  test('works in bash', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    await put(repo, 'm', 'two words', 'x');
+    const ask = (words: string): string => `COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _swamp; echo "\${COMPREPLY[@]}"`;
+    const { stdout } = await shell(repo, `source <(swamp completion bash); ${ask('swamp data ver')}; ${ask('swamp data get m tw')}`);
+    assert.equal(stdout, 'versions\ntwo\\ words\n');
+    for (const name of ['zsh', 'fish']) assert.match((await run(repo, ['completion', name])).stdout, /swamp --complete/);
+  });
+});
+
+function pick({ stdout, stderr }: Result): { stdout: string; stderr: string } {
+  return { stdout, stderr };
+}
+
+/** A store `m` with two versions of `a`. */
+async function put2(repo: TestRepo): Promise<void> {
+  await createModel(repo, 'm');
+  await put(repo, 'm', 'a', 'one');
+  await put(repo, 'm', 'a', 'two');
+}
+
+async function contentOfName(repo: TestRepo, name: string): Promise<string> {
+  return name.startsWith('-') ? (await run(repo, ['data', 'get', '--verify', '--', 'm', name])).stdout : contentOf(repo, 'm', name);
+}
+
+/** Starts a command on a terminal of its own and waits for its question; skips the test where `script` is missing. */
+async function onTerminal(t: TestContext, repo: TestRepo, command: string): Promise<Running | undefined> {
+  if (spawnSync('script', ['--version'], { timeout: 10_000 }).status !== 0) {
+    t.skip('needs script(1), of util-linux');
+    return undefined;
+  }
+  const running = launch(repo, 'script', ['-qec', command, '/dev/null'], { stdin: 'open' });
+  await running.says(/\[y\/N\]/);
+  return running;
+}
+
+/** Waits until the command has begun to stage its input. */
+async function staged(repo: TestRepo, running: Running): Promise<void> {
+  const begun = (): boolean => readdirSync(repo.layout.stagings).some((name) => readdirSync(join(repo.layout.stagings, name)).length > 0);
+  await until('the put stages its input', () => existsSync(repo.layout.stagings) && begun(), { detail: running.stderr });
+}

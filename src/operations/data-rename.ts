@@ -1,0 +1,46 @@
+/** `data rename`: structural; the artifact goes on under its new name, and the old one leads readers there. */
+import { SwampError } from '../errors.js';
+import { checkArtifactName } from '../layout/names.js';
+import { findModel } from '../models/files.js';
+import { restructure } from '../protocol/restructure.js';
+import { withSession } from '../protocol/session.js';
+import { type Repo, requireWritable, underName } from '../repo.js';
+import { renameArtifact } from '../store/remove.js';
+import { requireModel } from './data-put.js';
+
+export interface DataRenameResult {
+  readonly oldName: string;
+  readonly newName: string;
+  readonly modelId: string;
+  readonly modelName: string;
+  /** The latest version under the old name; all versions come along under their numbers. */
+  readonly copiedVersion: number;
+  readonly newVersion: number;
+}
+
+/** Throws `data_not_found`, `conflict` when the new name exists, `name_invalid`, `usage` for a rename onto itself. */
+export async function dataRename(
+  plain: Repo,
+  { model: reference, oldName, newName }: { readonly model: string; readonly oldName: string; readonly newName: string },
+  { signal }: { readonly signal: AbortSignal },
+): Promise<DataRenameResult> {
+  requireWritable(plain);
+  checkArtifactName(oldName);
+  checkArtifactName(newName);
+  if (oldName === newName) throw new SwampError('usage', 'The old and the new name are the same.', { hint: 'Name another one.' });
+  const model = await findModel(plain, reference);
+  const repo = underName(plain, `data rename ${model.name} ${oldName}`);
+  const { version } = await withSession(repo, (session) =>
+    restructure(
+      repo,
+      { models: [model.id], runs: true },
+      (structural) =>
+        structural.withModel(model.id, async (writer) => {
+          requireModel(repo, model);
+          return renameArtifact(writer, oldName, newName);
+        }),
+      { signal, session },
+    ),
+  );
+  return { oldName, newName, modelId: model.id, modelName: model.name, copiedVersion: version, newVersion: version };
+}

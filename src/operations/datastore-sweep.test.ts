@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { deadHolder, libraryRepo, NEVER, newModel, putAll } from '../../integration/support/library-repo.js';
+import { readFence } from '../locks/fence.js';
+import { newSession } from '../locks/session.js';
+import type { Repo } from '../repo.js';
+import { dataGet } from './data-get.js';
+import { datastoreCheck } from './datastore-check.js';
+import { datastoreStatus } from './datastore-status.js';
+import { datastoreSweep } from './datastore-sweep.js';
+
+const UUID = '00000000-0000-4000-8000-000000000000';
+
+/** Leaves one of everything that a sweep clears, 3 bytes in each directory; the kinds of it. */
+async function litter(repo: Repo, id: string): Promise<void> {
+  const { layout } = repo;
+  const dead = deadHolder(newSession(repo).holder);
+  const file = (path: string): void => {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, 'old');
+  };
+  file(join(layout.trash(UUID, 4, 'abcdefabcdef'), 'x/1/content'));
+  file(join(layout.staging(dead), 'v/content'));
+  file(join(layout.queue({ kind: 'global' }), `1700000000000-a-${dead}.json`));
+  const data = layout.fence({ kind: 'data', modelId: id });
+  const held = join(data, `9.${dead}`);
+  renameSync(join(data, readFence(data)?.name ?? ''), held);
+  file(join(held, 'trash/x/content'));
+  file(join(held, `${dead}.v/content`));
+  const run = join(layout.fence({ kind: 'run', modelId: id }), '3.free-000000000000');
+  file(join(run, `${dead}.outputs/v/content`));
+  file(join(layout.keptOutputs(id, 2, 'abcdefabcdef'), 'log/content'));
+}
+
+async function littered(t: TestContext): Promise<{ repo: Repo; id: string }> {
+  const repo = await libraryRepo(t);
+  const id = await newModel(repo, 'm');
+  await putAll(repo, 'm', 'a', 'one');
+  await litter(repo, id);
+  return { repo, id };
+}
+
+const KINDS = ['staged', 'staged', 'staging', 'ticket', 'trash', 'trash'];
+
+test('sweep removes all that is left over, tells the bytes, and leaves nothing pending but kept outputs', async (t) => {
+  const { repo } = await littered(t);
+  const { removed, bytesReclaimed, teardowns, dryRun } = await datastoreSweep(repo, {}, NEVER);
+  assert.deepEqual(removed.map(({ kind }) => kind).sort(), KINDS);
+  assert.deepEqual({ bytesReclaimed, teardowns, dryRun }, { bytesReclaimed: 15, teardowns: [], dryRun: false });
+  const { findings, pending } = await datastoreCheck(repo, {}, NEVER);
+  assert.deepEqual(findings, []);
+  assert.deepEqual(
+    pending.map(({ kind }) => kind),
+    ['kept'],
+  );
+  assert.deepEqual(readdirSync(repo.layout.trashes), []);
+  assert.equal((await dataGet(repo, { model: 'm', name: 'a', verify: true })).record.version, 1);
+});
+
+test('sweep with kept removes kept outputs too', async (t) => {
+  const { repo } = await littered(t);
+  const { removed } = await datastoreSweep(repo, { kept: true }, NEVER);
+  assert.deepEqual(removed.map(({ kind }) => kind).sort(), ['kept', ...KINDS]);
+  assert.deepEqual((await datastoreCheck(repo, {}, NEVER)).pending, []);
+});
+
+test('a dry run tells the plan of the real one, works read-only, and changes nothing', async (t) => {
+  const { repo } = await littered(t);
+  const before = readdirSync(repo.layout.root, { recursive: true }).sort();
+  const plan = await datastoreSweep({ ...repo, readOnly: true }, { dryRun: true, kept: true }, NEVER);
+  assert.deepEqual(readdirSync(repo.layout.root, { recursive: true }).sort(), before);
+  const done = await datastoreSweep(repo, { kept: true }, NEVER);
+  assert.deepEqual({ ...done, dryRun: true }, plan);
+});
+
+test('sweep is refused in a repository that is opened read-only', async (t) => {
+  const repo = await libraryRepo(t, { readOnly: false });
+  await assert.rejects(datastoreSweep({ ...repo, readOnly: true }, {}, NEVER), { code: 'read_only' });
+});
+
+test('sweep finds nothing to do in a repository without a datastore, nor after a sweep', async (t) => {
+  const repo = await libraryRepo(t);
+  const nothing = { removed: [], teardowns: [], bytesReclaimed: 0, dryRun: false };
+  assert.deepEqual(await datastoreSweep(repo, {}, NEVER), nothing);
+  await newModel(repo, 'm');
+  await datastoreSweep(repo, {}, NEVER);
+  assert.deepEqual(await datastoreSweep(repo, {}, NEVER), nothing);
+});
+
+test('two sweeps at once both succeed', async (t) => {
+  const { repo } = await littered(t);
+  await Promise.all([datastoreSweep(repo, { kept: true }, NEVER), datastoreSweep(repo, { kept: true }, NEVER)]);
+  assert.deepEqual((await datastoreCheck(repo, {}, NEVER)).pending, []);
+});
+
+test('sweep leaves what living sessions stage and hold', async (t) => {
+  const repo = await libraryRepo(t);
+  const id = await newModel(repo, 'm');
+  await putAll(repo, 'm', 'a', 'one');
+  const { holder, staging } = newSession(repo);
+  mkdirSync(join(staging, 'v'), { recursive: true });
+  const data = repo.layout.fence({ kind: 'data', modelId: id });
+  renameSync(join(data, readFence(data)?.name ?? ''), join(data, `9.${holder}`));
+  mkdirSync(join(data, `9.${holder}`, 'trash'));
+  assert.deepEqual((await datastoreSweep(repo, {}, NEVER)).removed, []);
+  assert.deepEqual(
+    readdirSync(join(data, `9.${holder}`)).filter((name) => name === 'trash'),
+    ['trash'],
+  );
+  assert.deepEqual(readdirSync(staging), ['v']);
+});
+
+test('sweep tells of data whose model is gone, and leaves it', async (t) => {
+  const told: string[] = [];
+  const repo = await libraryRepo(t, { reporter: { info: (message) => void told.push(message), warn: () => {}, debug: () => {} } });
+  const id = await newModel(repo, 'm');
+  await putAll(repo, 'm', 'a', 'one');
+  unlinkSync(join(repo.root, 'models/store/m.yaml'));
+  assert.deepEqual((await datastoreSweep(repo, {}, NEVER)).removed, []);
+  assert.match(told.join('\n'), new RegExp(`data/${id} \\([0-9]+ bytes\\) is the data of a model that has no definition`));
+});
+
+test('status lists what is pending and kept, and is healthy', async (t) => {
+  const { repo, id } = await littered(t);
+  const { healthy, bytes, sweeps, kept, locks, catalog, teardowns } = await datastoreStatus(repo);
+  assert.deepEqual(sweeps.map(({ kind }) => kind).sort(), KINDS);
+  assert.deepEqual(kept, [{ modelId: id, path: `.swamp/v1/kept/${id}/2-abcdefabcdef`, bytes: 3 }]);
+  assert.deepEqual(
+    locks.map(({ lock, verdict }) => [lock, verdict]),
+    [['data', 'dead']],
+  );
+  assert.deepEqual({ healthy, catalog, teardowns }, { healthy: true, catalog: { state: 'absent', bytes: 0 }, teardowns: [] });
+  assert.ok(bytes > 18);
+});
+
+test('status is not healthy while a lock is damaged', async (t) => {
+  const repo = await libraryRepo(t);
+  const id = await newModel(repo, 'm');
+  mkdirSync(repo.layout.fence({ kind: 'data', modelId: id }), { recursive: true });
+  assert.equal((await datastoreStatus(repo)).healthy, false);
+});

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { deadHolder, hold, libraryRepo, NEVER, newModel } from '../../integration/support/library-repo.js';
+import { newSession } from '../locks/session.js';
+import { restructure } from '../protocol/restructure.js';
+import { withSession } from '../protocol/session.js';
+import { write } from '../protocol/write.js';
+import type { Repo } from '../repo.js';
+import { dataPut } from './data-put.js';
+import { lockStatus } from './lock-status.js';
+
+/** Runs `body` while the model's data lock is held by this process. */
+async function whileHeld(repo: Repo, modelId: string, body: () => Promise<void>): Promise<void> {
+  let ran = false;
+  await withSession(repo, (session) =>
+    write(
+      repo,
+      modelId,
+      async () => {
+        if (!ran) await body();
+        ran = true;
+      },
+      { ...NEVER, session },
+    ),
+  );
+}
+
+async function repoWithModel(t: TestContext): Promise<{ repo: Repo; id: string }> {
+  const repo = await libraryRepo(t, { command: 'test' });
+  return { repo, id: await newModel(repo, 'm') };
+}
+
+test('status tells holder, host, pid, command, times and verdict of a held lock, and nothing of a free one', async (t) => {
+  const { repo, id } = await repoWithModel(t);
+  assert.deepEqual((await lockStatus(repo)).locks, []);
+  await whileHeld(repo, id, async () => {
+    const [lock, ...more] = (await lockStatus(repo)).locks;
+    assert.deepEqual(more, []);
+    const { holder, acquiredAt, heartbeatAt, ...rest } = lock ?? assert.fail();
+    assert.deepEqual(rest, {
+      lock: 'data',
+      modelId: id,
+      modelName: 'm',
+      state: 'held',
+      host: hostname(),
+      pid: process.pid,
+      command: 'test',
+      verdict: 'live',
+      waiters: [],
+    });
+    assert.match(holder, /^[0-9]+\.x?[0-9a-f]{12}-/);
+    for (const time of [acquiredAt, heartbeatAt]) assert.ok(Math.abs(Date.parse(time ?? '') - Date.now()) < 5_000);
+  });
+});
+
+test('status tells whether the global lock is draining or closed', async (t) => {
+  const { repo, id } = await repoWithModel(t);
+  await restructure(
+    repo,
+    { models: [id], runs: true },
+    async () => {
+      const { locks } = await lockStatus(repo);
+      assert.deepEqual(
+        locks.map(({ lock, modelId, state }) => [lock, modelId, state]),
+        [['global', null, 'closed']],
+      );
+    },
+    NEVER,
+  );
+  hold(repo, { kind: 'global' }, newSession(repo).holder);
+  assert.deepEqual(
+    (await lockStatus(repo)).locks.map(({ state }) => state),
+    ['draining'],
+  );
+});
+
+test('status lists who waits, and leaves out those who have ended', async (t) => {
+  const { repo, id } = await repoWithModel(t);
+  let putting: Promise<unknown> | undefined;
+  await whileHeld(repo, id, async () => {
+    const queue = repo.layout.queue({ kind: 'data', modelId: id });
+    mkdirSync(queue, { recursive: true });
+    writeFileSync(join(queue, `1700000000000-a-${deadHolder(newSession(repo).holder)}.json`), '{}');
+    putting = dataPut(repo, { model: 'm', name: 'a', source: ['x'] }, NEVER);
+    while (readdirSync(queue).length < 2) await new Promise((resolve) => setImmediate(resolve));
+    const [waiter, ...more] = (await lockStatus(repo)).locks[0]?.waiters ?? [];
+    assert.deepEqual(more, []);
+    assert.deepEqual({ ...waiter, since: '' }, { kind: 'acquire', command: 'data put m a', host: hostname(), pid: process.pid, since: '' });
+  });
+  await putting;
+});
+
+test('status tells what cannot be read as null, and a damaged fence as damaged', async (t) => {
+  const { repo, id } = await repoWithModel(t);
+  hold(repo, { kind: 'run', modelId: id }, 'somebody');
+  mkdirSync(repo.layout.fence({ kind: 'data', modelId: id }), { recursive: true });
+  const { locks } = await lockStatus(repo);
+  assert.deepEqual(
+    locks.map(({ lock, state, holder, host, pid, command, acquiredAt, verdict }) => ({ lock, state, holder, host, pid, command, acquiredAt, verdict })),
+    [
+      { lock: 'data', state: 'damaged', holder: '', host: null, pid: null, command: null, acquiredAt: null, verdict: 'unreadable' },
+      { lock: 'run', state: 'held', holder: '1.somebody', host: null, pid: null, command: null, acquiredAt: null, verdict: 'unreadable' },
+    ],
+  );
+});
+
+test('status names a lock whose model has no definition by its id alone', async (t) => {
+  const { repo, id } = await repoWithModel(t);
+  hold(repo, { kind: 'run', modelId: id }, newSession(repo).holder);
+  rmSync(join(repo.root, 'models'), { recursive: true });
+  const [lock] = (await lockStatus(repo)).locks;
+  assert.equal(lock?.modelId, id);
+  assert.ok(lock !== undefined && !('modelName' in lock));
+});

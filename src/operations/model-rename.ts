@@ -1,0 +1,75 @@
+/** `model rename`: structural; the definition goes on under another name, its id and data stay. */
+import { dirname, join } from 'node:path';
+import { SwampError } from '../errors.js';
+import { readText } from '../fs/tree.js';
+import { checkModelName, withName } from '../models/definition.js';
+import { assertNameFree, findModel } from '../models/files.js';
+import { restructure } from '../protocol/restructure.js';
+import { withSession } from '../protocol/session.js';
+import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { commitIntent } from '../store/intent.js';
+import { requireModel } from './data-put.js';
+
+export interface ModelRenameResult {
+  readonly id: string;
+  readonly oldName: string;
+  readonly newName: string;
+  readonly type: string;
+  readonly path: string;
+}
+
+/** Throws `model_not_found`, `name_invalid`, `conflict` when the new name exists, or when the definition changed meanwhile. */
+export async function modelRename(
+  plain: Repo,
+  input: { readonly model: string; readonly newName: string },
+  { signal }: { readonly signal: AbortSignal },
+): Promise<ModelRenameResult> {
+  requireWritable(plain);
+  checkModelName(input.newName);
+  const { path, ...definition } = await findModel(plain, input.model);
+  const repo = underName(plain, `model rename ${definition.name}`);
+  const oldText = readText(path) ?? '';
+  const newText = withName(oldText, input.newName);
+  const target = join(dirname(path), `${input.newName}.yaml`);
+  const result = { id: definition.id, oldName: definition.name, newName: input.newName, type: definition.type, path: displayPath(repo, target) };
+  await withSession(repo, (session) =>
+    restructure(
+      repo,
+      { models: [definition.id], runs: true },
+      (structural) =>
+        structural.withModel(definition.id, async (writer) => {
+          requireModel(repo, { ...definition, path });
+          // A fence taken again may find that the next holder has finished this very rename.
+          if (writer.retaken && readText(target) === newText) return;
+          requireFree(repo, input.newName);
+          if (readText(path) !== oldText)
+            throw new SwampError('conflict', `The definition of "${definition.name}" changed meanwhile; nothing was renamed.`, {
+              hint: 'Run the command again.',
+              data: { model: definition.name },
+            });
+          structural.stillHeld();
+          await commitIntent(
+            writer,
+            {
+              kind: 'definition',
+              publish: { path: displayPath(repo, target), text: newText },
+              remove: { path: displayPath(repo, path), text: oldText },
+            },
+            {},
+          );
+        }),
+      { signal, session },
+    ),
+  );
+  return result;
+}
+
+/** A rename onto an existing name is a conflict, where a creation is `model_exists`. */
+function requireFree(repo: Repo, name: string): void {
+  try {
+    assertNameFree(repo, name);
+  } catch (error) {
+    if (!(error instanceof SwampError) || error.code !== 'model_exists') throw error;
+    throw new SwampError('conflict', error.message, { hint: 'Choose another name.', data: error.data });
+  }
+}

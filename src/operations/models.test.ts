@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type ErrorCode, SwampError } from '../errors.js';
+import { openRepoAt, type Repo, type RepoOptions } from '../repo.js';
+import { dataPut } from './data-put.js';
+import { type ModelCreateInput, modelCreate } from './model-create.js';
+import { modelGet } from './model-get.js';
+import { modelList } from './model-list.js';
+import { modelValidate } from './model-validate.js';
+import { repoInfo } from './repo-info.js';
+import { repoInit } from './repo-init.js';
+
+const LIMIT = { timeout: 60_000 };
+const OPTIONS = { signal: AbortSignal.timeout(LIMIT.timeout) };
+
+async function repository(t: TestContext, options: RepoOptions = {}): Promise<Repo> {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'swamp-models-')));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  await repoInit(dir);
+  return openRepoAt(dir, { env: {}, ...options });
+}
+
+function fails(code: ErrorCode, ...parts: readonly RegExp[]): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof SwampError, String(error));
+    assert.equal(error.code, code);
+    for (const part of parts) assert.match(`${error.message} ${error.hint}`, part);
+    return true;
+  };
+}
+
+function files(repo: Repo): string[] {
+  return readdirSync(join(repo.root, 'models'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name)
+    .sort();
+}
+
+test('a created model is told by every command in the same words', LIMIT, async (t) => {
+  const repo = await repository(t);
+  const input: ModelCreateInput = {
+    type: 'command/shell',
+    name: 'build',
+    run: 'make dist',
+    deleteRun: './teardown.sh',
+    set: { workingDir: 'sub', timeout: '60000', ignoreExitCode: 'true', 'env.A': 'b=c', 'env.B': '' },
+    tags: { env: 'prod', size: '10' },
+    description: 'Builds it: all',
+  };
+  const created = await modelCreate(repo, input, OPTIONS);
+  assert.deepEqual(Object.keys(created), ['id', 'name', 'type', 'path']);
+  assert.equal(created.path, 'models/command/shell/build.yaml');
+  const methods = {
+    execute: { arguments: { run: 'make dist', workingDir: 'sub', timeout: 60_000, env: { A: 'b=c', B: '' }, ignoreExitCode: true } },
+    delete: { arguments: { run: './teardown.sh', workingDir: '.', env: {}, ignoreExitCode: false } },
+  };
+  const tags = { env: 'prod', size: '10' };
+  assert.deepEqual(await modelGet(repo, { model: 'build' }), { ...created, description: 'Builds it: all', tags, methods });
+  assert.deepEqual(await modelGet(repo, { model: created.id }), { ...created, description: 'Builds it: all', tags, methods });
+  assert.deepEqual(await modelList(repo), { models: [{ ...created, tags }], total: 1 });
+  assert.deepEqual(await modelValidate(repo), {
+    models: [{ name: 'build', type: created.type, path: created.path, valid: true, problems: [] }],
+    total: 1,
+    valid: true,
+  });
+});
+
+test('what is wrong with the options is told as usage, and nothing is written', LIMIT, async (t) => {
+  const repo = await repository(t);
+  const base = { type: 'command/shell', name: 'x', run: 'date' };
+  const cases: readonly (readonly [input: ModelCreateInput, code: ErrorCode, message: RegExp])[] = [
+    [{ ...base, type: 'shell' }, 'usage', /no model type "shell".*Types/],
+    [{ ...base, type: 'stor' }, 'usage', /Did you mean "store"\?/],
+    [{ type: 'command/shell', name: 'x' }, 'usage', /needs a command/],
+    [{ ...base, run: ' ' }, 'usage', /execute\.arguments\.run is empty/],
+    [{ ...base, deleteRun: '' }, 'usage', /delete\.arguments\.run is empty/],
+    [{ ...base, type: 'store' }, 'usage', /store has no methods/],
+    [{ type: 'store', name: 'x', set: { timeout: '5' } }, 'usage', /store has no methods/],
+    [{ ...base, set: { timeout: '5s' } }, 'usage', /timeout must be a whole number/],
+    [{ ...base, set: { timeout: '0' } }, 'usage', /from 1 to 2147483647/],
+    [{ ...base, set: { timeout: '99999999999' } }, 'usage', /from 1 to 2147483647/],
+    [{ ...base, set: { ignoreExitCode: '1' } }, 'usage', /true or false/],
+    [{ ...base, set: { workingdir: '.' } }, 'usage', /Did you mean "workingDir"\?/],
+    [{ ...base, set: { run: 'x' } }, 'usage', /--set does not know "run"/],
+    [{ ...base, set: { 'env.A-B': 'x' } }, 'usage', /"A-B" cannot be the name/],
+    [{ ...base, set: { 'env.SWAMP_ANCESTORS': 'x' } }, 'usage', /set by swamp itself/],
+    [{ ...base, set: Object.fromEntries([['env.__proto__', 'x']]) }, 'usage', /no name/],
+    [{ ...base, tags: { '': 'x' } }, 'usage', /a tag needs a name/],
+    [{ ...base, description: 'a\0b' }, 'usage', /NUL/],
+    [{ ...base, name: '../x' }, 'name_invalid', /cannot be a model name/],
+  ];
+  for (const [input, code, message] of cases) await assert.rejects(modelCreate(repo, input, OPTIONS), fails(code, message), JSON.stringify(input));
+  assert.deepEqual(files(repo), []);
+});
+
+test('names are unique over all types, case aside, also among many that create at once', LIMIT, async (t) => {
+  const repo = await repository(t);
+  const names = ['one', 'ONE', 'One', 'one', 'oNe', 'one'];
+  const results = await Promise.allSettled(
+    names.map((name, i) => modelCreate(repo, i % 2 === 0 ? { type: 'store', name } : { type: 'command/shell', name, run: 'date' }, OPTIONS)),
+  );
+  assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
+  for (const result of results) if (result.status === 'rejected') fails('model_exists')(result.reason);
+  assert.equal(files(repo).length, 1);
+});
+
+test('a read-only repository gets no model', LIMIT, async (t) => {
+  const repo = await repository(t, { readOnly: true });
+  await assert.rejects(modelCreate(repo, { type: 'store', name: 'x' }, OPTIONS), fails('read_only'));
+  assert.deepEqual(files(repo), []);
+});
+
+test('a search finds by name, type, id, description and tag, and a listing warns of what it cannot show', LIMIT, async (t) => {
+  const warnings: string[] = [];
+  const repo = await repository(t, { reporter: { info: () => {}, debug: () => {}, warn: (message) => warnings.push(message) } });
+  const a = await modelCreate(repo, { type: 'store', name: 'alpha', tags: { env: 'prod' } }, OPTIONS);
+  await modelCreate(repo, { type: 'command/shell', name: 'beta', run: 'date', description: 'nightly' }, OPTIONS);
+  const names = async (text: string): Promise<string[]> => (await modelList(repo, { text })).models.map(({ name }) => name);
+  assert.deepEqual(await names('ALPH'), ['alpha']);
+  assert.deepEqual(await names('env=prod'), ['alpha']);
+  assert.deepEqual(await names('shell'), ['beta']);
+  assert.deepEqual(await names('Nightly'), ['beta']);
+  assert.deepEqual(await names(a.id), ['alpha']);
+  assert.deepEqual(await names(''), ['alpha', 'beta']);
+  assert.deepEqual(await names('nothing'), []);
+  assert.equal(warnings.length, 0);
+  writeFileSync(join(repo.root, 'models/store/broken.yaml'), 'id: 1\n');
+  assert.deepEqual(await names(''), ['alpha', 'beta']);
+  assert.ok(
+    warnings.some((warning) => warning.startsWith('models/store/broken.yaml:1: id "1" is no lower-case UUID')),
+    warnings.join('\n'),
+  );
+});
+
+test('validate tells every problem of every file, strays too, and of one model when it is named', LIMIT, async (t) => {
+  const repo = await repository(t);
+  const good = await modelCreate(repo, { type: 'store', name: 'good' }, OPTIONS);
+  const text = readFileSync(join(repo.root, good.path), 'utf8');
+  writeFileSync(join(repo.root, 'models/store/copy.yaml'), text.replace('name: good', 'name: copy'));
+  writeFileSync(join(repo.root, 'models/store/broken.yaml'), `id: ${randomUUID()}\nname: other\ntype: store\ntagz: {}\n`);
+  mkdirSync(join(repo.root, 'models/aws/ec2'), { recursive: true });
+  writeFileSync(join(repo.root, 'models/aws/ec2/vm.yaml'), '');
+  const all = await modelValidate(repo);
+  assert.equal(all.valid, false);
+  assert.equal(all.total, 4);
+  assert.deepEqual(
+    all.models.map(({ name, type, valid, problems }) => [name, type, valid, problems.map(({ line }) => line)]),
+    [
+      ['broken', 'store', false, [2, 4]],
+      ['copy', 'store', false, [undefined]],
+      ['good', 'store', false, [undefined]],
+      ['vm', 'aws/ec2', false, [undefined]],
+    ],
+  );
+  assert.deepEqual(
+    (await modelValidate(repo, { model: 'broken' })).models.map(({ name }) => name),
+    ['broken'],
+  );
+  assert.deepEqual(
+    (await modelValidate(repo, { model: good.id })).models.map(({ name }) => name),
+    ['copy', 'good'],
+  );
+  rmSync(join(repo.root, 'models/store/copy.yaml'));
+  assert.equal((await modelValidate(repo, { model: 'good' })).valid, true);
+  await assert.rejects(modelValidate(repo, { model: 'goood' }), fails('model_not_found', /Did you mean "good"\?/));
+});
+
+test('info counts models, artifacts, versions and the bytes of their content', LIMIT, async (t) => {
+  const repo = await repository(t);
+  assert.deepEqual(await repoInfo(repo), {
+    repoDir: repo.root,
+    repoId: repo.id,
+    formatVersion: 1,
+    datastore: '.swamp',
+    models: 0,
+    artifacts: 0,
+    versions: 0,
+    bytes: 0,
+  });
+  await modelCreate(repo, { type: 'store', name: 'a' }, OPTIONS);
+  const gone = await modelCreate(repo, { type: 'store', name: 'b' }, OPTIONS);
+  for (const [model, name, content] of [
+    ['a', 'x', 'hello'],
+    ['a', 'x', 'hi'],
+    ['a', 'y/z', ''],
+    ['b', 'x', '1234567890'],
+  ] as const) {
+    await dataPut(repo, { model, name, source: [Buffer.from(content)] }, OPTIONS);
+  }
+  const { models, artifacts, versions, bytes } = await repoInfo(repo);
+  assert.deepEqual({ models, artifacts, versions, bytes }, { models: 2, artifacts: 3, versions: 4, bytes: 17 });
+  mkdirSync(repo.layout.deleted, { recursive: true });
+  writeFileSync(repo.layout.deletedModel(gone.id), '{}');
+  const after = await repoInfo(repo);
+  assert.deepEqual([after.models, after.artifacts, after.versions, after.bytes], [1, 2, 3, 7]);
+});
