@@ -6,7 +6,7 @@
  *   Put          one commit under the data fence (W1 to W5)
  *   Method       holds the run fence; may run one nested command (put, run, delete), that run another; then publishes two outputs
  *                together, as an intent
- *   Child        a nested put that a method leaves running behind its back
+ *   Child        a nested put or delete that its method does not wait for
  *   Structural   delete (moves an artifact away), rename (an intent), list (reads the scope at one point in time); S1 to S5
  *   Adversary    takes fences away from LIVE holders, a bounded number of times each: a suspended process, a forced release
  *   Judge        breaks the fences of processes that died; two of them, so that two waiters judge one holder
@@ -107,9 +107,12 @@
 #ifndef CYCLES
 #define CYCLES 1      /* N4 */
 #endif
+#ifndef QUEUE
+#define QUEUE 0       /* 1: nobody passes the ticket of a nested structural command; without this discipline giving way may go on for ever */
+#endif
 
 /* There is a cycle of waits in the population that only a failure can end (N4). */
-#if POP == 21 || POP == 22 || POP == 24
+#if POP == 21 || POP == 22 || POP == 24 || POP == 25
 #define cyclic true
 #else
 #define cyclic false
@@ -127,7 +130,8 @@
 #define DEL 3
 #define LIST 4
 #define REN 5
-#define BGPUT 6
+#define BGPUT 6 /* in the background */
+#define BGDEL 7
 
 #define has(mask, i) (((mask) >> (i)) & 1)
 #define bit(i) (1 << (i))
@@ -478,7 +482,7 @@ inline structural(kind) {
      if :: stuck -> break :: else fi;
      atomic {                                                               /* S2: a nested command passes every queue (N1) */
        if :: nested -> gwait = gwait | bit(_pid) :: else fi;
-       glob == FREE && (nested || others == 0);
+       glob == FREE && (!QUEUE || nested || others == 0);
        glob = _pid; gscope = ALL; gruns = runs; gwait = gwait & ~bit(_pid)
      };
      atomic { if :: glob == _pid -> gscope = scope :: else fi };
@@ -517,10 +521,13 @@ proctype Put(byte m) {
 gone: skip
 }
 
-proctype Child(byte root; byte parent; byte m) {
-  byte anc = bit(parent);
-  bool done = false;
-  put(m);
+proctype Child(byte root, parent, act, x) {
+  byte anc = bit(parent), f = 0, h = 0, todo = 0, scope = x;
+  bool runs = true, done = false, published = false, stuck = false, again = false;
+  if
+  :: act == BGPUT -> put(x)
+  :: act == BGDEL -> structural(DEL)
+  fi;
 gone: skip
 }
 
@@ -539,7 +546,7 @@ inner:
   atomic { if :: deeper -> action = act2; arg = y :: else -> action = act; arg = x fi };
   if
   :: action == PUT -> put(arg)
-  :: action == BGPUT -> run Child(_pid, cur, arg)
+  :: action == BGPUT || action == BGDEL -> run Child(_pid, cur, action, arg)
   :: action == DEL || action == REN -> scope = arg; structural(action); scope = 0; stuck = false
   :: action == RUN -> deeper = true; cur = arg; goto inner
   :: else
@@ -563,12 +570,17 @@ gone: skip
 }
 
 /* Whatever it could still do, it may also stop: a deadlock that only a break would end is still one. */
+#define out(left_, f) left_ > 0 && f != FREE -> left_--; f = FREE
 proctype Adversary() {
   do
-  :: atomic { breakRun > 0 && run_(0) != FREE -> breakRun--; run_(0) = FREE }
-  :: atomic { breakRun > 0 && run_(1) != FREE -> breakRun--; run_(1) = FREE }
-  :: atomic { breakData > 0 && data(0) != FREE -> breakData--; data(0) = FREE }
-  :: atomic { breakData > 0 && data(1) != FREE -> breakData--; data(1) = FREE }
+  :: atomic { out(breakRun, run_(0)) }
+  :: atomic { out(breakRun, run_(1)) }
+  :: atomic { out(breakData, data(0)) }
+  :: atomic { out(breakData, data(1)) }
+#if MODELS == 3
+  :: atomic { out(breakRun, run_(2)) }
+  :: atomic { out(breakData, data(2)) }
+#endif
   :: atomic { breakGlobal > 0 && glob != FREE -> breakGlobal--; freeGlobal() }
   :: break
   od
@@ -577,14 +589,19 @@ proctype Adversary() {
 /* A waiter that judges a holder dead, and breaks it in a later step. */
 #define judge(f) atomic { has(dead, f) -> h = f }
 #define broken(f) (f == h || !BREAKCAS) -> KEEP = KEEP && (f == FREE || has(dead, f)); assert(KEEP)
+#define breakDead(f) atomic { if :: broken(f); f = FREE :: else fi; h = 0 }
 proctype Judge() {
   byte h = 0;
 end:
   do
-  :: judge(fence[0]); atomic { if :: broken(fence[0]); fence[0] = FREE :: else fi; h = 0 }
-  :: judge(fence[1]); atomic { if :: broken(fence[1]); fence[1] = FREE :: else fi; h = 0 }
-  :: judge(fence[2]); atomic { if :: broken(fence[2]); fence[2] = FREE :: else fi; h = 0 }
-  :: judge(fence[3]); atomic { if :: broken(fence[3]); fence[3] = FREE :: else fi; h = 0 }
+  :: judge(fence[0]); breakDead(fence[0])
+  :: judge(fence[1]); breakDead(fence[1])
+  :: judge(fence[2]); breakDead(fence[2])
+  :: judge(fence[3]); breakDead(fence[3])
+#if MODELS == 3
+  :: judge(fence[4]); breakDead(fence[4])
+  :: judge(fence[5]); breakDead(fence[5])
+#endif
   :: judge(glob); atomic { if :: broken(glob); freeGlobal() :: else fi; h = 0 }
   od
 }
@@ -619,6 +636,12 @@ init {
     run Method(0, RUN, 1, DEL, ALL); run Method(1, PUT, 0, NONE, 0); run Structural(ALL, true, DEL)
 #elif POP == 24 /* three models in a ring: delete, run, delete */
     run Method(0, DEL, bit(1), NONE, 0); run Method(1, RUN, 2, NONE, 0); run Method(2, DEL, bit(0), NONE, 0); run Structural(bit(1), true, DEL)
+#elif POP == 25 /* nested: a method that runs itself, another run, a third party deletes */
+    run Method(0, RUN, 0, NONE, 0); run Method(0, NONE, 0, NONE, 0); run Structural(bit(0), true, DEL)
+#elif POP == 26 /* nested: a delete over both, a rename, a put; a listing from outside */
+    run Method(0, DEL, ALL, NONE, 0); run Method(1, REN, bit(1), NONE, 0); run Put(0); run Structural(ALL, false, LIST)
+#elif POP == 27 /* a nested delete over both that its method does not wait for; a put, a delete from outside */
+    run Method(0, BGDEL, ALL, NONE, 0); run Put(1); run Structural(bit(0), true, DEL)
 #endif
 #if BREAK_RUN + BREAK_DATA + BREAK_GLOBAL
     ; run Adversary()

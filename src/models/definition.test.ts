@@ -304,6 +304,19 @@ function randomTexts(seed: number): () => string {
   return () => Array.from({ length: next(9) }, () => pieces[next(pieces.length)] ?? '').join('');
 }
 
+const AWKWARD = [
+  ...['', '\n', '\n\n', ' \n', ' \n\n', '\t\n\n', ' \nx', '\nx', '  a\nb', '\ta\nb', 'a\n \nb', 'a\n  ', 'a\n\n\n', '# a\nb', '- a\n'],
+  ...['a\r\nb\n', 'a\rb', 'a\u2028b\n', 'a\u0085b\n', '\ufeffa\n', 'x\u0007\n'],
+];
+
+test('texts that a YAML block cannot hold are read back the same', () => {
+  for (const text of AWKWARD) {
+    const execute = { run: `x${text}`, workingDir: text, env: { A: ` ${text}`, B: `${text} ` }, ignoreExitCode: false };
+    const definition: Definition = { id: ID, name: 'm', type: 'command/shell', description: text, tags: { [`t${text}`]: text }, methods: { execute } };
+    assert.deepEqual(parseDefinition(serialiseDefinition(definition), PATH), { definition }, JSON.stringify(text));
+  }
+});
+
 test('whatever is written is read back the same', () => {
   const seed = Date.now() >>> 0;
   const text = randomTexts(seed);

@@ -59,7 +59,7 @@ async function ignoreRuntimeData(gitignore: string): Promise<void> {
   const mode = statSync(path, { throwIfNoEntry: false })?.mode;
   const temporary = besides(path);
   try {
-    await writeFileDurable(temporary, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${IGNORED}\n`, {});
+    await writeFileDurable(temporary, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${IGNORED}\n`, mode === undefined ? {} : { mode: mode & 0o777 });
     await rename(temporary, path);
   } catch (error) {
     await removeFile(temporary);
