@@ -73,6 +73,13 @@ export function isProvablyDead(holder: Process): boolean {
   return isGone(holder);
 }
 
+/** True when the process can be seen from here, and lives. */
+export function isProvablyAlive(holder: Process): boolean {
+  const me = currentProcess();
+  const comparable = holder.machine === me.machine && holder.boot === me.boot && holder.boot !== UNKNOWN && holder.pidNamespace === me.pidNamespace;
+  return comparable && !isGone(holder);
+}
+
 function isGone(holder: Process): boolean {
   try {
     process.kill(holder.pid, 0);

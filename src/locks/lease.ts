@@ -65,7 +65,8 @@ export async function tryLease(
       },
     });
   } catch (error) {
-    if (isErrno(error, 'ELOCKED')) return undefined;
+    // ENOENT: taken, and taken away again before the first heartbeat.
+    if (isErrno(error, 'ELOCKED', 'ENOENT')) return undefined;
     throw error;
   }
   const name = grip.held;

@@ -1,4 +1,5 @@
 /** One operation's identity: its holder text and its staging directory, which needs no lock. */
+import { isErrno } from '../errors.js';
 import { makeDirs, removeEmptyDir, rename } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import type { Repo } from '../repo.js';
@@ -31,13 +32,18 @@ export async function openStaging(session: Session): Promise<string> {
 /** Discards the staging directory with what is left in it. */
 export async function closeStaging(session: Session): Promise<void> {
   if ((await removeEmptyDir(session.staging)) || !exists(session.staging)) return;
-  session.trashed.push(await discard(session.repo, session.staging, 'staging'));
+  session.trashed.push(...(await discard(session.repo, session.staging, 'staging')));
 }
 
-/** Moves `path` into the trash, where nobody else writes to it (P5), for a sweep. Its path there. */
-export async function discard(repo: Repo, path: string, owner: string): Promise<string> {
+/** Moves `path` into the trash, where nobody else writes to it (P5), for a sweep. Where it is now; nothing when somebody else had moved it. */
+export async function discard(repo: Repo, path: string, owner: string): Promise<readonly string[]> {
   await makeDirs(repo.layout.trashes);
   const trash = repo.layout.trash(owner, 0, newNonce());
-  await rename(path, trash);
-  return trash;
+  try {
+    await rename(path, trash);
+    return [trash];
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
 }

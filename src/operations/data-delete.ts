@@ -114,8 +114,8 @@ async function deleteMany(repo: Repo, model: Model, input: DataDeleteInput, opti
     return { ...base, totalDeleted: shown.items.length, totalVersionsDeleted: versions, failed: [], dryRun: true };
   }
   const tally: Tally = { totalDeleted: 0, totalVersionsDeleted: 0, failed: [] };
-  const asked = options.confirm !== undefined && shown.items.length > 0;
-  if (asked && !(await options.confirm?.(shown))) return { ...base, ...tally, dryRun: false, cancelled: true };
+  const asked = options.confirm !== undefined;
+  if (shown.items.length > 0 && asked && !(await options.confirm?.(shown))) return { ...base, ...tally, dryRun: false, cancelled: true };
   // What a person agreed to is what goes. Unasked, it is what stands there once the model is drained: a method that runs now may still write some of it.
   let left = asked ? shown.items.map((item) => item.name) : undefined;
   for (let size = FIRST_SLICE; left === undefined || left.length > 0; ) {

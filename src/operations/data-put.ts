@@ -10,7 +10,7 @@ import { type Writer, write } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME, parseGc, parseLifetime } from '../store/lifetimes.js';
 import { type Source, type StagedVersion, stageVersion, type VersionFields } from '../store/stage.js';
-import { commitVersion, latestMetadata, latestVersion } from '../store/write.js';
+import { committedBefore, commitVersion, latestMetadata, latestVersion } from '../store/write.js';
 import { modelCreate } from './model-create.js';
 
 export interface DataPutInput {
@@ -63,11 +63,11 @@ async function commit(writer: Writer, model: Model, input: DataPutInput, staged:
   const { repo } = session;
   requireModel(repo, model);
   const { size, checksum } = staged.metadata;
-  // A fence taken again may find this very commit done: then the expectation was met when it was made.
-  if (!writer.retaken) expectVersion(latestVersion(writer, input.name), input);
-  const latest = input.ifChanged === true && !writer.retaken ? latestMetadata(writer, input.name) : undefined;
+  const before = await committedBefore(writer, input.name, staged);
+  if (before === undefined) expectVersion(latestVersion(writer, input.name), input);
+  const latest = input.ifChanged === true && before === undefined ? latestMetadata(writer, input.name) : undefined;
   const unchanged = latest !== undefined && latest.metadata.checksum === checksum && latest.metadata.size === size;
-  const { version, generation } = unchanged ? latest : await commitVersion(writer, input.name, staged);
+  const { version, generation } = before ?? (unchanged ? latest : await commitVersion(writer, input.name, staged));
   const contentPath = displayPath(repo, `${repo.layout.version(model.id, input.name, version)}/content`);
   return { modelId: model.id, modelName: model.name, name: input.name, version, generation, size, checksum, contentPath, changed: !unchanged };
 }

@@ -5,7 +5,7 @@ import { checkArtifactName } from '../layout/names.js';
 import { findModel } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { readVersionMetadata } from '../store/metadata.js';
-import { findArtifact, resolveName } from '../store/read.js';
+import { type Artifact, findArtifact, resolveName } from '../store/read.js';
 import { dataNotFound } from '../store/remove.js';
 
 export interface DataVersionsResult {
@@ -30,16 +30,21 @@ export async function dataVersions(
 ): Promise<DataVersionsResult> {
   checkArtifactName(asked);
   const model = await findModel(repo, reference);
-  const name = resolveName(repo, model.id, asked) ?? asked;
-  const artifact = findArtifact(repo, model.id, name);
-  if (artifact === undefined) throw dataNotFound(asked);
-  const latest = artifact.versions.at(-1);
-  const versions = artifact.versions.toReversed().flatMap((version) => {
-    const metadata = readVersionMetadata(join(artifact.dir, String(version), METADATA));
-    if (metadata === undefined) return [];
-    return [{ version, createdAt: metadata.createdAt, size: metadata.size, checksum: metadata.checksum, isLatest: version === latest }];
+  for (;;) {
+    const name = resolveName(repo, model.id, asked);
+    const artifact = name === undefined ? undefined : findArtifact(repo, model.id, name);
+    if (name === undefined || artifact === undefined) throw dataNotFound(asked);
+    const versions = readAll(artifact);
+    // All of them went while we read: either the artifact was deleted, or newer ones have come.
+    if (versions.length === 0) continue;
+    return { dataName: name, modelId: model.id, modelName: model.name, modelType: model.type, versions, total: versions.length };
+  }
+}
+
+function readAll({ dir, versions }: Artifact): DataVersionsResult['versions'] {
+  const read = versions.toReversed().flatMap((version) => {
+    const metadata = readVersionMetadata(join(dir, String(version), METADATA));
+    return metadata === undefined ? [] : [{ version, createdAt: metadata.createdAt, size: metadata.size, checksum: metadata.checksum }];
   });
-  // All of them went while we read: the artifact was deleted.
-  if (versions.length === 0) throw dataNotFound(name);
-  return { dataName: name, modelId: model.id, modelName: model.name, modelType: model.type, versions, total: versions.length };
+  return read.map((item, i) => ({ ...item, isLatest: i === 0 }));
 }

@@ -72,7 +72,10 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
   const text = readText(model.path) ?? '';
   const commit = async (writer: Writer): Promise<{ readonly record: DeletedModel; readonly won: boolean }> => {
     const before = readDeleted(repo, model.id);
-    if (before !== undefined) return { record: before, won: before.commit === writer.session.nonce };
+    if (before !== undefined) {
+      await moveModelAside(writer, before);
+      return { record: before, won: before.commit === writer.session.nonce };
+    }
     if (readText(model.path) !== text) throw changed(model);
     const now = planned(repo, model);
     requireEmpty(model, now, input);

@@ -198,12 +198,18 @@ async function commit(
   } catch (error) {
     if (!(error instanceof FenceLost) && !(error instanceof SwampError && error.exitCode === TRY_AGAIN)) throw error;
     const kept = await keepOutputs(session, model.id, run.epoch, outputs);
-    const where = kept === undefined ? 'They are gone' : `They are kept in ${displayPath(repo, kept)}`;
-    throw new SwampError('lock_lost', `A lock of "${model.name}" was lost while its method ran, so its outputs were not committed. ${where}.`, {
-      hint: 'Look at the kept outputs ("swamp datastore status"), then run the method again.',
-      data: { modelId: model.id, modelName: model.name, ...(kept === undefined ? {} : { kept: displayPath(repo, kept) }) },
-      cause: error,
-    });
+    const path = kept === undefined ? undefined : displayPath(repo, kept);
+    const waited = error instanceof SwampError && error.code !== 'lock_lost' ? error : undefined;
+    const why = waited?.message ?? `The run lock of "${model.name}" was lost while its method ran.`;
+    throw new SwampError(
+      waited?.code ?? 'lock_lost',
+      `${why} Its outputs were not committed${path === undefined ? ', and they are gone' : `; they are kept in ${path}`}.`,
+      {
+        hint: 'Look at the kept outputs ("swamp datastore status"), then run the method again.',
+        data: { ...waited?.data, modelId: model.id, modelName: model.name, ...(path === undefined ? {} : { kept: path }) },
+        cause: error,
+      },
+    );
   }
 }
 

@@ -27,10 +27,14 @@ export async function acquire(contender: Contender, lock: LockName, ticket: OwnT
   }
 }
 
+/** Attempts in a row before the loop sleeps, and for how long. */
+const TRIES = 3;
+const RECHECK_MS = 10;
+
 async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, grace: Grace, onWait?: () => Promise<void>): Promise<Look<Lease>> {
   const { repo, session, observer } = contender;
   const details = { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() };
-  for (;;) {
+  for (let tries = 0; ; tries++) {
     const seen = observer.look(lock);
     if (seen === undefined) {
       await createFence(repo.layout.fence(lock), session.staging);
@@ -40,6 +44,8 @@ async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, 
     if (isAvailable(seen) && head === undefined) {
       const lease = await tryLease(seen.dir, seen.entry, isBreakable(seen), session.holder, details, repo.timing);
       if (lease !== undefined) return { done: lease };
+      // Somebody was first, again and again, or the directory we see is an old one (network disks): not in a spin.
+      if (tries >= TRIES) return { blocked: { ...blockedBy(contender, seen), recheckMs: RECHECK_MS } };
       continue;
     }
     await onWait?.();

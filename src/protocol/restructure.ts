@@ -1,4 +1,5 @@
 /** S1 to S5: the way of a structural command. The mirror image is enter.ts; both are argued in design/protocol.md. */
+import { syncDir } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
 import { GLOBAL } from '../layout/layout.js';
@@ -6,6 +7,7 @@ import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
+import { reclaimLeftovers } from '../store/sweep.js';
 import { acquire, newTicket } from './acquire.js';
 import { type Contender, lockLost, newContender } from './contender.js';
 import { drainAll, drainSeen, fencesOf, heldNow } from './drain.js';
@@ -33,9 +35,11 @@ export async function restructure<T>(
   options: { readonly signal: AbortSignal; readonly session?: Session },
 ): Promise<T> {
   const { session } = options;
-  return session === undefined
+  const result = await (session === undefined
     ? withSession(repo, (own) => run(repo, scope, body, { ...options, session: own }))
-    : run(repo, scope, body, { ...options, session });
+    : run(repo, scope, body, { ...options, session }));
+  await reclaimLeftovers(repo);
+  return result;
 }
 
 async function run<T>(
@@ -60,7 +64,7 @@ async function run<T>(
       }
     } catch (error) {
       if (!(error instanceof FenceLost)) throw error;
-      // Somebody put us out before we had changed anything: queue again.
+      // Put out of the global fence before the model was touched: queue and drain again.
     } finally {
       await lease.release(); // S5
     }
@@ -75,6 +79,8 @@ async function run<T>(
  */
 async function close(contender: Contender, lease: Lease, scope: Scope): Promise<boolean> {
   await publishScope(contender, lease, scope);
+  // P6 for the global fence's own epoch.
+  await syncDir(lease.fence);
   for (;;) {
     if ((await drainAll(contender, scope)) === 'give way') return false;
     await failpoint('restructure.before-closed');
@@ -87,7 +93,7 @@ async function close(contender: Contender, lease: Lease, scope: Scope): Promise<
 
 function structural(contender: Contender, lease: Lease): Structural {
   return {
-    withModel: (modelId, body) => writeInside(contender, modelId, body),
+    withModel: (modelId, body) => writeInside(contender, lease, modelId, body),
     stillHeld: () => {
       if (!exists(lease.path)) throw lockLost('The global lock was taken away from this command; it changed nothing more.');
     },

@@ -5,6 +5,7 @@ import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { recoverEntry } from '../store/recover.js';
 import { ancestorKey, type Contender, newContender } from './contender.js';
+import { drainSeen } from './drain.js';
 import { enter } from './enter.js';
 
 export interface RunFence {
@@ -47,6 +48,8 @@ async function enterRecovered(contender: Contender, modelId: string): Promise<Le
   for (;;) {
     const lease = await enter(contender, { kind: 'run', modelId });
     try {
+      // A structural command that lost its global fence may still hold the data fence: it is waited for, or put out (P9).
+      await drainSeen(contender, { models: [modelId], runs: false });
       await recoverEntry({ repo, session, modelId, epoch: lease.epoch, path: lease.path, dir: lease.fence, retaken: false });
       return lease;
     } catch (error) {

@@ -31,10 +31,22 @@ export async function write<T>(repo: Repo, modelId: string, body: (writer: Write
   return again(contender, modelId, () => enter(contender, { kind: 'data', modelId }), body);
 }
 
-/** S4 for one model: the global fence is ours and closed, so the data fence alone is taken. */
-export async function writeInside<T>(contender: Contender, modelId: string, body: (writer: Writer) => Promise<T>): Promise<T> {
+/**
+ * S4 for one model: the global fence is ours and closed, so the data fence alone is taken. Then a look whether `global` is
+ * still ours: a command that slept through its lease there must drain again, for others have begun since (P2, P9). From
+ * that look on the data fence guards: a method that starts waits for its holder. Throws FenceLost for the global fence.
+ */
+export async function writeInside<T>(contender: Contender, global: Lease, modelId: string, body: (writer: Writer) => Promise<T>): Promise<T> {
   const lock = { kind: 'data', modelId } as const;
-  return again(contender, modelId, () => acquire(contender, lock, newTicket(contender, lock, 'acquire')), body);
+  return again(
+    contender,
+    modelId,
+    () => acquire(contender, lock, newTicket(contender, lock, 'acquire')),
+    (writer) => {
+      if (!exists(global.path)) throw new FenceLost(global.path);
+      return body(writer);
+    },
+  );
 }
 
 async function again<T>(contender: Contender, modelId: string, take: () => Promise<Lease>, body: (writer: Writer) => Promise<T>): Promise<T> {

@@ -46,7 +46,8 @@ export async function step(fence: Pick<Fence, 'path'>, from: string, to: string)
     await rename(from, to);
   } catch (error) {
     if (isErrno(error, 'ENOENT') && !exists(fence.path)) throw new FenceLost(fence.path);
-    if (!isErrno(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST', 'EXDEV') && !exists(from) && exists(to)) return;
+    // The answer was lost, not the rename (network disks): nobody else moves what stands in our entry.
+    if (!exists(from) && exists(to) && exists(fence.path)) return;
     throw error;
   }
 }
@@ -77,7 +78,7 @@ export async function passTrashOn(fence: Fence): Promise<void> {
 }
 
 /** Makes a commit durable: the fence's directory (P6) and every directory in which a name changed. One that was removed since needs no sync. */
-export async function syncCommit(fence: Fence, dirs: readonly string[]): Promise<void> {
+export async function syncCommit(fence: Pick<Fence, 'dir'>, dirs: readonly string[]): Promise<void> {
   const sync = async (dir: string): Promise<void> => {
     try {
       await syncDir(dir);

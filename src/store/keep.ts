@@ -48,6 +48,7 @@ async function moveAny(sources: readonly string[], to: string): Promise<boolean>
 }
 
 async function synced(kept: string): Promise<string> {
+  await syncDir(kept);
   await syncDir(join(kept, '..'));
   return kept;
 }

@@ -52,14 +52,17 @@ export function findArtifact(repo: Repo, modelId: string, name: string): Artifac
   return carried === undefined ? (moving === undefined ? undefined : listArtifact(dir)) : { ...carried, moving: true };
 }
 
+/** An artifact's directory is never visible without a version: one that lists none was moved away while it was listed, or is damaged. */
 function listArtifact(dir: string): Artifact | undefined {
-  const names = readDir(dir);
-  if (names === undefined) return undefined;
-  const versions = versionNumbers(names);
-  if (versions.length > 0) return { dir, versions };
-  // Read while it moved away, or damage: an artifact's directory is never visible without a version.
-  if (readDir(dir) === undefined) return undefined;
-  throw damaged(dir, 'it holds no version');
+  for (let look = 0; look < LOOKS; look++) {
+    const before = inode(dir);
+    const names = readDir(dir);
+    if (names === undefined) return undefined;
+    const versions = versionNumbers(names);
+    if (versions.length > 0) return { dir, versions };
+    if (before !== undefined && inode(dir) === before) throw damaged(dir, 'it holds no version');
+  }
+  throw changesTooFast(dir);
 }
 
 /** artifact.json of a listed artifact; undefined when the artifact went away meanwhile. Throws `corrupt` when it belongs to another name. */
@@ -102,7 +105,11 @@ export function openVersion(repo: Repo, modelId: string, name: string, version?:
     if (opened === undefined && now === before) requireStillThere(join(artifact.dir, String(wanted)));
     before = now;
   }
-  throw new SwampError('io', `${JSON.stringify(name)} changed faster than it could be read.`, { hint: 'Run the command again.' });
+  throw changesTooFast(name);
+}
+
+function changesTooFast(what: string): SwampError {
+  return new SwampError('io', `${JSON.stringify(what)} changed faster than it could be read.`, { hint: 'Run the command again.' });
 }
 
 export function versionNotFound(name: string, version: number, versions: readonly number[]): SwampError {
@@ -160,8 +167,9 @@ function openContent(path: string): number | undefined {
 
 /** The directory has been there in two looks and yet lacks a file: damage, not a race. */
 function requireStillThere(dir: string): void {
+  const before = inode(dir);
   const names = readDir(dir);
-  if (names === undefined) return;
+  if (names === undefined || before === undefined || inode(dir) !== before) return;
   for (const file of [METADATA, CONTENT]) {
     if (!names.includes(file)) throw damaged(dir, `${file} is missing`);
   }

@@ -2,7 +2,7 @@
 import { basename, join } from 'node:path';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, modifiedAt, readDir, removeTree, treeBytes } from '../fs/tree.js';
-import { isProvablyDead, parseHolder } from '../locks/holder.js';
+import { isProvablyAlive, isProvablyDead, parseHolder } from '../locks/holder.js';
 import { discard } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 
@@ -54,6 +54,7 @@ export function abandonedStagings(repo: Repo): string[] {
     .filter((path) => {
       const holder = parseHolder(basename(path));
       if (holder !== undefined && isProvablyDead(holder)) return true;
+      if (holder !== undefined && isProvablyAlive(holder)) return false;
       const modified = modifiedAt(path);
       return modified !== undefined && Date.now() - modified > ABANDONED_MS;
     });
@@ -61,6 +62,28 @@ export function abandonedStagings(repo: Repo): string[] {
 
 /** Removes one pending thing; a staging moves into the trash first (P5). True when it is gone. */
 export async function sweepOne(repo: Repo, pending: Pending): Promise<boolean> {
-  const path = pending.kind === 'staging' ? await discard(repo, pending.path, 'staging') : pending.path;
-  return (await sweepTrash(repo, [path])).length === 1;
+  const paths = pending.kind === 'staging' ? await discard(repo, pending.path, 'staging') : [pending.path];
+  return (await sweepTrash(repo, paths)).length === paths.length;
+}
+
+/** A trash that nobody has worked on for this long has lost its sweeper. */
+const ORPHANED_MS = 60_000;
+
+/**
+ * What structural commands do for those that died: the staging of dead sessions and trash without a sweeper go. Outside
+ * every lock; what fails warns and stays pending (P8).
+ */
+export async function reclaimLeftovers(repo: Repo): Promise<void> {
+  const { layout } = repo;
+  const orphaned = (readDir(layout.trashes) ?? [])
+    .map((name) => join(layout.trashes, name))
+    .filter((path) => Date.now() - (modifiedAt(path) ?? Date.now()) > ORPHANED_MS);
+  try {
+    for (const path of abandonedStagings(repo)) orphaned.push(...(await discard(repo, path, 'staging')));
+  } catch (error) {
+    repo.reporter.warn(
+      `What a dead command left could not be cleared: ${error instanceof Error ? error.message : String(error)}. "swamp datastore sweep" tells more.`,
+    );
+  }
+  await sweepTrash(repo, orphaned);
 }

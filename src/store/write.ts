@@ -1,6 +1,6 @@
 /** Commits staged versions through the held fence: one version directly, several through an intent (all or nothing). */
-import { join } from 'node:path';
-import { SwampError } from '../errors.js';
+import { dirname, join } from 'node:path';
+import { isErrno, SwampError } from '../errors.js';
 import { makeDir, makeDirs, removeEmptyDir, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
@@ -42,15 +42,18 @@ export function latestMetadata(fence: Fence, name: string): (Committed & { reado
 }
 
 /**
- * Commits one staged version as the next of `name`. Under a fence taken again it first looks whether the commit had
- * happened. Throws FenceLost (nothing was written), `lock_lost` when what was staged is gone.
+ * Under a fence taken again: this very commit, if it had happened before the fence was lost. Everything that was expected
+ * of the artifact's state was then true when it was made, and is not to be asked again.
  */
-export async function commitVersion(fence: Fence, name: string, staged: StagedVersion): Promise<Committed> {
+export async function committedBefore(fence: Fence, name: string, staged: StagedVersion): Promise<Committed | undefined> {
   const before = fence.retaken ? findCommitted(fence, name, staged.metadata.commit) : undefined;
-  if (before !== undefined) {
-    await syncCommit(fence, [fence.repo.layout.artifact(fence.modelId, name), fence.repo.layout.model(fence.modelId)]);
-    return before;
-  }
+  if (before === undefined) return undefined;
+  await syncCommit(fence, [fence.repo.layout.artifact(fence.modelId, name), fence.repo.layout.model(fence.modelId)]);
+  return before;
+}
+
+/** Commits one staged version as the next of `name`. Throws FenceLost (nothing was written), `lock_lost` when what was staged is gone. */
+export async function commitVersion(fence: Fence, name: string, staged: StagedVersion): Promise<Committed> {
   await regainStaged(fence, staged.slot, name);
   const place = placeNext(fence, name);
   const slot = await dress(fence, staged.slot, place);
@@ -96,7 +99,15 @@ export async function commitOutputs(
   const inRun = join(runPath, itemName(fence.session, BUNDLE));
   await step({ path: runPath }, bundle, inRun);
   await failpoint('outputs.before-intent');
-  await publishIntent(fence, inRun);
+  try {
+    await publishIntent(fence, inRun);
+  } catch (error) {
+    // Broken between the two renames, the run fence took the bundle along.
+    if (isErrno(error, 'ENOENT') && !exists(runPath)) throw new FenceLost(runPath);
+    throw error;
+  }
+  // P6 for the epoch of the run fence, as syncCommit does it for that of the data fence.
+  await syncCommit({ dir: dirname(runPath) }, []);
   return attempt.planned;
 }
 
