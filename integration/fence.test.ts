@@ -11,7 +11,7 @@ import { errorOf } from './support/errors.js';
 import { Pauses, traceOf } from './support/failpoints.js';
 import { createGated, runGated, startGated } from './support/gated.js';
 import type { Edit } from './support/mutant.js';
-import { contentOf, createModel, entryOf, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
+import { contentOf, createModel, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
 import { finished, type Running, run, runJson, start } from './support/swamp.js';
 import { until } from './support/until.js';
 
@@ -146,20 +146,19 @@ test('a method that lost its fences after its intent was published has succeeded
 });
 
 describe('a delete that was put out by force', { concurrency: 2 }, () => {
-  test('deletes nothing under the fence it lost, and starts over (P1)', async (t) => {
+  test('deletes nothing under the fence it lost, and starts over with both drains (P1, P2)', async (t) => {
     const repo = await tempRepo(t);
     await createModel(repo, 'm');
     const { generation } = await put(repo, 'm', 'a', 'seed');
-    const points = new Pauses(repo, ['delete.before-commit', 'write.entered#2']);
+    const points = new Pauses(repo, ['delete.before-commit', 'restructure.closed#2']);
     const deleter = start(repo, ['data', 'delete', 'm', 'a', '--force', '--json'], { env: points.env });
     await points.at('delete.before-commit', deleter);
     await overtake(repo, 'by force', deleter);
     assert.equal((await put(repo, 'm', 'a', 'other')).version, 2);
     points.go('delete.before-commit');
-    await points.at('write.entered', deleter);
+    await points.at('restructure.closed', deleter);
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
-    assert.equal(entryOf(repo, { kind: 'global' })?.state, 'held', 'it deletes under the global fence only (P2)');
-    points.go('write.entered');
+    points.go('restructure.closed');
     assert.equal((JSON.parse((await finished(deleter)).stdout) as { versionsDeleted: number }).versionsDeleted, 2);
     const next = await put(repo, 'm', 'a', 'new');
     assert.equal(next.version, 3, 'P4: a version number is never used twice');
@@ -198,11 +197,11 @@ describe('a delete that was put out by force', { concurrency: 2 }, () => {
   });
 });
 
-const THROUGH_RUN_FENCE: Edit = {
-  file: 'operations/model-run.ts',
-  from: 'commitOutputs(writer, outputs, run.path',
-  to: 'commitOutputs(writer, outputs, session.staging',
-};
+const BYPASS: readonly Edit[] = [
+  { file: 'store/write.ts', from: 'if (!exists(runPath)) throw new FenceLost(runPath);', to: '' },
+  { file: 'store/write.ts', from: 'const inRun = join(runPath, itemName(fence.session, BUNDLE));', to: 'const inRun = bundle;' },
+  { file: 'store/write.ts', from: 'await step({ path: runPath }, bundle, inRun);', to: '' },
+];
 
 describe('a delete that overtook a method is not undone by it (P9)', { concurrency: 2 }, () => {
   const scenario = async (repo: TestRepo): Promise<'holds' | 'came back'> => {
@@ -220,7 +219,7 @@ describe('a delete that overtook a method is not undone by it (P9)', { concurren
   };
 
   test('outputs pass through the run fence', async (t) => assert.equal(await scenario(await tempRepo(t, { pending: 'allowed' })), 'holds'));
-  test('outputs that bypass it come back', async (t) => assert.equal(await scenario(await brokenRepo(t, THROUGH_RUN_FENCE)), 'came back'));
+  test('outputs that bypass it come back', async (t) => assert.equal(await scenario(await brokenRepo(t, ...BYPASS)), 'came back'));
 });
 
 const BY_EXACT_NAME: Edit = {

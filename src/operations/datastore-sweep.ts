@@ -50,7 +50,7 @@ export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, { s
   const plan = [...(await sweepPlan(repo)), ...kept];
   if (!dryRun) await execute(repo, plan, signal);
   const removed = dryRun ? plan : plan.filter(({ path }) => !exists(path));
-  await tellOrphans(repo);
+  await attempt(repo, signal, () => tellOrphans(repo), 'Data without a model could not be listed.');
   return {
     removed: removed.map((item) => ({ ...item, path: displayPath(repo, item.path) })),
     teardowns: [],
@@ -94,7 +94,7 @@ async function execute(repo: Repo, plan: readonly SweepItem[], signal: AbortSign
 }
 
 /** One item that fails stays pending, and the others are swept all the same. */
-async function attempt(repo: Repo, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
+async function attempt(repo: Repo, signal: AbortSignal, act: () => Promise<void>, consequence = 'It stays pending.'): Promise<void> {
   signal.throwIfAborted();
   try {
     await act();
@@ -104,7 +104,7 @@ async function attempt(repo: Repo, signal: AbortSignal, act: () => Promise<void>
     if (isErrno(error, 'ENOENT')) return;
     const { code, message } = asSwampError(error);
     if (code === 'internal') throw error;
-    repo.reporter.warn(`${message} It stays pending.`);
+    repo.reporter.warn(`${message} ${consequence}`);
   }
 }
 
@@ -119,7 +119,7 @@ async function clearEntry(repo: Repo, lock: LockName, signal: AbortSignal): Prom
 }
 
 async function removeItem(repo: Repo, { path, kind, bytes }: SweepItem): Promise<void> {
-  if (kind === 'kept') await sweepTrash(repo, [await discard(repo, path, 'kept')]);
+  if (kind === 'kept') await sweepTrash(repo, await discard(repo, path, 'kept'));
   else if (exists(path)) await sweepOne(repo, { path, kind: kind === 'staging' ? kind : 'trash', bytes });
 }
 

@@ -1,0 +1,19 @@
+/**
+ * Deletes artifacts in a tight loop, in one process: `deleter MODEL NAMES TIMES`; with TIMES 0 until stdin closes. Tells
+ * `ready`, then each delete as a line: {name, versionsDeleted, alreadyDeleted, from, to}.
+ */
+import { openRepo } from '../../src/index.js';
+import { sharedClock, tell, untilStdinCloses } from '../support/program.js';
+
+const [model = '', names = '', times = '0'] = process.argv.slice(2);
+const list = names.split(',');
+const stop = untilStdinCloses();
+const repo = openRepo(undefined, { command: 'deleter' });
+tell('ready');
+for (let i = 0; !stop.aborted && (times === '0' || i < Number(times)); i++) {
+  const name = list[i % list.length] ?? '';
+  const from = sharedClock();
+  const { versionsDeleted, alreadyDeleted } = await repo.data.delete({ model, name });
+  tell({ name, versionsDeleted, alreadyDeleted, from, to: sharedClock() });
+}
+process.exit(0);
