@@ -250,6 +250,23 @@ describe('stdout', () => {
   });
 });
 
+describe('stderr', () => {
+  test('gets all that a method prints, however slowly it is read', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm', `head -c ${LARGE} /dev/zero | tr '\\0' x`);
+    const { stdout } = await shell(repo, 'swamp model run m 2>&1 >/dev/null | (sleep 1; tr -cd x | wc -c)');
+    assert.equal(stdout.trim(), String(LARGE));
+  });
+
+  test('that nobody reads any more does not stop the work', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm', 'for i in 1 2 3 4 5; do echo line; sleep 0.1; done');
+    const { stdout } = await shell(repo, '{ swamp model run m --json 2>&1 >&3 | true; } 3>&1');
+    assert.equal((JSON.parse(stdout) as { status: string }).status, 'succeeded');
+    assert.equal(await contentOf(repo, 'm', 'log'), 'line\n'.repeat(5));
+  });
+});
+
 describe('completion', () => {
   test('offers verbs, flags, models, methods and artifacts', async (t) => {
     const repo = await tempRepo(t);

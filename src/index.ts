@@ -3,6 +3,7 @@ import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type
 import { type DataGetInput, type DataGetResult, dataGet } from './operations/data-get.js';
 import { type DataListInput, type DataListResult, dataList } from './operations/data-list.js';
 import { type DataPutInput, type DataPutResult, dataPut } from './operations/data-put.js';
+import { type DataRenameResult, dataRename } from './operations/data-rename.js';
 import { type DataVersionsResult, dataVersions } from './operations/data-versions.js';
 import { type DatastoreCheckResult, datastoreCheck } from './operations/datastore-check.js';
 import { type DatastoreStatusResult, datastoreStatus } from './operations/datastore-status.js';
@@ -10,8 +11,10 @@ import { type DatastoreSweepInput, type DatastoreSweepResult, datastoreSweep } f
 import { type LockReleaseInput, type LockReleaseResult, lockRelease } from './operations/lock-release.js';
 import { type LockStatusResult, lockStatus } from './operations/lock-status.js';
 import { type ModelCreateInput, type ModelCreateResult, modelCreate } from './operations/model-create.js';
+import { type ModelDeleteInput, type ModelDeleteOptions, type ModelDeleteResult, modelDelete } from './operations/model-delete.js';
 import { type ModelGetResult, modelGet } from './operations/model-get.js';
 import { type ModelListResult, modelList } from './operations/model-list.js';
+import { type ModelRenameResult, modelRename } from './operations/model-rename.js';
 import { type ModelRunInput, type ModelRunOptions, type ModelRunResult, modelRun } from './operations/model-run.js';
 import { type ModelValidateResult, modelValidate } from './operations/model-validate.js';
 import { type RepoInfoResult, repoInfo } from './operations/repo-info.js';
@@ -28,6 +31,7 @@ export type {
   DataListResult,
   DataPutInput,
   DataPutResult,
+  DataRenameResult,
   DatastoreCheckResult,
   DatastoreStatusResult,
   DatastoreSweepInput,
@@ -41,8 +45,11 @@ export type {
   LockStatusResult,
   ModelCreateInput,
   ModelCreateResult,
+  ModelDeleteInput,
+  ModelDeleteResult,
   ModelGetResult,
   ModelListResult,
+  ModelRenameResult,
   ModelRunInput,
   ModelRunOptions,
   ModelRunResult,
@@ -84,6 +91,8 @@ export interface OpenRepo {
     list(input?: { readonly text?: string }): Promise<ModelListResult>;
     get(input: { readonly model: string }): Promise<ModelGetResult>;
     validate(input?: { readonly model?: string }): Promise<ModelValidateResult>;
+    rename(input: { readonly model: string; readonly newName: string }, options?: Cancel): Promise<ModelRenameResult>;
+    delete(input: ModelDeleteInput, options?: Partial<ModelDeleteOptions>): Promise<ModelDeleteResult>;
     run(input: ModelRunInput, options?: Partial<ModelRunOptions>): Promise<ModelRunResult>;
   };
   readonly data: {
@@ -91,6 +100,7 @@ export interface OpenRepo {
     get(input: DataGetInput, options?: Cancel): Promise<DataGetResult>;
     list(input?: DataListInput): Promise<DataListResult>;
     versions(input: { readonly model: string; readonly name: string }): Promise<DataVersionsResult>;
+    rename(input: { readonly model: string; readonly oldName: string; readonly newName: string }, options?: Cancel): Promise<DataRenameResult>;
     delete(input: DataDeleteInput, options?: Confirm): Promise<DeleteOneResult | DeleteManyResult>;
   };
   readonly datastore: {
@@ -123,6 +133,8 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       list: (input) => modelList(repo, input),
       get: (input) => modelGet(repo, input),
       validate: (input) => modelValidate(repo, input),
+      rename: (input, cancel) => modelRename(repo, input, withSignal(cancel)),
+      delete: (input, cancel) => modelDelete(repo, input, withSignal(cancel)),
       run: (input, cancel) => modelRun(repo, input, withSignal(cancel)),
     },
     data: {
@@ -130,6 +142,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       get: (input, cancel) => dataGet(repo, input, cancel),
       list: (input = {}) => dataList(repo, input),
       versions: (input) => dataVersions(repo, input),
+      rename: (input, cancel) => dataRename(repo, input, withSignal(cancel)),
       delete: (input, cancel) => dataDelete(repo, input, withSignal(cancel)),
     },
     datastore: {

@@ -13,7 +13,7 @@ tell('ready');
 for (let i = 0; !stop.aborted && (times === '0' || i < Number(times)); i++) {
   const name = list[i % list.length] ?? '';
   const from = sharedClock();
-  const { versionsDeleted, alreadyDeleted } = await repo.data.delete({ model, name });
-  tell({ name, versionsDeleted, alreadyDeleted, from, to: sharedClock() });
+  const result = await repo.data.delete({ model, name });
+  if ('versionsDeleted' in result) tell({ ...result, name, from, to: sharedClock() });
 }
 process.exit(0);

@@ -50,6 +50,8 @@ export interface Running {
   /** Signals this process alone. */
   readonly kill: (signal: NodeJS.Signals) => void;
   readonly write: (text: string) => void;
+  /** How the programs of integration/programs are told to end. */
+  readonly closeStdin: () => void;
   /** Resolves when the output (stdout and stderr) matches. */
   readonly says: (pattern: RegExp, timeoutMs?: number) => Promise<void>;
 }
@@ -126,6 +128,7 @@ export function launch(repo: TestRepo, command: string, args: readonly string[],
     stderr: () => text.stderr,
     kill: (signal) => void child.kill(signal),
     write: (more) => void child.stdin.write(more),
+    closeStdin: () => void child.stdin.end(),
     says: async (pattern, timeoutMs = 20_000) => {
       const detail = (): string => `${title}\n${output(text)}`;
       await until(

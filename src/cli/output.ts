@@ -39,10 +39,17 @@ function printToStream(bytes: Uint8Array): Promise<void> {
   });
 }
 
+let told: Promise<void> = Promise.resolve();
+
 /** Writes for people, to stderr. Work goes on when nobody reads it any more. */
 export function tell(text: string | Uint8Array): void {
   if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', ignore);
-  process.stderr.write(text);
+  told = new Promise((done) => process.stderr.write(text, () => done()));
+}
+
+/** Resolves when the reader of stderr has taken everything, or has gone away: a pipe takes only so much at once. */
+export function flushed(): Promise<void> {
+  return told;
 }
 
 /** A stream's error that nobody listens to would end the process; what fails on stdout is thrown by `print`. */

@@ -1,7 +1,7 @@
 /** One run of the program: understand the words, run the command, print its outcome, tell the exit code. */
 import { asSwampError, isErrno, type SwampError } from '../errors.js';
 import { type Context, contextFor, type Outcome, type Run, requireConsent } from './context.js';
-import { print, tell } from './output.js';
+import { flushed, print, tell } from './output.js';
 import { type Parsed, parse } from './parse.js';
 import { errorLine, errorText, stackText } from './render/error.js';
 import { hasColour } from './render/text.js';
@@ -22,6 +22,12 @@ interface Manner {
 
 /** Resolves with the exit code when everything is printed. Never rejects. */
 export async function program(argv: readonly string[], version: string, load: Load): Promise<number> {
+  const code = await execute(argv, version, load);
+  await flushed();
+  return code;
+}
+
+async function execute(argv: readonly string[], version: string, load: Load): Promise<number> {
   const parsed = parse(argv);
   try {
     switch (parsed.kind) {
@@ -46,6 +52,7 @@ type Invocation = Extract<Parsed, { kind: 'run' }>;
 async function run({ command, args, words }: Invocation, load: Load): Promise<number> {
   const manner = { json: args.has('json'), verbose: args.has('verbose'), noColour: args.has('no-color') };
   const signals = onSignals();
+  process.on('uncaughtException', (error) => void endWith(failed(error, manner)));
   let reporter: ReturnType<typeof createReporter> | undefined;
   try {
     reporter = createReporter(logLevel(args, process.env));
@@ -59,6 +66,12 @@ async function run({ command, args, words }: Invocation, load: Load): Promise<nu
     await reporter?.flush();
     return signals.exitCode ?? failed(error, manner);
   }
+}
+
+/** For an error that no command waits for any more. */
+async function endWith(code: number): Promise<void> {
+  await flushed();
+  process.exit(code);
 }
 
 async function printOutcome(outcome: Outcome, { json }: Context, manner: Manner): Promise<number> {

@@ -91,6 +91,21 @@ export const COMMANDS: readonly Command[] = [
     examples: [],
   },
   {
+    verb: 'model rename',
+    summary: 'Give a model another name; its id and data stay',
+    positionals: [MODEL, { name: 'new-name', description: 'The new name', flag: true }],
+    flags: [],
+    examples: [],
+  },
+  {
+    verb: 'model delete',
+    summary: 'Delete a model, and run its method "delete" once',
+    positionals: [MODEL],
+    flags: [{ name: 'with-data', type: 'switch', description: 'Also when it holds data, which goes with it' }, DRY_RUN, FORCE, YES],
+    examples: [['model delete build --with-data --dry-run', 'see what would go']],
+    destructive: true,
+  },
+  {
     verb: 'model method run',
     also: ['model run'],
     summary: 'Run a method of a model and store its outputs',
@@ -151,6 +166,13 @@ export const COMMANDS: readonly Command[] = [
     examples: [],
   },
   {
+    verb: 'data rename',
+    summary: 'Give an artifact another name; the old one leads readers to it',
+    positionals: [MODEL, NAME, { name: 'new-name', description: 'The new name', flag: true }],
+    flags: [],
+    examples: [['data rename results report old-report', 'all versions come along']],
+  },
+  {
     verb: 'data delete',
     summary: 'Delete an artifact, one version of it, or many artifacts',
     positionals: [MODEL, { ...NAME, optional: true }],
@@ -186,7 +208,16 @@ export const COMMANDS: readonly Command[] = [
     verb: 'datastore sweep',
     summary: 'Finish removals that are pending',
     positionals: [],
-    flags: [DRY_RUN, { name: 'kept', type: 'switch', description: 'Also remove the outputs kept of methods that lost their lock' }],
+    flags: [
+      DRY_RUN,
+      { name: 'kept', type: 'switch', description: 'Also remove the outputs kept of methods that lost their lock' },
+      {
+        name: 'retry-teardown',
+        type: 'value',
+        value: 'ID',
+        description: 'Run the teardown of this deleted model again, although an earlier one may still run',
+      },
+    ],
     examples: [],
   },
   {

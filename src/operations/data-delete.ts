@@ -1,5 +1,5 @@
 /** `data delete`: structural. Plans without a lock, asks, then commits each removal under the closed global fence and sweeps after it. */
-import { asSwampError, SwampError } from '../errors.js';
+import { asSwampError, type ErrorCode, SwampError } from '../errors.js';
 import { checkArtifactName } from '../layout/names.js';
 import { findModel, type Model } from '../models/files.js';
 import { restructure } from '../protocol/restructure.js';
@@ -43,7 +43,7 @@ export interface DeleteManyResult {
   readonly modelType: string;
   readonly totalDeleted: number;
   readonly totalVersionsDeleted: number;
-  readonly failed: readonly { readonly dataName: string; readonly error: string; readonly code: string }[];
+  readonly failed: readonly { readonly dataName: string; readonly error: string; readonly code: ErrorCode }[];
   readonly dryRun: boolean;
   readonly cancelled?: boolean;
 }
@@ -131,7 +131,7 @@ async function deleteMany(repo: Repo, model: Model, input: DataDeleteInput, opti
 interface Tally {
   totalDeleted: number;
   totalVersionsDeleted: number;
-  readonly failed: { dataName: string; error: string; code: string }[];
+  readonly failed: { dataName: string; error: string; code: ErrorCode }[];
 }
 
 const FIRST_SLICE = 16;

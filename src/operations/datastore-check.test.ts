@@ -25,8 +25,11 @@ import { newSession } from '../locks/session.js';
 import { openRepoAt, type Repo } from '../repo.js';
 import { dataDelete } from './data-delete.js';
 import { dataPut } from './data-put.js';
+import { dataRename } from './data-rename.js';
 import { type DatastoreCheckResult, datastoreCheck } from './datastore-check.js';
+import { modelDelete } from './model-delete.js';
 import { modelGet } from './model-get.js';
+import { modelRename } from './model-rename.js';
 
 const check = (repo: Repo): Promise<DatastoreCheckResult> => datastoreCheck(repo, {}, NEVER);
 const LONG_NAME = 'x/'.repeat(200);
@@ -100,6 +103,26 @@ async function placesIn(repo: Repo): Promise<Places> {
 
 function edit(path: string, change: (record: Record<string, unknown>) => Record<string, unknown>): void {
   writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>)));
+}
+
+/** The record of a deleted model that was `m`, with these fields. */
+function writeDeleted(repo: Repo, id: string, fields: object): void {
+  const path = 'models/store/m.yaml';
+  const definition = readFileSync(join(repo.root, path), 'utf8');
+  const base = {
+    id,
+    name: 'm',
+    type: 'store',
+    commit: '',
+    deletedAt: '2026-01-01T00:00:00Z',
+    epoch: 0,
+    definitionPath: path,
+    definition,
+    versionsDeleted: 0,
+    teardown: null,
+  };
+  mkdirSync(repo.layout.deleted, { recursive: true });
+  writeFileSync(repo.layout.deletedModel(id), JSON.stringify({ ...base, ...fields }));
 }
 
 function fifo(path: string): void {
@@ -279,11 +302,6 @@ const INJURIES: Readonly<Record<string, (places: Places) => Expectation>> = {
     edit(join(artifact, 'artifact.json'), (fields) => ({ ...fields, floor: 1 }));
     return [['floor_broken', artifact]];
   },
-  'an artifact holds a version that was deleted before': ({ repo, id }) => {
-    const artifact = repo.layout.artifact(id, 'back');
-    renameSync(join(artifact, '3'), join(artifact, '2'));
-    return [['floor_broken', artifact]];
-  },
   'an unknown file stands beside the versions': ({ artifact }) => {
     writeFileSync(join(artifact, 'README'), '');
     return [['unknown_entry', join(artifact, 'README')]];
@@ -419,6 +437,31 @@ const INJURIES: Readonly<Record<string, (places: Places) => Expectation>> = {
     writeFileSync(repo.layout.deletedModel(UUID), '');
     return [['record_invalid', repo.layout.deletedModel(UUID)]];
   },
+  'the record of a deleted model is about another one': ({ repo, id }) => {
+    writeDeleted(repo, UUID, { id });
+    return [['record_invalid', repo.layout.deletedModel(UUID)]];
+  },
+  'a model was deleted at an epoch its data fence has not reached': ({ repo, id }) => {
+    writeDeleted(repo, id, { epoch: 1_000, definition: 'another text' });
+    rmSync(repo.layout.model(id), { recursive: true });
+    rmSync(repo.layout.tombstones(id), { recursive: true });
+    unlinkSync(join(repo.root, 'models/store/m.yaml'));
+    return [['generation_ahead', repo.layout.deletedModel(id)]];
+  },
+  'the definition of a deleted model came back with changes': ({ repo, id }) => {
+    writeDeleted(repo, id, { definition: 'another text' });
+    rmSync(repo.layout.model(id), { recursive: true });
+    rmSync(repo.layout.tombstones(id), { recursive: true });
+    return [['model_invalid', join(repo.root, 'models/store/m.yaml')]];
+  },
+  'a forward leads to a name that nothing can have': ({ tombstone }) => {
+    edit(tombstone, (fields) => ({ ...fields, renamedTo: '' }));
+    return [['record_invalid', tombstone]];
+  },
+  'something among the uploads is no model': ({ repo }) => {
+    mkdirSync(join(repo.layout.uploads, 'u'), { recursive: true });
+    return [['unknown_entry', join(repo.layout.uploads, 'u')]];
+  },
   'a file among the deleted models is no record': ({ repo }) => {
     mkdirSync(repo.layout.deleted, { recursive: true });
     writeFileSync(join(repo.layout.deleted, 'm.json'), '{}');
@@ -519,7 +562,7 @@ const PENDING: Readonly<Record<string, (places: Places) => Expectation>> = {
   'an intent stands in a free entry': ({ entry, repo }) => {
     const intent = join(entry, `${newSession(repo).holder}.intent`);
     mkdirSync(intent);
-    writeFileSync(join(intent, 'intent.json'), '{"items": []}');
+    writeFileSync(join(intent, 'intent.json'), '{"kind": "outputs", "items": []}');
     return [['leftover', intent]];
   },
   'a session ended and left its staging': ({ repo }) => {
@@ -553,11 +596,28 @@ const PENDING: Readonly<Record<string, (places: Places) => Expectation>> = {
     rmSync(repo.layout.model(id), { recursive: true });
     return [['orphan_model', repo.layout.tombstones(id)]];
   },
-  'a deleted model has data': ({ repo, id }) => {
+  'a model was deleted, and its data still stands': ({ repo, id }) => {
+    writeDeleted(repo, id, {});
     unlinkSync(join(repo.root, 'models/store/m.yaml'));
-    mkdirSync(repo.layout.deleted, { recursive: true });
-    writeFileSync(repo.layout.deletedModel(id), '{}');
-    return [['deleted_model', repo.layout.model(id)]];
+    return [['deleted_model', repo.layout.deletedModel(id)]];
+  },
+  'a model was deleted, and its definition and data still stand': ({ repo, id }) => {
+    writeDeleted(repo, id, {});
+    return [['deleted_model', repo.layout.deletedModel(id)]];
+  },
+  'a teardown has not run': ({ repo }) => {
+    writeDeleted(repo, UUID, { teardown: { state: 'pending' } });
+    return [['teardown', repo.layout.deletedModel(UUID)]];
+  },
+  'a teardown failed': ({ repo }) => {
+    writeDeleted(repo, UUID, { teardown: { state: 'failed', reason: 'it exited with 1', output: '' } });
+    return [['teardown', repo.layout.deletedModel(UUID)]];
+  },
+  'the runner of a teardown has ended': ({ repo }) => {
+    writeDeleted(repo, UUID, {
+      teardown: { state: 'running', runner: deadHolder(newSession(repo).holder), pid: 1, startedAt: '', processStart: '', host: '' },
+    });
+    return [['teardown', repo.layout.deletedModel(UUID)]];
   },
 };
 
@@ -606,6 +666,29 @@ test('check calls a delete that was interrupted after its tombstone no damage', 
   const fields = JSON.parse(readFileSync(record, 'utf8')) as object;
   writeFileSync(repo.layout.tombstone(id, 'a'), JSON.stringify({ ...fields, floor: 2, deletedAt: '2026-01-01T00:00:00Z' }));
   assert.deepEqual((await check(repo)).findings, []);
+});
+
+test('check finds nothing after an artifact was renamed onto a name that was deleted at higher numbers, and after a model was renamed and deleted', async (t) => {
+  const { repo } = await written(t);
+  await putAll(repo, 'm', 'gone', '2', '3');
+  await dataDelete(repo, { model: 'm', name: 'gone' }, NEVER);
+  await dataRename(repo, { model: 'm', oldName: 'back', newName: 'gone' }, NEVER);
+  await dataRename(repo, { model: 'm', oldName: 'a', newName: 'c' }, NEVER);
+  await modelRename(repo, { model: 'm', newName: 'n' }, NEVER);
+  const renamed = await check(repo);
+  assert.deepEqual({ findings: renamed.findings, pending: renamed.pending }, { findings: [], pending: [] });
+  await modelDelete(repo, { model: 'n', withData: true }, NEVER);
+  const { findings, pending } = await check(repo);
+  assert.deepEqual({ findings, pending }, { findings: [], pending: [] });
+});
+
+test('check leaves alone a teardown whose runner lives', async (t) => {
+  const { repo } = await written(t);
+  writeDeleted(repo, UUID, {
+    definition: 'another text',
+    teardown: { state: 'running', runner: newSession(repo).holder, pid: 1, startedAt: '', processStart: '', host: '' },
+  });
+  assert.deepEqual((await check(repo)).pending, []);
 });
 
 test('check calls no data an orphan while a definition cannot be read', async (t) => {

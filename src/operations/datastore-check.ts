@@ -1,6 +1,7 @@
 /** `datastore check`: every invariant of the repository's tree and every checksum; takes no lock and changes nothing. */
 import { join } from 'node:path';
 import { SwampError } from '../errors.js';
+import { readText } from '../fs/tree.js';
 import { surveyDefinitions } from '../models/files.js';
 import type { Problem } from '../models/yaml.js';
 import { displayPath, MARKER, openRepoAt, type Repo } from '../repo.js';
@@ -9,6 +10,7 @@ import { Checker, type Counts, type Look, lookAtObject } from '../store/check/ch
 import { FINDINGS, type FindingKind, type Issue, isFinding, PENDINGS, type PendingKind } from '../store/check/kinds.js';
 import { lookAtOrphans } from '../store/check/orphans.js';
 import { stateOf, typeIssue } from '../store/check/plain.js';
+import { listDeleted } from '../store/deletion.js';
 import { knownModels } from './orphans.js';
 
 export interface DatastoreCheckInput {
@@ -95,8 +97,20 @@ async function checkDefinitions(checker: Checker): Promise<void> {
 async function lookAtDefinitions(checker: Checker): Promise<Look> {
   const { files, strays } = await surveyDefinitions(checker.repo);
   checker.counts.models = files.filter(({ model }) => model !== undefined).length;
-  const issues = [...files.flatMap(({ problems }) => problems), ...strays].map((problem) => definitionIssue(checker.repo, problem));
+  const told = files.filter((file) => !file.deleted || !isAboutToGo(checker.repo, file.path));
+  const issues = [...told.flatMap(({ problems }) => problems), ...strays].map((problem) => definitionIssue(checker.repo, problem));
   return { issues, state: 'definitions' };
+}
+
+/** The definition of a deleted model, as it was then: the deletion is still to be finished, and is told of as such. */
+function isAboutToGo(repo: Repo, path: string): boolean {
+  try {
+    return listDeleted(repo).some(({ definitionPath, definition }) => definitionPath === displayPath(repo, path) && definition === readText(path));
+  } catch (error) {
+    // A damaged record is told of by itself.
+    if (error instanceof SwampError) return false;
+    throw error;
+  }
 }
 
 function definitionIssue(repo: Repo, { path, line, message, hint }: Problem): Issue {

@@ -1,7 +1,7 @@
 /** `datastore sweep`: finishes what waits to be removed or cleared, outside every lock but those whose entry it clears. */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { asSwampError, isErrno } from '../errors.js';
+import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { exists, readDir, treeBytes } from '../fs/tree.js';
 import { isModelId, type LockName } from '../layout/layout.js';
 import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
@@ -13,14 +13,19 @@ import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable } from '../repo.js';
 import { findOrphans } from '../store/check/orphans.js';
+import { listDeleted } from '../store/deletion.js';
 import { abandonedEntries } from '../store/leftovers.js';
 import { abandonedStagings, pendingRemovals, sweepOne, sweepTrash } from '../store/sweep.js';
+import { finishMovingAside } from './model-delete.js';
 import { knownModels } from './orphans.js';
+import { runTeardown, type TeardownOptions } from './teardown.js';
 
 export interface DatastoreSweepInput {
   readonly dryRun?: boolean;
   /** Also removes the outputs that methods kept when they lost their lock. */
   readonly kept?: boolean;
+  /** Runs the teardown of this deleted model again, although it cannot be known whether an earlier one still runs. */
+  readonly retryTeardown?: string;
 }
 
 /**
@@ -37,26 +42,61 @@ export interface SweepItem {
 
 export interface DatastoreSweepResult {
   readonly removed: readonly SweepItem[];
-  readonly teardowns: readonly never[];
+  /** Of deleted models, those that were pending, and where they stand now. */
+  readonly teardowns: readonly { readonly id: string; readonly name: string; readonly state: string }[];
   readonly bytesReclaimed: number;
   readonly dryRun: boolean;
 }
 
-/** What cannot be removed is told, and stays pending (D5). Throws `read_only`, and the signal's reason. */
-export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, { signal }: { readonly signal: AbortSignal }): Promise<DatastoreSweepResult> {
+/** What cannot be removed is told, and stays pending (D5). Throws `read_only`, `teardown_failed` after everything else is done (O7), and the signal's reason. */
+export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, options: TeardownOptions): Promise<DatastoreSweepResult> {
+  const { signal } = options;
   const dryRun = input.dryRun === true;
   if (!dryRun) requireWritable(repo);
   const kept = input.kept === true ? await keptOutputs(repo) : [];
   const plan = [...(await sweepPlan(repo)), ...kept];
   if (!dryRun) await execute(repo, plan, signal);
+  const teardowns = await sweepTeardowns(repo, input, options);
   const removed = dryRun ? plan : plan.filter(({ path }) => !exists(path));
   await attempt(repo, signal, () => tellOrphans(repo), 'Data without a model could not be listed.');
   return {
     removed: removed.map((item) => ({ ...item, path: displayPath(repo, item.path) })),
-    teardowns: [],
+    teardowns,
     bytesReclaimed: removed.reduce((sum, { bytes }) => sum + bytes, 0),
     dryRun,
   };
+}
+
+/** Deleted models are moved aside where their winner died, and their teardowns run (P8, O5). The first failure is thrown when all were tried. */
+async function sweepTeardowns(
+  repo: Repo,
+  { dryRun, retryTeardown }: DatastoreSweepInput,
+  options: TeardownOptions,
+): Promise<DatastoreSweepResult['teardowns']> {
+  const deleted = listDeleted(repo);
+  if (retryTeardown !== undefined && !deleted.some(({ id }) => id === retryTeardown)) {
+    throw new SwampError('model_not_found', `No deleted model has the id ${JSON.stringify(retryTeardown)}.`, {
+      hint: '"swamp datastore status" lists the teardowns.',
+      data: { modelId: retryTeardown },
+    });
+  }
+  const swept: { id: string; name: string; state: string }[] = [];
+  let failed: unknown;
+  for (const record of deleted) {
+    const { id, name } = record;
+    if (dryRun !== true) await attempt(repo, options.signal, () => finishMovingAside(repo, record, options.signal));
+    if (record.teardown === null || record.teardown.state === 'done') continue;
+    try {
+      const state = dryRun === true ? record.teardown.state : await runTeardown(repo, id, { ...options, patient: false, retry: id === retryTeardown });
+      swept.push({ id, name, state: state ?? 'done' });
+    } catch (error) {
+      options.signal.throwIfAborted();
+      failed ??= error;
+      swept.push({ id, name, state: 'failed' });
+    }
+  }
+  if (failed !== undefined) throw failed;
+  return swept;
 }
 
 /** What a sweep would clear now, with absolute paths; kept outputs are not part of it. */
@@ -132,9 +172,8 @@ function deadTickets(repo: Repo) {
 }
 
 async function tellOrphans(repo: Repo): Promise<void> {
-  for (const { path, deleted } of await findOrphans(repo, () => knownModels(repo))) {
-    const owner = deleted ? 'a deleted model' : 'a model that has no definition: "swamp data prune" removes it';
-    repo.reporter.info(`${displayPath(repo, path)} (${await bytesOf(path)} bytes) is the data of ${owner}.`);
+  for (const { path } of await findOrphans(repo, () => knownModels(repo))) {
+    repo.reporter.info(`${displayPath(repo, path)} (${await bytesOf(path)} bytes) belongs to a model that has no definition: "swamp data prune" removes it.`);
   }
 }
 

@@ -1,4 +1,6 @@
 /** `swamp data delete M NAME | --prefix P | --all` */
+
+import { SwampError } from '../../errors.js';
 import { type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from '../../operations/data-delete.js';
 import { given, wholeNumber } from '../args.js';
 import type { Context, Outcome } from '../context.js';
@@ -13,7 +15,17 @@ export async function run({ args, openRepo, signal, confirm }: Context): Promise
   };
   const asked = given({ confirm: confirm && ((plan: DeletePlan) => confirm(question(plan))) });
   const result = await dataDelete(openRepo(), input, { signal, ...asked });
-  return { result, text: () => ('dataName' in result ? oneText(result) : manyText(result)) };
+  const text = (): string => ('dataName' in result ? oneText(result) : manyText(result));
+  const error = 'failed' in result ? firstFailure(result) : undefined;
+  return error === undefined ? { result, text } : { result, text, error };
+}
+
+/** A batch ends with the code of its first failure, and prints what it did all the same. */
+function firstFailure({ failed, modelName }: DeleteManyResult): SwampError | undefined {
+  const [first] = failed;
+  if (first === undefined) return undefined;
+  const message = `${count(failed.length, 'artifact')} of "${modelName}" could not be deleted: ${first.error}`;
+  return new SwampError(first.code, message, { hint: 'Run "swamp datastore check".', data: { failed } });
 }
 
 function question({ modelName, items }: DeletePlan): string {

@@ -1,14 +1,21 @@
 /** `swamp datastore sweep` */
 import { datastoreSweep } from '../../operations/datastore-sweep.js';
+import { given } from '../args.js';
 import type { Context, Outcome } from '../context.js';
+import { tell } from '../output.js';
 import { count, size, table } from '../render/text.js';
 
 export async function run({ args, openRepo, signal }: Context): Promise<Outcome> {
-  const result = await datastoreSweep(openRepo(), { dryRun: args.has('dry-run'), kept: args.has('kept') }, { signal });
+  const result = await datastoreSweep(
+    openRepo(),
+    { dryRun: args.has('dry-run'), kept: args.has('kept'), ...given({ retryTeardown: args.text('retry-teardown') }) },
+    { signal, onOutput: tell },
+  );
   const text = (): string => {
     const rows = result.removed.map(({ kind, bytes, path }) => [kind, size(bytes), path]);
     const total = `${result.dryRun ? 'Would clear' : 'Cleared'} ${count(rows.length, 'leftover')}, ${size(result.bytesReclaimed)}\n`;
-    return rows.length === 0 ? 'Nothing to sweep.\n' : `${table(['KIND', 'SIZE', 'PATH'], rows)}${total}`;
+    const teardowns = result.teardowns.map(({ name, state, id }) => `teardown of ${name}: ${state} (${id})\n`).join('');
+    return `${rows.length === 0 ? 'Nothing to sweep.\n' : `${table(['KIND', 'SIZE', 'PATH'], rows)}${total}`}${teardowns}`;
   };
   return { result, text };
 }

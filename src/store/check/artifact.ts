@@ -3,7 +3,7 @@ import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwampError } from '../../errors.js';
 import { ARTIFACT_RECORD } from '../../layout/layout.js';
-import { nameOf, segmentFor } from '../../layout/names.js';
+import { checkArtifactName, nameOf, segmentFor } from '../../layout/names.js';
 import { readFence } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
 import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../metadata.js';
@@ -22,7 +22,7 @@ export function lookAtArtifact(repo: Repo, modelId: string, segment: string): Pr
     const read = readArtifact(join(dir, ARTIFACT_RECORD));
     const listing = versionsIn(dir);
     if (listing.entries === 0) return [{ path: dir, kind: 'empty_directory', message: 'is empty' }];
-    const empty: Issue[] = listing.lowest === undefined ? [{ path: dir, kind: 'missing_version', message: 'holds no version' }] : [];
+    const empty: Issue[] = listing.highest === 0 ? [{ path: dir, kind: 'missing_version', message: 'holds no version' }] : [];
     if ('issue' in read) return [...empty, read.issue];
     const { record } = read;
     const tombstone = readTomb(join(repo.layout.tombstones(modelId), segment + RECORD_SUFFIX));
@@ -30,7 +30,7 @@ export function lookAtArtifact(repo: Repo, modelId: string, segment: string): Pr
       ...empty,
       ...nameIssues(join(dir, ARTIFACT_RECORD), record.name, segment),
       ...generationIssues(repo, modelId, join(dir, ARTIFACT_RECORD), record.generation),
-      ...(tombstone === undefined || 'issue' in tombstone ? [] : floorIssues(dir, record, listing, tombstone.record)),
+      ...(tombstone === undefined || 'issue' in tombstone ? [] : floorIssues(dir, record, listing.highest, tombstone.record)),
     ];
   });
 }
@@ -42,9 +42,11 @@ export function lookAtTombstone(repo: Repo, modelId: string, file: string): Prom
     const read = readTomb(path);
     if (read === undefined) return [];
     if ('issue' in read) return [read.issue];
-    const { name, generation, deletedAt } = read.record;
+    const { name, generation, deletedAt, renamedTo } = read.record;
     const time: Issue[] = Number.isNaN(Date.parse(deletedAt)) ? [{ path, kind: 'record_invalid', message: 'is damaged: deletedAt is no time' }] : [];
-    return [...time, ...nameIssues(path, name, file.slice(0, -RECORD_SUFFIX.length)), ...generationIssues(repo, modelId, path, generation)];
+    const forward: Issue[] =
+      renamedTo === undefined || isName(renamedTo) ? [] : [{ path, kind: 'record_invalid', message: 'is damaged: it leads to a name that nothing can have' }];
+    return [...time, ...forward, ...nameIssues(path, name, file.slice(0, -RECORD_SUFFIX.length)), ...generationIssues(repo, modelId, path, generation)];
   });
 }
 
@@ -60,27 +62,24 @@ export function isSegment(segment: string): boolean {
 
 interface Listing {
   readonly entries: number;
-  readonly lowest: number | undefined;
+  /** The latest version; 0 when there is none. */
   readonly highest: number;
 }
 
 function versionsIn(dir: string): Listing {
   let entries = 0;
-  let lowest: number | undefined;
   let highest = 0;
   const listing = opendirSync(dir);
   try {
     for (let entry = listing.readSync(); entry !== null; entry = listing.readSync()) {
       entries++;
-      const [version] = versionNumbers([entry.name]);
-      if (version === undefined) continue;
-      lowest = Math.min(lowest ?? version, version);
+      const [version = 0] = versionNumbers([entry.name]);
       highest = Math.max(highest, version);
     }
   } finally {
     listing.closeSync();
   }
-  return { entries, lowest, highest };
+  return { entries, highest };
 }
 
 type Read<T> = { readonly record: T } | { readonly issue: Issue };
@@ -110,8 +109,13 @@ function nameIssues(path: string, name: string, segment: string): Issue[] {
 }
 
 function isSegmentOf(name: string, segment: string): boolean {
+  return isName(name) && segmentFor(name) === segment;
+}
+
+function isName(text: string): boolean {
   try {
-    return segmentFor(name) === segment;
+    checkArtifactName(text);
+    return true;
   } catch (error) {
     if (error instanceof SwampError) return false;
     throw error;
@@ -119,7 +123,7 @@ function isSegmentOf(name: string, segment: string): boolean {
 }
 
 /** P6: the fence is read after the record, and its epoch never goes back. */
-function generationIssues(repo: Repo, modelId: string, path: string, generation: number): Issue[] {
+export function generationIssues(repo: Repo, modelId: string, path: string, generation: number): Issue[] {
   const epoch = dataEpoch(repo, modelId);
   if (epoch === undefined || generation <= epoch) return [];
   return [{ path, kind: 'generation_ahead', message: `has generation ${generation}, which the data lock of its model has not reached` }];
@@ -136,15 +140,14 @@ function dataEpoch(repo: Repo, modelId: string): number | undefined {
 }
 
 /**
- * P4. A tombstone of the same generation is that of a delete that was interrupted: the live artifact outranks it and
- * knows at least its floor. One of an earlier generation: all counting went on from its floor.
+ * P4. A tombstone of the same generation is that of a delete or a rename that was interrupted: the live artifact outranks
+ * it and knows at least its floor. One of an earlier generation: the artifact counts on from its floor. Versions below it
+ * may have come along from another name, under a generation of their own.
  */
-function floorIssues(dir: string, record: ArtifactRecord, { lowest = 0, highest }: Listing, tombstone: Tombstone): Issue[] {
+function floorIssues(dir: string, record: ArtifactRecord, highest: number, tombstone: Tombstone): Issue[] {
   const broken = (message: string): Issue[] => [{ path: dir, kind: 'floor_broken', message }];
   const { generation, floor } = tombstone;
   if (record.generation < generation) return broken(`has generation ${record.generation}, and was deleted at generation ${generation}`);
   const known = record.generation === generation ? Math.max(record.floor, highest) : record.floor;
-  if (known < floor) return broken(`counts on from ${known}, and versions up to ${floor} were deleted`);
-  if (record.generation > generation && lowest > 0 && lowest <= floor) return broken(`holds version ${lowest}, and versions up to ${floor} were deleted`);
-  return [];
+  return known < floor ? broken(`counts on from ${known}, and versions up to ${floor} were deleted`) : [];
 }

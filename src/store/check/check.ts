@@ -11,15 +11,15 @@ import { nameOf } from '../../layout/names.js';
 import { parseHolder } from '../../locks/holder.js';
 import { isDeadTicket, readQueue } from '../../locks/queue.js';
 import type { Repo } from '../../repo.js';
-import { readRecord } from '../metadata.js';
 import { versionNumbers } from '../read.js';
 import { abandonedStagings } from '../sweep.js';
 import { isRecordName, isSegment, lookAtArtifact, lookAtTombstone } from './artifact.js';
 import { type Checker, type Look, lookAtObject } from './checker.js';
+import { lookAtDeleted } from './deleted.js';
 import { lookAtFence, lookForFence } from './fence.js';
 import type { Issue, PendingKind } from './kinds.js';
-import { type Expected, readPlain, statusOf } from './plain.js';
-import { lookAtVersion, recordIssue } from './version.js';
+import { type Expected, statusOf } from './plain.js';
+import { lookAtVersion } from './version.js';
 
 /** Looks at the whole datastore once; `checker.settle()` looks again. One that was never written to is in order. */
 export async function checkStore(checker: Checker): Promise<void> {
@@ -37,11 +37,12 @@ const LEVELS: Readonly<Record<string, Expected>> = {
   data: 'directory',
   tombstones: 'directory',
   deleted: 'directory',
+  uploads: 'directory',
   kept: 'directory',
   trash: 'directory',
 };
 
-const STEPS = [checkTop, checkData, checkTombstones, checkFences, checkQueues, checkStagings, checkDeleted, checkKept, checkTrash];
+const STEPS = [checkTop, checkData, checkTombstones, checkFences, checkQueues, checkStagings, checkDeleted, checkUploads, checkKept, checkTrash];
 
 async function checkTop(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
@@ -160,24 +161,22 @@ async function checkStagings(checker: Checker): Promise<void> {
 }
 
 async function checkDeleted(checker: Checker): Promise<void> {
-  const { layout } = checker.repo;
-  if (!isDirectory(layout.deleted)) return;
-  for await (const file of checker.entries(layout.deleted, (name) => (isModelId(name.replace(/\.json$/, '')) && name.endsWith('.json') ? 'file' : undefined))) {
-    await checker.look(join(layout.deleted, file), () => lookAtDeleted(join(layout.deleted, file)));
+  const { repo } = checker;
+  if (!isDirectory(repo.layout.deleted)) return;
+  for await (const file of checker.entries(repo.layout.deleted, (name) => (deletedId(name) === undefined ? undefined : 'file'))) {
+    await checker.look(join(repo.layout.deleted, file), () => lookAtDeleted(repo, deletedId(file) ?? ''));
   }
 }
 
-function lookAtDeleted(path: string): Promise<Look> {
-  return lookAtObject(path, 'file', (): Issue[] => {
-    const plain = readPlain(path);
-    if ('issue' in plain) return [plain.issue];
-    try {
-      readRecord(path);
-      return [];
-    } catch (error) {
-      return [recordIssue(path, error)];
-    }
-  });
+function deletedId(file: string): string | undefined {
+  const id = file.slice(0, -'.json'.length);
+  return file.endsWith('.json') && isModelId(id) ? id : undefined;
+}
+
+async function checkUploads(checker: Checker): Promise<void> {
+  const { layout } = checker.repo;
+  if (!isDirectory(layout.uploads)) return;
+  for await (const _ of checker.entries(layout.uploads, (name) => (isModelId(name) ? 'directory' : undefined)));
 }
 
 async function checkKept(checker: Checker): Promise<void> {

@@ -4,6 +4,7 @@ import { readDir } from '../../fs/tree.js';
 import type { LockName } from '../../layout/layout.js';
 import { type Entry, parseEntry } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
+import type { Intent } from '../intent.js';
 import { isHeldByDead, leftoversIn } from '../leftovers.js';
 import { readRecord } from '../metadata.js';
 import { type Look, lookAtObject } from './checker.js';
@@ -52,6 +53,8 @@ function entryIssues(path: string, entry: Entry, lock: LockName): Issue[] {
 
 const LEFT = { trash: 'waits to be removed', intent: 'waits to be finished', staged: 'waits to be given back' } as const;
 
+const INTENTS: ReadonlySet<unknown> = new Set<Intent['kind']>(['outputs', 'rename', 'definition']);
+
 /** An intent that cannot be read stops everybody who takes the lock. */
 function intentIssue(dir: string): Issue | undefined {
   const path = join(dir, 'intent.json');
@@ -60,8 +63,8 @@ function intentIssue(dir: string): Issue | undefined {
   const plain = readPlain(path);
   if ('issue' in plain) return { ...plain.issue, kind: plain.issue.kind === 'missing_file' ? 'intent_invalid' : plain.issue.kind };
   try {
-    const items = readRecord(path)?.get('items');
-    return Array.isArray(items) ? undefined : { path, kind: 'intent_invalid', message: 'says not what to move where' };
+    const kind = readRecord(path)?.get('kind');
+    return INTENTS.has(kind) ? undefined : { path, kind: 'intent_invalid', message: 'does not say what to move where' };
   } catch (error) {
     return { ...recordIssue(path, error), kind: 'intent_invalid' };
   }

@@ -31,7 +31,8 @@ export const PENDINGS = {
   kept: '"swamp datastore sweep --kept" removes it',
   dead_ticket: 'the next command that waits for this lock, or "swamp datastore sweep", removes it',
   orphan_model: '"swamp data prune" removes it',
-  deleted_model: '"swamp datastore sweep" removes it',
+  deleted_model: 'the next "swamp model delete" of it, or "swamp datastore sweep", finishes it',
+  teardown: 'the next "swamp model delete" of it, or "swamp datastore sweep", runs it',
 } as const satisfies Record<string, string>;
 
 export type FindingKind = keyof typeof FINDINGS;

@@ -1,6 +1,6 @@
 /** Data whose model is gone: not damage, but somebody should know. */
-import { join } from 'node:path';
 import { exists, readDir } from '../../fs/tree.js';
+import { FAMILIES } from '../../layout/families.js';
 import { isModelId } from '../../layout/layout.js';
 import type { Repo } from '../../repo.js';
 import { hasEntries } from './check.js';
@@ -16,32 +16,26 @@ export interface KnownModels {
 
 export interface Orphan {
   readonly modelId: string;
-  /** Its data, or, when nothing but those is left, its tombstones. */
+  /** Its data, or, when nothing of that is left, the first other family of files. */
   readonly path: string;
-  /** True when the model was deleted, and its data waits for the sweep. */
-  readonly deleted: boolean;
 }
 
-/** Lists what has data before it asks which models there are: whoever writes data has a definition by then. */
+/** Lists what has data before it asks which models there are: whoever writes data has a definition by then. Deleted models are told of by their record. */
 export async function findOrphans(repo: Repo, knownModels: () => Promise<KnownModels>): Promise<Orphan[]> {
   const { layout } = repo;
   const found = new Map<string, string>();
-  for (const parent of [layout.data, layout.tombstoneRoot]) {
-    for (const modelId of (readDir(parent) ?? []).filter(isModelId)) {
-      if (!found.has(modelId) && hasEntries(join(parent, modelId))) found.set(modelId, join(parent, modelId));
+  for (const family of FAMILIES) {
+    for (const modelId of (readDir(family.root(layout)) ?? []).filter(isModelId)) {
+      const path = family.directory(layout, modelId);
+      if (!found.has(modelId) && hasEntries(path)) found.set(modelId, path);
     }
   }
   const { ids, certain } = await knownModels();
-  return [...found]
-    .filter(([modelId]) => !ids.has(modelId))
-    .map(([modelId, path]) => ({ modelId, path, deleted: exists(layout.deletedModel(modelId)) }))
-    .filter(({ deleted }) => deleted || certain);
+  const orphans = certain ? [...found].filter(([modelId]) => !ids.has(modelId) && !exists(layout.deletedModel(modelId))) : [];
+  return orphans.map(([modelId, path]) => ({ modelId, path }));
 }
 
 export async function lookAtOrphans(repo: Repo, knownModels: () => Promise<KnownModels>): Promise<Look> {
-  const issues = (await findOrphans(repo, knownModels)).map(({ path, deleted }): Issue => {
-    if (deleted) return { path, kind: 'deleted_model', message: 'is the data of a deleted model' };
-    return { path, kind: 'orphan_model', message: 'is the data of a model that has no definition' };
-  });
-  return { issues, state: 'orphans' };
+  const orphans = await findOrphans(repo, knownModels);
+  return { issues: orphans.map(({ path }): Issue => ({ path, kind: 'orphan_model', message: 'belongs to a model that has no definition' })), state: 'orphans' };
 }

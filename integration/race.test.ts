@@ -1,0 +1,64 @@
+/**
+ * L4: writers against deleters. No command fails because of another one, and every acknowledged version is there, or was
+ * taken by a delete.
+ */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { told } from './support/program.js';
+import { COLLISION, type Deleted, expectBalance, hammer, outputs, type Written } from './support/race.js';
+import { createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { finished, launch, run, start } from './support/swamp.js';
+
+const DELETES = 250;
+const WRITERS = 4;
+
+test('of 250 deletes in a tight loop against 4 writers, each command a process, none fails (L4)', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const written: Written[] = [{ ...(await put(repo, 'm', 'a', 'seed')), name: 'a', from: 0, to: 0 }];
+  const stop = join(repo.base, 'stop');
+  const loop = `while [ ! -e '${stop}' ]; do echo $$ | swamp data put m a --json || exit 1; done`;
+  const writers = Array.from({ length: WRITERS }, () => launch(repo, '/bin/sh', ['-c', loop], { timeoutMs: 200_000 }));
+  const deleted: Deleted[] = [];
+  let slowest = 0;
+  for (let i = 0; i < DELETES; i++) {
+    const { stdout, stderr, ms } = await run(repo, ['data', 'delete', 'm', 'a', '--force', '--json']);
+    assert.doesNotMatch(stderr, COLLISION);
+    deleted.push({ ...(JSON.parse(stdout) as Deleted), name: 'a', from: 0, to: Number.POSITIVE_INFINITY });
+    slowest = Math.max(slowest, ms);
+  }
+  writeFileSync(stop, '');
+  for (const stdout of await outputs(writers)) written.push(...told<Written>(stdout));
+  t.diagnostic(`${written.length} versions written beside ${DELETES} deletes, the slowest of which took ${Math.round(slowest)} ms`);
+  await expectBalance(repo, written, deleted);
+});
+
+test('in 50 rounds of a slow method and a delete started 30 ms later, none fails (L4, P9)', async (t) => {
+  const repo = await tempRepo(t);
+  // Five models, so that the rounds of one sleep while those of another work.
+  await Promise.all(['a', 'b', 'c', 'd', 'e'].map((model) => rounds(repo, model, 10)));
+});
+
+async function rounds(repo: TestRepo, model: string, count: number): Promise<void> {
+  await createModel(repo, model, 'sleep 0.3; echo done');
+  await run(repo, ['model', 'method', 'run', model, 'execute']);
+  for (let i = 0, before = 1; i < count; i++) {
+    const method = start(repo, ['model', 'method', 'run', model, 'execute']);
+    await delay(30);
+    const deleter = start(repo, ['data', 'delete', model, 'result', '--force', '--json']);
+    const results = await Promise.all([finished(method), finished(deleter)]);
+    for (const { stderr } of results) assert.doesNotMatch(stderr, COLLISION);
+    const { versionsDeleted } = JSON.parse(results[1].stdout) as Deleted;
+    const left = (await versionsOf(repo, model, 'result')).length;
+    // It came before the method, or it waited and took what that wrote.
+    assert.deepEqual({ left, versionsDeleted }, left === 0 ? { left, versionsDeleted: before + 1 } : { left: 1, versionsDeleted: before });
+    before = left;
+  }
+}
+
+test('thousands of puts and deletes by 4 writers and 2 deleters lose and repeat nothing (L4, P1, P3, P4)', async (t) => {
+  await hammer(t, { seconds: 8 });
+});

@@ -1,0 +1,101 @@
+/** Writers against deleters, and the account that must balance afterwards. */
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { openRepo } from '../../src/index.js';
+import { told } from './program.js';
+import { createModel, put, type TestRepo, tempRepo } from './repo.js';
+import { finished, type Running, startProgram } from './swamp.js';
+
+/** What errors say when one of two was in the way of the other (L4). */
+export const COLLISION = /ENOTEMPTY|EEXIST|EPERM|EBUSY|not empty/i;
+
+/** An acknowledged version; `from` and `to` on the clock that all processes share. */
+export interface Written {
+  readonly name: string;
+  readonly version: number;
+  readonly generation: number;
+  readonly checksum: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Deleted {
+  readonly name: string;
+  readonly versionsDeleted: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** 4 writers and 2 deleters over two models, each one process that does as much as it can for so long. */
+export async function hammer(t: TestContext, { seconds }: { readonly seconds: number }): Promise<void> {
+  const repo = await tempRepo(t);
+  for (const model of ['m', 'n']) await createModel(repo, model);
+  const seeds: Written[] = [];
+  for (const [model, name] of [
+    ['m', 'a'],
+    ['m', 'b'],
+    ['n', 'c'],
+  ] as const)
+    seeds.push({ ...(await put(repo, model, name, 'seed')), name, from: 0, to: 0 });
+  const options = { stdin: 'open', timeoutMs: (seconds + 30) * 1_000 } as const;
+  const writers = [
+    ['m', 'a,b'],
+    ['m', 'b,a'],
+    ['m', 'a'],
+    ['n', 'c'],
+  ].map((args, i) => startProgram(repo, 'writer', [...args, `writer ${i}`], options));
+  const deleters = [
+    ['m', 'a,b'],
+    ['n', 'c'],
+  ].map((args) => startProgram(repo, 'deleter', [...args, '0'], options));
+  await delay(seconds * 1_000);
+  for (const running of [...writers, ...deleters]) running.closeStdin();
+  const written = [...seeds, ...(await outputs(writers)).flatMap((stdout) => told<Written>(stdout))];
+  const deleted = (await outputs(deleters)).flatMap((stdout) => told<Deleted>(stdout));
+  t.diagnostic(`${written.length} versions written, ${deleted.length} deletes`);
+  await expectBalance(repo, written, deleted);
+  assert.ok(written.length > 50 * seconds && deleted.length > 10 * seconds, 'the race was too slow to prove anything');
+}
+
+/** What they wrote to stdout, when they have ended well and without a word of a collision. */
+export async function outputs(running: readonly Running[]): Promise<string[]> {
+  const results = await Promise.all(running.map((one) => finished(one)));
+  for (const { stderr } of results) assert.doesNotMatch(stderr, COLLISION);
+  return results.map(({ stdout }) => stdout);
+}
+
+/**
+ * Every acknowledged version is there as it was written, or a delete that ended after its write began took it; the deletes
+ * took exactly as many as are missing (P1, P3); and no pair of generation and version was given out twice (P4).
+ */
+export async function expectBalance(repo: TestRepo, written: readonly Written[], deleted: readonly Deleted[]): Promise<void> {
+  const key = ({ name, generation, version }: Pick<Written, 'name' | 'generation' | 'version'>): string => `${name} ${generation}.${version}`;
+  assert.equal(new Set(written.map(key)).size, written.length, 'a generation and version was given out twice (P4)');
+  const left = new Map((await everyVersion(repo)).map((one) => [key(one), one.checksum]));
+  const missing = written.filter((one) => !left.has(key(one)));
+  for (const one of written) if (left.has(key(one))) assert.equal(left.get(key(one)), one.checksum, `${key(one)} changed (P3)`);
+  for (const one of missing) {
+    assert.ok(
+      deleted.some(({ name, to, versionsDeleted }) => name === one.name && to >= one.from && versionsDeleted > 0),
+      `${key(one)} was acknowledged, is gone, and no delete took it`,
+    );
+  }
+  const taken = deleted.reduce((sum, { versionsDeleted }) => sum + versionsDeleted, 0);
+  assert.deepEqual({ taken, left: left.size }, { taken: missing.length, left: written.length - missing.length });
+}
+
+async function everyVersion({ dir }: TestRepo): Promise<Pick<Written, 'name' | 'generation' | 'version' | 'checksum'>[]> {
+  const repo = openRepo(dir);
+  const all: Pick<Written, 'name' | 'generation' | 'version' | 'checksum'>[] = [];
+  for (const { items } of (await repo.data.list()).groups) {
+    for (const { modelName: model, name } of items) {
+      for (const { version } of (await repo.data.versions({ model, name })).versions) {
+        const { record, openContent } = await repo.data.get({ model, name, version, verify: true });
+        openContent().destroy();
+        all.push({ name, version, generation: record.generation, checksum: record.checksum });
+      }
+    }
+  }
+  return all;
+}

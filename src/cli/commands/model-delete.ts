@@ -1,0 +1,25 @@
+/** `swamp model delete M`: the output of its teardown goes to stderr as it comes. */
+import { type ModelDeletePlan, type ModelDeleteResult, modelDelete } from '../../operations/model-delete.js';
+import { given } from '../args.js';
+import type { Context, Outcome } from '../context.js';
+import { tell } from '../output.js';
+import { count } from '../render/text.js';
+
+export async function run({ args, openRepo, signal, confirm }: Context): Promise<Outcome> {
+  const input = { model: args.need('model'), withData: args.has('with-data'), dryRun: args.has('dry-run') };
+  const asked = given({ confirm: confirm && ((plan: ModelDeletePlan) => confirm(question(plan))) });
+  const result = await modelDelete(openRepo(), input, { signal, onOutput: tell, ...asked });
+  return { result, text: () => text(result) };
+}
+
+function question({ modelName, artifacts, versions, teardown }: ModelDeletePlan): string {
+  const data = artifacts === 0 ? '' : ` with ${count(artifacts, 'artifact')}, ${count(versions, 'version')}`;
+  return `Delete the model ${modelName}${data}${teardown === undefined ? '' : ', and run its method "delete"'}?`;
+}
+
+function text({ name, versionsDeleted, alreadyDeleted, teardown, dryRun, cancelled }: ModelDeleteResult): string {
+  const after = teardown === null ? '' : `; teardown: ${teardown}`;
+  if (cancelled === true) return 'Nothing was deleted.\n';
+  if (alreadyDeleted) return `${name}: deleted already${after}\n`;
+  return `${dryRun === true ? 'Would delete' : 'Deleted'} ${name}: ${count(versionsDeleted, 'version')}${after}\n`;
+}
