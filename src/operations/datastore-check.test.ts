@@ -606,15 +606,16 @@ const PENDING: Readonly<Record<string, (places: Places) => Expectation>> = {
     return [['deleted_model', repo.layout.deletedModel(id)]];
   },
   'a teardown has not run': ({ repo }) => {
-    writeDeleted(repo, UUID, { teardown: { state: 'pending' } });
+    writeDeleted(repo, UUID, { definition: 'another text', teardown: { state: 'pending' } });
     return [['teardown', repo.layout.deletedModel(UUID)]];
   },
   'a teardown failed': ({ repo }) => {
-    writeDeleted(repo, UUID, { teardown: { state: 'failed', reason: 'it exited with 1', output: '' } });
+    writeDeleted(repo, UUID, { definition: 'another text', teardown: { state: 'failed', reason: 'it exited with 1', output: '' } });
     return [['teardown', repo.layout.deletedModel(UUID)]];
   },
   'the runner of a teardown has ended': ({ repo }) => {
     writeDeleted(repo, UUID, {
+      definition: 'another text',
       teardown: { state: 'running', runner: deadHolder(newSession(repo).holder), pid: 1, startedAt: '', processStart: '', host: '' },
     });
     return [['teardown', repo.layout.deletedModel(UUID)]];

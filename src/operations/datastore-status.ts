@@ -2,16 +2,16 @@
 import { lstatSync } from 'node:fs';
 import { treeBytes } from '../fs/tree.js';
 import { displayPath, type Repo } from '../repo.js';
-import { keptOutputs, type SweepItem, sweepPlan } from './datastore-sweep.js';
+import { keptOutputs, pendingTeardowns, type SweepItem, sweepPlan, type TeardownItem } from './datastore-sweep.js';
 import { type LockRecord, lockStatus } from './lock-status.js';
 
 export interface DatastoreStatusResult {
-  /** False when a lock is damaged: somebody has to mend it, and until then nobody writes there. */
+  /** False when somebody has to do something: a lock is damaged, and until it is mended nobody writes there; or a teardown failed. */
   readonly healthy: boolean;
   /** All files of the datastore. */
   readonly bytes: number;
   readonly sweeps: readonly SweepItem[];
-  readonly teardowns: readonly never[];
+  readonly teardowns: readonly TeardownItem[];
   readonly kept: readonly { readonly modelId: string; readonly path: string; readonly bytes: number }[];
   readonly locks: readonly LockRecord[];
   readonly catalog: { readonly state: 'absent' | 'present'; readonly bytes: number };
@@ -22,12 +22,13 @@ export async function datastoreStatus(repo: Repo): Promise<DatastoreStatusResult
   const { locks } = await lockStatus(repo);
   const sweeps = await sweepPlan(repo);
   const kept = await keptOutputs(repo);
+  const teardowns = pendingTeardowns(repo);
   const catalog = lstatSync(repo.layout.catalog, { throwIfNoEntry: false });
   return {
-    healthy: locks.every(({ state }) => state !== 'damaged'),
+    healthy: locks.every(({ state }) => state !== 'damaged') && teardowns.every(({ state }) => state !== 'failed'),
     bytes: await treeBytes(repo.layout.root),
     sweeps: sweeps.map((item) => ({ ...item, path: displayPath(repo, item.path) })),
-    teardowns: [],
+    teardowns,
     kept: kept.map(({ modelId, path, bytes }) => ({ modelId, path: displayPath(repo, path), bytes })),
     locks,
     catalog: { state: catalog === undefined ? 'absent' : 'present', bytes: catalog?.size ?? 0 },

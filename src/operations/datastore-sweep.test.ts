@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { deadHolder, libraryRepo, NEVER, newModel, putAll } from '../../integration/support/library-repo.js';
+import type { SwampError } from '../errors.js';
 import { readFence } from '../locks/fence.js';
 import { newSession } from '../locks/session.js';
 import type { Repo } from '../repo.js';
@@ -10,6 +11,8 @@ import { dataGet } from './data-get.js';
 import { datastoreCheck } from './datastore-check.js';
 import { datastoreStatus } from './datastore-status.js';
 import { datastoreSweep } from './datastore-sweep.js';
+import { modelCreate } from './model-create.js';
+import { modelDelete } from './model-delete.js';
 
 const UUID = '00000000-0000-4000-8000-000000000000';
 
@@ -119,7 +122,7 @@ test('sweep tells of data whose model is gone, and leaves it', async (t) => {
   await putAll(repo, 'm', 'a', 'one');
   unlinkSync(join(repo.root, 'models/store/m.yaml'));
   assert.deepEqual((await datastoreSweep(repo, {}, NEVER)).removed, []);
-  assert.match(told.join('\n'), new RegExp(`data/${id} \\([0-9]+ bytes\\) is the data of a model that has no definition`));
+  assert.match(told.join('\n'), new RegExp(`data/${id} \\([0-9]+ bytes\\) belongs to a model that has no definition`));
 });
 
 test('status lists what is pending and kept, and is healthy', async (t) => {
@@ -140,4 +143,55 @@ test('status is not healthy while a lock is damaged', async (t) => {
   const id = await newModel(repo, 'm');
   mkdirSync(repo.layout.fence({ kind: 'data', modelId: id }), { recursive: true });
   assert.equal((await datastoreStatus(repo)).healthy, false);
+});
+
+/** A shell model with a delete method; its id. */
+async function torn(repo: Repo, name: string, deleteRun: string): Promise<string> {
+  return (await modelCreate(repo, { type: 'command/shell', name, run: 'true', deleteRun }, NEVER)).id;
+}
+
+test('sweep finishes a deletion whose winner died right after the commit', async (t) => {
+  const repo = await libraryRepo(t);
+  const id = await newModel(repo, 'm');
+  await putAll(repo, 'm', 'a', 'one');
+  const definition = readFileSync(join(repo.root, 'models/store/m.yaml'), 'utf8');
+  const record = { id, name: 'm', type: 'store', commit: '', deletedAt: '2026-01-01T00:00:00Z', epoch: 1, definition, versionsDeleted: 1, teardown: null };
+  mkdirSync(repo.layout.deleted);
+  writeFileSync(repo.layout.deletedModel(id), JSON.stringify({ ...record, definitionPath: 'models/store/m.yaml' }));
+  const plan = await datastoreSweep(repo, { dryRun: true }, NEVER);
+  assert.deepEqual(
+    plan.removed.map(({ kind, path }) => [kind, path]),
+    [
+      ['deleted', 'models/store/m.yaml'],
+      ['deleted', `.swamp/v1/data/${id}`],
+    ],
+  );
+  assert.deepEqual(await datastoreSweep(repo, {}, NEVER), { ...plan, dryRun: false });
+  const { findings, pending } = await datastoreCheck(repo, {}, NEVER);
+  assert.deepEqual({ findings, pending }, { findings: [], pending: [] });
+});
+
+test('sweep runs a teardown that failed before again, tells its state, and it is done then', async (t) => {
+  const repo = await libraryRepo(t);
+  const id = await torn(repo, 's', 'echo ran >> "$SWAMP_TEST_LOG"; test -e mended');
+  process.env['SWAMP_TEST_LOG'] = join(repo.root, 'log');
+  await assert.rejects(modelDelete(repo, { model: 's' }, NEVER), { code: 'teardown_failed' });
+  const waiting = [{ id, name: 's', state: 'failed' }];
+  const status = await datastoreStatus(repo);
+  assert.deepEqual([status.healthy, status.teardowns], [false, waiting]);
+  assert.deepEqual((await datastoreSweep(repo, { dryRun: true }, NEVER)).teardowns, waiting);
+  await assert.rejects(datastoreSweep(repo, {}, NEVER), (error: SwampError) => {
+    assert.deepEqual([error.code, error.data['teardowns']], ['teardown_failed', waiting]);
+    return true;
+  });
+  writeFileSync(join(repo.root, 'mended'), '');
+  assert.deepEqual((await datastoreSweep(repo, {}, NEVER)).teardowns, [{ id, name: 's', state: 'done' }]);
+  assert.deepEqual((await datastoreSweep(repo, {}, NEVER)).teardowns, []);
+  assert.equal(readFileSync(join(repo.root, 'log'), 'utf8'), 'ran\n'.repeat(3));
+  assert.deepEqual((await datastoreStatus(repo)).teardowns, []);
+});
+
+test('sweep refuses to retry the teardown of a model that was not deleted', async (t) => {
+  const repo = await libraryRepo(t);
+  await assert.rejects(datastoreSweep(repo, { retryTeardown: UUID }, NEVER), { code: 'model_not_found' });
 });

@@ -2,7 +2,8 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { asSwampError, isErrno, SwampError } from '../errors.js';
-import { exists, readDir, treeBytes } from '../fs/tree.js';
+import { exists, readDir, readText, treeBytes } from '../fs/tree.js';
+import { FAMILIES } from '../layout/families.js';
 import { isModelId, type LockName } from '../layout/layout.js';
 import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
 import { discard } from '../locks/session.js';
@@ -13,7 +14,7 @@ import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable } from '../repo.js';
 import { findOrphans } from '../store/check/orphans.js';
-import { listDeleted } from '../store/deletion.js';
+import { type DeletedModel, isMovedAside, listDeleted, readDeleted, type Teardown } from '../store/deletion.js';
 import { abandonedEntries } from '../store/leftovers.js';
 import { abandonedStagings, pendingRemovals, sweepOne, sweepTrash } from '../store/sweep.js';
 import { finishMovingAside } from './model-delete.js';
@@ -30,9 +31,10 @@ export interface DatastoreSweepInput {
 
 /**
  * `trash`: committed removals. `staging`: of sessions that have ended. `intent`, `staged`: left in a lock, to be finished
- * and to be given back. `ticket`: the place in a queue of a process that has ended. `kept`: outputs of a method.
+ * and to be given back. `ticket`: the place in a queue of a process that has ended. `deleted`: files of a deleted model.
+ * `kept`: outputs of a method.
  */
-export type SweepKind = 'trash' | 'staging' | 'intent' | 'staged' | 'ticket' | 'kept';
+export type SweepKind = 'trash' | 'staging' | 'intent' | 'staged' | 'ticket' | 'deleted' | 'kept';
 
 export interface SweepItem {
   readonly path: string;
@@ -40,63 +42,84 @@ export interface SweepItem {
   readonly bytes: number;
 }
 
+/** The delete method of a deleted model, and where it stands. */
+export interface TeardownItem {
+  readonly id: string;
+  readonly name: string;
+  readonly state: Teardown['state'];
+}
+
 export interface DatastoreSweepResult {
   readonly removed: readonly SweepItem[];
-  /** Of deleted models, those that were pending, and where they stand now. */
-  readonly teardowns: readonly { readonly id: string; readonly name: string; readonly state: string }[];
+  /** Those that were not done, and where they stand now. */
+  readonly teardowns: readonly TeardownItem[];
   readonly bytesReclaimed: number;
   readonly dryRun: boolean;
 }
 
-/** What cannot be removed is told, and stays pending (D5). Throws `read_only`, `teardown_failed` after everything else is done (O7), and the signal's reason. */
+/**
+ * What cannot be removed is told, and stays pending (D5). Throws `read_only`, `model_not_found` for an id to retry that is
+ * no deleted model's, `teardown_failed` after everything else is done (O7), with the result as its data.
+ */
 export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, options: TeardownOptions): Promise<DatastoreSweepResult> {
   const { signal } = options;
   const dryRun = input.dryRun === true;
   if (!dryRun) requireWritable(repo);
+  requireDeleted(repo, input.retryTeardown);
+  const waiting = pendingTeardowns(repo);
   const kept = input.kept === true ? await keptOutputs(repo) : [];
   const plan = [...(await sweepPlan(repo)), ...kept];
   if (!dryRun) await execute(repo, plan, signal);
-  const teardowns = await sweepTeardowns(repo, input, options);
   const removed = dryRun ? plan : plan.filter(({ path }) => !exists(path));
   await attempt(repo, signal, () => tellOrphans(repo), 'Data without a model could not be listed.');
-  return {
-    removed: removed.map((item) => ({ ...item, path: displayPath(repo, item.path) })),
+  const { teardowns, failure } = dryRun ? { teardowns: waiting } : await runTeardowns(repo, waiting, input, options);
+  const result: DatastoreSweepResult = {
+    removed: removed.map(({ path, kind, bytes }) => ({ path: displayPath(repo, path), kind, bytes })),
     teardowns,
     bytesReclaimed: removed.reduce((sum, { bytes }) => sum + bytes, 0),
     dryRun,
   };
+  if (failure === undefined) return result;
+  const { code, message, hint, data } = failure;
+  throw new SwampError(code, message, { ...(hint === undefined ? {} : { hint }), data: { ...data, ...result }, cause: failure });
 }
 
-/** Deleted models are moved aside where their winner died, and their teardowns run (P8, O5). The first failure is thrown when all were tried. */
-async function sweepTeardowns(
-  repo: Repo,
-  { dryRun, retryTeardown }: DatastoreSweepInput,
-  options: TeardownOptions,
-): Promise<DatastoreSweepResult['teardowns']> {
-  const deleted = listDeleted(repo);
-  if (retryTeardown !== undefined && !deleted.some(({ id }) => id === retryTeardown)) {
-    throw new SwampError('model_not_found', `No deleted model has the id ${JSON.stringify(retryTeardown)}.`, {
-      hint: '"swamp datastore status" lists the teardowns.',
-      data: { modelId: retryTeardown },
-    });
-  }
-  const swept: { id: string; name: string; state: string }[] = [];
-  let failed: unknown;
-  for (const record of deleted) {
-    const { id, name } = record;
-    if (dryRun !== true) await attempt(repo, options.signal, () => finishMovingAside(repo, record, options.signal));
-    if (record.teardown === null || record.teardown.state === 'done') continue;
+/** Delete methods of deleted models that are not known to be done, those that run now included. */
+export function pendingTeardowns(repo: Repo): TeardownItem[] {
+  return listDeleted(repo).flatMap(({ id, name, teardown }) => (teardown === null || teardown.state === 'done' ? [] : [{ id, name, state: teardown.state }]));
+}
+
+function requireDeleted(repo: Repo, id: string | undefined): void {
+  if (id === undefined || listDeleted(repo).some((record) => record.id === id)) return;
+  throw new SwampError('model_not_found', `No deleted model has the id ${JSON.stringify(id)}.`, {
+    hint: '"swamp datastore status" lists the teardowns.',
+    data: { modelId: id },
+  });
+}
+
+interface TornDown {
+  readonly teardowns: readonly TeardownItem[];
+  /** The first one, told when all have had their turn. */
+  readonly failure?: SwampError;
+}
+
+async function runTeardowns(repo: Repo, waiting: readonly TeardownItem[], { retryTeardown }: DatastoreSweepInput, options: TeardownOptions): Promise<TornDown> {
+  const teardowns: TeardownItem[] = [];
+  const failures: SwampError[] = [];
+  for (const item of waiting) {
+    const { id } = item;
     try {
-      const state = dryRun === true ? record.teardown.state : await runTeardown(repo, id, { ...options, patient: false, retry: id === retryTeardown });
-      swept.push({ id, name, state: state ?? 'done' });
+      const state = await runTeardown(repo, id, { ...options, patient: false, retry: id === retryTeardown });
+      teardowns.push({ ...item, state: state ?? 'done' });
     } catch (error) {
       options.signal.throwIfAborted();
-      failed ??= error;
-      swept.push({ id, name, state: 'failed' });
+      if (!(error instanceof SwampError) || error.code === 'internal') throw error;
+      failures.push(error);
+      teardowns.push({ ...item, state: readDeleted(repo, id)?.teardown?.state ?? item.state });
     }
   }
-  if (failed !== undefined) throw failed;
-  return swept;
+  const [failure] = failures;
+  return failure === undefined ? { teardowns } : { teardowns, failure };
 }
 
 /** What a sweep would clear now, with absolute paths; kept outputs are not part of it. */
@@ -106,9 +129,21 @@ export async function sweepPlan(repo: Repo): Promise<SweepItem[]> {
     // What an intent moves becomes data: nothing is reclaimed.
     if (kind !== 'unknown') plan.push({ path, kind, bytes: kind === 'intent' ? 0 : await bytesOf(path) });
   }
+  for (const path of unfinishedDeletions(repo).flatMap(({ left }) => left)) plan.push({ path, kind: 'deleted', bytes: await bytesOf(path) });
   plan.push(...(await pendingRemovals(repo)));
   for (const { lock, ticket } of deadTickets(repo)) plan.push({ path: join(repo.layout.queue(lock), ticket.name), kind: 'ticket', bytes: 0 });
   return plan;
+}
+
+/** Deleted models of which something still stands outside the trash: their deleter died on the way. */
+function unfinishedDeletions(repo: Repo): { readonly record: DeletedModel; readonly left: readonly string[] }[] {
+  return listDeleted(repo)
+    .filter((record) => !isMovedAside(repo, record))
+    .map((record) => {
+      const definition = join(repo.root, record.definitionPath);
+      const families = FAMILIES.map((family) => family.directory(repo.layout, record.id)).filter(exists);
+      return { record, left: readText(definition) === record.definition ? [definition, ...families] : families };
+    });
 }
 
 /** Outputs that methods kept, with absolute paths. */
@@ -127,6 +162,7 @@ export async function keptOutputs(repo: Repo): Promise<(SweepItem & { readonly k
 /** Entries first: what they held goes to the trash, and to the staging of those who put it there. */
 async function execute(repo: Repo, plan: readonly SweepItem[], signal: AbortSignal): Promise<void> {
   for (const { lock } of abandonedEntries(repo.layout)) await attempt(repo, signal, () => clearEntry(repo, lock, signal));
+  for (const { record } of unfinishedDeletions(repo)) await attempt(repo, signal, () => finishMovingAside(repo, record, signal));
   const planned = plan.filter((item) => item.kind === 'trash' || item.kind === 'staging' || item.kind === 'kept');
   for (const item of planned) await attempt(repo, signal, () => removeItem(repo, item));
   for (const path of abandonedStagings(repo)) await attempt(repo, signal, () => removeItem(repo, { path, kind: 'staging', bytes: 0 }));

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { SwampError } from '../errors.js';
+import { failpoint } from '../fs/failpoints.js';
 import { FenceLost } from '../locks/fence.js';
 import { isProvablyDead, parseHolder, startTime } from '../locks/holder.js';
 import type { Session } from '../locks/session.js';
@@ -88,15 +89,17 @@ async function execute(session: Session, run: RunFence, record: DeletedModel, op
     onStdout: take,
     onStderr: take,
     // The child waits until its pid is on record: a teardown that nobody knows of never runs a command.
-    beforeCommand: (pid) =>
-      recordTeardown(fenceOf(session, run), {
+    beforeCommand: async (pid) => {
+      await recordTeardown(fenceOf(session, run), {
         state: 'running',
         runner: session.holder,
         pid,
         startedAt: new Date().toISOString(),
         processStart: startTime(pid) ?? 'x',
         host: hostname(),
-      }),
+      });
+      await failpoint('teardown.recorded');
+    },
   });
   options.signal.throwIfAborted();
   if (run.signal.aborted) throw new FenceLost(run.path);

@@ -1,0 +1,251 @@
+/** Deleting a model with all its families: two phases, one winner, a teardown that runs once (D1 to D11, O1 to O7). */
+import assert from 'node:assert/strict';
+import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { FAMILIES } from '../src/layout/families.js';
+import { Pauses } from './support/failpoints.js';
+import { contentOf, createModel, entryOf, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { finished, run, runJson, start } from './support/swamp.js';
+import { until } from './support/until.js';
+
+interface Deleted {
+  readonly id: string;
+  readonly versionsDeleted: number;
+  readonly alreadyDeleted: boolean;
+  readonly teardown: string | null;
+}
+
+const DELETE = ['model', 'delete'] as const;
+
+/** A command/shell model whose teardown appends a line to `torn`. */
+async function withTeardown(repo: TestRepo, name: string, teardown = 'echo torn >> torn'): Promise<string> {
+  return (await runJson<{ id: string }>(repo, ['model', 'create', 'command/shell', name, '--run', 'true', '--delete-run', teardown])).id;
+}
+
+function lines(repo: TestRepo): number {
+  const path = join(repo.dir, 'torn');
+  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
+}
+
+function recordOf(repo: TestRepo, id: string): { teardown: { state: string } | null } {
+  return JSON.parse(readFileSync(repo.layout.deletedModel(id), 'utf8'));
+}
+
+test('O1, O3: of 16 deletes at once one removes and one runs the teardown, and all succeed', async (t) => {
+  const repo = await tempRepo(t);
+  for (let round = 0; round < 4; round++) {
+    const id = await withTeardown(repo, 'box');
+    const before = lines(repo);
+    const all = Array.from({ length: 16 }, () => start(repo, [...DELETE, 'box', '--force', '--json'], { timeoutMs: 60_000 }));
+    const results = (await Promise.all(all.map((running) => finished(running)))).map(({ stdout }) => JSON.parse(stdout) as Deleted);
+    assert.equal(results.filter(({ alreadyDeleted }) => !alreadyDeleted).length, 1);
+    assert.equal(lines(repo), before + 1);
+    assert.deepEqual(recordOf(repo, id).teardown, { state: 'done' });
+    for (const result of results) assert.equal(result.id, id);
+  }
+});
+
+for (const family of FAMILIES) {
+  test(`D6, D7, D8: the family ${family.name} of a deleted model is swept, and that of no other model`, async (t) => {
+    const repo = await tempRepo(t);
+    const ids = { A: await createModel(repo, 'A'), A2: await createModel(repo, 'A2'), 'A-b': await createModel(repo, 'A-b') };
+    for (const [name, id] of Object.entries(ids)) {
+      await put(repo, name, 'gone', name);
+      await run(repo, ['data', 'delete', name, 'gone', '--force']);
+      await put(repo, name, 'there', name);
+      const directory = family.directory(repo.layout, id);
+      if (!existsSync(directory)) mkdirSync(join(directory, '1-abcdefabcdef'), { recursive: true });
+    }
+    await run(repo, [...DELETE, 'A', '--with-data', '--force']);
+    assert.equal(existsSync(family.directory(repo.layout, ids.A)), false);
+    for (const name of ['A2', 'A-b'] as const) assert.ok(existsSync(family.directory(repo.layout, ids[name])), name);
+    assert.deepEqual(readdirSync(repo.layout.trashes), []);
+    assert.notEqual(entryOf(repo, { kind: 'data', modelId: ids.A }), undefined, 'the fences stay for ever');
+    // The stand-ins for families that nothing writes yet are no store of ours.
+    for (const id of [ids.A2, ids['A-b']]) await run(repo, [...DELETE, id, '--with-data', '--force']);
+  });
+}
+
+test('D9: a model that holds data is refused without --with-data, and the refusal changes nothing but fence epochs', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await createModel(repo, 'full');
+  await put(repo, 'full', 'a', 'kept');
+  const result = await run(repo, [...DELETE, 'full', '--force', '--json'], { expect: 73 });
+  assert.match(result.stderr, /container_not_empty/);
+  assert.equal(await contentOf(repo, 'full', 'a'), 'kept');
+  assert.ok(!existsSync(repo.layout.deletedModel(id)));
+});
+
+test('a dry run shows what the real run then does, and does nothing', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  await put(repo, 'm', 'a', '1');
+  await put(repo, 'm', 'a', '2');
+  const shown = await runJson<Deleted>(repo, [...DELETE, 'm', '--with-data', '--dry-run']);
+  assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
+  const done = await runJson<Deleted>(repo, [...DELETE, 'm', '--with-data', '--force']);
+  assert.equal(shown.versionsDeleted, 2);
+  assert.equal(done.versionsDeleted, 2);
+});
+
+test('D2, D10, D11: a deleted model is in no lookup, and a write that comes after fails as model_not_found and leaves nothing', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await createModel(repo, 'm');
+  const points = new Pauses(repo, ['stage.complete']);
+  const writer = start(repo, ['data', 'put', 'm', 'a', '--json'], { stdin: 'late', env: points.env });
+  await points.at('stage.complete', writer);
+  await run(repo, [...DELETE, 'm', '--force']);
+  points.go('stage.complete');
+  const result = await finished(writer, 66);
+  assert.match(result.stderr, /model_not_found/);
+  assert.ok(!existsSync(repo.layout.model(id)));
+  await run(repo, ['model', 'get', 'm'], { expect: 66 });
+  await run(repo, ['model', 'get', id], { expect: 66 });
+  assert.equal((await runJson<{ total: number }>(repo, ['model', 'list'])).total, 0);
+  await run(repo, [...DELETE, 'never-there', '--force'], { expect: 66 });
+});
+
+test('D3: a definition that changes between the read and the commit is a conflict that is tried again', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const points = new Pauses(repo, ['restructure.closed']);
+  const deleter = start(repo, [...DELETE, 'm', '--force', '--json'], { env: points.env });
+  await points.at('restructure.closed', deleter);
+  appendFileSync(join(repo.dir, 'models/store/m.yaml'), '# changed\n');
+  points.go('restructure.closed');
+  assert.equal((JSON.parse((await finished(deleter)).stdout) as Deleted).alreadyDeleted, false);
+  assert.ok(!existsSync(join(repo.dir, 'models/store/m.yaml')));
+});
+
+test('O6: a late retry never tears down a newer model of the same name', async (t) => {
+  const repo = await tempRepo(t);
+  const old = await withTeardown(repo, 'same');
+  await run(repo, [...DELETE, 'same', '--force']);
+  const young = await withTeardown(repo, 'same', 'echo young >> torn');
+  const again = await runJson<Deleted>(repo, [...DELETE, old, '--force']);
+  assert.equal(again.alreadyDeleted, true);
+  assert.equal(lines(repo), 1);
+  assert.equal((await runJson<{ id: string }>(repo, ['model', 'get', 'same'])).id, young);
+});
+
+test('a definition that comes back with the id of a deleted model is told, and needs a new id', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const path = join(repo.dir, 'models/store/m.yaml');
+  cpSync(path, `${path}.saved`);
+  await run(repo, [...DELETE, 'm', '--force']);
+  cpSync(`${path}.saved`, path);
+  const result = await run(repo, ['data', 'put', 'm', 'a'], { expect: 66, stdin: 'x' });
+  assert.match(result.stderr, /new id/);
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/id: .*/, 'id: 11111111-2222-4333-8444-555555555555'));
+  await put(repo, 'm', 'a', 'x');
+});
+
+for (const point of ['model-delete.before-commit', 'model-delete.committed', 'model-delete.definition-gone', 'teardown.recorded'] as const) {
+  test(`O4, O5: a winner that dies at ${point} leaves what the next delete finishes, with one teardown`, async (t) => {
+    const repo = await tempRepo(t);
+    const id = await withTeardown(repo, 'm');
+    await put(repo, 'm', 'a', 'x');
+    const killed = await run(repo, [...DELETE, 'm', '--with-data', '--force'], { env: { SWAMP_FAILPOINTS: `${point}=kill` }, expect: 'any' });
+    assert.equal(killed.signal, 'SIGKILL');
+    await until('the teardown that was begun has ended', () => !existsSync(repo.layout.deletedModel(id)) || lines(repo) <= 1);
+    const next = await runJson<Deleted>(repo, [...DELETE, id, '--with-data', '--force']);
+    assert.equal(next.alreadyDeleted, point !== 'model-delete.before-commit');
+    assert.equal(next.teardown, 'done');
+    assert.equal(lines(repo), 1);
+    assert.ok(!existsSync(repo.layout.model(id)));
+    assert.ok(!existsSync(join(repo.dir, 'models/command/shell/m.yaml')));
+    await run(repo, ['datastore', 'sweep']);
+  });
+}
+
+test('O5: sweep finishes a deletion whose winner died, and runs its teardown', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await withTeardown(repo, 'm');
+  await run(repo, [...DELETE, 'm', '--force'], { env: { SWAMP_FAILPOINTS: 'model-delete.committed=kill' }, expect: 'any' });
+  const swept = await runJson<{ teardowns: { id: string; state: string }[] }>(repo, ['datastore', 'sweep']);
+  assert.deepEqual(
+    swept.teardowns.map(({ id: which, state }) => ({ id: which, state })),
+    [{ id, state: 'done' }],
+  );
+  assert.equal(lines(repo), 1);
+});
+
+test('O7: a failing teardown is teardown_failed with its output, stays pending, and can be tried again', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await withTeardown(repo, 'm', 'echo cannot >&2; test -e allowed && echo torn >> torn');
+  const failed = await run(repo, [...DELETE, 'm', '--force', '--json'], { expect: 1 });
+  assert.match(failed.stderr, /teardown_failed/);
+  assert.match(failed.stderr, /cannot/);
+  assert.equal(recordOf(repo, id).teardown?.state, 'failed');
+  const status = await runJson<{ teardowns: { id: string; state: string }[] }>(repo, ['datastore', 'status']);
+  assert.equal(status.teardowns[0]?.state, 'failed');
+  writeFileSync(join(repo.dir, 'allowed'), '');
+  const again = await runJson<Deleted>(repo, [...DELETE, id, '--force']);
+  assert.equal(again.teardown, 'done');
+  assert.equal(lines(repo), 1);
+});
+
+test('O3: a loser does not wait for the teardown of a living winner', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await withTeardown(repo, 'm', 'touch begun; while ! test -e go; do sleep 0.05; done; echo torn >> torn');
+  const winner = start(repo, [...DELETE, 'm', '--force', '--json']);
+  await until('the teardown runs', () => existsSync(join(repo.dir, 'begun')));
+  const loser = await runJson<Deleted>(repo, [...DELETE, id, '--force']);
+  assert.deepEqual([loser.alreadyDeleted, loser.teardown], [true, 'running']);
+  assert.equal(winner.hasExited(), false);
+  writeFileSync(join(repo.dir, 'go'), '');
+  assert.equal((JSON.parse((await finished(winner)).stdout) as Deleted).teardown, 'done');
+  assert.equal(lines(repo), 1);
+});
+
+test('data rename carries all versions, leads readers of the old name on, and never gives out a number twice (P4)', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  await put(repo, 'm', 'old', 'one');
+  const second = await put(repo, 'm', 'old', 'two');
+  await run(repo, ['data', 'rename', 'm', 'old', 'new']);
+  assert.equal(await contentOf(repo, 'm', 'old'), 'two');
+  assert.equal(await contentOf(repo, 'm', 'new', 1), 'one');
+  const third = await put(repo, 'm', 'new', 'three');
+  assert.equal(third.version, 3);
+  assert.ok(third.generation > second.generation);
+  const fresh = await put(repo, 'm', 'old', 'again');
+  assert.equal(fresh.version, 3);
+  assert.equal(await contentOf(repo, 'm', 'old'), 'again');
+  await run(repo, ['data', 'rename', 'm', 'old', 'new'], { expect: 73 });
+  await run(repo, ['data', 'rename', 'm', 'nothing', 'else'], { expect: 66 });
+});
+
+for (const point of ['intent.before-publish', 'intent.published', 'rename.forwarded', 'rename.moving'] as const) {
+  test(`a renamer that dies at ${point} never hides the artifact, and the next holder finishes`, async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    await put(repo, 'm', 'old', 'whole');
+    const killed = await run(repo, ['data', 'rename', 'm', 'old', 'new'], { env: { SWAMP_FAILPOINTS: `${point}=kill` }, expect: 'any' });
+    assert.equal(killed.signal, 'SIGKILL');
+    assert.equal(await contentOf(repo, 'm', 'old'), 'whole', 'read by the old name, with no lock taken since');
+    await put(repo, 'm', 'other', 'takes the fence');
+    assert.equal(await contentOf(repo, 'm', point === 'intent.before-publish' ? 'old' : 'new'), 'whole');
+    assert.equal(await contentOf(repo, 'm', 'old'), 'whole');
+    await run(repo, ['datastore', 'sweep']);
+  });
+}
+
+test('model rename keeps id, data and comments, and a renamer that dies half-way is finished by the next holder', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await createModel(repo, 'before');
+  appendFileSync(join(repo.dir, 'models/store/before.yaml'), '# a remark\n');
+  await put(repo, 'before', 'a', 'x');
+  await run(repo, ['model', 'rename', 'before', 'between']);
+  assert.match(readFileSync(join(repo.dir, 'models/store/between.yaml'), 'utf8'), /# a remark/);
+  await run(repo, ['model', 'rename', 'between', 'after'], { env: { SWAMP_FAILPOINTS: 'model-rename.published=kill' }, expect: 'any' });
+  await run(repo, ['datastore', 'sweep']);
+  assert.equal((await runJson<{ id: string }>(repo, ['model', 'get', 'after'])).id, id);
+  await run(repo, ['model', 'get', 'between'], { expect: 66 });
+  assert.equal(await contentOf(repo, 'after', 'a'), 'x');
+  assert.ok(statSync(join(repo.dir, 'models/store/after.yaml')).isFile());
+  await createModel(repo, 'taken');
+  await run(repo, ['model', 'rename', 'after', 'taken'], { expect: 73 });
+});
