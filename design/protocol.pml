@@ -176,8 +176,12 @@ byte breakRun = BREAK_RUN, breakData = BREAK_DATA, breakGlobal = BREAK_GLOBAL, d
 #define nested (live(0) || live(1))
 #endif
 
-/* W1 and W3: what a writer of model m needs to find. */
-#define passes(m) (glob == FREE || !has(gscope, m) || (nested && !gclosed && !NESTWAIT))
+/* W1 and W3: what a writer of model m needs to find. W3 is read in two steps, the global fence first, then the ancestors: `way` is
+ * 0 when nothing is in the way, 1 when a nested one may pass (N1), 2 else. */
+#define inScope(m) (glob != FREE && has(gscope, m))
+#define passes(m) (!inScope(m) || (nested && !gclosed && !NESTWAIT))
+#define secondLook(m) atomic { way = (inScope(m) && RECHECK -> (gclosed || NESTWAIT -> 2 : 1) : 0) }
+#define inTheWay (way == 2 || (way == 1 && !nested))
 
 inline release(f) { atomic { if :: f == _pid -> f = FREE :: else fi } }
 
@@ -224,9 +228,10 @@ inline takeData(m) {
 #if ROLLEARLY
      settle(m);
 #endif
+     secondLook(m);
      if
-     :: atomic { RECHECK && !passes(m) -> if :: data(m) == _pid -> data(m) = FREE :: else fi }
-     :: atomic { !RECHECK || passes(m) -> break }
+     :: atomic { inTheWay -> way = 0; if :: data(m) == _pid -> data(m) = FREE :: else fi }
+     :: atomic { !inTheWay -> way = 0; break }
      fi
   od
 }
@@ -280,9 +285,10 @@ inline takeRun(m) {
        fi
      };
      if :: stuck -> break :: else fi;
+     secondLook(m);
      if
-     :: atomic { RECHECK && !passes(m) -> if :: run_(m) == _pid -> run_(m) = FREE :: else fi }
-     :: atomic { !RECHECK || passes(m) -> break }
+     :: atomic { inTheWay -> way = 0; if :: run_(m) == _pid -> run_(m) = FREE :: else fi }
+     :: atomic { !inTheWay -> way = 0; break }
      fi
   od;
   mayDie
@@ -515,14 +521,14 @@ inline structural(kind) {
 }
 
 proctype Put(byte m) {
-  byte anc = 0, root = _pid;
+  byte anc = 0, root = _pid, way = 0;
   bool done = false;
   put(m);
 gone: skip
 }
 
 proctype Child(byte root, parent, act, x) {
-  byte anc = bit(parent), f = 0, h = 0, todo = 0, scope = x;
+  byte anc = bit(parent), way = 0, f = 0, h = 0, todo = 0, scope = x;
   bool runs = true, done = false, published = false, stuck = false, again = false;
   if
   :: act == BGPUT -> put(x)
@@ -532,7 +538,7 @@ gone: skip
 }
 
 proctype Method(byte m, act, x, act2, y) {
-  byte root = _pid, anc = 0, f = 0, h = 0, todo = 0, scope = 0, cur = m, action, arg;
+  byte root = _pid, anc = 0, way = 0, f = 0, h = 0, todo = 0, scope = 0, cur = m, action, arg;
   bool runs = true, deeper = false, done = false, published = false, stuck = false, again = false;
 inner:
   takeRun(cur);

@@ -40,6 +40,13 @@ export function startGated(repo: TestRepo, name: string, args: readonly string[]
   };
 }
 
+/** A gate that stands open: a method started with it does nothing, at once. */
+export function openGate(repo: TestRepo): string {
+  const gate = mkdtempSync(join(repo.base, 'gate-'));
+  writeFileSync(join(gate, 'then.sh'), ':\n');
+  return gate;
+}
+
 /** One run from beginning to end, so that the model has its outputs. */
 export async function runGated(repo: TestRepo, name: string, then?: string): Promise<void> {
   const gated = startGated(repo, name);

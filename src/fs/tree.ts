@@ -1,5 +1,5 @@
 /** Reads directories and removes trees; only the expected errno is taken for an answer (habit 13). */
-import { type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, constants, type Dirent, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
@@ -25,13 +25,19 @@ export function readDirTypes(path: string): Dirent[] | undefined {
   }
 }
 
-/** The text of a file; undefined when there is none. */
+/** The text of a file; undefined when there is none. A link is not followed (ELOOP), a FIFO not waited for. */
 export function readText(path: string): string | undefined {
+  let file: number;
   try {
-    return readFileSync(path, 'utf8');
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
+  }
+  try {
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -45,8 +51,10 @@ export function modifiedAt(path: string): number | undefined {
   return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }
 
-/** Bytes of all regular files below `path` (0 when it is gone); links are not followed. */
+/** Bytes of all regular files below `path`, or of the file that stands there (0 when it is gone); links are not followed. */
 export async function treeBytes(path: string): Promise<number> {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory() !== true) return stats?.size ?? 0;
   let bytes = 0;
   for await (const file of walkFiles(path)) bytes += lstatSync(file, { throwIfNoEntry: false })?.size ?? 0;
   return bytes;
@@ -69,10 +77,13 @@ export async function* walkFiles(path: string): AsyncGenerator<string> {
 export async function removeTree(path: string): Promise<void> {
   let failed: unknown;
   const directory = await opendir(path).catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT')) return undefined;
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
   });
-  if (directory === undefined) return;
+  if (directory === undefined) {
+    await removeFile(path);
+    return;
+  }
   for await (const entry of directory) {
     const child = join(path, entry.name);
     try {

@@ -45,7 +45,8 @@ export function parseEntry(name: string): Entry | undefined {
 export function readFence(dir: string): Entry | undefined {
   let names: readonly string[] = [];
   for (let look = 0, same = 0; look < LOOKS * 8 && same < LOOKS; look++) {
-    const seen = readDir(dir);
+    // A dot name is a file manager's or a network disk's, no entry.
+    const seen = readDir(dir)?.filter((name) => !name.startsWith('.'));
     if (seen === undefined) return undefined;
     const [only] = seen;
     if (seen.length === 1 && only !== undefined) {

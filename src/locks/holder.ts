@@ -28,7 +28,7 @@ export interface Holder extends Process {
   readonly nonce: string;
 }
 
-const HOLDER = /^(x?[0-9a-f]{12})-(x|[0-9a-f]{8})-(x|[0-9]+)-([0-9]+)-(x|[0-9a-f]+)-([0-9a-f]{12})$/;
+const HOLDER = /^(x?[0-9a-f]{12})-(x|[0-9a-f]{8})-(x|[0-9]+)-([1-9][0-9]{0,8})-(x|[0-9a-f]+)-([0-9a-f]{12})$/;
 
 export function newNonce(): string {
   return randomBytes(6).toString('hex');

@@ -476,6 +476,10 @@ const INJURIES: Readonly<Record<string, (places: Places) => Expectation>> = {
     mkdirSync(join(v1, 'locks'));
     return [['unknown_entry', join(v1, 'locks')]];
   },
+  'a file at the top has a name that every object knows': ({ v1 }) => {
+    writeFileSync(join(v1, 'constructor'), '');
+    return [['unknown_entry', join(v1, 'constructor')]];
+  },
   'a file stands where the trash belongs': ({ repo }) => {
     rmSync(repo.layout.trashes, { recursive: true });
     writeFileSync(repo.layout.trashes, '');
@@ -648,6 +652,22 @@ test('check finds nothing in a new repository, nor in a clone without its datast
   await newModel(repo, 'm');
   rmSync(repo.layout.base, { recursive: true });
   assert.deepEqual((await check(repo)).findings, []);
+});
+
+test('check looks into a configured datastore that is reached through a link', async (t) => {
+  const { repo, id } = await written(t);
+  const moved = join(repo.root, '..', 'moved');
+  renameSync(repo.layout.base, moved);
+  symlinkSync(moved, join(repo.root, '..', 'link'));
+  appendFileSync(join(repo.root, '.swamp.yaml'), 'datastore: { path: ../link }\n');
+  const elsewhere = openRepoAt(repo.root, { env: {} });
+  writeFileSync(join(elsewhere.layout.version(id, 'a', 1), 'content'), 'onE');
+  const { findings, checked } = await check(elsewhere);
+  assert.deepEqual(
+    findings.map(({ kind }) => kind),
+    ['checksum_mismatch'],
+  );
+  assert.equal(checked.versions, 4);
 });
 
 test('check leaves alone what a living session stages and holds', async (t) => {

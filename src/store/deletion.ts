@@ -84,28 +84,35 @@ export async function moveModelAside(fence: Fence, record: DeletedModel): Promis
   }
 }
 
-/** True when something of the model still stands outside deleted/. */
+/** True when nothing of the model stands outside deleted/ any more. */
 export function isMovedAside(repo: Repo, record: DeletedModel): boolean {
   if (FAMILIES.some((family) => exists(family.directory(repo.layout, record.id)))) return false;
-  return readText(join(repo.root, record.definitionPath)) !== record.definition;
+  return !exists(asideOf(repo, record)) && readText(join(repo.root, record.definitionPath)) !== record.definition;
+}
+
+/** Where a definition stands while it is being removed: a dot name, which listings skip. */
+function asideOf(repo: Repo, { id, definitionPath }: DeletedModel): string {
+  return join(repo.root, definitionPath, '..', `.deleted.${id}.tmp`);
 }
 
 /**
- * Removes the definition file, if it is still the very one that was deleted: it is moved to a name that no listing shows,
- * looked at there, and put back when somebody had replaced it meanwhile (O6). models/ may lie on another file system than
- * the datastore, so it cannot pass through the fence.
+ * Removes the definition file, if it is still the very one that was deleted: it is moved aside, looked at there, and put
+ * back when somebody had replaced it meanwhile (O6). models/ may lie on another file system than the datastore, so it
+ * cannot pass through the fence; a remover that dies in between is followed by the next one, which finds it by the id.
  */
-async function removeDefinition(repo: Repo, { definitionPath, definition }: DeletedModel): Promise<void> {
-  const path = join(repo.root, definitionPath);
-  if (readText(path) !== definition) return;
-  const aside = join(path, '..', `.deleted.${newNonce()}.tmp`);
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return;
-    throw error;
+async function removeDefinition(repo: Repo, record: DeletedModel): Promise<void> {
+  const path = join(repo.root, record.definitionPath);
+  const aside = asideOf(repo, record);
+  if (!exists(aside)) {
+    if (readText(path) !== record.definition) return;
+    try {
+      await rename(path, aside);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return;
+      throw error;
+    }
   }
-  if (readText(aside) === definition) {
+  if (readText(aside) === record.definition) {
     await removeFile(aside);
     await syncDir(join(path, '..'));
   } else await publishFile(aside, path);

@@ -178,7 +178,8 @@ export function renamesUnderWay(repo: Repo, modelId: string): { readonly intent:
   });
 }
 
-function readIntent(dir: string): Intent {
+/** The intent in `dir`. Throws `corrupt`. */
+export function readIntent(dir: string): Intent {
   const path = join(dir, INTENT);
   const fields = readRecord(path);
   const kind = fields?.get('kind');

@@ -1,8 +1,8 @@
 /** Lock-free reading: whole versions only, and "not found" only when the listing stands still or is empty. */
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type Stats } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { readDir } from '../fs/tree.js';
+import { readDir, readText } from '../fs/tree.js';
 import { ARTIFACT_RECORD, CONTENT, METADATA } from '../layout/layout.js';
 import { isHashedSegment, nameOf } from '../layout/names.js';
 import type { Repo } from '../repo.js';
@@ -123,7 +123,7 @@ export function versionNotFound(name: string, version: number, versions: readonl
 function openWhole(dir: string): Pick<OpenVersion, 'metadata' | 'dir' | 'content'> | undefined {
   const before = inode(dir);
   if (before === undefined) return undefined;
-  const source = readVersionFile(join(dir, METADATA));
+  const source = readText(join(dir, METADATA));
   const content = openContent(join(dir, CONTENT));
   if (source === undefined || content === undefined || inode(dir) !== before) {
     if (content !== undefined) closeSync(content);
@@ -144,15 +144,6 @@ function inode(dir: string): string | undefined {
   const stats: BigIntStats | undefined = lstatSync(dir, { bigint: true, throwIfNoEntry: false });
   if (stats !== undefined && !stats.isDirectory()) throw damaged(dir, 'it is no directory');
   return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`;
-}
-
-function readVersionFile(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
 }
 
 function openContent(path: string): number | undefined {

@@ -25,22 +25,15 @@ import { lookAtVersion } from './version.js';
 export async function checkStore(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
   // A configured datastore lies wherever its path leads; the one inside the repository is no link.
-  if (layout.base === join(checker.repo.root, '.swamp')) await checker.look(layout.base, () => lookAtDirectory(layout.base));
+  if (layout.base === join(checker.repo.root, '.swamp')) {
+    await checker.look(layout.base, () => lookAtDirectory(layout.base));
+    if (!isDirectory(layout.base)) return;
+  }
   await checker.look(layout.root, () => lookAtDirectory(layout.root));
-  if (isDirectory(layout.base) && isDirectory(layout.root)) for (const step of STEPS) await step(checker);
+  if (isDirectory(layout.root)) for (const step of STEPS) await step(checker);
 }
 
-const LEVELS: Readonly<Record<string, Expected>> = {
-  fences: 'directory',
-  queues: 'directory',
-  staging: 'directory',
-  data: 'directory',
-  tombstones: 'directory',
-  deleted: 'directory',
-  uploads: 'directory',
-  kept: 'directory',
-  trash: 'directory',
-};
+const LEVELS: ReadonlySet<string> = new Set(['fences', 'queues', 'staging', 'data', 'tombstones', 'deleted', 'uploads', 'kept', 'trash']);
 
 const STEPS = [checkTop, checkData, checkTombstones, checkFences, checkQueues, checkStagings, checkDeleted, checkUploads, checkKept, checkTrash];
 
@@ -48,7 +41,8 @@ async function checkTop(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
   const catalog = layout.catalog.slice(layout.root.length + 1);
   // SQLite keeps its journal beside the database.
-  const expected = (name: string): Expected | undefined => LEVELS[name] ?? (name === catalog || name.startsWith(`${catalog}-`) ? 'file' : undefined);
+  const isCatalog = (name: string): boolean => name === catalog || name.startsWith(`${catalog}-`);
+  const expected = (name: string): Expected | undefined => (LEVELS.has(name) ? 'directory' : isCatalog(name) ? 'file' : undefined);
   for await (const _ of checker.entries(layout.root, expected));
 }
 

@@ -1,0 +1,238 @@
+/**
+ * L9, L10, L12, L13 and N1 to N4: who waits for whom, and who does not. A question holds no lock, a method holds up nobody but
+ * other runs of its model and those that would remove what it writes, and a command inside a method never hangs.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { constants } from 'node:os';
+import { describe, test } from 'node:test';
+import { GLOBAL } from '../src/layout/layout.js';
+import { Pauses } from './support/failpoints.js';
+import { createGated, openGate, runGated, startGated } from './support/gated.js';
+import { createModel, heldLocks, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
+import { finished, markedProcesses, run, runJson, start } from './support/swamp.js';
+import { onTerminal, startOnTerminal } from './support/terminal.js';
+import { until } from './support/until.js';
+
+interface Run {
+  readonly dataArtifacts: readonly { readonly version: number }[];
+}
+
+const DRAINING = /Waiting for running writers/;
+
+describe('a question', { concurrency: 2 }, () => {
+  test('that is not answered holds no lock: others write and delete meanwhile; "no" changes nothing', onTerminal, async (t) => {
+    const repo = await storeRepo(t);
+    const asking = startOnTerminal(repo, ['data', 'delete', 'm', 'a']);
+    await asking.says(/\[y\/N\]/);
+    assert.deepEqual(heldLocks(repo), []);
+    await put(repo, 'm', 'b', 'meanwhile');
+    await run(repo, ['data', 'delete', 'm', 'b', '--force']);
+    assert.equal(asking.hasExited(), false);
+    asking.write('n\n');
+    await finished(asking);
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1]);
+  });
+
+  test('answered with "yes" deletes what was shown, and nothing when that has changed since', onTerminal, async (t) => {
+    const repo = await storeRepo(t);
+    const late = startOnTerminal(repo, ['data', 'delete', 'm', 'a']);
+    await late.says(/\[y\/N\]/);
+    await put(repo, 'm', 'a', 'meanwhile');
+    late.write('y\n');
+    await finished(late, 73);
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
+    const now = startOnTerminal(repo, ['data', 'delete', 'm', 'a']);
+    await now.says(/\[y\/N\]/);
+    now.write('y\n');
+    await finished(now);
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), []);
+  });
+});
+
+describe('a method that runs', { concurrency: 2 }, () => {
+  test('holds up neither writes to its model, nor to others, nor reads (L9)', async (t) => {
+    const repo = await gatedRepo(t);
+    const gated = startGated(repo, 'p');
+    await gated.begun();
+    await put(repo, 'p', 'beside', 'own model');
+    await put(repo, 'm', 'a', 'other model');
+    await run(repo, ['data', 'delete', 'm', 'a', '--force']);
+    await run(repo, ['model', 'create', 'store', 'n']);
+    await run(repo, ['repo', 'info']);
+    await run(repo, ['data', 'get', 'p', 'log']);
+    assert.equal(gated.running.hasExited(), false, 'none of them waited for it');
+    gated.letGo();
+    await finished(gated.running);
+  });
+
+  test('is waited for by a delete of its model, which names it, tells once and once more at the end, and removes what it wrote (L13)', async (t) => {
+    const repo = await gatedRepo(t);
+    const gated = startGated(repo, 'p');
+    await gated.begun();
+    const deleter = start(repo, ['data', 'delete', 'p', 'result', '--force', '--json']);
+    await deleter.says(DRAINING);
+    gated.letGo();
+    await finished(gated.running);
+    const { stdout, stderr } = await finished(deleter);
+    const notices = stderr.trimEnd().split('\n');
+    assert.equal(notices.length, 2, stderr);
+    assert.match(notices[0] ?? '', new RegExp(`held by "model (method )?run.*pid ${gated.running.pid} on .*for [0-9.]+ s`));
+    assert.match(notices[1] ?? '', /after [0-9.]+ s/);
+    assert.equal((JSON.parse(stdout) as { versionsDeleted: number }).versionsDeleted, 2);
+    assert.deepEqual(await versionsOf(repo, 'p', 'result'), []);
+    assert.deepEqual(await versionsOf(repo, 'p', 'log'), [1, 2]);
+  });
+
+  test('is waited for by another run of its model, in order of arrival', async (t) => {
+    const repo = await gatedRepo(t);
+    const first = startGated(repo, 'p');
+    await first.begun();
+    const others = [];
+    for (let i = 0; i < 3; i++) {
+      const gated = startGated(repo, 'p', ['--json']);
+      await gated.running.says(/Waiting for the run lock/);
+      gated.letGo();
+      others.push(gated.running);
+    }
+    first.letGo();
+    await finished(first.running);
+    const versions: (number | undefined)[] = [];
+    for (const running of others) versions.push((JSON.parse((await finished(running)).stdout) as Run).dataArtifacts[0]?.version);
+    assert.deepEqual(versions, [3, 4, 5]);
+  });
+});
+
+/** What a method does, and what must come of it: the exit code of the nested command. */
+const NESTED: readonly (readonly [what: string, command: string, code: number])[] = [
+  ['a put to its own model', 'echo nested | swamp data put p nested', 0],
+  ['a put to another model', 'echo nested | swamp data put m nested', 0],
+  ['a delete in its own model', 'swamp data delete p old --force', 0],
+  ['a delete in another model', 'swamp data delete m a --force', 0],
+  ['a model create', 'swamp model create store made', 0],
+  ['a run of another model', 'swamp model method run q execute', 0],
+  ['a run of itself, which fails as deadlock', 'swamp model method run p execute --input GATE=/nowhere --json', 75],
+];
+
+for (const other of ['nobody', 'a delete in its first drain', 'a delete in its second drain'] as const) {
+  describe(`while ${other} waits for the parent's model, a method does (L10, N1 to N4)`, { concurrency: 2 }, () => {
+    for (const [what, command, code] of NESTED) {
+      test(what, async (t) => {
+        const repo = await gatedRepo(t);
+        await createModel(repo, 'q', 'true');
+        await put(repo, 'p', 'old', 'old');
+        const points = new Pauses(repo, ['restructure.after-first-drain']);
+        const startDelete = () => start(repo, ['data', 'delete', 'p', 'result', '--force'], { env: points.env });
+        const early = other === 'a delete in its second drain' ? startDelete() : undefined;
+        if (early !== undefined) await points.at('restructure.after-first-drain', early);
+        const gated = startGated(repo, 'p');
+        await gated.begun();
+        points.go('restructure.after-first-drain');
+        const deleter = early ?? (other === 'nobody' ? undefined : startDelete());
+        await deleter?.says(DRAINING);
+        gated.letGo(`${command}; echo "nested: $?"`);
+        const { stderr } = await finished(gated.running);
+        assert.match(stderr, new RegExp(`nested: ${code}\\n`));
+        if (code === 75) assert.match(stderr, /"code":"deadlock"/);
+        if (deleter !== undefined) await finished(deleter);
+        // The delete waited for the method, and took what it wrote (P9).
+        assert.deepEqual(await versionsOf(repo, 'p', 'result'), deleter === undefined ? [1, 2] : []);
+      });
+    }
+  });
+}
+
+describe('methods that run each other', { concurrency: 2 }, () => {
+  for (const names of [
+    ['x', 'y'],
+    ['x', 'y', 'z'],
+  ]) {
+    test(`in a circle of ${names.length}: one fails as deadlock, at once, and the others go on (N4)`, async (t) => {
+      const repo = await tempRepo(t);
+      for (const name of names) await createGated(repo, name);
+      const open = openGate(repo);
+      const runs = names.map((name) => startGated(repo, name));
+      await Promise.all(runs.map((gated) => gated.begun()));
+      for (const [i, gated] of runs.entries())
+        gated.letGo(`swamp model method run ${names[(i + 1) % names.length]} execute --input GATE=${open}; echo "nested: $?"`);
+      const results = await Promise.all(runs.map(({ running }) => finished(running)));
+      const codes = results.map(({ stderr }) => /nested: ([0-9]+)/.exec(stderr)?.[1]).sort();
+      assert.deepEqual(codes, [...names.slice(1).map(() => '0'), '75']);
+    });
+  }
+});
+
+describe('SIGINT, SIGTERM and SIGHUP (L12)', { concurrency: 2 }, () => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    const code = 128 + constants.signals[signal];
+
+    test(`${signal} ends a method with all its processes, releases its lock, leaves nothing, exits ${code}`, async (t) => {
+      const repo = await gatedRepo(t);
+      const gated = startGated(repo, 'p');
+      gated.letGo('sleep 300 & sleep 300; sleep 300');
+      await until('the command and its two children run', () => markedProcesses(repo.base).length === 4, { timeoutMs: 10_000 });
+      gated.running.kill(signal);
+      await finished(gated.running, code);
+      assert.deepEqual(markedProcesses(repo.base), []);
+      assert.deepEqual(heldLocks(repo), []);
+      assert.deepEqual(await versionsOf(repo, 'p', 'result'), [1]);
+    });
+
+    test(`${signal} ends a command that waits, with its place in the queue, and exits ${code}`, async (t) => {
+      const repo = await gatedRepo(t);
+      const modelId = (await runJson<{ id: string }>(repo, ['model', 'get', 'p'])).id;
+      const gated = startGated(repo, 'p');
+      await gated.begun();
+      const deleter = start(repo, ['data', 'delete', 'p', 'result', '--force']);
+      await deleter.says(DRAINING);
+      const waiter = startGated(repo, 'p');
+      await waiter.running.says(/Waiting for/);
+      for (const running of [deleter, waiter.running]) {
+        running.kill(signal);
+        await finished(running, code);
+      }
+      assert.deepEqual(heldLocks(repo), ['run']);
+      const lock = { kind: 'run', modelId } as const;
+      assert.deepEqual([...ticketsOf(repo, lock, 'a'), ...ticketsOf(repo, lock, 'd'), ...ticketsOf(repo, GLOBAL, 'a')], []);
+      gated.letGo();
+      await finished(gated.running);
+    });
+  }
+
+  test('a signal ends a put that reads stdin, and nothing of it is left', async (t) => {
+    const repo = await storeRepo(t);
+    const putting = start(repo, ['data', 'put', 'm', 'b'], { stdin: 'open' });
+    putting.write('half of it');
+    await until('it is staging', () => (existsSync(repo.layout.stagings) && readdirSync(repo.layout.stagings).length > 0 ? true : undefined));
+    putting.kill('SIGTERM');
+    await finished(putting, 143);
+    assert.deepEqual(await versionsOf(repo, 'm', 'b'), []);
+  });
+
+  test('a second signal ends a command at once, and its lock is released all the same', async (t) => {
+    const repo = await storeRepo(t, 'allowed');
+    const points = new Pauses(repo, ['write.entered']);
+    const stuck = start(repo, ['data', 'put', 'm', 'a'], { stdin: 'x', env: points.env });
+    await points.at('write.entered', stuck);
+    assert.deepEqual(heldLocks(repo), ['data']);
+    stuck.kill('SIGTERM');
+    stuck.kill('SIGINT');
+    await finished(stuck, [143, 130]);
+    assert.deepEqual(heldLocks(repo), []);
+  });
+});
+
+async function storeRepo(t: Parameters<typeof tempRepo>[0], pending?: 'allowed'): Promise<TestRepo> {
+  const repo = await tempRepo(t, pending === undefined ? {} : { pending });
+  await createModel(repo, 'm');
+  await put(repo, 'm', 'a', 'seed');
+  return repo;
+}
+
+/** As storeRepo, and a gated model `p` that has run once. */
+async function gatedRepo(t: Parameters<typeof tempRepo>[0]): Promise<TestRepo> {
+  const repo = await storeRepo(t);
+  await createGated(repo, 'p');
+  await runGated(repo, 'p');
+  return repo;
+}
