@@ -20,6 +20,11 @@ export function untilStdinCloses(): AbortSignal {
   return stop.signal;
 }
 
+/** Resolves when the test has written a line to stdin. */
+export function firstLine(): Promise<void> {
+  return new Promise((resolve) => process.stdin.once('data', () => resolve()));
+}
+
 /** The documents that a program has told so far. */
 export function told<T>(stdout: string): T[] {
   return stdout

@@ -15,7 +15,7 @@ import { launch, type Result, type StartOptions } from './swamp.js';
 /** `kill`: SIGKILL instead of the call. The others: the call does nothing and answers with the error. */
 export type Fault = 'kill' | 'ENOSPC' | 'EIO';
 
-/** A call that changes something below the directory that is looked at, or the one that prints the result. */
+/** A call that changes something below the directory that is looked at, or the one that prints the result; those of child processes are none. */
 export interface Point {
   readonly thread: 'main' | 'worker';
   readonly syscall: string;
@@ -39,6 +39,13 @@ export interface Broken {
   readonly result: Result;
 }
 
+/** A command in a repository that nobody has used yet; only what lies in `scope` counts. */
+export interface Fresh {
+  readonly repo: TestRepo;
+  readonly scope: string;
+  readonly command: Command;
+}
+
 interface Call {
   readonly tid: number;
   readonly syscall: string;
@@ -49,7 +56,23 @@ interface Call {
 
 /** What changes a name or a directory, by path. */
 const BY_PATH = [
-  ...['rename', 'renameat', 'renameat2', 'mkdir', 'mkdirat', 'open', 'openat', 'creat', 'unlink', 'unlinkat', 'rmdir', 'link', 'linkat', 'symlink', 'symlinkat'],
+  ...[
+    'rename',
+    'renameat',
+    'renameat2',
+    'mkdir',
+    'mkdirat',
+    'open',
+    'openat',
+    'creat',
+    'unlink',
+    'unlinkat',
+    'rmdir',
+    'link',
+    'linkat',
+    'symlink',
+    'symlinkat',
+  ],
   ...['mknod', 'mknodat', 'truncate', 'chmod', 'fchmodat', 'chown', 'lchown', 'fchownat', 'utime', 'utimes', 'futimesat', 'utimensat', 'setxattr'],
 ];
 /** What changes an open file, or makes a change durable. */
@@ -72,7 +95,7 @@ export function cannotTrace(): string | undefined {
 }
 
 /** The points that the command passes in `scope`, in order. Fails unless it ends well. */
-export async function tracePoints(repo: TestRepo, command: Command, scope: string): Promise<Point[]> {
+export async function tracePoints({ repo, scope, command }: Fresh): Promise<Point[]> {
   const { result, calls } = await trace(repo, command);
   if (result.code !== 0) throw new Error(`swamp ${command.args.join(' ')}: ended with ${result.code ?? result.signal}\n${result.stderr}`);
   return pointsIn(calls, scope);
@@ -82,11 +105,11 @@ export async function tracePoints(repo: TestRepo, command: Command, scope: strin
  * Runs the command in a fresh repository and breaks the call that `point` tells; again, until the log says that exactly this
  * call was broken. Undefined when it was not to be hit.
  */
-export async function breakAt(point: Point, fault: Fault, fresh: () => { repo: TestRepo; scope: string }, command: Command): Promise<Broken | undefined> {
+export async function breakAt(point: Point, fault: Fault, fresh: () => Fresh): Promise<Broken | undefined> {
   const padding = point.others > 0 && point.nth <= point.others + MARGIN ? point.others + MARGIN : 0;
   let { nth } = point;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const { repo, scope } = fresh();
+    const { repo, scope, command } = fresh();
     const { result, calls } = await trace(repo, command, { point, fault, nth: nth + padding, padding });
     const points = pointsIn(calls, scope);
     const same = points.find(({ thread, label, occurrence }) => thread === point.thread && label === point.label && occurrence === point.occurrence);
@@ -115,7 +138,7 @@ async function trace(repo: TestRepo, { args, options }: Command, injection?: Inj
   const log = join(dir, 'log');
   const padding = join(dir, 'padding.cjs');
   writeFileSync(padding, PADDING);
-  const traced = [...BY_PATH, ...BY_DESCRIPTOR].map((name) => `?${name}`).join();
+  const traced = ['execve', ...BY_PATH, ...BY_DESCRIPTOR].map((name) => `?${name}`).join();
   const expressions = ['-e', `trace=${traced}`, ...(injection === undefined ? [] : ['-e', `inject=${expression(injection)}`])];
   const strace = ['-f', '-qq', '-y', '-s', '0', '-e', 'signal=none', ...expressions, '-o', log];
   const env = { ...options.env, UV_THREADPOOL_SIZE: '1', ...(injection === undefined ? {} : paddingFor(injection)) };
@@ -188,10 +211,11 @@ function outcomeOf(text: string): string {
 
 function pointsIn(calls: readonly Call[], scope: string): Point[] {
   const main = calls[0]?.tid;
+  const children = new Set(calls.filter(({ tid, syscall }) => syscall === 'execve' && tid !== main).map(({ tid }) => tid));
   const occurrences = new Map<string, number>();
   return calls.flatMap((call): Point[] => {
     const paths = pathsOf(call, main).filter((path) => path === STDOUT || path.startsWith(`${scope}/`));
-    if (paths.length === 0 || (OPENS.includes(call.syscall) && !/O_CREAT|O_TRUNC/.test(call.text))) return [];
+    if (paths.length === 0 || children.has(call.tid) || (OPENS.includes(call.syscall) && !/O_CREAT|O_TRUNC/.test(call.text))) return [];
     const label = `${call.syscall} ${paths.map((path) => nameless(path.replace(`${scope}/`, ''))).join(' -> ')}`;
     const occurrence = (occurrences.get(label) ?? 0) + 1;
     occurrences.set(label, occurrence);

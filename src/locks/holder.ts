@@ -28,7 +28,9 @@ export interface Holder extends Process {
   readonly nonce: string;
 }
 
-const HOLDER = /^(x?[0-9a-f]{12})-(x|[0-9a-f]{8})-(x|[0-9]+)-([1-9][0-9]{0,8})-(x|[0-9a-f]+)-([0-9a-f]{12})$/;
+const HOLDER = /^(x?[0-9a-f]{12})-(x|[0-9a-f]{8})-(x|[0-9]+)-([1-9][0-9]{0,9})-(x|[0-9a-f]+)-([0-9a-f]{12})$/;
+
+const MAX_PID = 2 ** 31 - 1;
 
 export function newNonce(): string {
   return randomBytes(6).toString('hex');
@@ -43,6 +45,8 @@ export function parseHolder(text: string): Holder | undefined {
   const match = HOLDER.exec(text);
   if (match === null) return undefined;
   const [, machine = '', boot = '', pidNamespace = '', pid = '', started = '', nonce = ''] = match;
+  // kill(2) takes no larger one: such a name was not written by us.
+  if (Number(pid) > MAX_PID) return undefined;
   return { machine, boot, pidNamespace, pid: Number(pid), started, nonce };
 }
 

@@ -1,0 +1,33 @@
+/** Section 10 and L6: a contended lock goes from hand to hand in milliseconds, and everybody gets a turn. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { contend, expectFair, handOffs, type Kind, median } from './support/contention.js';
+import { createModel, put, tempRepo } from './support/repo.js';
+
+/** The best of several: other work on this machine delays single hand-offs, and whole batches. */
+const BATCHES = 3;
+
+test('a contended data fence is handed to the next waiter, another process, in less than 10 ms (median)', async (t) => {
+  const repo = await tempRepo(t);
+  const modelId = await createModel(repo, 'm');
+  await put(repo, 'm', 'a', 'seed');
+  const medians: number[] = [];
+  for (let i = 0; i < BATCHES; i++) {
+    const times = handOffs(await contend(repo, modelId, ['writer', 'writer', 'writer'], { times: 40 }));
+    assert.ok(times.length >= 60, `only ${times.length} hand-offs`);
+    medians.push(median(times));
+    t.diagnostic(`${times.length} hand-offs: median ${median(times).toFixed(1)} ms, 90% within ${(times[Math.floor(times.length * 0.9)] ?? 0).toFixed(1)} ms`);
+  }
+  assert.ok(Math.min(...medians) < 10, `medians ${medians.map((ms) => ms.toFixed(1)).join(', ')} ms`);
+});
+
+const WRITER: Kind = 'writer';
+const STRUCTURAL: Kind = 'structural';
+
+describe('everybody gets a turn (L6)', { concurrency: 1 }, () => {
+  const cases: readonly (readonly [string, readonly Kind[]])[] = [
+    ['seven writers do not starve a structural command', [...Array<Kind>(7).fill(WRITER), STRUCTURAL]],
+    ['seven structural commands do not starve a writer', [WRITER, ...Array<Kind>(7).fill(STRUCTURAL)]],
+  ];
+  for (const [title, kinds] of cases) test(title, (t) => expectFair(t, kinds, 6));
+});

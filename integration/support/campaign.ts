@@ -1,0 +1,283 @@
+/**
+ * Every system call is a crash point: a command is run under strace once for each call of its that changes something, killed
+ * there, and again with ENOSPC and EIO there. What must hold after each is judged here, for every command alike.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { CODES, type ErrorCode, type OpenRepo, openRepo, SwampError } from '../../src/index.js';
+import { MARKER } from '../../src/repo.js';
+import { errorOf } from './errors.js';
+import { copyRepo, heldLocks, type TestRepo, tempRepo } from './repo.js';
+import { breakAt, type Command, type Fault, type Fresh, type Point, tracePoints } from './strace.js';
+import { type Result, run } from './swamp.js';
+
+export interface Verb {
+  readonly title: string;
+  /** As the table of commands has it. */
+  readonly verb: string;
+  /** What follows it; a function where it depends on the repository's place. */
+  readonly args: readonly string[] | ((repo: TestRepo) => readonly string[]);
+  readonly stdin?: string;
+  /** What is there before. */
+  readonly prepare: (repo: TestRepo) => Promise<void>;
+  /** What it takes away. Each is there as it was, or gone. */
+  readonly takes?: readonly Taken[];
+  /** Codes with which a second run may end, when the first had its effect already. */
+  readonly again?: readonly ErrorCode[];
+  /** Throws unless the command had its effect. */
+  readonly done: (repo: TestRepo) => Promise<void>;
+  /** Throws when half of the effect can be seen. */
+  readonly whole?: (repo: TestRepo) => Promise<void>;
+}
+
+/** A version, an artifact, or a model with everything in it. */
+export interface Taken {
+  readonly model: string;
+  readonly name?: string;
+  readonly version?: number;
+}
+
+/** A version that could be read and was whole. */
+interface Known {
+  readonly modelId: string;
+  readonly model: string;
+  readonly name: string;
+  readonly version: number;
+  readonly checksum: string;
+}
+
+export const FAULTS: readonly Fault[] = ['kill', 'ENOSPC', 'EIO'];
+const CODE_OF: Readonly<Record<string, ErrorCode>> = { ENOSPC: 'no_space', EIO: 'io' };
+const GONE: readonly ErrorCode[] = ['model_not_found', 'data_not_found', 'version_not_found'];
+/** Pending things that no next command mends by itself. */
+const WANTS_HELP = ['kept', 'orphan_model'];
+/** What the next command that needs the lock must have mended. */
+const OF_A_LOCK = ['dead_holder', 'leftover'];
+/** A second run has nobody to wait for: the holder is found dead by its pid, long before the ttl of 30 s. */
+const AT_ONCE_MS = 5_000;
+
+/**
+ * Calls whose error costs nothing that anybody was promised, and is not told: who holds and who waits is there for people,
+ * and what cannot be cleared away is swept later.
+ */
+const ADVISORY = /holder\.json|\/queues\//;
+
+/** Breaks each point of the command with each fault; with `every`, each so-manieth. Fails with everything that went wrong. */
+export async function campaign(t: TestContext, verb: Verb, { every = 1 }: { readonly every?: number } = {}): Promise<void> {
+  const origin = await tempRepo(t, { pending: 'allowed' });
+  await verb.prepare(origin);
+  const before = await readAll(origin);
+  const fresh = (): Fresh => {
+    const repo = copyRepo(origin);
+    return { repo, scope: dirname(repo.dir), command: commandOf(verb, repo) };
+  };
+  const traced = fresh();
+  const points = await tracePoints(traced);
+  await verb.done(traced.repo);
+  const failures: string[] = [];
+  for (const [f, fault] of FAULTS.entries()) {
+    const outcomes = new Map<string, number>();
+    for (const [i, point] of points.entries()) {
+      // Another fault is tried at other points: more of them are looked at.
+      if ((i + f) % every !== 0) continue;
+      const where = `${fault} at ${i + 1} of ${points.length}: ${point.thread} ${point.label} #${point.occurrence}`;
+      const outcome = await tryPoint(verb, point, fault, fresh, before).catch((error: unknown) => {
+        failures.push(`${where}\n${error instanceof Error ? error.message : String(error)}`);
+        return 'WRONG';
+      });
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    }
+    const told = [...outcomes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([outcome, count]) => `${count} ${outcome}`);
+    t.diagnostic(`${verb.title}: ${points.length} points, ${fault}: ${told.join(', ')}`);
+  }
+  if (failures.length > 0) assert.fail(`${failures.length} wrong:\n\n${failures.join('\n\n')}`);
+}
+
+/** The outcome of the run that was broken, in a few words. Throws when something is wrong afterwards. */
+async function tryPoint(verb: Verb, point: Point, fault: Fault, fresh: () => Fresh, before: readonly Known[]): Promise<string> {
+  const used: string[] = [];
+  try {
+    const broken = await breakAt(point, fault, () => {
+      const made = fresh();
+      used.push(made.scope);
+      return made;
+    });
+    if (broken === undefined) throw new Error('the point was not to be hit');
+    return await judge(verb, point, fault, broken.repo, broken.result, before);
+  } finally {
+    for (const scope of used) rmSync(scope, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+function commandOf({ verb, args, stdin = '' }: Verb, repo: TestRepo): Command {
+  const rest = typeof args === 'function' ? args(repo) : args;
+  return { args: [...verb.split(' '), ...rest, '--json'], options: { stdin } };
+}
+
+async function judge(verb: Verb, point: Point, fault: Fault, repo: TestRepo, result: Result, before: readonly Known[]): Promise<string> {
+  const outcome = outcomeOf(result, point, fault);
+  const seen = isRepo(repo) ? await expectWhole(verb, point, fault, repo, before) : before;
+  if (result.code === 0) await during('right after it succeeded', () => verb.done(repo));
+  const code = await runAgain(verb, repo);
+  await during('after a second run', async () => {
+    await verb.done(repo);
+    assert.deepEqual(heldLocks(repo), [], 'locks are held');
+    const pending = await expectNoFindings(repo);
+    assert.deepEqual(
+      pending.filter((kind) => OF_A_LOCK.includes(kind)),
+      [],
+      'a lock was not cleared',
+    );
+    await expectKnown(repo, before, verb.takes ?? []);
+    await expectKnown(repo, seen, verb.takes ?? []);
+  });
+  await during('after a sweep', async () => {
+    await openRepo(repo.dir).datastore.sweep();
+    assert.deepEqual(await expectNoFindings(repo), [], 'something is pending');
+  });
+  await during('numbering on', () => expectFreshNumbers(repo, [...before, ...seen]));
+  return code === 0 ? outcome : `${outcome}, then ${code}`;
+}
+
+/** Throws unless the run ended as it may: killed, with the code of the error, or well and with a warning. */
+function outcomeOf(result: Result, point: Point, fault: Fault): string {
+  const { code, signal, stderr } = result;
+  if (fault === 'kill') {
+    assert.equal(signal, 'SIGKILL', `ended with ${code}: ${stderr}`);
+    return 'killed';
+  }
+  assert.doesNotMatch(stderr, /^ +at /m, 'a stack trace');
+  if (code === 0) {
+    if (stderr.trim() !== '') return 'done with a warning';
+    assert.match(point.label, ADVISORY, 'it succeeded without a word');
+    return 'done (advisory)';
+  }
+  const error = errorOf(result);
+  assert.equal(error.code, CODE_OF[fault], stderr);
+  assert.equal(code, CODES[error.code as ErrorCode].exit, stderr);
+  return error.code;
+}
+
+/** Before anybody has come to mend anything: nothing is damaged, nothing lost, nothing half. */
+async function expectWhole(verb: Verb, point: Point, fault: Fault, repo: TestRepo, before: readonly Known[]): Promise<readonly Known[]> {
+  return during('right after it', async () => {
+    const pending = await expectNoFindings(repo);
+    assert.deepEqual(
+      pending.filter((kind) => WANTS_HELP.includes(kind)),
+      [],
+      'pending for ever',
+    );
+    // A lock whose very release fails goes to the next one, for its holder has ended.
+    if (fault !== 'kill' && !isRelease(point)) assert.deepEqual(heldLocks(repo), [], 'locks are held');
+    await expectKnown(repo, before, verb.takes ?? []);
+    await verb.whole?.(repo);
+    return readAll(repo);
+  });
+}
+
+function isRelease({ syscall, label }: Point): boolean {
+  return syscall === 'rename' && /HOLDER -> \S*\.free-NONCE$/.test(label);
+}
+
+/** Runs the command once more, as a person would. Its exit code. */
+async function runAgain(verb: Verb, repo: TestRepo): Promise<number> {
+  const { args, options } = commandOf(verb, repo);
+  const result = await run(repo, args, { ...options, expect: 'any' });
+  const { code, stderr, ms } = result;
+  if (code !== 0) assert.ok((verb.again ?? []).includes(errorOf(result).code as ErrorCode), `run again, it ended with ${code}: ${stderr}`);
+  assert.doesNotMatch(stderr, /Waiting for/, 'run again, it waited');
+  assert.ok(ms < AT_ONCE_MS, `run again, it took ${Math.round(ms)} ms`);
+  return code ?? 1;
+}
+
+async function expectNoFindings(repo: TestRepo): Promise<string[]> {
+  const { findings, pending } = await openRepo(repo.dir).datastore.check();
+  assert.deepEqual(findings, [], 'datastore check has findings');
+  return pending.map(({ kind }) => kind);
+}
+
+/** Everything that is listed, read to the end and compared with its checksum. */
+async function readAll({ dir }: TestRepo): Promise<Known[]> {
+  if (!existsSync(join(dir, MARKER))) return [];
+  const repo = openRepo(dir);
+  const all: Known[] = [];
+  for (const { items } of (await repo.data.list()).groups) {
+    for (const { modelId, modelName: model, name } of items) {
+      for (const { version } of (await repo.data.versions({ model: modelId, name })).versions) {
+        all.push({ modelId, model, name, version, checksum: await readWhole(repo, { modelId, name, version }) });
+      }
+    }
+  }
+  return all;
+}
+
+/** The checksum of a version whose content matches it. */
+async function readWhole(repo: OpenRepo, { modelId: model, name, version }: Pick<Known, 'modelId' | 'name' | 'version'>): Promise<string> {
+  const { record, openContent } = await repo.data.get({ model, name, version, verify: true });
+  openContent().destroy();
+  return record.checksum;
+}
+
+/** Each version is there as it was; of what the command takes, all or nothing. */
+async function expectKnown({ dir }: TestRepo, known: readonly Known[], takes: readonly Taken[]): Promise<void> {
+  if (known.length === 0) return;
+  const repo = openRepo(dir);
+  const missing: Known[] = [];
+  for (const one of known) {
+    try {
+      assert.equal(await readWhole(repo, one), one.checksum, `${title(one)} changed`);
+    } catch (error) {
+      if (!(error instanceof SwampError) || !GONE.includes(error.code)) throw error;
+      assert.ok(
+        takes.some((taken) => isOf(one, taken)),
+        `${title(one)} is gone: ${error.message}`,
+      );
+      missing.push(one);
+    }
+  }
+  for (const taken of takes) {
+    const [all, gone] = [known, missing].map((list) => list.filter((one) => isOf(one, taken)).length);
+    assert.ok(gone === 0 || gone === all, `half of ${JSON.stringify(taken)} is gone`);
+  }
+}
+
+function isOf(known: Known, { model, name, version }: Taken): boolean {
+  return known.model === model && (name === undefined || known.name === name) && (version === undefined || known.version === version);
+}
+
+function title({ model, name, version }: Known): string {
+  return `${model} ${name} version ${version}`;
+}
+
+/** P4: no number that was ever seen is given out again. */
+async function expectFreshNumbers({ dir }: TestRepo, known: readonly Known[]): Promise<void> {
+  const repo = openRepo(dir);
+  const highest = new Map<string, Known>();
+  for (const one of known) {
+    const key = `${one.modelId}/${one.name}`;
+    if ((highest.get(key)?.version ?? 0) < one.version) highest.set(key, one);
+  }
+  for (const one of highest.values()) {
+    try {
+      const { version } = await repo.data.put({ model: one.modelId, name: one.name, source: ['next'] });
+      assert.ok(version > one.version, `${title(one)} was given out again`);
+    } catch (error) {
+      if (!(error instanceof SwampError) || error.code !== 'model_not_found') throw error;
+    }
+  }
+}
+
+function isRepo({ dir }: TestRepo): boolean {
+  return existsSync(join(dir, MARKER));
+}
+
+/** Says when it was that something was wrong. */
+async function during<T>(when: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    throw new Error(`${when}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
