@@ -226,6 +226,7 @@ describe('stdout', () => {
     const { stdout, stderr } = await shell(repo, `swamp data get m large | head -c 1; echo " \${PIPESTATUS[0]}"`);
     assert.equal(stdout, 'x 141\n');
     assert.equal(stderr, '');
+    assert.equal((await shell(repo, '(sleep 0.3; swamp --version; echo $? >&2) | true')).stderr, '141\n');
     const listed = await shell(repo, '(sleep 0.3; swamp repo info; echo $? >&2) | true');
     assert.equal(listed.stderr, '141\n');
   });

@@ -120,8 +120,8 @@ function drop(state: State, version: number): State | undefined {
   return count(state) === 1 ? removed(state) : { ...state, dropped: [...state.dropped, version].sort((a, b) => a - b) };
 }
 
-function removed(state: State): State {
-  return { ...state, born: undefined, dropped: [] };
+function removed({ floor, generation }: State): State {
+  return { floor, born: undefined, dropped: [], generation, exact: true };
 }
 
 function has({ floor, born, dropped }: State, version: number): boolean {

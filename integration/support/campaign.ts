@@ -22,6 +22,8 @@ export interface Verb {
   readonly stdin?: string;
   /** What is there before. */
   readonly prepare: (repo: TestRepo) => Promise<void>;
+  /** `prepare` leaves no repository. */
+  readonly bare?: true;
   /** What it takes away. Each is there as it was, or gone. */
   readonly takes?: readonly Taken[];
   /** Codes with which a second run may end, when the first had its effect already. */
@@ -66,7 +68,7 @@ const ADVISORY = /holder\.json|\/queues\//;
 
 /** Breaks each point of the command with each fault; with `every`, each so-manieth. Fails with everything that went wrong. */
 export async function campaign(t: TestContext, verb: Verb, { every = 1 }: { readonly every?: number } = {}): Promise<void> {
-  const origin = await tempRepo(t, { pending: 'allowed' });
+  const origin = await tempRepo(t, verb.bare === true ? { check: false } : { pending: 'allowed' });
   await verb.prepare(origin);
   const before = await readAll(origin);
   const fresh = (): Fresh => {
@@ -117,13 +119,14 @@ function commandOf({ verb, args, stdin = '' }: Verb, repo: TestRepo): Command {
 }
 
 async function judge(verb: Verb, point: Point, fault: Fault, repo: TestRepo, result: Result, before: readonly Known[]): Promise<string> {
-  const outcome = outcomeOf(result, point, fault);
+  const ending = endingOf(result, point, fault);
   const seen = isRepo(repo) ? await expectWhole(verb, point, fault, repo, before) : before;
   if (result.code === 0) await during('right after it succeeded', () => verb.done(repo));
+  const outcome = `${ending}${result.code !== 0 && (await hadEffect(verb, repo)) ? ' after its effect' : ''}`;
   const code = await runAgain(verb, repo);
   await during('after a second run', async () => {
     await verb.done(repo);
-    assert.deepEqual(heldLocks(repo), [], 'locks are held');
+    assert.deepEqual(locksOf(repo), [], 'locks are held');
     const pending = await expectNoFindings(repo);
     assert.deepEqual(
       pending.filter((kind) => OF_A_LOCK.includes(kind)),
@@ -141,8 +144,19 @@ async function judge(verb: Verb, point: Point, fault: Fault, repo: TestRepo, res
   return code === 0 ? outcome : `${outcome}, then ${code}`;
 }
 
+/** True when the command did what it should, although it did not say so. */
+async function hadEffect(verb: Verb, repo: TestRepo): Promise<boolean> {
+  try {
+    await verb.done(repo);
+    return true;
+  } catch (error) {
+    if (error instanceof assert.AssertionError || error instanceof SwampError || (error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
 /** Throws unless the run ended as it may: killed, with the code of the error, or well and with a warning. */
-function outcomeOf(result: Result, point: Point, fault: Fault): string {
+function endingOf(result: Result, point: Point, fault: Fault): string {
   const { code, signal, stderr } = result;
   if (fault === 'kill') {
     assert.equal(signal, 'SIGKILL', `ended with ${code}: ${stderr}`);
@@ -170,11 +184,15 @@ async function expectWhole(verb: Verb, point: Point, fault: Fault, repo: TestRep
       'pending for ever',
     );
     // A lock whose very release fails goes to the next one, for its holder has ended.
-    if (fault !== 'kill' && !isRelease(point)) assert.deepEqual(heldLocks(repo), [], 'locks are held');
+    if (fault !== 'kill' && !isRelease(point)) assert.deepEqual(locksOf(repo), [], 'locks are held');
     await expectKnown(repo, before, verb.takes ?? []);
     await verb.whole?.(repo);
     return readAll(repo);
   });
+}
+
+function locksOf(repo: TestRepo): string[] {
+  return existsSync(repo.layout.fences) ? heldLocks(repo) : [];
 }
 
 function isRelease({ syscall, label }: Point): boolean {

@@ -37,10 +37,13 @@ export function randomFrom(seed: string): Random {
       return list[below(list.length)] as (typeof list)[number];
     },
     weighted: (weights) => {
-      const entries = Object.entries<number>(weights);
-      let at = next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
-      const found = entries.find(([, weight]) => (at -= weight) < 0) ?? entries[0];
-      return found?.[0] as keyof typeof weights;
+      const keys = Object.keys(weights) as (keyof typeof weights)[];
+      let left = next() * keys.reduce((sum, key) => sum + weights[key], 0);
+      for (const key of keys) {
+        if (left < weights[key]) return key;
+        left -= weights[key];
+      }
+      throw new RangeError('nothing has any weight');
     },
   };
 }

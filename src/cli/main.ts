@@ -4,8 +4,17 @@ import { writeSync } from 'node:fs';
 declare const SWAMP_VERSION: string;
 
 const argv = process.argv.slice(2);
-if (argv.length === 1 && argv[0] === '--version') writeSync(1, `${SWAMP_VERSION}\n`);
+if (argv.length === 1 && argv[0] === '--version') printVersion();
 else void main();
+
+function printVersion(): void {
+  try {
+    writeSync(1, `${SWAMP_VERSION}\n`);
+  } catch (error) {
+    // The exit codes of every other command whose reader is gone, or whose disk is full.
+    process.exitCode = (error as NodeJS.ErrnoException).code === 'EPIPE' ? 141 : 74;
+  }
+}
 
 /** Whatever a command may have left open does not keep the process; everything written is flushed by now. */
 async function main(): Promise<void> {

@@ -1,0 +1,293 @@
+/** The commands that change something, each with what is there before, and what must be there when it has had its effect. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { openRepo, SwampError } from '../../src/index.js';
+import { GLOBAL } from '../../src/layout/layout.js';
+import { currentProcess, formatHolder, newNonce } from '../../src/locks/holder.js';
+import type { Verb } from './campaign.js';
+import { deadHolder } from './library-repo.js';
+import { heldLocks, type TestRepo } from './repo.js';
+import { type StartOptions, start } from './swamp.js';
+
+/** Several chunks of a file. */
+const LARGE = 'x'.repeat(700_000);
+
+export const VERBS: readonly Verb[] = [
+  {
+    title: 'data put: next version',
+    verb: 'data put',
+    args: ['m', 'a'],
+    stdin: 'written',
+    prepare,
+    done: (repo) => expectLatest(repo, 'm', 'a', 'written'),
+  },
+  {
+    title: 'data put: first version, from a large file',
+    verb: 'data put',
+    args: ['m', 'new', 'large'],
+    prepare: async (repo) => {
+      await prepare(repo);
+      writeFileSync(join(repo.dir, 'large'), LARGE);
+    },
+    done: (repo) => expectLatest(repo, 'm', 'new', LARGE),
+  },
+  {
+    title: 'data put: --create in an empty repository',
+    verb: 'data put',
+    args: ['first', 'a', '--create'],
+    stdin: 'written',
+    prepare: async () => {},
+    done: (repo) => expectLatest(repo, 'first', 'a', 'written'),
+  },
+  {
+    title: 'data put: finishes what a method left that died half way out',
+    verb: 'data put',
+    args: ['shell', 'extra'],
+    stdin: 'written',
+    prepare: async (repo) => {
+      await prepare(repo);
+      await killedAt(repo, 'outputs.one-out', ['model', 'run', 'shell']);
+    },
+    done: async (repo) => {
+      await expectLatest(repo, 'shell', 'extra', 'written');
+      await expectOutputs(repo, 2);
+    },
+  },
+  {
+    title: 'model create',
+    verb: 'model create',
+    args: ['store', 'created', '--tag', 'k=v'],
+    prepare,
+    again: ['model_exists'],
+    done: async ({ dir }) => assert.deepEqual((await openRepo(dir).model.get({ model: 'created' })).tags, { k: 'v' }),
+  },
+  {
+    title: 'model rename',
+    verb: 'model rename',
+    args: ['m', 'renamed'],
+    prepare,
+    again: ['model_not_found'],
+    done: async (repo) => {
+      await expectLatest(repo, 'renamed', 'a', 'three');
+      await expectCode('model_not_found', () => openRepo(repo.dir).model.get({ model: 'm' }));
+    },
+  },
+  {
+    title: 'model delete: --with-data',
+    verb: 'model delete',
+    args: ['m', '--with-data', '--force'],
+    prepare,
+    takes: [{ model: 'm' }],
+    done: (repo) => expectCode('model_not_found', () => openRepo(repo.dir).model.get({ model: 'm' })),
+  },
+  {
+    title: 'model delete: with a teardown',
+    verb: 'model delete',
+    args: ['torn', '--with-data', '--force'],
+    prepare: async (repo) => {
+      await prepare(repo);
+      const { model, data } = openRepo(repo.dir);
+      await model.create({ type: 'command/shell', name: 'torn', run: 'true', deleteRun: 'echo down >> teardowns' });
+      await data.put({ model: 'torn', name: 'a', source: ['one'] });
+    },
+    takes: [{ model: 'torn' }],
+    done: async (repo) => {
+      await expectCode('model_not_found', () => openRepo(repo.dir).model.get({ model: 'torn' }));
+      assert.ok(existsSync(join(repo.dir, 'teardowns')), 'the teardown did not run');
+    },
+  },
+  {
+    title: 'model method run: first outputs',
+    verb: 'model method run',
+    args: ['fresh', 'execute'],
+    prepare: async (repo) => {
+      await prepare(repo);
+      await openRepo(repo.dir).model.create({ type: 'command/shell', name: 'fresh', run: 'echo said' });
+    },
+    done: (repo) => expectOutputs(repo, 1, 'fresh'),
+  },
+  {
+    title: 'model method run: next outputs',
+    verb: 'model method run',
+    args: ['shell', 'execute'],
+    prepare,
+    done: (repo) => expectOutputs(repo, 2),
+  },
+  {
+    title: 'data rename',
+    verb: 'data rename',
+    args: ['m', 'a', 'renamed'],
+    prepare,
+    again: ['data_not_found'],
+    done: async (repo) => {
+      assert.deepEqual(await versionsOf(repo, 'm', 'renamed'), [1, 2, 3]);
+      await expectLatest(repo, 'm', 'renamed', 'three');
+    },
+  },
+  {
+    title: 'data delete: an artifact',
+    verb: 'data delete',
+    args: ['m', 'a', '--force'],
+    prepare,
+    takes: [{ model: 'm', name: 'a' }],
+    done: async (repo) => assert.deepEqual(await versionsOf(repo, 'm', 'a'), []),
+  },
+  {
+    title: 'data delete: the newest version',
+    verb: 'data delete',
+    args: ['m', 'a', '--version', '3', '--force'],
+    prepare,
+    takes: [{ model: 'm', name: 'a', version: 3 }],
+    done: async (repo) => assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]),
+  },
+  {
+    title: 'data delete: --prefix',
+    verb: 'data delete',
+    args: ['m', '--prefix', 'p/', '--force'],
+    prepare,
+    takes: [
+      { model: 'm', name: 'p/1' },
+      { model: 'm', name: 'p/2' },
+    ],
+    done: async (repo) => {
+      assert.deepEqual(await versionsOf(repo, 'm', 'p/1'), []);
+      assert.deepEqual(await versionsOf(repo, 'm', 'p/2'), []);
+    },
+  },
+  {
+    title: 'data delete: --all',
+    verb: 'data delete',
+    args: ['m', '--all', '--force'],
+    prepare,
+    takes: ['a', 'b', 'p/1', 'p/2'].map((name) => ({ model: 'm', name })),
+    done: async ({ dir }) => assert.deepEqual((await openRepo(dir).data.list({ model: 'm' })).groups, []),
+  },
+  {
+    title: 'data delete: finishes a rename that died half way',
+    verb: 'data delete',
+    args: ['m', 'b', '--force'],
+    prepare: async (repo) => {
+      await prepare(repo);
+      await killedAt(repo, 'rename.moving', ['data', 'rename', 'm', 'a', 'renamed']);
+    },
+    takes: [{ model: 'm', name: 'b' }],
+    done: async (repo) => {
+      assert.deepEqual(await versionsOf(repo, 'm', 'b'), []);
+      assert.deepEqual(await versionsOf(repo, 'm', 'renamed'), [1, 2, 3]);
+    },
+  },
+  {
+    title: 'datastore sweep: trash, staging, a half-done method, a dead ticket, kept outputs',
+    verb: 'datastore sweep',
+    args: ['--kept'],
+    prepare: prepareLeftovers,
+    done: async (repo) => {
+      assert.deepEqual((await openRepo(repo.dir).datastore.check()).pending, []);
+      await expectOutputs(repo, 2);
+    },
+  },
+  {
+    title: 'datastore lock release: of dead holders',
+    verb: 'datastore lock release',
+    args: ['--force'],
+    prepare: async (repo) => {
+      await prepare(repo);
+      await killedAt(repo, 'write.entered', ['data', 'put', 'm', 'a'], { stdin: 'lost' });
+      await killedAt(repo, 'restructure.closed', ['data', 'delete', 'n', 'c', '--force']);
+    },
+    done: async (repo) => assert.deepEqual(heldLocks(repo), []),
+  },
+  {
+    title: 'repo init',
+    verb: 'repo init',
+    args: [],
+    prepare: async ({ dir }) => {
+      rmSync(dir, { recursive: true });
+      mkdirSync(dir);
+    },
+    bare: true,
+    done: async ({ dir }) => {
+      assert.equal((await openRepo(dir).info()).repoDir, dir);
+      assert.match(readFileSync(join(dir, '.gitignore'), 'utf8'), /^\.swamp\/$/m);
+    },
+  },
+  {
+    title: 'data get: --output over a file',
+    verb: 'data get',
+    args: (repo) => ['m', 'a', '--output', outputOf(repo)],
+    prepare,
+    whole: async (repo) => assert.ok(!existsSync(outputOf(repo)) || readFileSync(outputOf(repo), 'utf8') === 'three'),
+    done: async (repo) => assert.equal(readFileSync(outputOf(repo), 'utf8'), 'three'),
+  },
+];
+
+function outputOf({ dir }: TestRepo): string {
+  return join(dirname(dir), 'output');
+}
+
+/** Two models with data, one with a tombstone, and one with a method that has run. */
+async function prepare({ dir }: TestRepo): Promise<void> {
+  const { model, data } = openRepo(dir);
+  for (const name of ['m', 'n']) await model.create({ type: 'store', name });
+  for (const [name, text] of [
+    ...['one', 'two', 'three'].map((text) => ['a', text] as const),
+    ...['b', 'p/1', 'p/2', 'gone'].map((other) => [other, other] as const),
+  ])
+    await data.put({ model: 'm', name, source: [text] });
+  await data.delete({ model: 'm', name: 'gone' });
+  await data.put({ model: 'n', name: 'c', source: ['c'] });
+  await model.create({ type: 'command/shell', name: 'shell', run: 'echo said' });
+  await model.run({ model: 'shell' });
+}
+
+async function prepareLeftovers(repo: TestRepo): Promise<void> {
+  await prepare(repo);
+  const { layout } = repo;
+  await killedAt(repo, 'put.before-commit', ['data', 'put', 'n', 'c'], { stdin: 'lost' });
+  await killedAt(repo, 'sweep.one', ['data', 'delete', 'm', 'b', '--force']);
+  await killedAt(repo, 'write.committed', ['data', 'delete', 'm', 'p/1', '--force']);
+  await killedAt(repo, 'outputs.one-out', ['model', 'run', 'shell']);
+  const queue = layout.queue(GLOBAL);
+  mkdirSync(queue, { recursive: true });
+  const dead = deadHolder(formatHolder({ ...currentProcess(), nonce: newNonce() }));
+  writeFileSync(join(queue, `${Date.now()}-a-${dead}.json`), '{}\n');
+  const { id } = await openRepo(repo.dir).model.get({ model: 'shell' });
+  const kept = layout.keptOutputs(id, 1, newNonce());
+  mkdirSync(join(kept, 'log'), { recursive: true });
+  writeFileSync(join(kept, 'log', 'content'), 'said\n');
+}
+
+/** Runs a command that dies at a named point. */
+async function killedAt(repo: TestRepo, point: string, args: readonly string[], options: StartOptions = {}): Promise<void> {
+  const { signal, stderr } = await start(repo, args, { ...options, env: { SWAMP_FAILPOINTS: `${point}=kill` } }).exited;
+  assert.equal(signal, 'SIGKILL', `${args.join(' ')} did not pass ${point}: ${stderr}`);
+}
+
+async function versionsOf({ dir }: TestRepo, model: string, name: string): Promise<number[]> {
+  try {
+    const { versions } = await openRepo(dir).data.versions({ model, name });
+    return versions.map(({ version }) => version).sort((a, b) => a - b);
+  } catch (error) {
+    if (error instanceof SwampError && error.code === 'data_not_found') return [];
+    throw error;
+  }
+}
+
+async function expectLatest({ dir }: TestRepo, model: string, name: string, text: string): Promise<void> {
+  const { openContent } = await openRepo(dir).data.get({ model, name, verify: true });
+  const content = (await openContent().setEncoding('utf8').toArray()).join('');
+  assert.ok(content === text, `the latest version of ${model} ${name} is another`);
+}
+
+/** Both outputs of each run are there, of at least so many. */
+async function expectOutputs(repo: TestRepo, atLeast: number, model = 'shell'): Promise<void> {
+  const versions = await versionsOf(repo, model, 'result');
+  assert.deepEqual(await versionsOf(repo, model, 'log'), versions, 'the outputs of a run are not all or nothing');
+  assert.ok(versions.length >= atLeast, `${versions.length} runs have outputs, of ${atLeast}`);
+  await expectLatest(repo, model, 'log', 'said\n');
+}
+
+async function expectCode(code: string, act: () => Promise<unknown>): Promise<void> {
+  await assert.rejects(act, (error: unknown) => error instanceof SwampError && error.code === code);
+}

@@ -1,0 +1,298 @@
+/**
+ * Makes a history: eight workers, each a process of its own, that are stopped, woken, killed and started again at random,
+ * anywhere or at a named point of the program; then what lies on disk is checked and read, and the history is judged.
+ */
+import assert from 'node:assert/strict';
+import { closeSync, cpSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type OpenRepo, openRepo, SwampError } from '../../src/index.js';
+import { Pauses } from './failpoints.js';
+import { judge, type Violation } from './judge.js';
+import { sharedClock } from './program.js';
+import { type Random, randomFrom, seedOfThisRun } from './random.js';
+import {
+  AUDIT,
+  append,
+  appendCall,
+  appendReturn,
+  EVENTS,
+  type Event,
+  type History,
+  logOf,
+  type Op,
+  type Operations,
+  PLACES,
+  readHistory,
+  SHELL_MODEL,
+} from './record.js';
+import { check, createModel, type TestRepo, tempRepo } from './repo.js';
+import { readWhole } from './seen.js';
+import { ROOT, type Running, run, startProgram } from './swamp.js';
+
+export interface HistoryOptions {
+  readonly seconds: number;
+  /** The bundle that the workers import; the one shipped unless told. */
+  readonly library?: string;
+}
+
+export interface Outcome {
+  readonly seed: string;
+  readonly history: History;
+  readonly violations: readonly Violation[];
+  readonly figures: string;
+}
+
+const WORKERS = 8;
+const TTL_MS = 2_000;
+const LIBRARY = join(ROOT, 'dist/index.js');
+/** Tells its token, sleeps, tells it again, and fails when it is told to. */
+const METHOD = 'echo "$TOKEN"; sleep "$PAUSE"; echo "$TOKEN ends"; exit "$EXIT"';
+
+/** Where a worker is killed or stopped on purpose: around each commit, and where locks change hands. */
+const POINTS = [
+  'stage.complete',
+  'enter.before-fence',
+  'enter.before-second-look',
+  'write.entered',
+  'put.before-commit',
+  'write.committed',
+  'restructure.after-first-drain',
+  'restructure.before-closed',
+  'restructure.closed',
+  'delete.before-commit',
+  'outputs.before-run-fence',
+  'outputs.before-intent',
+  'intent.published',
+  'outputs.one-out',
+  'sweep.one',
+] as const;
+
+/** Makes a history with the program as it is, and fails unless it is clean; then the history is kept, and the path told. */
+export async function cleanHistory(t: TestContext, options: HistoryOptions): Promise<void> {
+  const repo = await tempRepo(t, { env: { SWAMP_LOCK_TTL_MS: String(TTL_MS) } });
+  const outcome = await makeHistory(repo, options);
+  t.diagnostic(outcome.figures);
+  if (outcome.violations.length === 0) return;
+  const kept = keep(repo, outcome);
+  const told = outcome.violations.slice(0, 20).map(({ kind, message }) => `${kind}: ${message}`);
+  assert.fail(`${outcome.figures}\nThe history is kept in ${kept}\n${told.join('\n')}`);
+}
+
+export async function makeHistory(repo: TestRepo, options: HistoryOptions): Promise<Outcome> {
+  const seed = seedOfThisRun();
+  const directory = join(repo.base, 'history');
+  mkdirSync(directory);
+  await createModel(repo, 'store');
+  await createModel(repo, SHELL_MODEL, METHOD);
+  const bed = new Bed(repo, directory, seed, options.library ?? LIBRARY);
+  const began = performance.now();
+  await bed.work(options.seconds * 1_000);
+  const seconds = (performance.now() - began) / 1_000;
+  const violations = [...bed.failures.map((message): Violation => ({ kind: 'failed', message })), ...(await settle(repo, directory))];
+  await audit(repo, directory);
+  const history = readHistory(directory);
+  violations.push(...judge(history));
+  return { seed, history, violations, figures: figuresOf(seed, history, seconds, violations.length) };
+}
+
+/** The processes at work, and what is done to them. */
+class Bed {
+  /** What a worker told instead of working. */
+  readonly failures: string[] = [];
+  readonly #repo: TestRepo;
+  readonly #directory: string;
+  readonly #seed: string;
+  readonly #library: string;
+  readonly #random: Random;
+  readonly #events: number;
+  readonly #over = new AbortController();
+  /** Who works now, by life. */
+  readonly #working = new Map<string, Running>();
+  readonly #stopped = new Set<string>();
+
+  constructor(repo: TestRepo, directory: string, seed: string, library: string) {
+    this.#repo = repo;
+    this.#directory = directory;
+    this.#seed = seed;
+    this.#library = library;
+    this.#random = randomFrom(`${seed} bed`);
+    this.#events = openSync(join(directory, EVENTS), 'a');
+  }
+
+  async work(ms: number): Promise<void> {
+    const workers = Array.from({ length: WORKERS }, (_, i) => this.#keepWorking(i + 1, ms));
+    const doings = [this.#now('kill'), this.#now('stop')];
+    await delay(ms);
+    this.#over.abort();
+    await Promise.all(doings);
+    for (const running of this.#working.values()) running.closeStdin();
+    await Promise.all(workers);
+    closeSync(this.#events);
+  }
+
+  #note(life: string, what: Event['what'], why?: string): void {
+    append(this.#events, { at: sharedClock(), life, what, ...(why === undefined ? {} : { why }) } satisfies Event);
+  }
+
+  /** One life after the other. */
+  async #keepWorking(worker: number, ms: number): Promise<void> {
+    for (let number = 1; !this.#over.signal.aborted; number++) {
+      const life = `${worker}.${number}`;
+      const fate = this.#fate();
+      const running = startProgram(this.#repo, 'historian', [this.#library, logOf(this.#directory, life), life, this.#seed], {
+        stdin: 'open',
+        env: fate.env,
+        timeoutMs: ms + 90_000,
+      });
+      this.#note(life, 'start', fate.why);
+      this.#working.set(life, running);
+      const stopping = fate.points === undefined ? undefined : this.#stopAt(life, running, fate.points, fate.point);
+      const { code, signal, stderr } = await running.exited;
+      this.#working.delete(life);
+      this.#note(life, signal === 'SIGKILL' ? 'dead' : 'end');
+      if (signal !== 'SIGKILL' && code !== 0) this.failures.push(`${life} ended with ${code ?? signal}\n${stderr}`);
+      await stopping;
+      await this.#pause(this.#random.below(300));
+    }
+  }
+
+  /** Some are to die, and some to be stopped, at a point of the program itself: between two steps that lie close together. */
+  #fate(): { readonly why: string; readonly env: Readonly<Record<string, string>>; readonly points?: Pauses; readonly point: string } {
+    const point = `${this.#random.pick(POINTS)}#${this.#random.between(1, 12)}`;
+    const chosen = this.#random.weighted({ luck: 35, named: 25, counted: 15, stopped: 25 });
+    if (chosen === 'luck') return { why: 'none', env: {}, point };
+    if (chosen === 'named') return { why: `${point}=kill`, env: { SWAMP_FAILPOINTS: `${point}=kill` }, point };
+    if (chosen === 'counted') {
+      const rule = `#${this.#random.between(1, 4_000)}=kill`;
+      return { why: rule, env: { SWAMP_FAILPOINTS: rule }, point };
+    }
+    const points = new Pauses(this.#repo, [point]);
+    return { why: `${point}=stop`, env: points.env, points, point };
+  }
+
+  /** Now and then one of them, wherever it is. */
+  async #now(what: 'kill' | 'stop'): Promise<void> {
+    while (!this.#over.signal.aborted) {
+      await this.#pause(what === 'kill' ? this.#random.between(300, 4_000) : this.#random.between(100, 1_500));
+      const lives = [...this.#working].filter(([life]) => !this.#stopped.has(life));
+      if (lives.length === 0 || this.#over.signal.aborted) continue;
+      const [life, running] = this.#random.pick(lives);
+      if (what === 'stop') await this.#stop(life, running, this.#random.chance(0.5) ? this.#random.between(5, 400) : this.#random.between(TTL_MS, 2 * TTL_MS));
+      else {
+        this.#note(life, 'kill');
+        running.kill('SIGKILL');
+      }
+    }
+  }
+
+  /** The process waits at the point with its heart beating; then it is stopped there, for longer than a lock lasts. */
+  async #stopAt(life: string, running: Running, points: Pauses, point: string): Promise<void> {
+    while (!points.reached(point)) {
+      if (running.hasExited() || this.#over.signal.aborted) {
+        points.go(point);
+        return;
+      }
+      await this.#pause(20);
+    }
+    const stopped = this.#stop(life, running, this.#random.between(TTL_MS, 2 * TTL_MS), point);
+    points.go(point);
+    await stopped;
+  }
+
+  /** Others go on meanwhile, and take what it holds once it counts as stale. */
+  async #stop(life: string, running: Running, ms: number, why?: string): Promise<void> {
+    if (this.#stopped.has(life)) return;
+    this.#stopped.add(life);
+    this.#note(life, 'stop', why);
+    running.kill('SIGSTOP');
+    await this.#pause(ms);
+    running.kill('SIGCONT');
+    this.#note(life, 'go');
+    this.#stopped.delete(life);
+  }
+
+  /** Ends early when all is over. */
+  async #pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#over.signal }).catch((error: unknown) => {
+      if (!this.#over.signal.aborted) throw error;
+    });
+  }
+}
+
+/** What lies on disk is sound; what is pending goes with one sweep; and what runs say they kept is there. */
+async function settle(repo: TestRepo, directory: string): Promise<Violation[]> {
+  const violations: Violation[] = [];
+  const attempt = async (act: () => Promise<unknown>): Promise<void> => {
+    await act().catch((error: unknown) => {
+      if (!(error instanceof assert.AssertionError)) throw error;
+      violations.push({ kind: 'left', message: error.message });
+    });
+  };
+  await attempt(() => check(repo, 'allowed'));
+  for (const { token, error } of readHistory(directory).entries) {
+    const kept = error?.data['kept'];
+    if (typeof kept === 'string' && !existsSync(isAbsolute(kept) ? kept : join(repo.dir, kept)))
+      violations.push({ kind: 'vanished', message: `${token} was told that its outputs are kept in ${kept}, and they are not there` });
+  }
+  await attempt(() => run(repo, ['datastore', 'sweep', '--kept'], { timeoutMs: 60_000 }));
+  await attempt(() => check(repo));
+  return violations;
+}
+
+/** The last calls of a history: everything that is there. */
+async function audit(repo: TestRepo, directory: string): Promise<void> {
+  const opened = openRepo(repo.dir);
+  const descriptor = openSync(logOf(directory, AUDIT), 'a');
+  let number = 0;
+  const record = async <K extends Op>(
+    op: K,
+    call: Operations[K]['call'],
+    go: () => Promise<Operations[K]['answer']>,
+  ): Promise<Operations[K]['answer'] | undefined> => {
+    const token = `${AUDIT}.${++number}`;
+    appendCall(descriptor, token, op, call);
+    try {
+      const answer = await go();
+      appendReturn(descriptor, token, { answer });
+      return answer;
+    } catch (error) {
+      if (!(error instanceof SwampError)) throw error;
+      appendReturn(descriptor, token, { error: { code: error.code, message: error.message, data: error.data, stalledMs: 0 } });
+      return undefined;
+    }
+  };
+  for (const place of PLACES) {
+    const found = await record('versions', place, () => versionsOf(opened, place));
+    for (const [version] of found?.versions ?? []) await record('get', { ...place, version }, () => readWhole(opened, { ...place, version, verify: true }));
+    await record('get', place, () => readWhole(opened, place));
+  }
+  closeSync(descriptor);
+}
+
+async function versionsOf(repo: OpenRepo, place: Operations['versions']['call']): Promise<Operations['versions']['answer']> {
+  return { versions: (await repo.data.versions(place)).versions.map(({ version, checksum }) => [version, checksum] as const).toReversed() };
+}
+
+function figuresOf(seed: string, { entries, events }: History, seconds: number, failures: number): string {
+  const answered = entries.filter(({ answer, error }) => answer !== undefined || error !== undefined);
+  const many = (what: Event['what']): number => events.filter((event) => event.what === what).length;
+  const refused = (code: string): number => entries.filter(({ error }) => error?.code === code).length;
+  const each = [...new Set(entries.map(({ op }) => op))].sort().map((op) => `${op} ${entries.filter((entry) => entry.op === op).length}`);
+  return [
+    `seed ${seed}: ${answered.length} operations in ${seconds.toFixed(0)} s (${Math.round(answered.length / seconds)} a second), ${failures} failures`,
+    `${many('dead')} kills, ${many('stop')} stops, ${entries.length - answered.length} calls cut off, ${refused('conflict')} conflicts, ${refused('lock_lost')} runs that lost their lock`,
+    each.join(', '),
+  ].join('; ');
+}
+
+/** Copies the history, what it says is wrong, and the repository to build/. */
+function keep(repo: TestRepo, { seed, violations }: Outcome): string {
+  const directory = join(ROOT, 'build', `history-${seed.replace(/[^A-Za-z0-9_-]/g, '_')}`);
+  rmSync(directory, { recursive: true, force: true });
+  cpSync(join(repo.base, 'history'), directory, { recursive: true });
+  cpSync(repo.dir, join(directory, 'repo'), { recursive: true, verbatimSymlinks: true });
+  writeFileSync(join(directory, 'violations.txt'), violations.map(({ kind, message }) => `${kind}: ${message}\n`).join(''));
+  return directory;
+}
