@@ -26,6 +26,7 @@ import {
   PLACES,
   readHistory,
   SHELL_MODEL,
+  WORLD,
 } from './record.js';
 import { check, createModel, type TestRepo, tempRepo } from './repo.js';
 import { readWhole } from './seen.js';
@@ -84,8 +85,7 @@ export async function makeHistory(repo: TestRepo, options: HistoryOptions): Prom
   const seed = seedOfThisRun();
   const directory = join(repo.base, 'history');
   mkdirSync(directory);
-  await createModel(repo, 'store');
-  await createModel(repo, SHELL_MODEL, METHOD);
+  for (const model of Object.keys(WORLD)) await createModel(repo, model, model === SHELL_MODEL ? METHOD : undefined);
   const bed = new Bed(repo, directory, seed, options.library ?? LIBRARY);
   const began = performance.now();
   await bed.work(options.seconds * 1_000);

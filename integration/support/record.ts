@@ -14,7 +14,8 @@ export const AUDIT = 'audit';
 const LONG = `long/${'n'.repeat(230)}`;
 /** Every artifact of a history, by model: plain, nested, two that differ by case only, one whose directory is a hash. */
 export const WORLD: Readonly<Record<string, readonly string[]>> = {
-  store: ['a', 'A', LONG],
+  first: ['a', LONG],
+  second: ['b', 'B'],
   [SHELL_MODEL]: ['result', 'log', 'a/b'],
 };
 
