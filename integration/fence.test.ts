@@ -197,6 +197,26 @@ describe('a delete that was put out by force', { concurrency: 2 }, () => {
   });
 });
 
+describe('a rename that was put out by force', { concurrency: 2 }, () => {
+  for (const point of ['intent.before-publish', 'intent.published', 'rename.forwarded', 'rename.moving']) {
+    test(`at ${point} has succeeded or starts over; the artifact has one name`, async (t) => {
+      const repo = await tempRepo(t);
+      await createModel(repo, 'm');
+      await put(repo, 'm', 'a', 'seed');
+      const points = new Pauses(repo, [point]);
+      const renamer = start(repo, ['data', 'rename', 'm', 'a', 'b'], { env: points.env });
+      await points.at(point, renamer);
+      await overtake(repo, 'by force', renamer);
+      await put(repo, 'm', 'other', 'of the next holder');
+      points.go(point);
+      await finished(renamer);
+      assert.equal(await contentOf(repo, 'm', 'b'), 'seed');
+      assert.equal(await contentOf(repo, 'm', 'a'), 'seed', 'the old name forwards');
+      assert.equal((await put(repo, 'm', 'b', 'next')).version, 2);
+    });
+  }
+});
+
 const BYPASS: readonly Edit[] = [
   { file: 'store/write.ts', from: 'if (!exists(runPath)) throw new FenceLost(runPath);', to: '' },
   { file: 'store/write.ts', from: 'const inRun = join(runPath, itemName(fence.session, BUNDLE));', to: 'const inRun = bundle;' },

@@ -7,9 +7,9 @@ import { told } from './program.js';
 import { createModel, put, type TestRepo, tempRepo } from './repo.js';
 import { finished, startProgram } from './swamp.js';
 
-const ROUNDS = 9;
+const ROUNDS = 5;
 
-/** Deletes an artifact with few and one with many versions in turn; the medians must be of one size (section 10). */
+/** Deletes an artifact with few and one with many versions in turn; the best of each must be of one size (section 10): other work on this machine only adds. */
 export async function expectIndependent(t: TestContext, { few, many }: { readonly few: number; readonly many: number }): Promise<void> {
   const repo = await tempRepo(t, { pending: 'allowed' });
   const modelId = await createModel(repo, 'm');
@@ -20,10 +20,10 @@ export async function expectIndependent(t: TestContext, { few, many }: { readonl
     for (const name of ['few', 'many'] as const) {
       const { stdout } = await finished(startProgram(repo, 'hold-time', ['m', name]));
       held[name].push(told<{ heldMs: number }>(stdout)[0]?.heldMs ?? Number.NaN);
-      putBack(repo, modelId, name);
+      if (i < ROUNDS - 1) putBack(repo, modelId, name);
     }
   }
-  const [small, large] = [middle(held.few), middle(held.many)];
+  const [small, large] = [Math.min(...held.few), Math.min(...held.many)];
   t.diagnostic(`held for ${small.toFixed(1)} ms with ${few} versions, for ${large.toFixed(1)} ms with ${many}`);
   assert.ok(large < small * 2, `held for ${large.toFixed(1)} ms with ${many} versions, for ${small.toFixed(1)} ms with ${few}`);
 }
@@ -45,8 +45,4 @@ function putBack(repo: TestRepo, modelId: string, name: string): void {
     .find((path) => readdirSync(path).includes('artifact.json'));
   assert.ok(found !== undefined, `${name} is not in the trash`);
   renameSync(found, repo.layout.artifact(modelId, name));
-}
-
-function middle(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

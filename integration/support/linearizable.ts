@@ -82,6 +82,7 @@ function eventsOf<Act>(operations: readonly Operation<Act>[]): Event<Act>[] {
 class Search<State, Act> {
   readonly #specification: Specification<State, Act>;
   readonly #open = new Map<number, Operation<Act>>();
+  readonly #reads = new Map<number, Operation<Act>>();
   #now: Configuration<State>[];
 
   constructor(specification: Specification<State, Act>) {
@@ -91,7 +92,9 @@ class Search<State, Act> {
 
   call(number: number, operation: Operation<Act>): void {
     this.#open.set(number, operation);
-    if (this.#specification.isRead(operation.act)) this.#now = this.#now.map((one) => this.#withReads(one));
+    if (!this.#specification.isRead(operation.act)) return;
+    this.#reads.set(number, operation);
+    this.#now = this.#now.map((one) => this.#withReads(one));
   }
 
   /** Keeps what explains the return, or the end of what may have happened; false when nothing does. */
@@ -113,6 +116,7 @@ class Search<State, Act> {
     if (next.size > MOST) throw new Error(`more than ${MOST} explanations at ${operation.id}: undecided`);
     if (next.size === 0) return false;
     this.#open.delete(number);
+    this.#reads.delete(number);
     this.#now = [...next.values()];
     return true;
   }
@@ -145,23 +149,22 @@ class Search<State, Act> {
 
   /** The open operations, other than `target`, that may have their moment next and make a difference to what comes later. */
   *#candidates({ state, done }: Configuration<State>, target: number): Generator<number> {
-    const { isRead, alike, apply } = this.#specification;
     const tried = new Map<string, number>();
+    const own = this.#like(this.#open.get(target));
     for (const [number, operation] of this.#open) {
-      if (number === target || done.has(number) || isRead(operation.act)) continue;
-      if (!operation.certain) {
-        // What need not have happened, and changes nothing, need not be looked at.
-        if (apply(state, operation.act) === state) continue;
-        const like = alike?.(operation.act);
-        if (like !== undefined && this.#endsLater(number, tried.get(like))) continue;
-        if (like !== undefined) {
-          tried.set(like, number);
-          continue;
-        }
-      }
-      yield number;
+      if (number === target || done.has(number) || this.#reads.has(number)) continue;
+      // What need not have happened, and changes nothing, need not be looked at.
+      if (!operation.certain && this.#specification.apply(state, operation.act) === state) continue;
+      const like = this.#like(operation);
+      if (like === undefined) yield number;
+      // What could stand before the target, and does the same and ends later, can as well stand after it.
+      else if (like !== own && !this.#endsLater(number, tried.get(like))) tried.set(like, number);
     }
     yield* tried.values();
+  }
+
+  #like(operation: Operation<Act> | undefined): string | undefined {
+    return operation === undefined || operation.certain ? undefined : this.#specification.alike?.(operation.act);
   }
 
   #endsLater(number: number, other: number | undefined): boolean {
@@ -177,9 +180,7 @@ class Search<State, Act> {
   /** A read that fits has its moment now: whatever explains the rest without it explains the rest with it. */
   #withReads({ state, done }: Configuration<State>): Configuration<State> {
     const all = new Set(done);
-    for (const [number, { act }] of this.#open) {
-      if (!all.has(number) && this.#specification.isRead(act) && this.#specification.apply(state, act) !== undefined) all.add(number);
-    }
+    for (const [number, { act }] of this.#reads) if (!all.has(number) && this.#specification.apply(state, act) !== undefined) all.add(number);
     return { state, done: all };
   }
 

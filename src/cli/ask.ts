@@ -1,6 +1,6 @@
 /** A question on the terminal. */
 import { createInterface } from 'node:readline';
-import { tell } from './output.js';
+import { atLineStart, tell } from './output.js';
 import { printable } from './render/text.js';
 
 /** True for `y` or `yes`; anything else, the end of the input too, means no. Throws the reason of `signal` when it fires. */
@@ -15,7 +15,10 @@ export function ask(question: string, signal: AbortSignal): Promise<boolean> {
     };
     if (signal.aborted) return interrupted();
     signal.addEventListener('abort', interrupted, { once: true });
-    lines.once('line', (answer) => done(/^y(es)?$/i.test(answer.trim())));
+    lines.once('line', (answer) => {
+      atLineStart();
+      done(/^y(es)?$/i.test(answer.trim()));
+    });
     lines.once('close', () => {
       tell('\n');
       done(false);

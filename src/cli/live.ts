@@ -1,5 +1,5 @@
 /** A block of text on stderr that changes in place on a terminal, and is repeated now and then elsewhere. */
-import { tell } from './output.js';
+import { atLineStart, tell } from './output.js';
 
 /** How often lines appear where they cannot be overwritten. Milliseconds. */
 const PLAIN_INTERVAL_MS = 5_000;
@@ -33,6 +33,7 @@ function onTerminal(): Live {
     },
     end: () => {
       tell(erase());
+      atLineStart();
       lines = 0;
     },
   };

@@ -3,19 +3,28 @@ import { randomBytes } from 'node:crypto';
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { SwampError } from '../errors.js';
 import { removeFile, rename, syncFile } from '../fs/durable.js';
+import { openPipe } from '../fs/pipe.js';
+
+const NEVER = new AbortController().signal;
 
 /**
  * Writes `content` to a file beside `path` and renames it into place, keeping the mode of a file that was there. A link is
  * followed; a device or pipe is written to as it is. Throws `io`, `no_space`.
  */
-export async function writeOutputFile(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeOutputFile(
+  path: string,
+  content: AsyncIterable<Uint8Array>,
+  { signal = NEVER }: { readonly signal?: AbortSignal } = {},
+): Promise<void> {
   if (path === '') throw new SwampError('usage', '--output wants a file, and was given an empty name.', { hint: 'Write "-o FILE", with a space.' });
   const there: Stats | undefined = statSync(path, { throwIfNoEntry: false });
   if (there?.isDirectory() === true) {
     throw new SwampError('io', `${path} is a directory.`, { hint: 'Name a file in it.', data: { path, errno: 'EISDIR' } });
   }
+  if (there?.isFIFO() === true) return pipeline(content, await openPipe(path, 'w', signal));
   if (there !== undefined && !there.isFile()) return writeInto(await open(path, 'w'), content);
   const target = there === undefined ? path : realpathSync(path);
   const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}`);

@@ -40,11 +40,24 @@ function printToStream(bytes: Uint8Array): Promise<void> {
 }
 
 let told: Promise<void> = Promise.resolve();
+let inLine = false;
 
 /** Writes for people, to stderr. Work goes on when nobody reads it any more. */
 export function tell(text: string | Uint8Array): void {
   if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', ignore);
   told = new Promise((done) => process.stderr.write(text, () => done()));
+  const last = text.at(-1);
+  inLine = last !== undefined ? last !== '\n' && last !== 10 : inLine;
+}
+
+/** As `tell`, on a line of its own: what a method prints may end anywhere. */
+export function tellLine(text: string): void {
+  tell(inLine ? `\n${text}` : text);
+}
+
+/** The person at the terminal, or a block that was erased, has left an empty line behind. */
+export function atLineStart(): void {
+  inLine = false;
 }
 
 /** Resolves when the reader of stderr has taken everything, or has gone away: a pipe takes only so much at once. */

@@ -41,7 +41,7 @@ function refused(message: string, hint: string, { json, topic, group = false }: 
 }
 
 function unknownCommand(topic: string, word: string, json: boolean): Parsed {
-  const name = `${topic} ${word}`.trim();
+  const name = topic === '' ? word : `${topic} ${word}`;
   return refused(`There is no command ${JSON.stringify(name)}.`, hintFor(topic, closestVerb(topic, word)), { json, topic });
 }
 

@@ -1,7 +1,7 @@
 /** One run of the program: understand the words, run the command, print its outcome, tell the exit code. */
 import { asSwampError, isErrno, type SwampError } from '../errors.js';
 import { type Context, contextFor, type Outcome, type Run, requireConsent } from './context.js';
-import { flushed, print, tell } from './output.js';
+import { flushed, print, tell, tellLine } from './output.js';
 import { type Parsed, parse } from './parse.js';
 import { errorLine, errorText, stackText } from './render/error.js';
 import { hasColour } from './render/text.js';
@@ -93,7 +93,7 @@ async function help(topic: string): Promise<string> {
 function failed(thrown: unknown, { json, verbose, noColour }: Manner): number {
   if (isErrno(thrown, 'EPIPE')) return CLOSED_PIPE;
   const error: SwampError = asSwampError(thrown);
-  if (verbose) tell(stackText(error));
-  tell(json ? errorLine(error) : errorText(error, hasColour(process.stderr, noColour, process.env)));
+  if (verbose) tellLine(stackText(error));
+  tellLine(json ? errorLine(error) : errorText(error, hasColour(process.stderr, noColour, process.env)));
   return error.exitCode;
 }

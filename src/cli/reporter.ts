@@ -3,7 +3,7 @@ import { SwampError } from '../errors.js';
 import type { Reporter } from '../repo.js';
 import type { Args } from './args.js';
 import type { Level, Log } from './log.js';
-import { tell } from './output.js';
+import { tellLine } from './output.js';
 import { printable } from './render/text.js';
 
 /** From much to little. */
@@ -41,5 +41,5 @@ export function createReporter(lowest: (typeof LEVELS)[number]): FlushableReport
 }
 
 function writeLine(level: string, message: string): void {
-  tell(`swamp: ${level === 'info' ? '' : `${level}: `}${printable(message)}\n`);
+  tellLine(`swamp: ${level === 'info' ? '' : `${level}: `}${printable(message)}\n`);
 }

@@ -9,13 +9,19 @@ export function hintFor(topic: string, meant: string | undefined): string {
   return meant === undefined ? help : `Did you mean "${meant}"? ${help}`;
 }
 
-/** The verb closest to `topic` followed by `word`; the last word of a verb counts alone, too (`swamp put`). */
+/** The verb closest to `topic` followed by `word`; a later word of a verb counts alone, too (`swamp put`, `swamp lock status`). */
 export function closestVerb(topic: string, word: string): string | undefined {
   const verbs = COMMANDS.flatMap(({ verb, also = [] }) => [verb, ...also]);
   const start = topic === '' ? 0 : topic.length + 1;
   const next = verbs.filter((verb) => verb.startsWith(topic)).map((verb) => verb.slice(start).split(' ')[0] ?? '');
   const here = closest(word, next);
-  return here === undefined ? verbs.find((verb) => verb.endsWith(` ${word}`)) : `${topic} ${here}`.trim();
+  return here === undefined ? verbEndingWith(word, verbs) : `${topic} ${here}`.trim();
+}
+
+/** A verb, or the beginning of one, whose last word this is. */
+function verbEndingWith(word: string, verbs: readonly string[]): string | undefined {
+  const beginnings = verbs.map((verb) => verb.split(' ')).flatMap((words) => words.slice(1).map((_, i) => words.slice(0, i + 2).join(' ')));
+  return beginnings.find((verb) => verb.endsWith(` ${word}`));
 }
 
 /** The flag closest to `name`, with its dashes. */

@@ -1,6 +1,8 @@
 /** `data put`: stages the content without a lock, then commits it as the next version under the data fence. */
+import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { SwampError } from '../errors.js';
+import { openPipe } from '../fs/pipe.js';
 import { checkArtifactName } from '../layout/names.js';
 import type { Session } from '../locks/session.js';
 import { isDeletedModel } from '../models/definition-file.js';
@@ -42,12 +44,15 @@ export interface DataPutResult {
   readonly changed: boolean;
 }
 
+/** Of tags and content type together, as JSON: indented, as their record holds them, they may take twice as much, and a record is read up to 1 MiB. */
+const MAX_FIELDS_BYTES = 256 * 1024;
+
 /** Throws `conflict` (expectVersion), `model_not_found`, `name_invalid`, `usage`, `io`, `no_space`, `lock_timeout`. */
 export async function dataPut(repo: Repo, input: DataPutInput, options: { readonly signal: AbortSignal }): Promise<DataPutResult> {
   requireWritable(repo);
   checkArtifactName(input.name);
   const fields = versionFields(input);
-  const source = await openSource(input.source);
+  const source = await openSource(input.source, options.signal);
   try {
     const model = await modelFor(repo, input, options);
     return await withSession(underName(repo, `data put ${model.name} ${input.name}`), async (session) => {
@@ -98,13 +103,27 @@ function versionFields(input: DataPutInput): VersionFields {
   const { expectVersion: expected } = input;
   if (expected !== undefined && (!Number.isSafeInteger(expected) || expected < 0))
     throw new SwampError('usage', `--expect-version must be a whole number from 0, not ${expected}.`);
-  return {
+  const fields = {
     contentType: input.contentType ?? 'application/octet-stream',
     lifetime,
     garbageCollection,
     tags: { ...input.tags },
     ownerDefinition: { ownerType: 'manual', ownerRef: 'data put' },
   };
+  requireReadable(fields);
+  return fields;
+}
+
+/** What a reader would refuse must not be acknowledged: a record that is too large, or a value that is no text. */
+function requireReadable({ contentType, tags }: VersionFields): void {
+  if ([contentType, ...Object.values(tags)].some((value) => typeof value !== 'string'))
+    throw new SwampError('usage', 'Tags and content type must be texts.', { hint: 'Write numbers in quotes.' });
+  const bytes = Buffer.byteLength(JSON.stringify({ contentType, tags }));
+  if (bytes <= MAX_FIELDS_BYTES) return;
+  throw new SwampError('usage', `Tags and content type take ${bytes} bytes; ${MAX_FIELDS_BYTES} is the most.`, {
+    hint: 'Store what is long as content.',
+    data: { bytes, most: MAX_FIELDS_BYTES },
+  });
 }
 
 async function modelFor(repo: Repo, input: DataPutInput, options: { readonly signal: AbortSignal }): Promise<Model> {
@@ -123,8 +142,12 @@ async function modelFor(repo: Repo, input: DataPutInput, options: { readonly sig
 }
 
 /** A file is opened before anything is created, so that one that cannot be read leaves no trace. */
-async function openSource(source: DataPutInput['source']): Promise<{ readonly chunks: Source; close(): Promise<void> }> {
+async function openSource(source: DataPutInput['source'], signal: AbortSignal): Promise<{ readonly chunks: Source; close(): Promise<void> }> {
   if (!('file' in source)) return { chunks: source, close: async () => {} };
+  if (statSync(source.file, { throwIfNoEntry: false })?.isFIFO() === true) {
+    const pipe = await openPipe(source.file, 'r', signal);
+    return { chunks: pipe, close: async () => void pipe.destroy() };
+  }
   const file = await open(source.file, 'r');
   if ((await file.stat()).isDirectory()) {
     await file.close();

@@ -1,6 +1,6 @@
 /** `datastore sweep`: finishes what waits to be removed or cleared, outside every lock but those whose entry it clears. */
 import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { exists, readDir, readText, treeBytes } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
@@ -70,7 +70,7 @@ export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, opt
   const kept = input.kept === true ? await keptOutputs(repo) : [];
   const plan = [...(await sweepPlan(repo)), ...kept];
   if (!dryRun) await execute(repo, plan, signal);
-  const removed = dryRun ? plan : plan.filter(({ path }) => !exists(path));
+  const removed = dryRun ? plan : plan.filter((item) => !isLeft(repo, item));
   await attempt(repo, signal, () => tellOrphans(repo), 'Data without a model could not be listed.');
   const { teardowns, failure } = dryRun ? { teardowns: waiting } : await runTeardowns(repo, waiting, input, options);
   const result: DatastoreSweepResult = {
@@ -82,6 +82,13 @@ export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, opt
   if (failure === undefined) return result;
   const { code, message, hint, data } = failure;
   throw new SwampError(code, message, { ...(hint === undefined ? {} : { hint }), data: { ...data, ...result }, cause: failure });
+}
+
+/** Whoever takes a lock renames its entry: what could not be cleared then stands in an entry of another name. */
+function isLeft({ layout }: Repo, { path }: SweepItem): boolean {
+  if (exists(path)) return true;
+  const fence = dirname(dirname(path));
+  return path.startsWith(`${layout.fences}/`) && (readDir(fence) ?? []).some((entry) => exists(join(fence, entry, basename(path))));
 }
 
 /** Delete methods of deleted models that are not known to be done, those that run now included. */

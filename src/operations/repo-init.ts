@@ -52,10 +52,10 @@ async function create(dir: string): Promise<boolean> {
 
 /** Adds the line that keeps `.swamp/` out of git, unless there is one; every other line stays. */
 async function ignoreRuntimeData(gitignore: string): Promise<void> {
-  const text = readText(gitignore) ?? '';
-  if (text.split('\n').some((line) => IGNORES.test(line.trim()))) return;
   // A link is kept: its target gets the line.
   const path = exists(gitignore) ? realpathSync(gitignore) : gitignore;
+  const text = readText(path) ?? '';
+  if (text.split('\n').some((line) => IGNORES.test(line.trim()))) return;
   const mode = statSync(path, { throwIfNoEntry: false })?.mode;
   const temporary = besides(path);
   try {

@@ -8,7 +8,7 @@ import { makeDirs, publishFile, removeFile, syncDir, writeFileDurable } from '..
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir, readText } from '../fs/tree.js';
 import { ARTIFACT_RECORD } from '../layout/layout.js';
-import { readFence } from '../locks/fence.js';
+import { FenceLost, readFence } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import type { Repo } from '../repo.js';
@@ -96,6 +96,7 @@ export function renameFiles(record: object, forward: object): Record<string, str
  * on the way; the next holder goes on.
  */
 export async function rollForward(fence: Fence, dir: string): Promise<void> {
+  if (!exists(join(dir, INTENT)) && !exists(fence.path)) throw new FenceLost(fence.path);
   const intent = readIntent(dir);
   if (intent.kind === 'outputs') await publishOutputs(fence, dir, intent);
   else if (intent.kind === 'rename') await moveArtifact(fence, dir, intent);

@@ -13,7 +13,7 @@ export async function run({ args, json, openRepo, signal }: Context): Promise<Ou
   if (args.has('metadata')) return metadata(data);
   if (file !== undefined && file !== '-') {
     const { writeOutputFile } = await import('../output-file.js');
-    await writeOutputFile(file, data.openContent());
+    await writeOutputFile(file, data.openContent(), { signal });
     return json ? metadata(data) : undefined;
   }
   if (json) return { result: { ...data.record, ...textOrBase64(await whole(data)) }, text: () => '' };
