@@ -80,6 +80,12 @@ export async function publishFile(temporary: string, path: string): Promise<void
   await syncDir(dirname(path));
 }
 
+/** link(2): the file `from` also gets the name `to`, which must not exist; the directory is the caller's to sync. */
+export async function linkFile(from: string, to: string): Promise<void> {
+  await failpoint('fs.link');
+  linkSync(from, to);
+}
+
 /** Advisory text (who holds, who waits): whole or absent after a crash does not matter, so it is not synced. */
 export function writeAdvisory(path: string, data: string): void {
   writeFileSync(path, data);

@@ -15,6 +15,7 @@
  *     uploads/<model-id>/<upload-id>/                        unfinished multi-part writes
  *     kept/<model-id>/<epoch>-<nonce>/                       outputs of a method that lost its run fence
  *     trash/<model-id>-<epoch>-<nonce>/                      committed removals waiting for the sweep
+ *     quarantine/20261120T183116Z-<nonce>/data/...           what a repair set aside, under its old path
  */
 import { join } from 'node:path';
 import { segmentFor } from './names.js';
@@ -117,6 +118,15 @@ export class Layout {
   trash(owner: string, epoch: number, nonce: string): string {
     return this.#at('trash', `${owner}-${epoch}-${nonce}`);
   }
+  get quarantines(): string {
+    return this.#at('quarantine');
+  }
+
+  /** What one repair sets aside; below it stands the path from `root`. */
+  quarantine(at: Date, nonce: string): string {
+    return this.#at('quarantine', `${at.toISOString().replace(/[-:]|\.[0-9]+/g, '')}-${nonce}`);
+  }
+
   get catalog(): string {
     return this.#at('catalog.db');
   }

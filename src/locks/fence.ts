@@ -67,11 +67,15 @@ function damagedFence(dir: string, names: readonly string[]): SwampError {
   });
 }
 
+/** More than this no fence ever counts up to: a larger number is damage, and nobody counts on from it. */
+export const MAX_EPOCH = 1e12;
+
 /**
- * Brings a fence into being at epoch 0: built in `staging`, moved into place, so that it is never seen without its
- * entry. One that exists already stays. Parents are created one by one, never above the fence itself.
+ * Brings a fence into being at `epoch`, 0 unless a repair knows of a higher one: built in `staging`, moved into place, so
+ * that it is never seen without its entry. One that exists already stays; an empty one, which nobody can take, gets the
+ * entry. Parents are created one by one, never above the fence itself.
  */
-export async function createFence(dir: string, staging: string): Promise<void> {
+export async function createFence(dir: string, staging: string, epoch = 0): Promise<void> {
   const fences = dirname(dir);
   if (basename(fences) !== 'fences') {
     await makeDirs(dirname(fences));
@@ -80,7 +84,7 @@ export async function createFence(dir: string, staging: string): Promise<void> {
   const built = join(staging, `fence-${newNonce()}`);
   await makeDirs(staging);
   await makeDir(built);
-  await makeDir(join(built, freeName(0)));
+  await makeDir(join(built, freeName(epoch)));
   await syncDir(built);
   try {
     await rename(built, dir);
@@ -111,6 +115,11 @@ export function freeEntrySync(dir: string, held: Pick<Entry, 'name' | 'epoch'>):
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
   }
+}
+
+/** Moves a lock that nobody holds on to a higher epoch, or frees one whose holder is gone there: false when the entry had gone. */
+export async function raiseEntry(dir: string, name: string, epoch: number): Promise<boolean> {
+  return move(dir, name, freeName(epoch));
 }
 
 function freeName(epoch: number): string {

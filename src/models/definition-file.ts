@@ -4,7 +4,8 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, rea
 import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { displayPath, type Repo } from '../repo.js';
 import { type Definition, type ModelType, parseDefinition } from './definition.js';
-import { MAX_YAML_BYTES, type Problem } from './yaml.js';
+import type { Problem } from './problem.js';
+import { MAX_YAML_BYTES } from './yaml.js';
 
 export const DELETED_HINT = 'A definition that reappears with the id of a deleted model needs a new id: write one into its "id:" line, or remove the file.';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SwampError } from '../errors.js';
 import { checkModelName, type Definition, methodOf, parseDefinition, serialiseDefinition } from './definition.js';
-import type { Problem } from './yaml.js';
+import type { Problem } from './problem.js';
 
 const ID = '523ffdc3-8648-47ae-a1a2-1fb185d39bbc';
 const PATH = 'models/command/shell/race-writer.yaml';

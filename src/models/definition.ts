@@ -13,8 +13,9 @@ import { Document, parseDocument, visit } from 'yaml';
 import { SwampError } from '../errors.js';
 import { isModelId } from '../layout/layout.js';
 import { ANCESTORS_VARIABLE } from '../repo.js';
+import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
-import { type Field, type Problem, problemsOf, readBoolean, readFields, readInteger, readText, readYaml, requireField, type Source, tell } from './yaml.js';
+import { type Field, problemsOf, readBoolean, readFields, readInteger, readText, readYaml, requireField, type Source, tell } from './yaml.js';
 
 /** The types there are, with the methods of each: the first is required, the others may be missing. */
 const METHODS = { store: [], 'command/shell': ['execute', 'delete'] } as const satisfies Record<string, readonly string[]>;

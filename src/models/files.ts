@@ -23,8 +23,8 @@ import {
   typeHint,
 } from './definition.js';
 import { type Content, DELETED_HINT, type DefinitionFile, isDeletedModel, readDefinition, readOrTell, requireUnlinked } from './definition-file.js';
+import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
-import type { Problem } from './yaml.js';
 
 const DIRECTORY = 'models';
 const SUFFIX = '.yaml';

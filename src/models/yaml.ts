@@ -23,13 +23,6 @@ const MAX_DEPTH = 20;
 /** What is told of one file; the rest is counted. */
 const MAX_PROBLEMS = 20;
 
-export interface Problem {
-  readonly path: string;
-  readonly line?: number;
-  readonly message: string;
-  readonly hint?: string;
-}
-
 /** A value, with its dotted name (`methods.execute.arguments`; the whole document has none) and the line of its key. */
 export interface Field {
   readonly what: string;

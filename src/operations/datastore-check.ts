@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { SwampError } from '../errors.js';
 import { readText } from '../fs/tree.js';
 import { surveyDefinitions } from '../models/files.js';
-import type { Problem } from '../models/yaml.js';
+import type { Problem } from '../models/problem.js';
 import { displayPath, MARKER, openRepoAt, type Repo } from '../repo.js';
 import { checkStore } from '../store/check/check.js';
 import { Checker, type Counts, type Look, lookAtObject } from '../store/check/checker.js';

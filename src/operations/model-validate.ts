@@ -1,7 +1,7 @@
 /** `model validate`: every problem of one definition or of all, by file and line. */
 import { basename, dirname } from 'node:path/posix';
 import { findModel, surveyDefinitions } from '../models/files.js';
-import type { Problem } from '../models/yaml.js';
+import type { Problem } from '../models/problem.js';
 import { displayPath, type Repo } from '../repo.js';
 
 export interface ValidatedModel {

@@ -13,7 +13,7 @@ import { type Contender, lockLost, newContender } from './contender.js';
 import { drainAll, drainSeen, fencesOf, heldNow } from './drain.js';
 import { publishScope, type Scope, setState } from './global.js';
 import { withSession } from './session.js';
-import { type Writer, writeInside } from './write.js';
+import { type HeldGlobal, type Writer, writeInside } from './write.js';
 
 /** What the body of a structural command may do: one model at a time, each under its data fence (L9). */
 export interface Structural {
@@ -50,7 +50,7 @@ async function run<T>(
 ): Promise<T> {
   const contender = newContender(repo, fencesOf(repo.layout, scope), options);
   const ticket = newTicket(contender, GLOBAL, 'acquire');
-  for (;;) {
+  for (let retaken = false; ; ) {
     // S1. Waiting here, before the global fence, keeps everybody else working meanwhile.
     await drainSeen(contender, scope);
     await failpoint('restructure.after-first-drain');
@@ -60,11 +60,12 @@ async function run<T>(
       // S3
       if (await close(contender, lease, scope)) {
         await failpoint('restructure.closed');
-        return await body(structural(contender, lease)); // S4
+        return await body(structural(contender, { lease, retaken })); // S4
       }
     } catch (error) {
       if (!(error instanceof FenceLost)) throw error;
-      // Put out of the global fence before the model was touched: queue and drain again.
+      // Put out of the global fence: queue and drain again. The body finds out what had been committed.
+      retaken = true;
     } finally {
       await lease.release(); // S5
     }
@@ -91,11 +92,11 @@ async function close(contender: Contender, lease: Lease, scope: Scope): Promise<
   }
 }
 
-function structural(contender: Contender, lease: Lease): Structural {
+function structural(contender: Contender, global: HeldGlobal): Structural {
   return {
-    withModel: (modelId, body) => writeInside(contender, lease, modelId, body),
+    withModel: (modelId, body) => writeInside(contender, global, modelId, body),
     stillHeld: () => {
-      if (!exists(lease.path)) throw lockLost('The global lock was taken away from this command; it changed nothing more.');
+      if (!exists(global.lease.path)) throw lockLost('The global lock was taken away from this command; it changed nothing more.');
     },
   };
 }

@@ -31,26 +31,33 @@ export async function write<T>(repo: Repo, modelId: string, body: (writer: Write
   return again(contender, modelId, () => enter(contender, { kind: 'data', modelId }), body);
 }
 
+/** The global fence in the hands of a structural command; `retaken` when it lost it before and had perhaps committed by then. */
+export interface HeldGlobal {
+  readonly lease: Lease;
+  readonly retaken: boolean;
+}
+
 /**
  * S4 for one model: the global fence is ours and closed, so the data fence alone is taken. Then a look whether `global` is
  * still ours: a command that slept through its lease there must drain again, for others have begun since (P2, P9). From
  * that look on the data fence guards: a method that starts waits for its holder. Throws FenceLost for the global fence.
  */
-export async function writeInside<T>(contender: Contender, global: Lease, modelId: string, body: (writer: Writer) => Promise<T>): Promise<T> {
+export async function writeInside<T>(contender: Contender, global: HeldGlobal, modelId: string, body: (writer: Writer) => Promise<T>): Promise<T> {
   const lock = { kind: 'data', modelId } as const;
   return again(
     contender,
     modelId,
     () => acquire(contender, lock, newTicket(contender, lock, 'acquire')),
     (writer) => {
-      if (!exists(global.path)) throw new FenceLost(global.path);
+      if (!exists(global.lease.path)) throw new FenceLost(global.lease.path);
       return body(writer);
     },
+    global.retaken,
   );
 }
 
-async function again<T>(contender: Contender, modelId: string, take: () => Promise<Lease>, body: (writer: Writer) => Promise<T>): Promise<T> {
-  for (let retaken = false; ; retaken = true) {
+async function again<T>(contender: Contender, modelId: string, take: () => Promise<Lease>, body: (writer: Writer) => Promise<T>, before = false): Promise<T> {
+  for (let retaken = before; ; retaken = true) {
     const lease = await take();
     try {
       const fence: Fence = { repo: contender.repo, session: contender.session, modelId, epoch: lease.epoch, path: lease.path, dir: lease.fence, retaken };

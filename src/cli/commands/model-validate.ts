@@ -1,6 +1,6 @@
 /** `swamp model validate [M]`: prints what it found, and fails when there are problems. */
 import { SwampError } from '../../errors.js';
-import type { Problem } from '../../models/yaml.js';
+import type { Problem } from '../../models/problem.js';
 import { type ModelValidateResult, modelValidate } from '../../operations/model-validate.js';
 import { given } from '../args.js';
 import type { Context, Outcome } from '../context.js';
