@@ -145,6 +145,21 @@ test('a method that lost its fences after its intent was published has succeeded
   assert.deepEqual(await versionsOf(repo, 'p', 'log'), [1, 2]);
 });
 
+test('a delete counts and buries what the intent of a dead holder brings: its listing is made anew (P4)', async (t) => {
+  const repo = await gatedRepo(t, {});
+  const points = new Pauses(repo, ['intent.published']);
+  const gated = startGated(repo, 'p', [], { env: points.env });
+  gated.letGo();
+  await points.at('intent.published', gated.running);
+  gated.running.kill('SIGKILL');
+  await gated.running.exited;
+  await overtake(repo, 'by force', gated.running);
+  const { versionsDeleted } = await runJson<{ versionsDeleted: number }>(repo, ['data', 'delete', 'p', 'result', '--force']);
+  assert.equal(versionsDeleted, 2);
+  assert.equal((await put(repo, 'p', 'result', 'next')).version, 3);
+  await run(repo, ['datastore', 'sweep']);
+});
+
 describe('a delete that was put out by force', { concurrency: 2 }, () => {
   test('deletes nothing under the fence it lost, and starts over with both drains (P1, P2)', async (t) => {
     const repo = await tempRepo(t);

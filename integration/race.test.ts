@@ -20,7 +20,7 @@ test('of 250 deletes in a tight loop against 4 writers, each command a process, 
   await createModel(repo, 'm');
   const written: Written[] = [{ ...(await put(repo, 'm', 'a', 'seed')), name: 'a', from: 0, to: 0 }];
   const stop = join(repo.base, 'stop');
-  const loop = `while [ ! -e '${stop}' ]; do echo $$ | swamp data put m a --json || exit 1; sleep 0.1; done`;
+  const loop = `while [ ! -e '${stop}' ]; do echo $$ | swamp data put m a --json || exit 1; sleep 0.2; done`;
   const writers = Array.from({ length: WRITERS }, () => launch(repo, '/bin/sh', ['-c', loop], { timeoutMs: 200_000 }));
   const deleted: Deleted[] = [];
   let slowest = 0;

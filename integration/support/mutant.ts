@@ -12,8 +12,8 @@ export interface Edit {
   readonly to: string;
 }
 
-/** Bundles the program with the edits; the path of what to run. Throws when an edit does not fit the source exactly once. */
-export async function buildMutant(directory: string, edits: readonly Edit[]): Promise<string> {
+/** Bundles the program (or what else begins at `entry`) with the edits; the path of the bundle. Throws when an edit does not fit the source exactly once. */
+export async function buildMutant(directory: string, edits: readonly Edit[], entry = 'src/cli/main.ts'): Promise<string> {
   const applied = new Set<Edit>();
   const plugin: Plugin = {
     name: 'mutant',
@@ -32,7 +32,7 @@ export async function buildMutant(directory: string, edits: readonly Edit[]): Pr
   const outfile = join(directory, 'mutant.mjs');
   await build({
     absWorkingDir: ROOT,
-    entryPoints: ['src/cli/main.ts'],
+    entryPoints: [entry],
     outfile,
     bundle: true,
     format: 'esm',

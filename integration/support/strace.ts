@@ -82,8 +82,8 @@ const BY_DESCRIPTOR = [
 ];
 const OPENS = ['open', 'openat'];
 const STDOUT = '<stdout>';
-/** Waits are timed, so a call may come a little later or earlier than the last time. */
-const ATTEMPTS = 8;
+/** Waits are timed, and a directory is listed in any order: a call may come a little later or earlier than the last time. */
+const ATTEMPTS = 25;
 const MARGIN = 20;
 
 /** Why nothing can be traced here; undefined when it can. */

@@ -55,12 +55,19 @@ export class Observer {
     return { lock, dir, entry, verdict: this.#judge(entry, unmovedMs), unmovedMs };
   }
 
-  #unmoved(dir: string, name: string): number {
+  /** As look, for one of several entries of a damaged fence. */
+  lookAt(lock: LockName, entry: Entry): Seen {
+    const dir = this.#layout.fence(lock);
+    const unmovedMs = this.#unmoved(dir, entry.name, join(dir, entry.name));
+    return { lock, dir, entry, verdict: entry.state === 'free' ? 'free' : this.#judge(entry, unmovedMs), unmovedMs };
+  }
+
+  #unmoved(dir: string, name: string, key = dir): number {
     const beat = modifiedAt(join(dir, name));
     const now = this.#timing.now();
-    const first = this.#first.get(dir);
+    const first = this.#first.get(key);
     if (first !== undefined && first.name === name && first.beat === beat) return now - first.at;
-    this.#first.set(dir, { name, beat, at: now });
+    this.#first.set(key, { name, beat, at: now });
     return 0;
   }
 

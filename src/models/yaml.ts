@@ -16,6 +16,7 @@ import {
   type YAMLError,
   type YAMLMap,
 } from 'yaml';
+import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
 
 export const MAX_YAML_BYTES = 1024 * 1024;

@@ -6,6 +6,7 @@ import { restructure } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
 import type { Writer } from '../protocol/write.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
+import { listAhead } from '../store/listing.js';
 import { artifactNames, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from '../store/read.js';
 import { dataNotFound, type Removed, removeArtifact, removeVersion } from '../store/remove.js';
 import { requireModel } from './data-put.js';
@@ -93,10 +94,11 @@ async function deleteOne(repo: Repo, model: Model, name: string, { version, dryR
   }
   const asked = options.confirm !== undefined;
   if (asked && !(await options.confirm?.(shown))) return { ...result({ versionsDeleted: 0, alreadyDeleted: false }), cancelled: true };
+  const ahead = listAhead(repo, model.id, name);
   const remove = (writer: Writer): Promise<Removed> => {
     requireModel(repo, model);
     if (asked) requireAsShown(repo, model, shown, version);
-    return version === undefined ? removeArtifact(writer, name) : removeVersion(writer, name, version);
+    return version === undefined ? removeArtifact(writer, name, ahead) : removeVersion(writer, name, version, ahead);
   };
   const scope = { models: [model.id], runs: true };
   const removed = await withSession(repo, (session) =>

@@ -1,5 +1,6 @@
 /** `data versions`: the versions of one artifact, newest first; no lock. */
 import { join } from 'node:path';
+import { exists } from '../fs/tree.js';
 import { METADATA } from '../layout/layout.js';
 import { checkArtifactName } from '../layout/names.js';
 import { findModel } from '../models/files.js';
@@ -23,7 +24,7 @@ export interface DataVersionsResult {
   readonly total: number;
 }
 
-/** Versions that are deleted while they are listed are left out. Throws `model_not_found`, `data_not_found`, `corrupt`. */
+/** The versions of one moment: when one is deleted while they are read, all are read again. One that is damaged is left out. Throws `model_not_found`, `data_not_found`, `corrupt`. */
 export async function dataVersions(
   repo: Repo,
   { model: reference, name: asked }: { readonly model: string; readonly name: string },
@@ -35,10 +36,14 @@ export async function dataVersions(
     const artifact = name === undefined ? undefined : findArtifact(repo, model.id, name);
     if (name === undefined || artifact === undefined) throw dataNotFound(asked);
     const versions = readAll(artifact);
-    // All of them went while we read: either the artifact was deleted, or newer ones have come.
-    if (versions.length === 0) continue;
+    // What is left of an artifact that is deleted while we read never was all of it.
+    if (versions.length < artifact.versions.length && !allStand(artifact)) continue;
     return { dataName: name, modelId: model.id, modelName: model.name, modelType: model.type, versions, total: versions.length };
   }
+}
+
+function allStand({ dir, versions }: Artifact): boolean {
+  return versions.every((version) => exists(join(dir, String(version))));
 }
 
 function readAll({ dir, versions }: Artifact): DataVersionsResult['versions'] {

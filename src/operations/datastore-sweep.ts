@@ -32,9 +32,9 @@ export interface DatastoreSweepInput {
 /**
  * `trash`: committed removals. `staging`: of sessions that have ended. `intent`, `staged`: left in a lock, to be finished
  * and to be given back. `ticket`: the place in a queue of a process that has ended. `deleted`: files of a deleted model.
- * `kept`: outputs of a method.
+ * `kept`: outputs of a method. `quarantined`: set aside by a repair that did not end, to be moved on to quarantine/.
  */
-export type SweepKind = 'trash' | 'staging' | 'intent' | 'staged' | 'ticket' | 'deleted' | 'kept';
+export type SweepKind = 'trash' | 'staging' | 'intent' | 'staged' | 'ticket' | 'deleted' | 'kept' | 'quarantined';
 
 export interface SweepItem {
   readonly path: string;
@@ -134,7 +134,7 @@ export async function sweepPlan(repo: Repo): Promise<SweepItem[]> {
   const plan: SweepItem[] = [];
   for (const { path, kind } of abandonedEntries(repo.layout).flatMap(({ leftovers }) => leftovers)) {
     // What an intent moves becomes data: nothing is reclaimed.
-    if (kind !== 'unknown') plan.push({ path, kind, bytes: kind === 'intent' ? 0 : await bytesOf(path) });
+    if (kind !== 'unknown') plan.push({ path, kind, bytes: kind === 'intent' || kind === 'quarantined' ? 0 : await bytesOf(path) });
   }
   for (const path of unfinishedDeletions(repo).flatMap(({ left }) => left)) plan.push({ path, kind: 'deleted', bytes: await bytesOf(path) });
   plan.push(...(await pendingRemovals(repo)));

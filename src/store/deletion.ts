@@ -143,7 +143,7 @@ function parseDeleted(fields: Fields, path: string, modelId: string): DeletedMod
   };
   if (text('id') !== modelId) bad('it is about another model');
   const definitionPath = text('definitionPath');
-  if (!/^models\/[a-z]+(\/[a-z]+)?\/[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.yaml$/.test(definitionPath)) bad('definitionPath leads outside models/');
+  if (!isDefinitionPath(definitionPath)) bad('definitionPath leads outside models/');
   const teardown = parseTeardown(fields.get('teardown'));
   return {
     id: modelId,
@@ -157,6 +157,11 @@ function parseDeleted(fields: Fields, path: string, modelId: string): DeletedMod
     versionsDeleted: number('versionsDeleted'),
     teardown: teardown === undefined ? bad('teardown has no state') : teardown,
   };
+}
+
+/** True for the path, relative to the repository, of a file that can hold a definition. */
+export function isDefinitionPath(path: string): boolean {
+  return /^models\/[a-z]+(\/[a-z]+)?\/[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.yaml$/.test(path);
 }
 
 /** Undefined for what is no state. */

@@ -11,7 +11,7 @@ import { ARTIFACT_RECORD } from '../layout/layout.js';
 import { FenceLost, readFence } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
-import type { Repo } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, step, syncCommit } from './commit.js';
 import { readRecord, serialise } from './metadata.js';
 
@@ -67,10 +67,11 @@ export async function eraseIntent(bundle: string): Promise<void> {
   await removeFile(join(bundle, INTENT));
 }
 
-/** The commit point: `bundle` becomes the entry's intent, durably, and is carried out. Throws FenceLost; the next holder then carries it out if it was published. */
-export async function publishIntent(fence: Fence, bundle: string): Promise<void> {
+/** The commit point: `bundle` becomes the entry's intent, durably, and is carried out. Throws FenceLost; the next holder then carries it out if it was published, which `onPublished` tells. */
+export async function publishIntent(fence: Fence, bundle: string, onPublished?: () => void): Promise<void> {
   const published = join(fence.path, itemName(fence.session, 'intent'));
   await step(fence, bundle, published);
+  onPublished?.();
   await syncCommit(fence, [fence.path]);
   await failpoint('intent.published');
   await rollForward(fence, published);
@@ -201,6 +202,36 @@ export function readIntent(dir: string): Intent {
     if (isDefinitionFile(publish) && isDefinitionFile(remove)) return { kind, publish, remove };
   }
   throw damaged;
+}
+
+/** What keeps the intent in `dir` from being carried out, as a clause; undefined when nothing does. Throws `corrupt`, `name_invalid`. */
+export function obstacleTo(repo: Repo, modelId: string, dir: string): string | undefined {
+  const intent = readIntent(dir);
+  const inTheWay = (path: string): string | undefined =>
+    isFree(path) ? undefined : `cannot be finished: ${displayPath(repo, path)} is in the way`;
+  if (intent.kind === 'outputs') {
+    for (const { from, name, version } of intent.items) {
+      const target = version === undefined ? repo.layout.artifact(modelId, name) : repo.layout.version(modelId, name, version);
+      const obstacle = exists(join(dir, from)) ? inTheWay(target) : undefined;
+      if (obstacle !== undefined) return obstacle;
+    }
+  }
+  if (intent.kind === 'rename') {
+    const [moving, source] = [join(dir, MOVING), repo.layout.artifact(modelId, intent.from)];
+    if (!exists(moving) && exists(join(dir, ARTIFACT_RECORD)) && !exists(source)) return `cannot be finished: ${displayPath(repo, source)} is gone`;
+    if (exists(moving)) return inTheWay(repo.layout.artifact(modelId, intent.to));
+  }
+  return undefined;
+}
+
+/** A rename of a directory takes the place of nothing, or of an empty directory. */
+function isFree(path: string): boolean {
+  try {
+    return (readDir(path) ?? []).length === 0;
+  } catch (error) {
+    if (isErrno(error, 'ENOTDIR')) return false;
+    throw error;
+  }
 }
 
 function isItem(item: unknown): item is IntentItem {

@@ -8,9 +8,10 @@ import { isProvablyDead, parseHolder } from '../locks/holder.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
 import { listLocks } from '../locks/survey.js';
 import { ENTRY_TRASH } from './commit.js';
+import { ENTRY_QUARANTINE } from './quarantine.js';
 
 /** `unknown`: a name that tells no owner; the next holder leaves it where it is. */
-export type LeftoverKind = 'trash' | 'intent' | 'staged' | 'unknown';
+export type LeftoverKind = 'trash' | 'quarantined' | 'intent' | 'staged' | 'unknown';
 
 export interface Leftover {
   readonly path: string;
@@ -52,11 +53,17 @@ export function leftoversIn(entryPath: string, lock: LockName): Leftover[] {
   });
 }
 
+/** What a holder tells of itself, and leaves there for the next one to write over. */
+export function isDetails(name: string, lock: LockName): boolean {
+  return name === HOLDER_DETAILS || (lock.kind === 'global' && SCOPE.test(name));
+}
+
 function kindOf(name: string, lock: LockName): LeftoverKind | undefined {
-  if (name === HOLDER_DETAILS) return undefined;
+  if (isDetails(name, lock)) return undefined;
   // Nothing is committed through the global fence, so nobody clears it either.
-  if (lock.kind === 'global') return SCOPE.test(name) ? undefined : 'unknown';
+  if (lock.kind === 'global') return 'unknown';
   if (name === ENTRY_TRASH) return 'trash';
+  if (name === ENTRY_QUARANTINE) return 'quarantined';
   if (parseHolder(name.slice(0, Math.max(name.indexOf('.'), 0))) === undefined) return 'unknown';
   return name.endsWith('.intent') ? 'intent' : 'staged';
 }

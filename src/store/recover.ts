@@ -1,25 +1,29 @@
-/** What a holder left inside an entry belongs to the next holder: intents go forward, trash moves on, staged items go back. */
+/** What a holder left inside an entry belongs to the next holder: intents go forward, trash and quarantine move on, staged items go back. */
 import { basename, join } from 'node:path';
 import { isErrno } from '../errors.js';
 import { makeDirs } from '../fs/durable.js';
-import { readDir } from '../fs/tree.js';
+import { exists, readDir } from '../fs/tree.js';
 import { parseHolder } from '../locks/holder.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
 import { ENTRY_TRASH, type Fence, moveToTrash, passTrashOn, step } from './commit.js';
 import { isIntent, rollForward } from './intent.js';
+import { ENTRY_QUARANTINE, passQuarantineOn } from './quarantine.js';
 
 /** Runs right after a data or run fence was taken, before anything else. Costs one listing when nothing was left. Throws FenceLost. */
 export async function recoverEntry(fence: Fence): Promise<void> {
   let trash = false;
+  let quarantine = false;
   for (const name of readDir(fence.path) ?? []) {
     if (name === HOLDER_DETAILS) continue;
     if (name === ENTRY_TRASH) trash = true;
+    else if (name === ENTRY_QUARANTINE) quarantine = true;
     else if (isIntent(name)) {
       await rollForward(fence, join(fence.path, name));
       trash = true;
     } else await giveBack(fence, name);
   }
   if (trash) await passTrashOn(fence);
+  if (quarantine) await passQuarantineOn(fence);
 }
 
 /** <entry>/<holder>.<slot> -> staging/<holder>/<slot>: its owner, if it lives, looks for it there. A name that tells no owner stays; `check` tells of it. */
@@ -28,12 +32,15 @@ async function giveBack(fence: Fence, name: string): Promise<void> {
   const owner = name.slice(0, Math.max(dot, 0));
   if (parseHolder(owner) === undefined) return;
   const staging = fence.repo.layout.staging(basename(owner));
+  const item = join(fence.path, name);
   await makeDirs(staging);
   try {
-    await step(fence, join(fence.path, name), join(staging, name.slice(dot + 1)));
+    await step(fence, item, join(staging, name.slice(dot + 1)));
   } catch (error) {
-    // Its owner has staged the same slot again meanwhile: what is here is of no use to it.
-    if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
-    await moveToTrash(fence, join(fence.path, name));
+    // Its owner has taken it from here itself, as outputs that are kept aside.
+    if (isErrno(error, 'ENOENT') && !exists(item)) return;
+    // Its owner has staged the same slot again meanwhile, or cleared its staging and ended: what is here is of no use to it.
+    if (!isErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
+    await moveToTrash(fence, item);
   }
 }

@@ -8,6 +8,7 @@ import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
 import { commitIntent, renameFiles } from './intent.js';
+import { type Listing, listed } from './listing.js';
 import { type ArtifactRecord, serialise, type Tombstone } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from './read.js';
 
@@ -20,8 +21,8 @@ export interface Removed {
 const ALREADY: Removed = Object.freeze({ versionsDeleted: 0, alreadyDeleted: true });
 
 /** Deletes an artifact with all its versions. Throws `data_not_found` when it never existed, FenceLost when nothing was deleted. */
-export async function removeArtifact(fence: Fence, name: string): Promise<Removed> {
-  const artifact = findArtifact(fence.repo, fence.modelId, name);
+export async function removeArtifact(fence: Fence, name: string, ahead?: Listing): Promise<Removed> {
+  const artifact = listed(fence, name, ahead);
   if (artifact === undefined) return requireTombstone(fence, name);
   await buryArtifact(fence, name, artifact);
   return { versionsDeleted: artifact.versions.length, alreadyDeleted: false };
@@ -31,8 +32,8 @@ export async function removeArtifact(fence: Fence, name: string): Promise<Remove
  * Deletes one version; the last one takes the artifact along. Throws `version_not_found` for a number that was never
  * given out, `data_not_found` when the artifact never existed.
  */
-export async function removeVersion(fence: Fence, name: string, version: number): Promise<Removed> {
-  const artifact = findArtifact(fence.repo, fence.modelId, name);
+export async function removeVersion(fence: Fence, name: string, version: number, ahead?: Listing): Promise<Removed> {
+  const artifact = listed(fence, name, ahead);
   if (artifact === undefined) {
     const { floor } = requireTombstone(fence, name);
     if (version > floor) throw versionNotFound(name, version, []);

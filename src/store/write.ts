@@ -78,11 +78,10 @@ export async function commitOutputs(
   fence: Fence,
   outputs: readonly Output[],
   runPath: string,
-  attempt: { planned?: readonly Committed[] },
+  attempt: { published?: readonly Committed[] },
 ): Promise<readonly Committed[]> {
-  // One that is out means that the intent was published, and recovery has finished it; a delete may have taken some since.
-  const { planned } = attempt;
-  if (planned !== undefined && outputs.some(({ name, staged }) => findCommitted(fence, name, staged.metadata.commit) !== undefined)) return planned;
+  // The way into this fence has finished what was published; a delete may have taken all of it since.
+  if (attempt.published !== undefined) return attempt.published;
   if (!exists(runPath)) throw new FenceLost(runPath);
   const bundle = await regainBundle(fence, outputs);
   const places = outputs.map(({ name }) => placeNext(fence, name));
@@ -93,14 +92,16 @@ export async function commitOutputs(
     await rename(join(fence.session.staging, dressed), join(bundle, dressed));
     items.push({ from: dressed, name: outputs[i]?.name ?? '', ...(place.birth === undefined ? { version: place.version } : {}) });
   }
-  attempt.planned = places.map(({ version, generation }) => ({ version, generation }));
+  const planned = places.map(({ version, generation }) => ({ version, generation }));
   await writeIntent(bundle, { kind: 'outputs', items });
   await failpoint('outputs.before-run-fence');
   const inRun = join(runPath, itemName(fence.session, BUNDLE));
   await step({ path: runPath }, bundle, inRun);
   await failpoint('outputs.before-intent');
   try {
-    await publishIntent(fence, inRun);
+    await publishIntent(fence, inRun, () => {
+      attempt.published = planned;
+    });
   } catch (error) {
     // Broken between the two renames, the run fence took the bundle along.
     if (isErrno(error, 'ENOENT') && !exists(runPath)) throw new FenceLost(runPath);
@@ -108,7 +109,7 @@ export async function commitOutputs(
   }
   // P6 for the epoch of the run fence, as syncCommit does it for that of the data fence.
   await syncCommit({ dir: dirname(runPath) }, []);
-  return attempt.planned;
+  return planned;
 }
 
 export const BUNDLE = 'outputs';

@@ -144,7 +144,7 @@ function dataEpoch(repo: Repo, modelId: string): number | undefined {
  * it and knows at least its floor. One of an earlier generation: the artifact counts on from its floor. Versions below it
  * may have come along from another name, under a generation of their own.
  */
-function floorIssues(dir: string, record: ArtifactRecord, highest: number, tombstone: Tombstone): Issue[] {
+export function floorIssues(dir: string, record: ArtifactRecord, highest: number, tombstone: Tombstone): Issue[] {
   const broken = (message: string): Issue[] => [{ path: dir, kind: 'floor_broken', message }];
   const { generation, floor } = tombstone;
   if (record.generation < generation) return broken(`has generation ${record.generation}, and was deleted at generation ${generation}`);

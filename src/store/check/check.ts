@@ -26,14 +26,14 @@ export async function checkStore(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
   // A configured datastore lies wherever its path leads; the one inside the repository is no link.
   if (layout.base === join(checker.repo.root, '.swamp')) {
-    await checker.look(layout.base, () => lookAtDirectory(layout.base));
+    await checker.look(layout.base, () => lookAtRoot(layout.base));
     if (!isDirectory(layout.base)) return;
   }
-  await checker.look(layout.root, () => lookAtDirectory(layout.root));
+  await checker.look(layout.root, () => lookAtRoot(layout.root));
   if (isDirectory(layout.root)) for (const step of STEPS) await step(checker);
 }
 
-const LEVELS: ReadonlySet<string> = new Set(['fences', 'queues', 'staging', 'data', 'tombstones', 'deleted', 'uploads', 'kept', 'trash']);
+const LEVELS: ReadonlySet<string> = new Set(['fences', 'queues', 'staging', 'data', 'tombstones', 'deleted', 'uploads', 'kept', 'trash', 'quarantine']);
 
 const STEPS = [checkTop, checkData, checkTombstones, checkFences, checkQueues, checkStagings, checkDeleted, checkUploads, checkKept, checkTrash];
 
@@ -89,6 +89,7 @@ async function checkTombstones(checker: Checker): Promise<void> {
   if (!isDirectory(repo.layout.tombstoneRoot)) return;
   for await (const modelId of checker.entries(repo.layout.tombstoneRoot, (name) => (isModelId(name) ? 'directory' : undefined))) {
     const dir = repo.layout.tombstones(modelId);
+    await checker.look(dir, () => lookForFence(repo, modelId, () => hasEntries(dir)));
     for await (const file of checker.entries(dir, (name) => (isRecordName(name) ? 'file' : undefined))) {
       await checker.look(join(dir, file), () => lookAtTombstone(repo, modelId, file));
       counts.tombstones++;
@@ -197,8 +198,12 @@ function lookAtPending(path: string, kind: PendingKind, message: string): Look {
   return { issues: statusOf(path) === undefined ? [] : [{ path, kind, message }], state: kind };
 }
 
-function lookAtDirectory(path: string): Promise<Look> {
-  return lookAtObject(path, 'directory', () => []);
+const ROOT_HINT = 'Put the directory itself there, or say in .swamp.yaml, as datastore.path, where it lies.';
+
+/** What holds everything is never moved by a repair. */
+async function lookAtRoot(path: string): Promise<Look> {
+  const look = await lookAtObject(path, 'directory', () => []);
+  return { ...look, issues: look.issues.map((issue) => ({ ...issue, hint: ROOT_HINT })) };
 }
 
 /** True for a directory that is no link: only such a one is walked into. */

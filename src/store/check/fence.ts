@@ -4,19 +4,18 @@ import { readDir } from '../../fs/tree.js';
 import type { LockName } from '../../layout/layout.js';
 import { type Entry, parseEntry } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
-import type { Intent } from '../intent.js';
-import { isHeldByDead, leftoversIn } from '../leftovers.js';
-import { readRecord } from '../metadata.js';
+import { obstacleTo } from '../intent.js';
+import { isDetails, isHeldByDead, leftoversIn } from '../leftovers.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
-import { readPlain, typeIssue } from './plain.js';
+import { isTransient, readPlain, typeIssue } from './plain.js';
 import { recordIssue } from './version.js';
 
 /** What a live holder keeps inside is its own business. */
 export function lookAtFence(repo: Repo, lock: LockName): Promise<Look> {
   const dir = repo.layout.fence(lock);
   return lookAtObject(dir, 'directory', () => {
-    const names = readDir(dir) ?? [];
+    const names = (readDir(dir) ?? []).filter((name) => !isTransient(name));
     const [only] = names;
     if (only === undefined) return damaged(dir, 'has no entry: nobody can take this lock');
     if (names.length > 1) return damaged(dir, `has ${names.length} entries, ${names.toSorted().slice(0, 5).join(' and ')}: nobody can take this lock`);
@@ -24,7 +23,7 @@ export function lookAtFence(repo: Repo, lock: LockName): Promise<Look> {
     if (entry === undefined) return damaged(dir, `has an entry without an epoch, ${only}: nobody can take this lock`);
     const path = join(dir, only);
     const type = typeIssue(path, 'directory');
-    return type === undefined ? entryIssues(path, entry, lock) : [type];
+    return type === undefined ? entryIssues(repo, path, entry, lock) : [type];
   });
 }
 
@@ -32,39 +31,44 @@ export function lookAtFence(repo: Repo, lock: LockName): Promise<Look> {
 export function lookForFence(repo: Repo, modelId: string, hasData: () => boolean): Look {
   const path = repo.layout.fence({ kind: 'data', modelId });
   const missing = hasData() && readDir(path) === undefined;
-  return { issues: missing ? [{ path, kind: 'fence_missing', message: 'is missing, and the model has data' }] : [], state: 'missing' };
+  return { issues: missing ? [{ path, kind: 'fence_missing', message: 'is missing, and the model has data or had some' }] : [], state: 'missing' };
 }
 
 function damaged(path: string, message: string): Issue[] {
   return [{ path, kind: 'fence_damaged', message }];
 }
 
-function entryIssues(path: string, entry: Entry, lock: LockName): Issue[] {
+function entryIssues(repo: Repo, path: string, entry: Entry, lock: LockName): Issue[] {
   const dead = isHeldByDead(entry);
   if (entry.state === 'held' && !dead) return [];
   const holder: Issue[] = dead ? [{ path, kind: 'dead_holder', message: 'is held by a process that has ended' }] : [];
+  // Whoever takes the lock writes and moves through these: a FIFO or a link there would stop it, or lead it elsewhere.
+  const details = (readDir(path) ?? []).filter((name) => isDetails(name, lock)).flatMap((name) => typeIssue(join(path, name), 'file') ?? []);
   const left = leftoversIn(path, lock).flatMap(({ path: inside, kind }): Issue[] => {
     if (kind === 'unknown') return [typeIssue(inside, undefined) ?? { path: inside, kind: 'unknown_entry', message: 'tells no owner: nobody will clear it' }];
-    const broken = kind === 'intent' ? intentIssue(inside) : undefined;
+    const broken = kind === 'intent' ? intentIssue(repo, inside, lock) : kind === 'staged' ? undefined : typeIssue(inside, 'directory');
     return [broken ?? { path: inside, kind: 'leftover', message: LEFT[kind] }];
   });
-  return [...holder, ...left];
+  return [...holder, ...details, ...left];
 }
 
-const LEFT = { trash: 'waits to be removed', intent: 'waits to be finished', staged: 'waits to be given back' } as const;
+const LEFT = {
+  trash: 'waits to be removed',
+  quarantined: 'waits to be set aside',
+  intent: 'waits to be finished',
+  staged: 'waits to be given back',
+} as const;
 
-const INTENTS: ReadonlySet<unknown> = new Set<Intent['kind']>(['outputs', 'rename', 'definition']);
-
-/** An intent that cannot be read stops everybody who takes the lock. */
-function intentIssue(dir: string): Issue | undefined {
+/** An intent that cannot be read or carried out stops everybody who takes the lock. */
+function intentIssue(repo: Repo, dir: string, lock: LockName): Issue | undefined {
   const path = join(dir, 'intent.json');
   const type = typeIssue(dir, 'directory');
   if (type !== undefined) return type;
   const plain = readPlain(path);
   if ('issue' in plain) return { ...plain.issue, kind: plain.issue.kind === 'missing_file' ? 'intent_invalid' : plain.issue.kind };
   try {
-    const kind = readRecord(path)?.get('kind');
-    return INTENTS.has(kind) ? undefined : { path, kind: 'intent_invalid', message: 'does not say what to move where' };
+    const obstacle = lock.kind === 'data' ? obstacleTo(repo, lock.modelId, dir) : 'does not belong into this lock';
+    return obstacle === undefined ? undefined : { path, kind: 'intent_invalid', message: obstacle };
   } catch (error) {
     return { ...recordIssue(path, error), kind: 'intent_invalid' };
   }

@@ -4,21 +4,21 @@
 export const FINDINGS = {
   marker_invalid: 'Restore .swamp.yaml from git.',
   model_invalid: 'Correct the file; "swamp model validate" tells the same.',
-  symlink: 'Links are not followed here: remove it, or put the file or directory itself there.',
-  wrong_type: 'Move it away, and restore what belongs there from a backup.',
-  unknown_entry: 'Nothing of swamp has this name: move it away.',
-  empty_directory: 'Remove it with rmdir: nothing is in it.',
-  fence_damaged: 'Run "swamp datastore check --repair" when nothing else runs.',
+  symlink: 'Links are not followed here: put the file or directory itself there; "swamp datastore check --repair" sets the link aside.',
+  wrong_type: '"swamp datastore check --repair" sets it aside; restore what belongs there from a backup.',
+  unknown_entry: 'Nothing of swamp has this name: move it away; "swamp datastore check --repair" sets it aside.',
+  empty_directory: 'Nothing is in it; "swamp datastore check --repair" sets it aside.',
+  fence_damaged: 'Run "swamp datastore check --repair": it waits for whoever may still hold this lock.',
   fence_missing: 'Run "swamp datastore check --repair": without this lock the numbering of the model would start again.',
-  intent_invalid: 'Move it away; the versions beside it can be put again by hand.',
-  record_invalid: 'Restore it from a backup.',
-  missing_file: 'Restore it from a backup.',
-  missing_version: 'Move the directory away: there is no content in it.',
-  name_mismatch: 'Restore it from a backup, or move the directory away.',
+  intent_invalid: '"swamp datastore check --repair" sets it aside; the versions beside it can be put again by hand.',
+  record_invalid: 'Restore it from a backup; "swamp datastore check --repair" writes it anew where it can, and sets aside what it cannot.',
+  missing_file: 'Restore it from a backup; "swamp datastore check --repair" writes it anew where it can, and sets aside what it cannot.',
+  missing_version: 'There is no content in it; "swamp datastore check --repair" sets it aside.',
+  name_mismatch: 'Restore it from a backup; "swamp datastore check --repair" sets it aside.',
   generation_ahead: 'Run "swamp datastore check --repair": a lock went back to an earlier number.',
-  floor_broken: 'Restore it from a backup: the numbers of deleted versions have been given out again.',
-  size_mismatch: 'Restore it from a backup, or delete this version.',
-  checksum_mismatch: 'Restore it from a backup, or delete this version.',
+  floor_broken: 'The numbers of deleted versions have been given out again; "swamp datastore check --repair" goes on above them.',
+  size_mismatch: 'Restore it from a backup; "swamp datastore check --repair" sets this version aside.',
+  checksum_mismatch: 'Restore it from a backup; "swamp datastore check --repair" sets this version aside.',
   unreadable: 'Check the disk and the permissions.',
 } as const satisfies Record<string, string>;
 
@@ -46,6 +46,8 @@ export interface Issue {
   readonly message: string;
   /** When there is a better next step than that of the kind. */
   readonly hint?: string;
+  /** The state of the version whose content was read: a repair does not read it again under its locks. */
+  readonly seen?: string;
 }
 
 export function isFinding(kind: Issue['kind']): kind is FindingKind {

@@ -1,7 +1,7 @@
 /** One version directory: exactly content and metadata, two regular files, and the content is what was written. */
 import { createHash } from 'node:crypto';
 import { closeSync, read as readCallback, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { SwampError } from '../../errors.js';
 import { readDir } from '../../fs/tree.js';
@@ -10,7 +10,7 @@ import { parseGc, parseLifetime } from '../lifetimes.js';
 import { parseRecord, parseVersionMetadata, type VersionMetadata } from '../metadata.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
-import { isTransient, openPlain, readPlain, typeIssue } from './plain.js';
+import { isTransient, openPlain, readPlain, stateOf, typeIssue } from './plain.js';
 
 /** Called with each piece of content that was read; may throw to end the look. */
 export type OnBytes = (bytes: number) => Promise<void>;
@@ -18,6 +18,16 @@ export type OnBytes = (bytes: number) => Promise<void>;
 const read = promisify(readCallback);
 /** Above this, content is read in pieces beside the event loop. Bytes. */
 const CHUNK = 1024 * 1024;
+
+/** Tells one state of a version directory with its two files from every other. */
+export function versionState(dir: string): string {
+  return [dir, join(dir, CONTENT), join(dir, METADATA)].map((path) => stateOf(path) ?? '-').join(' ');
+}
+
+/** What is wrong with a version, as far as can be told without reading its content. */
+export async function structuralIssues(dir: string): Promise<Issue[]> {
+  return versionIssues(dir, undefined);
+}
 
 /** `hint`: how to be rid of this very version. One that moves away meanwhile is nobody's damage: its directory is then not the same before and after. */
 export function lookAtVersion(dir: string, hint: string | undefined, onBytes: OnBytes): Promise<Look> {
@@ -29,7 +39,8 @@ export function lookAtVersion(dir: string, hint: string | undefined, onBytes: On
 
 const CURED_BY_DELETE: ReadonlySet<Issue['kind']> = new Set(['missing_file', 'record_invalid', 'size_mismatch', 'checksum_mismatch']);
 
-async function versionIssues(dir: string, onBytes: OnBytes): Promise<Issue[]> {
+/** Content is read only with `onBytes`. */
+async function versionIssues(dir: string, onBytes: OnBytes | undefined): Promise<Issue[]> {
   const names = readDir(dir) ?? [];
   if (names.length === 0) return [{ path: dir, kind: 'empty_directory', message: 'is empty' }];
   const strays = names.filter((name) => name !== CONTENT && name !== METADATA && !isTransient(name));
@@ -64,7 +75,7 @@ export function recordIssue(path: string, error: unknown): Issue {
   return { path, kind: 'record_invalid', message: why.replace(/\.$/, '') };
 }
 
-async function contentIssue(path: string, metadata: VersionMetadata | undefined, onBytes: OnBytes): Promise<Issue | undefined> {
+async function contentIssue(path: string, metadata: VersionMetadata | undefined, onBytes: OnBytes | undefined): Promise<Issue | undefined> {
   const opened = openPlain(path);
   if ('issue' in opened) return opened.issue;
   try {
@@ -72,9 +83,11 @@ async function contentIssue(path: string, metadata: VersionMetadata | undefined,
     if (metadata !== undefined && opened.size !== metadata.size) {
       return { path, kind: 'size_mismatch', message: `has ${opened.size} bytes, and ${metadata.size} were written` };
     }
+    if (onBytes === undefined) return undefined;
+    const seen = versionState(dirname(path));
     const checksum = await digest(opened.file, opened.size, onBytes);
     if (metadata === undefined || checksum === metadata.checksum) return undefined;
-    return { path, kind: 'checksum_mismatch', message: `has SHA-256 ${checksum}, and ${metadata.checksum} was written` };
+    return { path, kind: 'checksum_mismatch', message: `has SHA-256 ${checksum}, and ${metadata.checksum} was written`, seen };
   } finally {
     closeSync(opened.file);
   }

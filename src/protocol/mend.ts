@@ -1,0 +1,256 @@
+/**
+ * Makes locks that nobody can take takeable again, with no lock to do it under. Every step is one rename of an exact name,
+ * so of several repairs, and of a repair and a holder, each step has one winner; a damaged fence has no taker meanwhile.
+ */
+import { readdirSync } from 'node:fs';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { isErrno, SwampError } from '../errors.js';
+import { rename, syncDir } from '../fs/durable.js';
+import { exists, readDir } from '../fs/tree.js';
+import { GLOBAL, isModelId, type LockName } from '../layout/layout.js';
+import { createFence, type Entry, parseEntry, raiseEntry, readFence } from '../locks/fence.js';
+import { Observer, type Seen } from '../locks/observe.js';
+import type { Session } from '../locks/session.js';
+import { listLocks } from '../locks/survey.js';
+import { displayPath, type Repo } from '../repo.js';
+import { lookAtFence } from '../store/check/fence.js';
+import { type FindingKind, isFinding } from '../store/check/kinds.js';
+import { isTransient, statusOf } from '../store/check/plain.js';
+import { leftoversIn } from '../store/leftovers.js';
+import { type Quarantine, setAside } from '../store/quarantine.js';
+import { epochOf, highestEpoch, recordedEpoch } from '../store/repair/epochs.js';
+import { describeHolder, lockTitle } from './contender.js';
+import { Waiting } from './wait.js';
+
+/** One thing that was done. `to`: where it stands now, or what came out of a damaged fence. */
+export interface Mended {
+  readonly path: string;
+  readonly kind: FindingKind;
+  readonly action: 'mended' | 'quarantined' | 'raised';
+  readonly to?: string;
+}
+
+export interface Mending {
+  readonly session: Session;
+  readonly quarantine: Quarantine;
+}
+
+interface Mender extends Mending {
+  readonly repo: Repo;
+  readonly observer: Observer;
+  readonly waiting: Waiting;
+  readonly done: Mended[];
+}
+
+/** A fence is looked at again after each step; this many times are more than any has entries. */
+const STEPS = 1_000;
+
+/**
+ * Mends every lock that cannot be taken: one free entry is left, above every epoch that anything tells of; the others are
+ * set aside. Waits while one of them names a holder that may live. Throws `lock_timeout` when he does not let go.
+ */
+export async function mendLocks(repo: Repo, mending: Mending, { signal }: { readonly signal: AbortSignal }): Promise<Mended[]> {
+  const mender: Mender = { repo, ...mending, observer: new Observer(repo.layout, repo.timing), waiting: new Waiting(repo, signal), done: [] };
+  await clearTheWay(mender);
+  for (const lock of listLocks(repo.layout)) await mendLock(mender, lock);
+  return mender.done;
+}
+
+/** Where a directory belongs by which every lock is taken, something else stands: it goes. A link that leads to one works, and stays until nobody is at work. */
+async function clearTheWay(mender: Mender): Promise<void> {
+  const { layout } = mender.repo;
+  const isUnusable = (path: string): boolean => exists(path) && list(path) === undefined;
+  for (const path of [layout.stagings, layout.trashes, layout.queues]) if (isUnusable(path)) await aside(mender, path, 'wrong_type');
+  for (const name of list(layout.queues) ?? []) {
+    const path = join(layout.queues, name);
+    if (isUnusable(path)) await aside(mender, path, 'wrong_type');
+  }
+  if (isUnusable(layout.fences)) await replace(mender, layout.fences);
+  for (const name of list(layout.fences) ?? []) {
+    const path = join(layout.fences, name);
+    if ((name === GLOBAL.kind || isModelId(name)) && isUnusable(path)) await replace(mender, path);
+    else if (isModelId(name)) for (const kind of ['data', 'run']) if (isUnusable(join(path, kind))) await replace(mender, join(path, kind));
+  }
+}
+
+/** Sets aside what stands at `path`, which is fences/ or below it, and makes the fences that belong there: above every epoch, before anybody begins anew. */
+async function replace(mender: Mender, path: string): Promise<void> {
+  const { repo } = mender;
+  const { layout } = repo;
+  const below = relative(layout.fences, path).split(sep).filter((part) => part !== '');
+  const locks = locksAt(mender, below);
+  const epochs = new Map(locks.map((lock) => [lock, highestEpoch(layout, lock) + 1]));
+  const to = await setAside(mender.quarantine, path);
+  for (const [lock, epoch] of epochs) await createFence(layout.fence(lock), mender.session.staging, epoch);
+  if (to !== undefined) mender.done.push({ path, kind: 'wrong_type', action: 'mended', to });
+}
+
+/** The locks whose fences stand at or below fences/<below>. */
+function locksAt({ repo: { layout } }: Mender, [owner, kind]: readonly string[]): LockName[] {
+  if (owner === GLOBAL.kind) return [GLOBAL];
+  if (owner !== undefined) return (['data', 'run'] as const).filter((each) => kind === undefined || kind === each).map((each) => ({ kind: each, modelId: owner }));
+  const models = new Set([layout.fences, layout.data, layout.tombstoneRoot].flatMap((dir) => list(dir) ?? []).filter(isModelId));
+  return [GLOBAL, ...[...models].flatMap((modelId) => locksAt({ repo: { layout } } as Mender, [modelId]))];
+}
+
+/** Leaves the fence with one entry, free or held by somebody who is at work, and with nothing in a free one that would stop its next holder. */
+async function mendLock(mender: Mender, lock: LockName): Promise<void> {
+  const { repo } = mender;
+  const dir = repo.layout.fence(lock);
+  const out: string[] = [];
+  for (let step = 0; step < STEPS; step++) {
+    const names = damagedEntries(dir);
+    if (names === undefined) {
+      if (out.length > 0 || step > 0) mender.done.push({ path: dir, kind: 'fence_damaged', action: 'mended', ...(out[0] === undefined ? {} : { to: out[0] }) });
+      return clearEntry(mender, lock);
+    }
+    await waitForHolders(mender, lock, names);
+    await mendEntries(mender, lock, damagedEntries(dir) ?? [], out);
+  }
+  throw new SwampError('io', `The lock ${displayPath(repo, dir)} changed faster than it could be mended.`, { hint: 'Run the command again.' });
+}
+
+/** The names in a fence that nobody can take; undefined when it can be taken, or was never there. */
+function damagedEntries(dir: string): string[] | undefined {
+  let entry: Entry | undefined;
+  try {
+    entry = readFence(dir);
+  } catch (error) {
+    if (!(error instanceof SwampError) || error.code !== 'corrupt') throw error;
+    return namesIn(dir);
+  }
+  if (entry === undefined) return undefined;
+  const names = namesIn(dir);
+  const status = statusOf(join(dir, entry.name));
+  // Gone: somebody takes it or gives it back at this moment.
+  const whole = names.every((name) => !name.startsWith('.')) && (status === undefined || status.isDirectory());
+  return whole ? undefined : names;
+}
+
+function namesIn(dir: string): string[] {
+  return (readDir(dir) ?? []).filter((name) => !isTransient(name)).sort();
+}
+
+/** Nothing is moved under a holder who may be at work: his commits pass through his entry. */
+async function waitForHolders({ repo, observer, waiting }: Mender, lock: LockName, names: readonly string[]): Promise<void> {
+  const dir = repo.layout.fence(lock);
+  await waiting.until(`${lockTitle(lock)}, which is damaged and cannot be mended while somebody holds it`, async () => {
+    const held = names.flatMap((name) => {
+      const entry = parseEntry(name);
+      return entry?.state !== 'held' || !exists(join(dir, name)) ? [] : [observer.lookAt(lock, entry)];
+    });
+    const living = held.find(({ verdict }) => verdict === 'live' || verdict === 'unreadable');
+    return living === undefined ? { done: undefined } : { blocked: blockedBy(living) };
+  });
+}
+
+function blockedBy(seen: Seen) {
+  const { text, data } = describeHolder(seen);
+  return { watch: [seen.dir], on: text, data, hint: 'End the process, or try again when it has ended: a lock is not mended under a living holder.' };
+}
+
+/**
+ * One step towards one entry. While more than one stands there, nobody can take the lock, and none of them is renamed but
+ * out of the fence: a listing that races with it still shows the highest one. That one stays, with what holders left in the
+ * others, and goes on above every epoch that was seen.
+ */
+async function mendEntries(mender: Mender, lock: LockName, names: readonly string[], out: string[]): Promise<void> {
+  const { repo, quarantine, session } = mender;
+  const dir = repo.layout.fence(lock);
+  const epoch = highestEpoch(repo.layout, lock) + 1;
+  const stays = survivor(dir, names);
+  for (const name of others(names, stays)) {
+    if (stays !== undefined) await moveLeftovers(join(dir, name), join(dir, stays), lock);
+    const to = await setAside(quarantine, join(dir, name));
+    if (to !== undefined) out.push(to);
+  }
+  if (stays !== undefined) {
+    if (await raiseEntry(dir, stays, epoch)) await syncDir(dir);
+  } else if (namesIn(dir).length === 0) await createFence(dir, session.staging, epoch);
+}
+
+/** The entry that stays: the directory of the highest epoch, when nothing else there has a higher one; else a directory without an epoch that stands alone. */
+function survivor(dir: string, names: readonly string[]): string | undefined {
+  const isDirectory = (name: string): boolean => statusOf(join(dir, name))?.isDirectory() === true;
+  const entries = names.filter((name) => parseEntry(name) !== undefined && epochOf(name) === parseEntry(name)?.epoch);
+  const highest = entries.toSorted((a, b) => epochOf(a) - epochOf(b) || a.localeCompare(b)).at(-1);
+  if (highest !== undefined) return isDirectory(highest) ? highest : undefined;
+  const [only] = names;
+  return only !== undefined && names.length === 1 && !only.startsWith('.') && isDirectory(only) ? only : undefined;
+}
+
+/** Those without an epoch first, then upwards: what could be taken if it stood alone is the highest to the last. */
+function others(names: readonly string[], stays: string | undefined): string[] {
+  return names.filter((name) => name !== stays).sort((a, b) => epochOf(a) - epochOf(b));
+}
+
+/** A published intent was promised, and staged items have an owner who looks for them: they go over to the entry that stays. */
+async function moveLeftovers(from: string, to: string, lock: LockName): Promise<void> {
+  if (statusOf(from)?.isDirectory() !== true) return;
+  for (const { path, kind } of leftoversIn(from, lock)) {
+    if (kind === 'unknown' || exists(join(to, basename(path)))) continue;
+    try {
+      await rename(path, join(to, basename(path)));
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+  }
+}
+
+/** What stands in an entry that nobody holds, and would stop or mislead whoever takes it, goes; the entry's exact name in the path says that it is still free. */
+async function clearEntry(mender: Mender, lock: LockName): Promise<void> {
+  const dir = mender.repo.layout.fence(lock);
+  const { issues } = await lookAtFence(mender.repo, lock);
+  for (const { path, kind } of issues) {
+    const [entry = '', item] = relative(dir, path).split(sep);
+    if (isFinding(kind) && item !== undefined) await aside(mender, join(dir, entry, item), kind);
+  }
+}
+
+async function aside(mender: Mender, path: string, kind: FindingKind): Promise<void> {
+  const to = await setAside(mender.quarantine, path);
+  if (to !== undefined) mender.done.push({ path, kind, action: 'quarantined', to });
+}
+
+/**
+ * Moves the data fence of a model, which nobody holds, above what its records say, or makes it: undefined when it stands
+ * there already, or somebody took it. For the holder of the closed global fence.
+ */
+export async function raiseFence(repo: Repo, session: Session, modelId: string): Promise<Mended | undefined> {
+  const lock = { kind: 'data', modelId } as const;
+  const path = repo.layout.fence(lock);
+  const entry = readFence(path);
+  const recorded = recordedEpoch(repo.layout, modelId);
+  if (entry !== undefined && (entry.epoch >= recorded || entry.state === 'held')) return undefined;
+  const epoch = highestEpoch(repo.layout, lock) + 1;
+  if (entry === undefined) await createFence(path, session.staging, epoch);
+  else if (!(await raiseEntry(path, entry.name, epoch))) return undefined;
+  await syncDir(path);
+  return { path, kind: entry === undefined ? 'fence_missing' : 'generation_ahead', action: 'raised' };
+}
+
+/**
+ * Links on the way to a lock work for whoever takes it, so they go last, when the global fence is closed and nobody holds
+ * anything: each is set aside, and new fences take its place above every epoch. Our own global fence may be among them.
+ */
+export async function replaceLinks(repo: Repo, mending: Mending): Promise<Mended[]> {
+  const { layout } = repo;
+  const mender: Mender = { repo, ...mending, observer: new Observer(layout, repo.timing), waiting: new Waiting(repo, new AbortController().signal), done: [] };
+  const isLink = (path: string): boolean => statusOf(path)?.isSymbolicLink() === true;
+  const models = (list(layout.fences) ?? []).filter(isModelId);
+  const fences = models.flatMap((modelId) => ['data', 'run'].map((kind) => join(layout.modelFences(modelId), kind)));
+  const owners = models.map((modelId) => layout.modelFences(modelId));
+  if (isLink(layout.fences)) await replace(mender, layout.fences);
+  else for (const path of [...fences, ...owners, layout.fence(GLOBAL)]) if (isLink(path) && !isLink(dirname(path))) await replace(mender, path);
+  return mender.done.map((done) => ({ ...done, kind: 'symlink' }));
+}
+
+/** The names in a directory, also behind a link; undefined for what is none. */
+function list(dir: string): string[] | undefined {
+  try {
+    return readdirSync(dir);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+    throw error;
+  }
+}

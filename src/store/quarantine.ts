@@ -1,0 +1,118 @@
+/**
+ * What a repair takes out of its place is set aside here, whole and under its old path. Nothing below quarantine/ is ever
+ * read or removed by the program: a person looks at it. Links are moved, never followed.
+ */
+import { dirname, join, relative } from 'node:path';
+import { isErrno } from '../errors.js';
+import { createEmpty, linkFile, makeDir, makeDirs, removeEmptyDir, removeFile, rename, syncDir } from '../fs/durable.js';
+import { exists } from '../fs/tree.js';
+import { FenceLost } from '../locks/fence.js';
+import { newNonce } from '../locks/holder.js';
+import type { Repo } from '../repo.js';
+import { statusOf } from './check/plain.js';
+import { type Fence, step } from './commit.js';
+
+/** In an entry: what stands below it goes on to quarantine/, by this holder or the next one. */
+export const ENTRY_QUARANTINE = 'quarantine';
+
+/** The directory of one repair for what belongs to no model; it is made when something goes there. */
+export interface Quarantine {
+  readonly repo: Repo;
+  readonly dir: string;
+}
+
+export function newQuarantine(repo: Repo): Quarantine {
+  return { repo, dir: repo.layout.quarantine(new Date(), newNonce()) };
+}
+
+/**
+ * Moves what stands at `path` aside; where it is now, or undefined when it had gone. Two repairs that look at one path may
+ * both find a file where a lock belongs, and one of them has put the lock there meanwhile: so the rename goes onto an empty
+ * file or directory, which the system refuses unless what moves is of that type.
+ */
+export async function setAside({ repo, dir }: Quarantine, path: string): Promise<string | undefined> {
+  const status = statusOf(path);
+  if (status === undefined) return undefined;
+  await makeRoot(repo);
+  const to = freeName(join(dir, relative(repo.layout.root, path)));
+  await makeDirs(dirname(to));
+  if (status.isDirectory()) await makeDir(to);
+  else createEmpty(to);
+  try {
+    await rename(path, to);
+  } catch (error) {
+    if (status.isDirectory()) await removeEmptyDir(to);
+    else await removeFile(to);
+    if (isErrno(error, 'ENOENT', 'EISDIR', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+  await syncDir(dirname(to));
+  await syncDir(dirname(path));
+  return to;
+}
+
+/**
+ * `source` -> <entry>/quarantine/<its path>: the commit of setting aside. Answers its path below the quarantine; the parent
+ * of `source` is the caller's to sync. Throws FenceLost.
+ */
+export async function moveToQuarantine(fence: Fence, source: string): Promise<string> {
+  const to = await placeInside(fence, source);
+  await step(fence, source, to);
+  await syncDir(dirname(to));
+  return relative(join(fence.path, ENTRY_QUARANTINE), to);
+}
+
+/** Gives the file `source` a second name in the quarantine: the first one is then free to be written over, with no moment without a file. */
+export async function linkToQuarantine(fence: Fence, source: string): Promise<string> {
+  const to = await placeInside(fence, source);
+  try {
+    await linkFile(source, to);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') && !exists(fence.path)) throw new FenceLost(fence.path);
+    throw error;
+  }
+  await syncDir(dirname(to));
+  return relative(join(fence.path, ENTRY_QUARANTINE), to);
+}
+
+/** <entry>/quarantine -> quarantine/<time>-<nonce>: where that is, or undefined when there was nothing. May be left to the next holder (P8). */
+export async function passQuarantineOn(fence: Fence): Promise<string | undefined> {
+  const inside = join(fence.path, ENTRY_QUARANTINE);
+  if (!exists(inside)) return undefined;
+  const { layout } = fence.repo;
+  await makeRoot(fence.repo);
+  const outside = layout.quarantine(new Date(), newNonce());
+  await step(fence, inside, outside);
+  await syncDir(layout.quarantines);
+  return outside;
+}
+
+async function placeInside(fence: Fence, source: string): Promise<string> {
+  const to = freeName(join(fence.path, ENTRY_QUARANTINE, relative(fence.repo.layout.root, source)));
+  await makeInside(fence, dirname(to));
+  return to;
+}
+
+/** Directories inside the entry, one by one and never above it: a recursive create would bring back an entry that was lost. */
+async function makeInside(fence: Fence, dir: string): Promise<void> {
+  if (dir === fence.path) return;
+  await makeInside(fence, dirname(dir));
+  try {
+    if (await makeDir(dir)) await syncDir(dirname(dir));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') && !exists(fence.path)) throw new FenceLost(fence.path);
+    throw error;
+  }
+}
+
+/** What stands where the quarantine belongs goes beside it, and is set aside from there later. */
+async function makeRoot({ layout }: Repo): Promise<void> {
+  const status = statusOf(layout.quarantines);
+  if (status !== undefined && !status.isDirectory()) await rename(layout.quarantines, `${layout.quarantines}.${newNonce()}`);
+  await makeDirs(layout.quarantines);
+}
+
+/** Two things of one path can be set aside by one repair. */
+function freeName(path: string): string {
+  for (let n = 2, candidate = path; ; candidate = `${path}.${n++}`) if (!exists(candidate)) return candidate;
+}

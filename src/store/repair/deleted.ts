@@ -1,0 +1,75 @@
+/**
+ * The record of a deleted model that cannot be read. It was written by one rename, so the delete has happened: a record
+ * with what is still known takes its place, and the id stays gone. Only where data of the model still stands is it set
+ * aside alone: a record would have that data swept, and the model, if it is one, comes back to be deleted again.
+ */
+import { join } from 'node:path';
+import { SwampError } from '../../errors.js';
+import { syncDir, writeFileDurable } from '../../fs/durable.js';
+import { FAMILIES } from '../../layout/families.js';
+import { MAX_EPOCH } from '../../locks/fence.js';
+import { newNonce } from '../../locks/holder.js';
+import { openStaging } from '../../locks/session.js';
+import type { Repo } from '../../repo.js';
+import { hasEntries } from '../check/check.js';
+import { statusOf } from '../check/plain.js';
+import { type Fence, moveThrough, syncCommit } from '../commit.js';
+import { type DeletedModel, isDefinitionPath, readDeleted } from '../deletion.js';
+import { serialise } from '../metadata.js';
+import { linkToQuarantine, moveToQuarantine } from '../quarantine.js';
+import type { Act } from './name.js';
+import { readable, textIn } from './salvage.js';
+
+/** Undefined when the record is in order, or gone. */
+export function planDeleted(repo: Repo, modelId: string): Act['action'] | undefined {
+  const path = repo.layout.deletedModel(modelId);
+  if (statusOf(path) === undefined || isReadable(repo, modelId)) return undefined;
+  return FAMILIES.some((family) => hasEntries(family.directory(repo.layout, modelId))) ? 'quarantined' : 'rebuilt';
+}
+
+/** Does it, under the model's data fence. Throws FenceLost. */
+export async function mendDeleted(fence: Fence): Promise<Act[]> {
+  const { repo, modelId } = fence;
+  const path = repo.layout.deletedModel(modelId);
+  const action = planDeleted(repo, modelId);
+  if (action === undefined) return [];
+  const isFile = statusOf(path)?.isFile() === true;
+  const record = knownOf(path, modelId, fence.epoch);
+  const inside = isFile && action === 'rebuilt' ? await linkToQuarantine(fence, path) : await moveToQuarantine(fence, path);
+  if (action === 'rebuilt') {
+    const slot = `deleted-${newNonce()}`;
+    await writeFileDurable(join(await openStaging(fence.session), slot), serialise(record));
+    await moveThrough(fence, slot, path);
+    await syncDir(repo.layout.deleted);
+  }
+  await syncCommit(fence, [repo.layout.deleted]);
+  return [{ path, kind: 'record_invalid', action, inside }];
+}
+
+function isReadable(repo: Repo, modelId: string): boolean {
+  if (statusOf(repo.layout.deletedModel(modelId))?.isFile() !== true) return false;
+  try {
+    return (readDeleted(repo, modelId)?.epoch ?? 0) <= MAX_EPOCH;
+  } catch (error) {
+    if (error instanceof SwampError) return false;
+    throw error;
+  }
+}
+
+/** Whether its teardown had run cannot be known; none is run without knowing. */
+function knownOf(path: string, modelId: string, epoch: number): DeletedModel {
+  const text = readable(path) ?? '';
+  const [type, definitionPath, deletedAt] = [textIn(text, 'type') ?? 'store', textIn(text, 'definitionPath'), textIn(text, 'deletedAt')];
+  return {
+    id: modelId,
+    name: textIn(text, 'name') ?? modelId,
+    type,
+    commit: '',
+    deletedAt: deletedAt !== undefined && !Number.isNaN(Date.parse(deletedAt)) ? deletedAt : new Date().toISOString(),
+    epoch,
+    definitionPath: definitionPath !== undefined && isDefinitionPath(definitionPath) ? definitionPath : `models/store/${modelId}.yaml`,
+    definition: textIn(text, 'definition') ?? '',
+    versionsDeleted: 0,
+    teardown: null,
+  };
+}

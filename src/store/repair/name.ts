@@ -1,0 +1,194 @@
+/**
+ * Mends what belongs to one artifact name: its directory and its tombstone. What can be told from what stands there is
+ * written anew; everything else is set aside. No floor goes down, and a record that is written anew carries a new
+ * generation, so no pair of generation and version is given out twice (P4).
+ */
+import { join, sep } from 'node:path';
+import { makeDirs, syncDir, writeFileDurable } from '../../fs/durable.js';
+import { readDir } from '../../fs/tree.js';
+import { ARTIFACT_RECORD, CONTENT, METADATA } from '../../layout/layout.js';
+import { nameOf } from '../../layout/names.js';
+import { MAX_EPOCH } from '../../locks/fence.js';
+import { newNonce } from '../../locks/holder.js';
+import { openStaging } from '../../locks/session.js';
+import type { Repo } from '../../repo.js';
+import { floorIssues } from '../check/artifact.js';
+import { type FindingKind, type Issue, isFinding } from '../check/kinds.js';
+import { isTransient, statusOf } from '../check/plain.js';
+import { structuralIssues, versionState } from '../check/version.js';
+import { type Fence, moveThrough, syncCommit } from '../commit.js';
+import { type ArtifactRecord, serialise, type Tombstone } from '../metadata.js';
+import { linkToQuarantine, moveToQuarantine } from '../quarantine.js';
+import { versionNumbers } from '../read.js';
+import { isNameOf } from './salvage.js';
+import { type RecordState, readRecordState, readTombstoneState } from './states.js';
+
+/** What is done to one path. `inside`: where it stands below the quarantine of its model. */
+export interface Act {
+  readonly path: string;
+  readonly kind: FindingKind;
+  readonly action: 'quarantined' | 'rebuilt';
+  readonly inside?: string;
+}
+
+/** A record that is written over, or in the place of, what stands there. */
+interface Rewrite {
+  readonly path: string;
+  readonly kind: FindingKind;
+  readonly value: ArtifactRecord | Tombstone;
+  /** True when what stands there is no record, and is worth keeping all the same. */
+  readonly keep: boolean;
+}
+
+interface Aside {
+  readonly path: string;
+  readonly kind: FindingKind;
+}
+
+export interface NamePlan {
+  /** The artifact's directory. */
+  readonly dir: string;
+  readonly rewrites: readonly Rewrite[];
+  readonly aside: readonly Aside[];
+}
+
+/** The name as it stands now. */
+interface Standing {
+  readonly dir: string;
+  readonly tombstonePath: string;
+  readonly artifact: 'absent' | 'other' | 'directory';
+  readonly entries: readonly string[];
+  readonly record: RecordState<ArtifactRecord>;
+  readonly tombstone: RecordState<Tombstone>;
+  readonly name: string | undefined;
+  /** No version up to here may be given out again. */
+  readonly seen: number;
+}
+
+/** What is to be done about the findings of one name, as it stands now; `epoch`: of whoever is going to do it. */
+export async function planName(repo: Repo, modelId: string, segment: string, findings: readonly Issue[], epoch: number): Promise<NamePlan> {
+  const standing = look(repo, modelId, segment);
+  const { artifact, dir, record, name, tombstone, tombstonePath } = standing;
+  const bad = await badVersions(standing, findings);
+  const good = versionNumbers(standing.entries).filter((version) => !bad.has(String(version)));
+  const forgotten = { path: tombstonePath, kind: tombstone.kind };
+  if (artifact === 'directory' && good.length > 0 && name !== undefined && record.state !== 'foreign') {
+    const versions = [...bad].map(([version, kind]) => ({ path: join(dir, version), kind }));
+    // What the tombstone said is counted from by the record of the live artifact.
+    const aside = [...versions, ...strayPaths(standing, bad, findings), ...(tombstone.state === 'bad' ? [forgotten] : [])];
+    return { dir, rewrites: recordRewrite(standing, name, good, aside[0]?.kind ?? record.kind, epoch), aside };
+  }
+  const kind = wholeKind(standing, bad, findings);
+  const rewrites = tombstoneRewrite(standing, kind, epoch);
+  const whole = artifact === 'absent' ? [] : [{ path: dir, kind }];
+  return { dir, rewrites, aside: tombstone.state === 'bad' && rewrites.length === 0 ? [...whole, forgotten] : whole };
+}
+
+/** Does it, under the model's data fence. Records first, durable: a floor must stand before the version above it goes. Throws FenceLost. */
+export async function mendName(fence: Fence, { dir, rewrites, aside }: NamePlan): Promise<Act[]> {
+  const acts: Act[] = [];
+  for (const { path, kind, value, keep } of rewrites) {
+    const inside = keep ? await clear(fence, path) : undefined;
+    await putRecord(fence, path, value);
+    acts.push({ path, kind, action: 'rebuilt', ...(inside === undefined ? {} : { inside }) });
+  }
+  for (const { path, kind } of aside) acts.push({ path, kind, action: 'quarantined', inside: await moveToQuarantine(fence, path) });
+  await syncCommit(fence, [...new Set([dir, join(dir, '..'), ...aside.map(({ path }) => join(path, '..'))])]);
+  return acts;
+}
+
+function look(repo: Repo, modelId: string, segment: string): Standing {
+  const dir = join(repo.layout.model(modelId), segment);
+  const status = statusOf(dir);
+  const artifact = status === undefined ? 'absent' : status.isDirectory() ? 'directory' : 'other';
+  const entries = artifact === 'directory' ? (readDir(dir) ?? []).filter((name) => !isTransient(name)) : [];
+  const tombstonePath = join(repo.layout.tombstones(modelId), `${segment}.json`);
+  const record = readRecordState(join(dir, ARTIFACT_RECORD), segment);
+  const tombstone = readTombstoneState(tombstonePath, segment);
+  const name = nameOf(segment) ?? [record.name, tombstone.name].find((candidate) => candidate !== undefined && isNameOf(candidate, segment));
+  const numbers = entries.flatMap((entry) => (/^0*[1-9][0-9]{0,11}$/.test(entry) ? Number(entry) : []));
+  return { dir, tombstonePath, artifact, entries, record, tombstone, name, seen: Math.max(0, record.floor, tombstone.floor, ...numbers) };
+}
+
+/** The versions that go as a whole, of those that were found damaged: looked at again, but for the content, which was read without a lock. */
+async function badVersions({ dir, entries }: Standing, findings: readonly Issue[]): Promise<Map<string, FindingKind>> {
+  const bad = new Map<string, FindingKind>();
+  for (const version of entries.filter((entry) => versionNumbers([entry]).length > 0)) {
+    const path = join(dir, version);
+    const found = findings.filter((issue) => issue.path === path || issue.path.startsWith(path + sep));
+    if (found.length === 0) continue;
+    const [worst] = statusOf(path)?.isDirectory() === true ? (await structuralIssues(path)).filter((issue) => !isStray(path, issue)) : found;
+    const altered = found.find(({ kind, seen }) => kind === 'checksum_mismatch' && seen === versionState(path));
+    const issue = worst ?? altered;
+    if (issue !== undefined && issue.kind !== 'unreadable') bad.set(version, issue.kind as FindingKind);
+  }
+  return bad;
+}
+
+/** Something beside content and metadata: it goes alone. */
+function isStray(version: string, { path }: Pick<Issue, 'path'>): boolean {
+  return path !== version && path !== join(version, CONTENT) && path !== join(version, METADATA);
+}
+
+/** What stands beside the versions, and inside whole ones, and belongs to nobody. */
+function strayPaths({ dir, entries }: Standing, bad: ReadonlyMap<string, FindingKind>, findings: readonly Issue[]): Aside[] {
+  const strays = findings.filter((issue) => {
+    const [entry = '', ...inner] = issue.path.startsWith(dir + sep) ? issue.path.slice(dir.length + 1).split(sep) : [];
+    if (!entries.includes(entry) || !isFinding(issue.kind) || issue.kind === 'unreadable' || statusOf(issue.path) === undefined) return false;
+    if (versionNumbers([entry]).length === 0) return entry !== ARTIFACT_RECORD && inner.length === 0;
+    return inner.length === 1 && !bad.has(entry) && isStray(join(dir, entry), issue);
+  });
+  return [...new Map(strays.map(({ path, kind }) => [path, { path, kind: kind as FindingKind }])).values()];
+}
+
+/** The record of an artifact that stays, when it cannot stay as it is. `because`: why something beside it goes. */
+function recordRewrite({ dir, record, tombstone, seen }: Standing, name: string, good: readonly number[], because: FindingKind, epoch: number): Rewrite[] {
+  const path = join(dir, ARTIFACT_RECORD);
+  const highest = good.at(-1) ?? 0;
+  const anew = { name, generation: epoch, floor: seen };
+  if (record.state === 'absent') return [{ path, kind: record.kind, value: anew, keep: false }];
+  if (record.state === 'bad' || record.value === undefined) return [{ path, kind: record.kind, value: anew, keep: true }];
+  const { value } = record;
+  if (value.generation > MAX_EPOCH) return [{ path, kind: 'generation_ahead', value: anew, keep: false }];
+  const [broken] = tombstone.value === undefined ? [] : floorIssues(dir, value, highest, tombstone.value);
+  if (broken !== undefined) return [{ path, kind: 'floor_broken', value: anew, keep: false }];
+  // A version that goes must still be counted from.
+  return Math.max(value.floor, highest) < seen ? [{ path, kind: because, value: { ...value, floor: seen }, keep: false }] : [];
+}
+
+/** The tombstone of a name without an artifact, when there must be one and there is none that says enough. */
+function tombstoneRewrite({ tombstonePath: path, artifact, record, tombstone, name, seen }: Standing, because: FindingKind, epoch: number): Rewrite[] {
+  const keep = tombstone.state === 'bad';
+  if (name === undefined || (artifact === 'absent' && !keep)) return [];
+  const known = [record.generation, tombstone.generation].filter((generation) => generation !== undefined && generation <= MAX_EPOCH) as number[];
+  const generation = known.length === 0 ? epoch : Math.max(...known);
+  const { value } = tombstone;
+  if (!keep && value !== undefined && value.floor >= seen && value.generation >= generation) return [];
+  const deletedAt = tombstone.deletedAt ?? new Date().toISOString();
+  const forward = artifact === 'absent' && tombstone.renamedTo !== undefined ? { renamedTo: tombstone.renamedTo } : {};
+  return [{ path, kind: keep ? tombstone.kind : because, value: { name, generation, floor: seen, deletedAt, ...forward }, keep }];
+}
+
+/** Why the artifact goes as a whole. */
+function wholeKind({ dir, artifact, record, entries }: Standing, bad: ReadonlyMap<string, FindingKind>, findings: readonly Issue[]): FindingKind {
+  if (artifact !== 'directory') return (findings.find(({ path }) => path === dir)?.kind as FindingKind | undefined) ?? 'wrong_type';
+  if (entries.length === 0) return 'empty_directory';
+  if (record.state === 'foreign') return 'name_mismatch';
+  const [version] = bad.values();
+  return version ?? (versionNumbers(entries).length === 0 || record.state === 'ok' ? 'missing_version' : record.kind);
+}
+
+/** Makes the place of a record free, with what stands there set aside; a regular file stays until it is written over. */
+async function clear(fence: Fence, path: string): Promise<string | undefined> {
+  const status = statusOf(path);
+  if (status === undefined) return undefined;
+  return status.isFile() ? linkToQuarantine(fence, path) : moveToQuarantine(fence, path);
+}
+
+async function putRecord(fence: Fence, path: string, value: object): Promise<void> {
+  const slot = `record-${newNonce()}`;
+  await writeFileDurable(join(await openStaging(fence.session), slot), serialise(value));
+  await makeDirs(join(path, '..'));
+  await moveThrough(fence, slot, path);
+  await syncDir(join(path, '..'));
+}

@@ -1,0 +1,76 @@
+/** What became of a record: it is in order, it is missing, it belongs to another name, or only some of it can be read. */
+import { lstatSync } from 'node:fs';
+import { isErrno, SwampError } from '../../errors.js';
+import { checkArtifactName } from '../../layout/names.js';
+import type { FindingKind } from '../check/kinds.js';
+import { readPlain } from '../check/plain.js';
+import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../metadata.js';
+import { isNameOf, salvage } from './salvage.js';
+
+export interface RecordState<T> {
+  /** `foreign`: whole, and that of another name. */
+  readonly state: 'ok' | 'absent' | 'foreign' | 'bad';
+  readonly kind: FindingKind;
+  /** The record, when it parses. */
+  readonly value?: T;
+  readonly name?: string;
+  readonly generation?: number;
+  /** At least this; 0 when nothing can be read. */
+  readonly floor: number;
+  /** Of a tombstone. */
+  readonly deletedAt?: string;
+  readonly renamedTo?: string;
+}
+
+export function readRecordState(path: string, segment: string): RecordState<ArtifactRecord> {
+  return stateOfRecord(path, segment, readArtifactRecord);
+}
+
+export function readTombstoneState(path: string, segment: string): RecordState<Tombstone> {
+  const read = stateOfRecord(path, segment, readTombstone);
+  const { value } = read;
+  if (value === undefined) return read;
+  const { deletedAt, renamedTo } = value;
+  const [timed, led] = [!Number.isNaN(Date.parse(deletedAt)), renamedTo === undefined || isName(renamedTo)];
+  const facts = { ...(timed ? { deletedAt } : { deletedAt: lstatSync(path).mtime.toISOString() }), ...(led && renamedTo !== undefined ? { renamedTo } : {}) };
+  // That of another name is of no use under this one, and nobody's artifact depends on it.
+  if (read.state === 'foreign') return { ...read, state: 'bad' };
+  return timed && led ? { ...read, ...facts } : { ...read, ...facts, state: 'bad', kind: 'record_invalid' };
+}
+
+function stateOfRecord<T extends ArtifactRecord>(path: string, segment: string, parse: (path: string) => T | undefined): RecordState<T> {
+  const issue = issueAt(path);
+  if (issue === 'missing_file') return { state: 'absent', kind: issue, floor: 0 };
+  if (issue !== undefined) return { state: 'bad', kind: issue, floor: 0 };
+  try {
+    const value = parse(path);
+    if (value === undefined) return { state: 'absent', kind: 'missing_file', floor: 0 };
+    const facts = { value, name: value.name, generation: value.generation, floor: value.floor };
+    if (isNameOf(value.name, segment)) return { state: 'ok', kind: 'record_invalid', ...facts };
+    return { state: isName(value.name) ? 'foreign' : 'bad', kind: 'name_mismatch', ...facts };
+  } catch (error) {
+    if (!(error instanceof SwampError)) throw error;
+    const salvaged = salvage(path);
+    return { state: 'bad', kind: 'record_invalid', ...salvaged, floor: salvaged.floor ?? 0 };
+  }
+}
+
+function issueAt(path: string): FindingKind | undefined {
+  try {
+    const plain = readPlain(path);
+    return 'issue' in plain ? (plain.issue.kind as FindingKind) : undefined;
+  } catch (error) {
+    if (isErrno(error, 'ENOTDIR', 'ELOOP')) return 'missing_file';
+    throw error;
+  }
+}
+
+function isName(text: string): boolean {
+  try {
+    checkArtifactName(text);
+    return true;
+  } catch (error) {
+    if (error instanceof SwampError) return false;
+    throw error;
+  }
+}
