@@ -1,5 +1,5 @@
 /**
- * L2, L3, L6, N1: why there are two drains, a second look, a closed state and a last look. Each order of events is made by
+ * L2, L3, L6, N1 to N4: why there are two drains, a second look, a closed state and a last look. Each order of events is made by
  * stopping processes, never by waiting; and the suite proves that each test can fail, by asking it of a program that lacks the step.
  */
 import assert from 'node:assert/strict';
@@ -8,11 +8,14 @@ import { brokenRepo } from './support/broken.js';
 import {
   firstDrainWaitsForWhomItSaw,
   lastLookFindsAWriterBehindTheDrain,
+  nestedStructuralCountsItsAncestorsAsDrained,
   nestedWriterPassesWhoDrainsItsAncestor,
   nestedWriterWaitsForAClosedFence,
+  runningItselfIsADeadlock,
   secondDrainWaitsForAWriterInBetween,
   secondLookSendsTheWriterBack,
   type Verdict,
+  whoDrainsTheAncestorGivesWay,
 } from './support/drain-scenarios.js';
 import type { Edit } from './support/mutant.js';
 import { type TestRepo, tempRepo } from './support/repo.js';
@@ -31,6 +34,14 @@ const NESTED_PASSES: Edit = {
   from: "state === 'draining' && liveAncestors(contender).length > 0",
   to: '(state as string) === "" && liveAncestors(contender).length > 0',
 };
+
+const GIVES_WAY: Edit = { file: 'protocol/drain.ts', from: "? 'give way' : held", to: '? held : held' };
+const ANCESTORS_DRAINED: Edit = {
+  file: 'protocol/drain.ts',
+  from: "if (lock.kind === 'run' && ancestors.includes(ancestorKey(lock.modelId, seen.entry.name))) continue;",
+  to: '',
+};
+const CYCLES: Edit = { file: 'protocol/deadlock.ts', from: 'if (ancestors.length === 0) return;', to: 'return;' };
 
 interface Case {
   readonly title: string;
@@ -81,6 +92,27 @@ const CASES: readonly Case[] = [
     scenario: nestedWriterPassesWhoDrainsItsAncestor,
     without: 'nested writers that wait like others',
     edits: [NESTED_PASSES],
+    verdict: 'waited for whom it keeps waiting',
+  },
+  {
+    title: 'a structural command that waits for the parent of a nested one gives way to it (N3, L10)',
+    scenario: whoDrainsTheAncestorGivesWay,
+    without: 'structural commands that do not give way',
+    edits: [GIVES_WAY],
+    verdict: 'waited for whom it keeps waiting',
+  },
+  {
+    title: 'a nested structural command does not wait for its own parent (N2, L10)',
+    scenario: nestedStructuralCountsItsAncestorsAsDrained,
+    without: 'ancestors that are drained like others',
+    edits: [ANCESTORS_DRAINED],
+    verdict: 'waited for whom it keeps waiting',
+  },
+  {
+    title: 'a method that runs itself fails as deadlock before any deadline (N4, L10)',
+    scenario: runningItselfIsADeadlock,
+    without: 'no search for cycles',
+    edits: [CYCLES],
     verdict: 'waited for whom it keeps waiting',
   },
 ];

@@ -3,14 +3,12 @@
  * taken by a delete.
  */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { told } from './support/program.js';
-import { COLLISION, type Deleted, expectBalance, hammer, outputs, type Written } from './support/race.js';
+import { COLLISION, type Deleted, expectBalance, hammer, type Written } from './support/race.js';
 import { createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
-import { finished, launch, run, start } from './support/swamp.js';
+import { finished, run, start } from './support/swamp.js';
+import { until } from './support/until.js';
 
 const DELETES = 250;
 const WRITERS = 4;
@@ -19,19 +17,28 @@ test('of 250 deletes in a tight loop against 4 writers, each command a process, 
   const repo = await tempRepo(t);
   await createModel(repo, 'm');
   const written: Written[] = [{ ...(await put(repo, 'm', 'a', 'seed')), name: 'a', from: 0, to: 0 }];
-  const stop = join(repo.base, 'stop');
-  const loop = `while [ ! -e '${stop}' ]; do echo $$ | swamp data put m a --json || exit 1; sleep 0.2; done`;
-  const writers = Array.from({ length: WRITERS }, () => launch(repo, '/bin/sh', ['-c', loop], { timeoutMs: 200_000 }));
+  let deletes = 0;
+  const writer = async (): Promise<void> => {
+    while (deletes < DELETES) {
+      const began = deletes;
+      const { stdout, stderr } = await run(repo, ['data', 'put', 'm', 'a', '--json'], { stdin: `after ${began}` });
+      assert.doesNotMatch(stderr, COLLISION);
+      written.push({ ...(JSON.parse(stdout) as Written), from: 0, to: 0 });
+      // Two cores start twenty processes a second: the writers leave some of them to the deleter.
+      await until('there were two more deletes', () => deletes >= Math.min(began + 2, DELETES));
+    }
+  };
   const deleted: Deleted[] = [];
   let slowest = 0;
-  for (let i = 0; i < DELETES; i++) {
-    const { stdout, stderr, ms } = await run(repo, ['data', 'delete', 'm', 'a', '--force', '--json']);
-    assert.doesNotMatch(stderr, COLLISION);
-    deleted.push({ ...(JSON.parse(stdout) as Deleted), name: 'a', from: 0, to: 0 });
-    slowest = Math.max(slowest, ms);
-  }
-  writeFileSync(stop, '');
-  for (const stdout of await outputs(writers)) written.push(...told<Written>(stdout).map((one) => ({ ...one, from: 0, to: 0 })));
+  const deleter = async (): Promise<void> => {
+    for (; deletes < DELETES; deletes++) {
+      const { stdout, stderr, ms } = await run(repo, ['data', 'delete', 'm', 'a', '--force', '--json']);
+      assert.doesNotMatch(stderr, COLLISION);
+      deleted.push({ ...(JSON.parse(stdout) as Deleted), name: 'a', from: 0, to: 0 });
+      slowest = Math.max(slowest, ms);
+    }
+  };
+  await Promise.all([deleter(), ...Array.from({ length: WRITERS }, writer)]);
   t.diagnostic(`${written.length} versions written beside ${DELETES} deletes, the slowest of which took ${Math.round(slowest)} ms`);
   await expectBalance(repo, written, deleted);
 });

@@ -4,7 +4,7 @@
  */
 import { GLOBAL } from '../../src/layout/layout.js';
 import { Pauses } from './failpoints.js';
-import { createGated, runGated, startGated } from './gated.js';
+import { createGated, type Gated, runGated, startGated } from './gated.js';
 import { createModel, put, type TestRepo, ticketsOf } from './repo.js';
 import { finished, type Running, start } from './swamp.js';
 import { until } from './until.js';
@@ -116,6 +116,27 @@ export async function nestedWriterWaitsForAClosedFence(repo: TestRepo): Promise<
 
 /** N1: a nested writer passes whoever drains its ancestor, or neither could ever go on. */
 export async function nestedWriterPassesWhoDrainsItsAncestor(repo: TestRepo): Promise<Verdict> {
+  return verdictOf(await nestedWhileDrained(repo, 'printf nested | swamp data put p nested'), 'nested: 0');
+}
+
+/** N3: who drains the ancestor of a nested structural command gives way to it. */
+export async function whoDrainsTheAncestorGivesWay(repo: TestRepo): Promise<Verdict> {
+  return verdictOf(await nestedWhileDrained(repo, 'swamp data delete m a --force'), 'nested: 0');
+}
+
+/** N2: a nested structural command does not wait for the method it was started from. */
+export async function nestedStructuralCountsItsAncestorsAsDrained(repo: TestRepo): Promise<Verdict> {
+  await seeded(repo);
+  return verdictOf(await nested(startGated(repo, 'p'), 'swamp data delete p log --force'), 'nested: 0');
+}
+
+/** N4: a method that runs itself is told at once, not at the deadline. */
+export async function runningItselfIsADeadlock(repo: TestRepo): Promise<Verdict> {
+  await seeded(repo);
+  return verdictOf(await nested(startGated(repo, 'p'), 'swamp model method run p execute --json'), '"code":"deadlock"');
+}
+
+async function nestedWhileDrained(repo: TestRepo, command: string): Promise<string> {
   await seeded(repo);
   const points = new Pauses(repo, ['restructure.after-first-drain']);
   const deleter = start(repo, ['data', 'delete', 'p', 'result', '--force'], { env: points.env });
@@ -124,12 +145,20 @@ export async function nestedWriterPassesWhoDrainsItsAncestor(repo: TestRepo): Pr
   await parent.begun();
   points.go('restructure.after-first-drain');
   await deleter.says(DRAINING);
-  parent.letGo('printf nested | swamp data put p nested --lock-timeout 3000; echo "nested: $?"');
+  const told = await nested(parent, command);
+  if (told.includes('nested: 0')) for (const running of [parent.running, deleter]) await finished(running);
+  return told;
+}
+
+/** What the parent says until its nested command has ended. */
+async function nested(parent: Gated, command: string): Promise<string> {
+  parent.letGo(`${command} --lock-timeout 3000; echo "nested: $?"`);
   await parent.running.says(/nested: [0-9]/);
-  if (!parent.running.stderr().includes('nested: 0')) return 'waited for whom it keeps waiting';
-  await finished(parent.running);
-  await finished(deleter);
-  return 'holds';
+  return parent.running.stderr();
+}
+
+function verdictOf(told: string, right: string): Verdict {
+  return told.includes(right) ? 'holds' : 'waited for whom it keeps waiting';
 }
 
 /** A model `m` with one version of `a`, and a gated model `p` that has run once. The id of `m`. */

@@ -3,13 +3,15 @@
  * anywhere or at a named point of the program; then what lies on disk is checked and read, and the history is judged.
  */
 import assert from 'node:assert/strict';
-import { closeSync, cpSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type OpenRepo, openRepo, SwampError } from '../../src/index.js';
 import { Pauses } from './failpoints.js';
 import { judge, type Violation } from './judge.js';
+import { buildMutant, type Edit } from './mutant.js';
 import { sharedClock } from './program.js';
 import { type Random, randomFrom, seedOfThisRun } from './random.js';
 import {
@@ -36,6 +38,13 @@ export interface HistoryOptions {
   readonly seconds: number;
   /** The bundle that the workers import; the one shipped unless told. */
   readonly library?: string;
+  /** Every life ends, or is stopped, early at this point of the program; else at any or none. */
+  readonly aim?: Aim;
+}
+
+interface Aim {
+  readonly what: 'kill' | 'stop';
+  readonly point: string;
 }
 
 export interface Outcome {
@@ -47,6 +56,7 @@ export interface Outcome {
 
 const WORKERS = 8;
 const TTL_MS = 2_000;
+const ENVIRONMENT = { SWAMP_LOCK_TTL_MS: String(TTL_MS) };
 const LIBRARY = join(ROOT, 'dist/index.js');
 /** Tells its token, sleeps, tells it again, and fails when it is told to. */
 const METHOD = 'echo "$TOKEN"; sleep "$PAUSE"; echo "$TOKEN ends"; exit "$EXIT"';
@@ -72,7 +82,7 @@ const POINTS = [
 
 /** Makes a history with the program as it is, and fails unless it is clean; then the history is kept, and the path told. */
 export async function cleanHistory(t: TestContext, options: HistoryOptions): Promise<void> {
-  const repo = await tempRepo(t, { env: { SWAMP_LOCK_TTL_MS: String(TTL_MS) } });
+  const repo = await tempRepo(t, { env: ENVIRONMENT });
   const outcome = await makeHistory(repo, options);
   t.diagnostic(outcome.figures);
   if (outcome.violations.length === 0) return;
@@ -81,12 +91,31 @@ export async function cleanHistory(t: TestContext, options: HistoryOptions): Pro
   assert.fail(`${outcome.figures}\nThe history is kept in ${kept}\n${told.join('\n')}`);
 }
 
+/**
+ * The kinds of what is wrong with histories of a program that is broken on purpose: of the first one with which something
+ * is. Several are tried, since chance may spare one.
+ */
+export async function brokenHistory(t: TestContext, edits: readonly Edit[], options: HistoryOptions): Promise<ReadonlySet<Violation['kind']>> {
+  const mutant = mkdtempSync(join(tmpdir(), 'swamp-mutant-'));
+  t.after(() => rmSync(mutant, { recursive: true, force: true }));
+  const library = await buildMutant(mutant, edits, 'src/index.ts');
+  for (let tried = 0; tried < TRIES; tried++) {
+    const repo = await tempRepo(t, { env: ENVIRONMENT, check: false });
+    const { violations, figures } = await makeHistory(repo, { ...options, library });
+    t.diagnostic(`${figures}\n${violations[0]?.kind}: ${violations[0]?.message}`);
+    if (violations.length > 0) return new Set(violations.map(({ kind }) => kind));
+  }
+  return new Set();
+}
+
+const TRIES = 4;
+
 export async function makeHistory(repo: TestRepo, options: HistoryOptions): Promise<Outcome> {
   const seed = seedOfThisRun();
   const directory = join(repo.base, 'history');
   mkdirSync(directory);
   for (const model of Object.keys(WORLD)) await createModel(repo, model, model === SHELL_MODEL ? METHOD : undefined);
-  const bed = new Bed(repo, directory, seed, options.library ?? LIBRARY);
+  const bed = new Bed(repo, directory, seed, options);
   const began = performance.now();
   await bed.work(options.seconds * 1_000);
   const seconds = (performance.now() - began) / 1_000;
@@ -97,6 +126,18 @@ export async function makeHistory(repo: TestRepo, options: HistoryOptions): Prom
   return { seed, history, violations, figures: figuresOf(seed, history, seconds, violations.length) };
 }
 
+interface Stop {
+  readonly points: Pauses;
+  readonly point: string;
+}
+
+/** What is to become of one life, and the environment that brings it about. */
+interface Fate {
+  readonly why: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly stop?: Stop;
+}
+
 /** The processes at work, and what is done to them. */
 class Bed {
   /** What a worker told instead of working. */
@@ -105,6 +146,7 @@ class Bed {
   readonly #directory: string;
   readonly #seed: string;
   readonly #library: string;
+  readonly #aim: Aim | undefined;
   readonly #random: Random;
   readonly #events: number;
   readonly #over = new AbortController();
@@ -112,11 +154,12 @@ class Bed {
   readonly #working = new Map<string, Running>();
   readonly #stopped = new Set<string>();
 
-  constructor(repo: TestRepo, directory: string, seed: string, library: string) {
+  constructor(repo: TestRepo, directory: string, seed: string, { library = LIBRARY, aim }: HistoryOptions) {
     this.#repo = repo;
     this.#directory = directory;
     this.#seed = seed;
     this.#library = library;
+    this.#aim = aim;
     this.#random = randomFrom(`${seed} bed`);
     this.#events = openSync(join(directory, EVENTS), 'a');
   }
@@ -148,7 +191,7 @@ class Bed {
       });
       this.#note(life, 'start', fate.why);
       this.#working.set(life, running);
-      const stopping = fate.points === undefined ? undefined : this.#stopAt(life, running, fate.points, fate.point);
+      const stopping = fate.stop === undefined ? undefined : this.#stopAt(life, running, fate.stop);
       const { code, signal, stderr } = await running.exited;
       this.#working.delete(life);
       this.#note(life, signal === 'SIGKILL' ? 'dead' : 'end');
@@ -159,17 +202,16 @@ class Bed {
   }
 
   /** Some are to die, and some to be stopped, at a point of the program itself: between two steps that lie close together. */
-  #fate(): { readonly why: string; readonly env: Readonly<Record<string, string>>; readonly points?: Pauses; readonly point: string } {
-    const point = `${this.#random.pick(POINTS)}#${this.#random.between(1, 12)}`;
-    const chosen = this.#random.weighted({ luck: 35, named: 25, counted: 15, stopped: 25 });
-    if (chosen === 'luck') return { why: 'none', env: {}, point };
-    if (chosen === 'named') return { why: `${point}=kill`, env: { SWAMP_FAILPOINTS: `${point}=kill` }, point };
-    if (chosen === 'counted') {
-      const rule = `#${this.#random.between(1, 4_000)}=kill`;
-      return { why: rule, env: { SWAMP_FAILPOINTS: rule }, point };
+  #fate(): Fate {
+    const chosen = this.#aim?.what ?? this.#random.weighted({ luck: 35, kill: 25, count: 15, stop: 25 });
+    const point = this.#aim === undefined ? `${this.#random.pick(POINTS)}#${this.#random.between(1, 12)}` : `${this.#aim.point}#${this.#random.between(1, 3)}`;
+    if (chosen === 'luck') return { why: chosen, env: {} };
+    if (chosen === 'stop') {
+      const points = new Pauses(this.#repo, [point]);
+      return { why: `${point}=stop`, env: points.env, stop: { points, point } };
     }
-    const points = new Pauses(this.#repo, [point]);
-    return { why: `${point}=stop`, env: points.env, points, point };
+    const rule = chosen === 'kill' ? `${point}=kill` : `#${this.#random.between(1, 4_000)}=kill`;
+    return { why: rule, env: { SWAMP_FAILPOINTS: rule } };
   }
 
   /** Now and then one of them, wherever it is. */
@@ -188,7 +230,7 @@ class Bed {
   }
 
   /** The process waits at the point with its heart beating; then it is stopped there, for longer than a lock lasts. */
-  async #stopAt(life: string, running: Running, points: Pauses, point: string): Promise<void> {
+  async #stopAt(life: string, running: Running, { points, point }: Stop): Promise<void> {
     while (!points.reached(point)) {
       if (running.hasExited() || this.#over.signal.aborted) {
         points.go(point);

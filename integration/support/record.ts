@@ -65,7 +65,7 @@ export type Entry<K extends Op = Op> = {
     readonly op: P;
     readonly call: Operations[P]['call'];
     readonly from: number;
-    /** When it returned; for one that never did, the time at which its process was seen to be dead. */
+    /** When it returned; for one that never did, the time at which its process was seen to have ended. */
     readonly to: number;
     readonly answer?: Operations[P]['answer'];
     readonly error?: ToldError;
@@ -123,12 +123,12 @@ export interface History {
 /** Reads back what lies in `directory`. */
 export function readHistory(directory: string): History {
   const events = linesOf<Event>(join(directory, EVENTS));
-  const dead = new Map(events.filter(({ what }) => what === 'dead').map(({ life, at }) => [life, at]));
+  const ended = new Map(events.flatMap(({ what, life, at }) => (what === 'dead' || what === 'end' ? [[life, at] as const] : [])));
   const lives = readdirSync(directory).flatMap((file) => (file.endsWith(SUFFIX) && file !== EVENTS ? [file.slice(0, -SUFFIX.length)] : []));
-  return { events, entries: lives.flatMap((life) => entriesOf(linesOf(logOf(directory, life)), dead.get(life))) };
+  return { events, entries: lives.flatMap((life) => entriesOf(linesOf(logOf(directory, life)), ended.get(life))) };
 }
 
-function entriesOf(lines: readonly (Called | Returned)[], deadAt: number | undefined): Entry[] {
+function entriesOf(lines: readonly (Called | Returned)[], endedAt: number | undefined): Entry[] {
   const entries: Entry[] = [];
   let open: Called | undefined;
   for (const line of lines) {
@@ -141,8 +141,8 @@ function entriesOf(lines: readonly (Called | Returned)[], deadAt: number | undef
     } else throw new Error(`${line.of} returned without a call`);
   }
   if (open !== undefined) {
-    if (deadAt === undefined) throw new Error(`${open.token} never returned, and its process was not killed`);
-    entries.push(entry(open, deadAt, {}));
+    if (endedAt === undefined) throw new Error(`${open.token} never returned, and its process has not ended`);
+    entries.push(entry(open, endedAt, {}));
   }
   return entries;
 }

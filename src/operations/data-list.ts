@@ -1,6 +1,6 @@
 /** `data list`: the latest version of each artifact, of one model or of all; no lock. */
 import { closeSync } from 'node:fs';
-import { findModel, listModels, type Model } from '../models/files.js';
+import { findModel, listModels, type Model, problemText } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { artifactNames, byCodePoint, openVersion } from '../store/read.js';
 import { dataRecord } from './data-record.js';
@@ -42,7 +42,7 @@ const GROUP_ORDER = ['log', 'file', 'resource', 'data'];
 /** Throws `model_not_found`, `corrupt`. What is deleted meanwhile is left out. */
 export async function dataList(repo: Repo, input: DataListInput): Promise<DataListResult> {
   const model = input.model === undefined ? undefined : await findModel(repo, input.model);
-  const models = model === undefined ? (await listModels(repo)).models : [model];
+  const models = model === undefined ? await allModels(repo) : [model];
   const items: DataListItem[] = [];
   for (const one of models) {
     for (const name of wantedNames(repo, one, input)) {
@@ -53,6 +53,13 @@ export async function dataList(repo: Repo, input: DataListInput): Promise<DataLi
   }
   const groups = grouped(items);
   return { ...(model === undefined ? {} : { modelId: model.id, modelName: model.name, modelType: model.type }), groups, total: items.length };
+}
+
+/** Those whose definition has problems are told, not left out in silence. */
+async function allModels(repo: Repo): Promise<readonly Model[]> {
+  const { models, problems } = await listModels(repo);
+  for (const problem of problems) repo.reporter.warn(problemText(problem));
+  return models;
 }
 
 function wantedNames(repo: Repo, model: Model, { prefix, after }: DataListInput): string[] {

@@ -13,6 +13,7 @@ import { stateOf, typeIssue } from '../store/check/plain.js';
 import { listDeleted } from '../store/deletion.js';
 import { knownModels } from './orphans.js';
 
+/** A repair is an operation of its own. */
 export interface DatastoreCheckInput {
   readonly repair?: false;
 }
@@ -37,7 +38,18 @@ export interface DatastoreCheckResult {
   readonly pending: readonly PendingItem[];
   /** What was looked at; `bytes` of content were read. */
   readonly checked: Readonly<Counts>;
-  readonly repaired: readonly string[];
+  readonly repaired: readonly RepairedItem[];
+}
+
+/**
+ * What a repair did. `quarantined`: set aside, at `to`. `rebuilt`: a record was written anew; what stood there is at `to`.
+ * `mended`: a lock has one free entry again; the others are beside `to`. `raised`: a lock goes on above what was seen.
+ */
+export interface RepairedItem {
+  readonly path: string;
+  readonly kind: FindingKind;
+  readonly action: 'quarantined' | 'rebuilt' | 'mended' | 'raised';
+  readonly to?: string;
 }
 
 export interface DatastoreCheckOptions {
@@ -48,6 +60,15 @@ export interface DatastoreCheckOptions {
 
 /** Findings are the result, not an error: the caller decides. Throws when the system runs out of something, and the signal's reason. */
 export async function datastoreCheck(repo: Repo, _input: DatastoreCheckInput, options: DatastoreCheckOptions): Promise<DatastoreCheckResult> {
+  const { issues, checked } = await surveyDatastore(repo, options);
+  return { ...toldOf(repo, issues), checked, repaired: [] };
+}
+
+/** What stands wrong at two looks, by path, and what was looked at. */
+export async function surveyDatastore(
+  repo: Repo,
+  options: DatastoreCheckOptions,
+): Promise<{ readonly issues: readonly Issue[]; readonly checked: Readonly<Counts> }> {
   const checker = new Checker(repo, options);
   const marker = join(repo.root, MARKER);
   await checker.look(marker, () => lookAtMarker(repo, marker));
@@ -55,12 +76,12 @@ export async function datastoreCheck(repo: Repo, _input: DatastoreCheckInput, op
   await checkStore(checker);
   const checked = { ...checker.counts };
   const issues = (await checker.settle()).sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
-  return {
-    findings: issues.flatMap((issue) => findingOf(repo, issue) ?? []),
-    pending: issues.flatMap((issue) => pendingOf(repo, issue) ?? []),
-    checked,
-    repaired: [],
-  };
+  return { issues, checked };
+}
+
+/** Issues as the result tells them. */
+export function toldOf(repo: Repo, issues: readonly Issue[]): Pick<DatastoreCheckResult, 'findings' | 'pending'> {
+  return { findings: issues.flatMap((issue) => findingOf(repo, issue) ?? []), pending: issues.flatMap((issue) => pendingOf(repo, issue) ?? []) };
 }
 
 function findingOf(repo: Repo, { path, kind, message, hint }: Issue): Finding | undefined {

@@ -7,7 +7,7 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { rename, syncDir } from '../fs/durable.js';
 import { exists, readDir } from '../fs/tree.js';
-import { GLOBAL, isModelId, type LockName } from '../layout/layout.js';
+import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
 import { createFence, type Entry, parseEntry, raiseEntry, readFence } from '../locks/fence.js';
 import { Observer, type Seen } from '../locks/observe.js';
 import type { Session } from '../locks/session.js';
@@ -77,8 +77,10 @@ async function clearTheWay(mender: Mender): Promise<void> {
 async function replace(mender: Mender, path: string): Promise<void> {
   const { repo } = mender;
   const { layout } = repo;
-  const below = relative(layout.fences, path).split(sep).filter((part) => part !== '');
-  const locks = locksAt(mender, below);
+  const below = relative(layout.fences, path)
+    .split(sep)
+    .filter((part) => part !== '');
+  const locks = locksAt(layout, below);
   const epochs = new Map(locks.map((lock) => [lock, highestEpoch(layout, lock) + 1]));
   const to = await setAside(mender.quarantine, path);
   for (const [lock, epoch] of epochs) await createFence(layout.fence(lock), mender.session.staging, epoch);
@@ -86,11 +88,12 @@ async function replace(mender: Mender, path: string): Promise<void> {
 }
 
 /** The locks whose fences stand at or below fences/<below>. */
-function locksAt({ repo: { layout } }: Mender, [owner, kind]: readonly string[]): LockName[] {
+function locksAt(layout: Layout, [owner, kind]: readonly string[]): LockName[] {
   if (owner === GLOBAL.kind) return [GLOBAL];
-  if (owner !== undefined) return (['data', 'run'] as const).filter((each) => kind === undefined || kind === each).map((each) => ({ kind: each, modelId: owner }));
+  if (owner !== undefined)
+    return (['data', 'run'] as const).filter((each) => kind === undefined || kind === each).map((each) => ({ kind: each, modelId: owner }));
   const models = new Set([layout.fences, layout.data, layout.tombstoneRoot].flatMap((dir) => list(dir) ?? []).filter(isModelId));
-  return [GLOBAL, ...[...models].flatMap((modelId) => locksAt({ repo: { layout } } as Mender, [modelId]))];
+  return [GLOBAL, ...[...models].flatMap((modelId) => locksAt(layout, [modelId]))];
 }
 
 /** Leaves the fence with one entry, free or held by somebody who is at work, and with nothing in a free one that would stop its next holder. */
@@ -99,32 +102,39 @@ async function mendLock(mender: Mender, lock: LockName): Promise<void> {
   const dir = repo.layout.fence(lock);
   const out: string[] = [];
   for (let step = 0; step < STEPS; step++) {
-    const names = damagedEntries(dir);
-    if (names === undefined) {
-      if (out.length > 0 || step > 0) mender.done.push({ path: dir, kind: 'fence_damaged', action: 'mended', ...(out[0] === undefined ? {} : { to: out[0] }) });
+    const damage = damageOf(dir);
+    if (damage === undefined) {
+      if (step > 0) mender.done.push({ path: dir, kind: 'fence_damaged', action: 'mended', ...(out[0] === undefined ? {} : { to: out[0] }) });
       return clearEntry(mender, lock);
     }
-    await waitForHolders(mender, lock, names);
-    await mendEntries(mender, lock, damagedEntries(dir) ?? [], out);
+    if (!damage.takeable) await waitForHolders(mender, lock, damage.names);
+    // Only what was there before the wait, and is there still, holds nobody who lives.
+    if (damageOf(dir)?.names.join('\0') === damage.names.join('\0')) await mendEntries(mender, lock, damage, out);
   }
   throw new SwampError('io', `The lock ${displayPath(repo, dir)} changed faster than it could be mended.`, { hint: 'Run the command again.' });
 }
 
-/** The names in a fence that nobody can take; undefined when it can be taken, or was never there. */
-function damagedEntries(dir: string): string[] | undefined {
+interface Damage {
+  readonly names: readonly string[];
+  /** Dot names beside an entry that is in order: nobody is kept from taking it. */
+  readonly takeable: boolean;
+}
+
+/** Undefined when the fence is in order, or was never there. */
+function damageOf(dir: string): Damage | undefined {
   let entry: Entry | undefined;
   try {
     entry = readFence(dir);
   } catch (error) {
     if (!(error instanceof SwampError) || error.code !== 'corrupt') throw error;
-    return namesIn(dir);
+    return { names: namesIn(dir), takeable: false };
   }
   if (entry === undefined) return undefined;
   const names = namesIn(dir);
   const status = statusOf(join(dir, entry.name));
   // Gone: somebody takes it or gives it back at this moment.
-  const whole = names.every((name) => !name.startsWith('.')) && (status === undefined || status.isDirectory());
-  return whole ? undefined : names;
+  const takeable = status === undefined || status.isDirectory();
+  return takeable && names.every((name) => !name.startsWith('.')) ? undefined : { names, takeable };
 }
 
 function namesIn(dir: string): string[] {
@@ -154,12 +164,12 @@ function blockedBy(seen: Seen) {
  * out of the fence: a listing that races with it still shows the highest one. That one stays, with what holders left in the
  * others, and goes on above every epoch that was seen.
  */
-async function mendEntries(mender: Mender, lock: LockName, names: readonly string[], out: string[]): Promise<void> {
+async function mendEntries(mender: Mender, lock: LockName, { names, takeable }: Damage, out: string[]): Promise<void> {
   const { repo, quarantine, session } = mender;
   const dir = repo.layout.fence(lock);
   const epoch = highestEpoch(repo.layout, lock) + 1;
-  const stays = survivor(dir, names);
-  for (const name of others(names, stays)) {
+  const stays = takeable ? undefined : survivor(dir, names);
+  for (const name of takeable ? names.filter((each) => each.startsWith('.')) : others(names, stays)) {
     if (stays !== undefined) await moveLeftovers(join(dir, name), join(dir, stays), lock);
     const to = await setAside(quarantine, join(dir, name));
     if (to !== undefined) out.push(to);

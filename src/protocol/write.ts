@@ -44,16 +44,14 @@ export interface HeldGlobal {
  */
 export async function writeInside<T>(contender: Contender, global: HeldGlobal, modelId: string, body: (writer: Writer) => Promise<T>): Promise<T> {
   const lock = { kind: 'data', modelId } as const;
-  return again(
-    contender,
-    modelId,
-    () => acquire(contender, lock, newTicket(contender, lock, 'acquire')),
-    (writer) => {
-      if (!exists(global.lease.path)) throw new FenceLost(global.lease.path);
-      return body(writer);
-    },
-    global.retaken,
-  );
+  const take = async (): Promise<Lease> => {
+    const lease = await acquire(contender, lock, newTicket(contender, lock, 'acquire'));
+    // Before anything is rolled forward: that is a commit, too.
+    if (exists(global.path)) return lease;
+    await lease.release();
+    throw new FenceLost(global.path);
+  };
+  return again(contender, modelId, take, body);
 }
 
 async function again<T>(contender: Contender, modelId: string, take: () => Promise<Lease>, body: (writer: Writer) => Promise<T>, before = false): Promise<T> {

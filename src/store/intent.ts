@@ -207,8 +207,7 @@ export function readIntent(dir: string): Intent {
 /** What keeps the intent in `dir` from being carried out, as a clause; undefined when nothing does. Throws `corrupt`, `name_invalid`. */
 export function obstacleTo(repo: Repo, modelId: string, dir: string): string | undefined {
   const intent = readIntent(dir);
-  const inTheWay = (path: string): string | undefined =>
-    isFree(path) ? undefined : `cannot be finished: ${displayPath(repo, path)} is in the way`;
+  const inTheWay = (path: string): string | undefined => (isFree(path) ? undefined : `cannot be finished: ${displayPath(repo, path)} is in the way`);
   if (intent.kind === 'outputs') {
     for (const { from, name, version } of intent.items) {
       const target = version === undefined ? repo.layout.artifact(modelId, name) : repo.layout.version(modelId, name, version);

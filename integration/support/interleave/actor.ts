@@ -2,7 +2,7 @@
 import type { Script } from 'node:vm';
 import type { Access } from './conflicts.js';
 import type { Disk, DiskNode } from './disk.js';
-import { chain, chainText, type Sum, ZERO } from './hash.js';
+import { chainSum, keyOf, type Sum, textSum, ZERO } from './hash.js';
 import type { Host } from './host.js';
 import { SimulatedProcess, SYSTEM_FILES } from './process.js';
 import { ProcessFs, type Steps } from './process-fs.js';
@@ -43,6 +43,10 @@ export class Life {
   status: Status = 'new';
   /** Everything it has learned: with the program, this is its state. */
   history: Sum = ZERO;
+  /** What it has learned since it last woke, and what it had learned then, and by then. */
+  #look: Sum = ZERO;
+  #lastLook: Sum = ZERO;
+  #asleep: Sum = ZERO;
   /** The places it has looked at since it last slept. */
   readonly looked = new Set<string>();
   /** One of those was changed by somebody else. */
@@ -56,6 +60,25 @@ export class Life {
 
   constructor(scheduler: Scheduler) {
     this.scheduler = scheduler;
+  }
+
+  learn(value: Sum): void {
+    this.history = chainSum(this.history, value);
+    this.#look = chainSum(this.#look, value);
+  }
+
+  /** The waiting loop has looked and found nothing to do. When it saw what it saw the last time, it is where it was then. */
+  fallAsleep(): void {
+    this.status = 'asleep';
+    if (keyOf(this.#look) === keyOf(this.#lastLook)) this.history = this.#asleep;
+    this.#lastLook = this.#look;
+    this.#asleep = this.history;
+  }
+
+  wake(): void {
+    this.looked.clear();
+    this.roused = false;
+    this.#look = ZERO;
   }
 }
 
@@ -78,7 +101,7 @@ export class Actor {
   }
 
   learn(text: string): void {
-    this.life.history = chainText(this.life.history, text);
+    this.life.learn(textSum(text));
   }
 
   /** Reads the repository's marker, unobserved. */
@@ -111,9 +134,7 @@ export class Actor {
     const timer = this.#sleep;
     if (timer === undefined) throw new TypeError('nothing would wake it');
     this.life.timers.delete(timer);
-    this.life.looked.clear();
-    this.life.roused = false;
-    this.learn('wakes');
+    this.life.wake();
     this.#process.enter(timer.fire);
   }
 
@@ -164,7 +185,7 @@ export class Actor {
   #identify(node: DiskNode): number {
     const known = this.life.nodes.get(node) ?? this.life.nodes.size + 1;
     this.life.nodes.set(node, known);
-    this.life.history = chain(this.life.history, known);
+    this.life.learn({ low: known, high: known });
     return known;
   }
 }

@@ -42,7 +42,7 @@ export interface Judge {
 export class Violation extends Error {}
 
 /** Unwinds the stacks that stand when a run ends early. */
-class Abandoned extends Error {}
+const ABANDONED = new Error('abandoned');
 
 /** A step, for people. */
 export interface Step {
@@ -120,7 +120,7 @@ export class World implements Scheduler {
   }
 
   synced(actor: Actor, path: string, node: DiskNode): void {
-    if (this.abandoned) throw new Abandoned();
+    if (this.abandoned) throw ABANDONED;
     this.disk.sync(node);
     this.#options.onStep?.({ actor: actor.index, access: { call: 'sync', looks: [path], listings: [], changes: [] }, code: undefined });
     this.#judge(() => this.#options.judge.synced(actor.index, path, node));
@@ -143,7 +143,7 @@ export class World implements Scheduler {
 
   /** Lets others go first where the order matters. */
   #reach(actor: Actor, access: Access): void {
-    if (this.abandoned) throw new Abandoned();
+    if (this.abandoned) throw ABANDONED;
     const { life } = actor;
     const { granted } = life;
     life.granted = false;
@@ -151,7 +151,7 @@ export class World implements Scheduler {
     life.status = 'looking';
     this.#frames.push(actor);
     for (let next = this.#next(); next !== actor; next = this.#next()) {
-      if (next === undefined) throw new Abandoned();
+      if (next === undefined) throw ABANDONED;
       this.#move(next);
     }
     this.#frames.pop();
@@ -184,7 +184,7 @@ export class World implements Scheduler {
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
       this.#violate(error);
-      if (mildly === undefined) throw new Abandoned();
+      if (mildly === undefined) throw ABANDONED;
     }
   }
 
@@ -238,8 +238,7 @@ export class World implements Scheduler {
     if (before === 'new') this.#begin(actor);
     else if (before === 'parked') actor.resume();
     else actor.wake();
-    if (this.abandoned && this.#frames.length > 0) throw new Abandoned();
-    if ((life.status as string) === 'running') life.status = 'asleep';
+    if ((life.status as string) === 'running') life.fallAsleep();
   }
 
   #begin(actor: Actor): void {

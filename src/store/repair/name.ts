@@ -36,8 +36,6 @@ interface Rewrite {
   readonly path: string;
   readonly kind: FindingKind;
   readonly value: ArtifactRecord | Tombstone;
-  /** True when what stands there is no record, and is worth keeping all the same. */
-  readonly keep: boolean;
 }
 
 interface Aside {
@@ -87,8 +85,8 @@ export async function planName(repo: Repo, modelId: string, segment: string, fin
 /** Does it, under the model's data fence. Records first, durable: a floor must stand before the version above it goes. Throws FenceLost. */
 export async function mendName(fence: Fence, { dir, rewrites, aside }: NamePlan): Promise<Act[]> {
   const acts: Act[] = [];
-  for (const { path, kind, value, keep } of rewrites) {
-    const inside = keep ? await clear(fence, path) : undefined;
+  for (const { path, kind, value } of rewrites) {
+    const inside = await clear(fence, path);
     await putRecord(fence, path, value);
     acts.push({ path, kind, action: 'rebuilt', ...(inside === undefined ? {} : { inside }) });
   }
@@ -106,21 +104,27 @@ function look(repo: Repo, modelId: string, segment: string): Standing {
   const record = readRecordState(join(dir, ARTIFACT_RECORD), segment);
   const tombstone = readTombstoneState(tombstonePath, segment);
   const name = nameOf(segment) ?? [record.name, tombstone.name].find((candidate) => candidate !== undefined && isNameOf(candidate, segment));
-  const numbers = entries.flatMap((entry) => (/^0*[1-9][0-9]{0,11}$/.test(entry) ? Number(entry) : []));
-  return { dir, tombstonePath, artifact, entries, record, tombstone, name, seen: Math.max(0, record.floor, tombstone.floor, ...numbers) };
+  const seen = entries.reduce((highest, entry) => Math.max(highest, numberOf(entry)), Math.max(record.floor, tombstone.floor));
+  return { dir, tombstonePath, artifact, entries, record, tombstone, name, seen };
+}
+
+/** The version number that a name could have meant; 0 for none. */
+function numberOf(entry: string): number {
+  return /^0*[1-9][0-9]{0,11}$/.test(entry) ? Number(entry) : 0;
 }
 
 /** The versions that go as a whole, of those that were found damaged: looked at again, but for the content, which was read without a lock. */
 async function badVersions({ dir, entries }: Standing, findings: readonly Issue[]): Promise<Map<string, FindingKind>> {
   const bad = new Map<string, FindingKind>();
-  for (const version of entries.filter((entry) => versionNumbers([entry]).length > 0)) {
+  const first = ({ path }: Issue): string => (path.startsWith(dir + sep) ? (path.slice(dir.length + 1).split(sep)[0] ?? '') : '');
+  for (const version of new Set(findings.map(first))) {
+    if (versionNumbers([version]).length === 0 || !entries.includes(version)) continue;
+    const found = findings.filter((issue) => first(issue) === version);
     const path = join(dir, version);
-    const found = findings.filter((issue) => issue.path === path || issue.path.startsWith(path + sep));
-    if (found.length === 0) continue;
     const [worst] = statusOf(path)?.isDirectory() === true ? (await structuralIssues(path)).filter((issue) => !isStray(path, issue)) : found;
     const altered = found.find(({ kind, seen }) => kind === 'checksum_mismatch' && seen === versionState(path));
     const issue = worst ?? altered;
-    if (issue !== undefined && issue.kind !== 'unreadable') bad.set(version, issue.kind as FindingKind);
+    if (issue !== undefined && isFinding(issue.kind) && issue.kind !== 'unreadable') bad.set(version, issue.kind);
   }
   return bad;
 }
@@ -146,27 +150,26 @@ function recordRewrite({ dir, record, tombstone, seen }: Standing, name: string,
   const path = join(dir, ARTIFACT_RECORD);
   const highest = good.at(-1) ?? 0;
   const anew = { name, generation: epoch, floor: seen };
-  if (record.state === 'absent') return [{ path, kind: record.kind, value: anew, keep: false }];
-  if (record.state === 'bad' || record.value === undefined) return [{ path, kind: record.kind, value: anew, keep: true }];
+  if (record.state !== 'ok' || record.value === undefined) return [{ path, kind: record.kind, value: anew }];
   const { value } = record;
-  if (value.generation > MAX_EPOCH) return [{ path, kind: 'generation_ahead', value: anew, keep: false }];
+  if (value.generation > MAX_EPOCH) return [{ path, kind: 'generation_ahead', value: anew }];
   const [broken] = tombstone.value === undefined ? [] : floorIssues(dir, value, highest, tombstone.value);
-  if (broken !== undefined) return [{ path, kind: 'floor_broken', value: anew, keep: false }];
+  if (broken !== undefined) return [{ path, kind: 'floor_broken', value: anew }];
   // A version that goes must still be counted from.
-  return Math.max(value.floor, highest) < seen ? [{ path, kind: because, value: { ...value, floor: seen }, keep: false }] : [];
+  return Math.max(value.floor, highest) < seen ? [{ path, kind: because, value: { ...value, floor: seen } }] : [];
 }
 
 /** The tombstone of a name without an artifact, when there must be one and there is none that says enough. */
 function tombstoneRewrite({ tombstonePath: path, artifact, record, tombstone, name, seen }: Standing, because: FindingKind, epoch: number): Rewrite[] {
-  const keep = tombstone.state === 'bad';
-  if (name === undefined || (artifact === 'absent' && !keep)) return [];
+  const bad = tombstone.state === 'bad';
+  if (name === undefined || (artifact === 'absent' && !bad)) return [];
   const known = [record.generation, tombstone.generation].filter((generation) => generation !== undefined && generation <= MAX_EPOCH) as number[];
   const generation = known.length === 0 ? epoch : Math.max(...known);
   const { value } = tombstone;
-  if (!keep && value !== undefined && value.floor >= seen && value.generation >= generation) return [];
+  if (!bad && value !== undefined && value.floor >= seen && value.generation >= generation) return [];
   const deletedAt = tombstone.deletedAt ?? new Date().toISOString();
   const forward = artifact === 'absent' && tombstone.renamedTo !== undefined ? { renamedTo: tombstone.renamedTo } : {};
-  return [{ path, kind: keep ? tombstone.kind : because, value: { name, generation, floor: seen, deletedAt, ...forward }, keep }];
+  return [{ path, kind: bad ? tombstone.kind : because, value: { name, generation, floor: seen, deletedAt, ...forward } }];
 }
 
 /** Why the artifact goes as a whole. */

@@ -14,7 +14,10 @@ import type { Repo } from '../../../../src/repo.js';
 import { ROOT } from '../host.js';
 import { type Task, type TaskResult, type Told, titleOf } from '../tasks.js';
 
-const NEVER = { signal: new AbortController().signal };
+/** A signal that never fires; one each, since a run that is given up leaves its listeners behind. */
+function never(): { readonly signal: AbortSignal } {
+  return { signal: new AbortController().signal };
+}
 
 export async function perform(repo: Repo | undefined, task: Task): Promise<TaskResult> {
   try {
@@ -40,15 +43,15 @@ async function command(repo: Repo, task: Exclude<Task, { kind: 'init' }>): Promi
     case 'create':
       return created(repo, task);
     case 'put':
-      return dataPut(repo, { ...task, source: [task.text] }, NEVER);
+      return dataPut(repo, { ...task, source: [task.text] }, never());
     case 'run':
-      return { outputs: (await modelRun(repo, task, NEVER)).dataArtifacts };
+      return { outputs: (await modelRun(repo, task, never())).dataArtifacts };
     case 'delete':
       return deleted(repo, task);
     case 'rename':
-      return { version: (await dataRename(repo, { model: task.model, oldName: task.from, newName: task.to }, NEVER)).newVersion };
+      return { version: (await dataRename(repo, { model: task.model, oldName: task.from, newName: task.to }, never())).newVersion };
     case 'deleteModel':
-      return modelDelete(repo, { model: task.model, withData: true }, NEVER);
+      return modelDelete(repo, { model: task.model, withData: true }, never());
     case 'get':
       return got(repo, task);
     case 'versions':
@@ -59,14 +62,14 @@ async function command(repo: Repo, task: Exclude<Task, { kind: 'init' }>): Promi
 }
 
 async function created(repo: Repo, { model, run }: Extract<Task, { kind: 'create' }>): Promise<Told> {
-  await modelCreate(repo, run === undefined ? { type: 'store', name: model } : { type: 'command/shell', name: model, run }, NEVER);
+  await modelCreate(repo, run === undefined ? { type: 'store', name: model } : { type: 'command/shell', name: model, run }, never());
   return {};
 }
 
 async function deleted(repo: Repo, task: Extract<Task, { kind: 'delete' }>): Promise<Told> {
   const { model, name, version } = task;
   const what = name === undefined ? { all: true } : version === undefined ? { name } : { name, version };
-  const result = await dataDelete(repo, { model, ...what }, NEVER);
+  const result = await dataDelete(repo, { model, ...what }, never());
   if ('alreadyDeleted' in result) return result;
   const [failed] = result.failed;
   if (failed !== undefined) throw new TypeError(`${failed.dataName}: ${failed.error}`);
@@ -81,6 +84,6 @@ async function got(repo: Repo, task: Extract<Task, { kind: 'get' }>): Promise<To
 }
 
 async function checked(repo: Repo): Promise<Told> {
-  const { findings, pending } = await datastoreCheck(repo, {}, NEVER);
+  const { findings, pending } = await datastoreCheck(repo, {}, never());
   return { findings: findings.map(({ kind, path }) => `${kind} ${path}`), pending: pending.map(({ kind, path }) => `${kind} ${path}`) };
 }

@@ -1,0 +1,520 @@
+/** What can happen to a store on disk: each injury, and what a check must tell of it, exactly. */
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newSession } from '../../src/locks/session.js';
+import { dataDelete } from '../../src/operations/data-delete.js';
+import { modelGet } from '../../src/operations/model-get.js';
+import { openRepoAt, type Repo } from '../../src/repo.js';
+import { deadHolder, libraryRepo, NEVER, newModel, putAll } from './library-repo.js';
+
+export const LONG_NAME = 'x/'.repeat(200);
+export const UUID = '00000000-0000-4000-8000-000000000000';
+
+/** Where things lie in the store that `written` makes. */
+export interface Places {
+  readonly repo: Repo;
+  readonly id: string;
+  /** An artifact with versions 1 and 2. */
+  readonly artifact: string;
+  readonly version: string;
+  readonly content: string;
+  readonly metadata: string;
+  readonly record: string;
+  readonly tombstone: string;
+  /** Its fences, and the entry of its data fence. */
+  readonly data: string;
+  readonly entry: string;
+  readonly v1: string;
+}
+
+let template: Promise<string> | undefined;
+
+async function makeTemplate(): Promise<string> {
+  const repo = await libraryRepo({ after: (cleanup) => void process.on('exit', cleanup) });
+  await fill(repo);
+  return repo.root;
+}
+
+/** A copy of what `fill` wrote. */
+export async function written(t: { after(cleanup: () => void): void }): Promise<Places> {
+  const dir = join(realpathSync(mkdtempSync(join(tmpdir(), 'swamp-injured-'))), 'repo');
+  t.after(() => rmSync(join(dir, '..'), { recursive: true, force: true, maxRetries: 3 }));
+  template ??= makeTemplate();
+  cpSync(await template, dir, { recursive: true });
+  return placesIn(openRepoAt(dir, { env: {} }));
+}
+
+/** Two versions of `a`; `gone` was deleted; `back` was deleted and came again; one name is hashed. */
+async function fill(repo: Repo): Promise<void> {
+  await newModel(repo, 'm');
+  await putAll(repo, 'm', 'a', 'one', 'two');
+  await putAll(repo, 'm', LONG_NAME, 'long');
+  await putAll(repo, 'm', 'gone', '1');
+  await putAll(repo, 'm', 'back', '1', '2');
+  for (const name of ['gone', 'back']) await dataDelete(repo, { model: 'm', name }, NEVER);
+  await putAll(repo, 'm', 'back', '3');
+}
+
+async function placesIn(repo: Repo): Promise<Places> {
+  const { id } = await modelGet(repo, { model: 'm' });
+  const { layout } = repo;
+  const artifact = layout.artifact(id, 'a');
+  const version = join(artifact, '2');
+  const data = layout.fence({ kind: 'data', modelId: id });
+  const [entry = ''] = readdirSync(data);
+  return {
+    ...{ repo, id, artifact, version, data, v1: layout.root },
+    content: join(version, 'content'),
+    metadata: join(version, 'metadata.json'),
+    record: join(artifact, 'artifact.json'),
+    tombstone: layout.tombstone(id, 'gone'),
+    entry: join(data, entry),
+  };
+}
+
+export function edit(path: string, change: (record: Record<string, unknown>) => Record<string, unknown>): void {
+  writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>)));
+}
+
+/** The record of a deleted model that was `m`, with these fields. */
+export function writeDeleted(repo: Repo, id: string, fields: object): void {
+  const path = 'models/store/m.yaml';
+  const definition = readFileSync(join(repo.root, path), 'utf8');
+  const base = {
+    id,
+    name: 'm',
+    type: 'store',
+    commit: '',
+    deletedAt: '2026-01-01T00:00:00Z',
+    epoch: 0,
+    definitionPath: path,
+    definition,
+    versionsDeleted: 0,
+    teardown: null,
+  };
+  mkdirSync(repo.layout.deleted, { recursive: true });
+  writeFileSync(repo.layout.deletedModel(id), JSON.stringify({ ...base, ...fields }));
+}
+
+export function fifo(path: string): void {
+  execFileSync('mkfifo', [path], { timeout: 5_000 });
+}
+
+function replaceByFifo(path: string): void {
+  unlinkSync(path);
+  fifo(path);
+}
+
+function replaceByLink(path: string): void {
+  renameSync(path, `${path}-elsewhere`);
+  renameSync(`${path}-elsewhere`, join(path, '..', '..', 'elsewhere'));
+  symlinkSync(join(path, '..', '..', 'elsewhere'), path);
+}
+
+/** The entry of the data fence, held by somebody of this machine who has ended. */
+export function heldByDead({ repo, data, entry }: Places): string {
+  const held = join(data, `99.${deadHolder(newSession(repo).holder)}`);
+  renameSync(entry, held);
+  return held;
+}
+
+export type Expectation = readonly (readonly [kind: string, path: string])[];
+
+/** What is done to the store, and what must be told of it, exactly. */
+export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>> = {
+  'a byte of the content differs': ({ content }) => {
+    writeFileSync(content, 'twO');
+    return [['checksum_mismatch', content]];
+  },
+  'the content is too short': ({ content }) => {
+    truncateSync(content, 1);
+    return [['size_mismatch', content]];
+  },
+  'the content is too long': ({ content }) => {
+    appendFileSync(content, '!');
+    return [['size_mismatch', content]];
+  },
+  'the content is missing': ({ content }) => {
+    unlinkSync(content);
+    return [['missing_file', content]];
+  },
+  'the content is a FIFO': ({ content }) => {
+    replaceByFifo(content);
+    return [['wrong_type', content]];
+  },
+  'the content is a directory': ({ content }) => {
+    unlinkSync(content);
+    mkdirSync(content);
+    return [['wrong_type', content]];
+  },
+  'the content is a link to the very same bytes': ({ content, repo }) => {
+    renameSync(content, join(repo.root, 'bytes'));
+    symlinkSync(join(repo.root, 'bytes'), content);
+    return [['symlink', content]];
+  },
+  'the metadata is missing': ({ metadata }) => {
+    unlinkSync(metadata);
+    return [['missing_file', metadata]];
+  },
+  'the metadata is a FIFO': ({ metadata }) => {
+    replaceByFifo(metadata);
+    return [['wrong_type', metadata]];
+  },
+  'the metadata is empty': ({ metadata }) => {
+    truncateSync(metadata, 0);
+    return [['record_invalid', metadata]];
+  },
+  'the metadata is larger than any record': ({ metadata }) => {
+    truncateSync(metadata, 2 * 1024 * 1024);
+    return [['record_invalid', metadata]];
+  },
+  'the metadata has a checksum that is none': ({ metadata }) => {
+    edit(metadata, (record) => ({ ...record, checksum: 'abc' }));
+    return [['record_invalid', metadata]];
+  },
+  'the metadata has a time that is none': ({ metadata }) => {
+    edit(metadata, (record) => ({ ...record, createdAt: 'yesterday' }));
+    return [['record_invalid', metadata]];
+  },
+  'the metadata has a lifetime that is none': ({ metadata }) => {
+    edit(metadata, (record) => ({ ...record, lifetime: 'long' }));
+    return [['record_invalid', metadata]];
+  },
+  'a version has a third file': ({ version }) => {
+    writeFileSync(join(version, 'notes'), '');
+    return [['unknown_entry', join(version, 'notes')]];
+  },
+  'a version has a link beside its files': ({ version }) => {
+    symlinkSync('content', join(version, 'latest'));
+    return [['symlink', join(version, 'latest')]];
+  },
+  'a version is empty': ({ version }) => {
+    rmSync(version, { recursive: true });
+    mkdirSync(version);
+    return [['empty_directory', version]];
+  },
+  'a version is a file': ({ version }) => {
+    rmSync(version, { recursive: true });
+    writeFileSync(version, '');
+    return [['wrong_type', version]];
+  },
+  'a version is a link to a whole one': ({ version, repo }) => {
+    renameSync(version, join(repo.root, 'moved'));
+    symlinkSync(join(repo.root, 'moved'), version);
+    return [['symlink', version]];
+  },
+  'a version has a number with a leading zero': ({ artifact, version }) => {
+    renameSync(version, join(artifact, '02'));
+    return [['unknown_entry', join(artifact, '02')]];
+  },
+  'an artifact has no version': ({ artifact }) => {
+    for (const version of ['1', '2']) rmSync(join(artifact, version), { recursive: true });
+    return [['missing_version', artifact]];
+  },
+  'an artifact is empty': ({ artifact }) => {
+    rmSync(artifact, { recursive: true });
+    mkdirSync(artifact);
+    return [['empty_directory', artifact]];
+  },
+  'an artifact is a link': ({ artifact, repo }) => {
+    renameSync(artifact, join(repo.root, 'moved'));
+    symlinkSync(join(repo.root, 'moved'), artifact);
+    return [['symlink', artifact]];
+  },
+  'an artifact is a file': ({ artifact }) => {
+    rmSync(artifact, { recursive: true });
+    writeFileSync(artifact, '');
+    return [['wrong_type', artifact]];
+  },
+  'artifact.json is missing': ({ record }) => {
+    unlinkSync(record);
+    return [['missing_file', record]];
+  },
+  'artifact.json is a FIFO': ({ record }) => {
+    replaceByFifo(record);
+    return [['wrong_type', record]];
+  },
+  'artifact.json is a link': ({ record, repo }) => {
+    renameSync(record, join(repo.root, 'record'));
+    symlinkSync(join(repo.root, 'record'), record);
+    return [['symlink', record]];
+  },
+  'artifact.json is no JSON': ({ record }) => {
+    writeFileSync(record, '{"name": "a"');
+    return [['record_invalid', record]];
+  },
+  'artifact.json has no generation': ({ record }) => {
+    edit(record, ({ generation: _, ...rest }) => rest);
+    return [['record_invalid', record]];
+  },
+  'artifact.json has another name': ({ record }) => {
+    edit(record, (fields) => ({ ...fields, name: 'b' }));
+    return [['name_mismatch', record]];
+  },
+  'artifact.json has a name that nothing can have': ({ record }) => {
+    edit(record, (fields) => ({ ...fields, name: '' }));
+    return [['name_mismatch', record]];
+  },
+  'artifact.json of a hashed segment has another name': ({ repo, id }) => {
+    const record = join(repo.layout.artifact(id, LONG_NAME), 'artifact.json');
+    edit(record, (fields) => ({ ...fields, name: `${LONG_NAME}y` }));
+    return [['name_mismatch', record]];
+  },
+  'artifact.json has a generation above the epoch of the data fence': ({ record }) => {
+    edit(record, (fields) => ({ ...fields, generation: 1_000 }));
+    return [['generation_ahead', record]];
+  },
+  'an artifact stands beside a tombstone of a later generation': ({ repo, id, artifact }) => {
+    writeFileSync(repo.layout.tombstone(id, 'a'), JSON.stringify({ name: 'a', generation: 5, floor: 2, deletedAt: '2026-01-01T00:00:00Z' }));
+    return [['floor_broken', artifact]];
+  },
+  'an artifact counts on from below its tombstone': ({ repo, id }) => {
+    const artifact = repo.layout.artifact(id, 'back');
+    edit(join(artifact, 'artifact.json'), (fields) => ({ ...fields, floor: 1 }));
+    return [['floor_broken', artifact]];
+  },
+  'an unknown file stands beside the versions': ({ artifact }) => {
+    writeFileSync(join(artifact, 'README'), '');
+    return [['unknown_entry', join(artifact, 'README')]];
+  },
+  'a directory stands among the artifacts that no name can have': ({ repo, id }) => {
+    const stray = join(repo.layout.model(id), 'Upper');
+    mkdirSync(stray);
+    return [['unknown_entry', stray]];
+  },
+  'a file stands among the models': ({ repo }) => {
+    writeFileSync(join(repo.layout.data, 'notes'), '');
+    return [['unknown_entry', join(repo.layout.data, 'notes')]];
+  },
+  'the data of a model is a link': ({ repo, id }) => {
+    replaceByLink(repo.layout.model(id));
+    return [
+      ['symlink', repo.layout.model(id)],
+      ['unknown_entry', join(repo.layout.root, 'elsewhere')],
+    ];
+  },
+  'a tombstone is no JSON': ({ tombstone }) => {
+    writeFileSync(tombstone, 'x');
+    return [['record_invalid', tombstone]];
+  },
+  'a tombstone is a FIFO': ({ tombstone }) => {
+    replaceByFifo(tombstone);
+    return [['wrong_type', tombstone]];
+  },
+  'a tombstone is that of another name': ({ tombstone }) => {
+    edit(tombstone, (fields) => ({ ...fields, name: 'other' }));
+    return [['name_mismatch', tombstone]];
+  },
+  'a tombstone has a generation above the epoch of the data fence': ({ tombstone }) => {
+    edit(tombstone, (fields) => ({ ...fields, generation: 1_000 }));
+    return [['generation_ahead', tombstone]];
+  },
+  'a tombstone has a time that is none': ({ tombstone }) => {
+    edit(tombstone, (fields) => ({ ...fields, deletedAt: '' }));
+    return [['record_invalid', tombstone]];
+  },
+  'a directory stands where a tombstone belongs': ({ tombstone }) => {
+    unlinkSync(tombstone);
+    mkdirSync(tombstone);
+    return [['wrong_type', tombstone]];
+  },
+  'a file among the tombstones is none': ({ tombstone }) => {
+    const stray = join(tombstone, '..', 'gone.txt');
+    writeFileSync(stray, '');
+    return [['unknown_entry', stray]];
+  },
+  'a fence has no entry': ({ data, entry }) => {
+    rmSync(entry, { recursive: true });
+    return [['fence_damaged', data]];
+  },
+  'a fence has two entries': ({ data }) => {
+    mkdirSync(join(data, '3.free-000000000000'));
+    return [['fence_damaged', data]];
+  },
+  'the entry of a fence has no epoch': ({ data, entry }) => {
+    renameSync(entry, join(data, 'free'));
+    return [['fence_damaged', data]];
+  },
+  'the entry of a fence is a file': ({ entry }) => {
+    rmSync(entry, { recursive: true });
+    writeFileSync(entry, '');
+    return [['wrong_type', entry]];
+  },
+  'the entry of a fence is a link': ({ entry, repo }) => {
+    renameSync(entry, join(repo.root, 'entry'));
+    symlinkSync(join(repo.root, 'entry'), entry);
+    return [['symlink', entry]];
+  },
+  'the fence of a model that has data is missing': ({ data }) => {
+    rmSync(data, { recursive: true });
+    return [['fence_missing', data]];
+  },
+  'a model has a third fence': ({ data }) => {
+    mkdirSync(join(data, '..', 'read'));
+    return [['unknown_entry', join(data, '..', 'read')]];
+  },
+  'something among the fences is no model': ({ repo }) => {
+    mkdirSync(join(repo.layout.fences, 'models'));
+    return [['unknown_entry', join(repo.layout.fences, 'models')]];
+  },
+  'a file stands where the fences of a model belong': ({ repo }) => {
+    writeFileSync(join(repo.layout.fences, UUID), '');
+    return [['wrong_type', join(repo.layout.fences, UUID)]];
+  },
+  'the global fence has two entries': ({ repo }) => {
+    const fence = repo.layout.fence({ kind: 'global' });
+    mkdirSync(join(fence, '3.free-000000000000'));
+    return [['fence_damaged', fence]];
+  },
+  'something was left in a free entry that tells no owner': ({ entry }) => {
+    mkdirSync(join(entry, 'mine'));
+    return [['unknown_entry', join(entry, 'mine')]];
+  },
+  'an intent cannot be read': ({ entry, repo }) => {
+    const intent = join(entry, `${newSession(repo).holder}.intent`);
+    mkdirSync(intent);
+    writeFileSync(join(intent, 'intent.json'), '{}');
+    return [['intent_invalid', join(intent, 'intent.json')]];
+  },
+  'an intent is missing': ({ entry, repo }) => {
+    const intent = join(entry, `${newSession(repo).holder}.intent`);
+    mkdirSync(intent);
+    return [['intent_invalid', join(intent, 'intent.json')]];
+  },
+  'a file in a queue is no ticket': ({ repo, id }) => {
+    const queue = repo.layout.queue({ kind: 'data', modelId: id });
+    mkdirSync(queue, { recursive: true });
+    writeFileSync(join(queue, 'first'), '');
+    return [['unknown_entry', join(queue, 'first')]];
+  },
+  'a ticket is a FIFO': ({ repo }) => {
+    const queue = repo.layout.queue({ kind: 'global' });
+    mkdirSync(queue, { recursive: true });
+    const ticket = join(queue, `1700000000000-a-${newSession(repo).holder}.json`);
+    fifo(ticket);
+    return [['wrong_type', ticket]];
+  },
+  'a queue belongs to no lock': ({ repo, id }) => {
+    const queue = join(repo.layout.queues, `${id}.write`);
+    mkdirSync(queue, { recursive: true });
+    return [['unknown_entry', queue]];
+  },
+  'a staging directory tells no session': ({ repo }) => {
+    mkdirSync(join(repo.layout.stagings, 'tmp'), { recursive: true });
+    return [['unknown_entry', join(repo.layout.stagings, 'tmp')]];
+  },
+  'a record of a deleted model is no JSON': ({ repo }) => {
+    mkdirSync(repo.layout.deleted, { recursive: true });
+    writeFileSync(repo.layout.deletedModel(UUID), '');
+    return [['record_invalid', repo.layout.deletedModel(UUID)]];
+  },
+  'the record of a deleted model is about another one': ({ repo, id }) => {
+    writeDeleted(repo, UUID, { id });
+    return [['record_invalid', repo.layout.deletedModel(UUID)]];
+  },
+  'a model was deleted at an epoch its data fence has not reached': ({ repo, id }) => {
+    writeDeleted(repo, id, { epoch: 1_000, definition: 'another text' });
+    rmSync(repo.layout.model(id), { recursive: true });
+    rmSync(repo.layout.tombstones(id), { recursive: true });
+    unlinkSync(join(repo.root, 'models/store/m.yaml'));
+    return [['generation_ahead', repo.layout.deletedModel(id)]];
+  },
+  'the definition of a deleted model came back with changes': ({ repo, id }) => {
+    writeDeleted(repo, id, { definition: 'another text' });
+    rmSync(repo.layout.model(id), { recursive: true });
+    rmSync(repo.layout.tombstones(id), { recursive: true });
+    return [['model_invalid', join(repo.root, 'models/store/m.yaml')]];
+  },
+  'a forward leads to a name that nothing can have': ({ tombstone }) => {
+    edit(tombstone, (fields) => ({ ...fields, renamedTo: '' }));
+    return [['record_invalid', tombstone]];
+  },
+  'something among the uploads is no model': ({ repo }) => {
+    mkdirSync(join(repo.layout.uploads, 'u'), { recursive: true });
+    return [['unknown_entry', join(repo.layout.uploads, 'u')]];
+  },
+  'a file among the deleted models is no record': ({ repo }) => {
+    mkdirSync(repo.layout.deleted, { recursive: true });
+    writeFileSync(join(repo.layout.deleted, 'm.json'), '{}');
+    return [['unknown_entry', join(repo.layout.deleted, 'm.json')]];
+  },
+  'kept outputs have a name that is none': ({ repo, id }) => {
+    const stray = join(repo.layout.kept, id, 'mine');
+    mkdirSync(stray, { recursive: true });
+    return [['unknown_entry', stray]];
+  },
+  'an unknown directory stands at the top': ({ v1 }) => {
+    mkdirSync(join(v1, 'locks'));
+    return [['unknown_entry', join(v1, 'locks')]];
+  },
+  'a file at the top has a name that every object knows': ({ v1 }) => {
+    writeFileSync(join(v1, 'constructor'), '');
+    return [['unknown_entry', join(v1, 'constructor')]];
+  },
+  'a file stands where the trash belongs': ({ repo }) => {
+    rmSync(repo.layout.trashes, { recursive: true });
+    writeFileSync(repo.layout.trashes, '');
+    return [['wrong_type', repo.layout.trashes]];
+  },
+  'the catalog is a directory': ({ repo }) => {
+    mkdirSync(repo.layout.catalog);
+    return [['wrong_type', repo.layout.catalog]];
+  },
+  'all fences are behind a link': ({ repo }) => {
+    replaceByLink(repo.layout.fences);
+    return [['symlink', repo.layout.fences]];
+  },
+  'the datastore is behind a link': ({ repo }) => {
+    const moved = `${repo.root}/moved`;
+    renameSync(repo.layout.base, moved);
+    symlinkSync(moved, repo.layout.base);
+    return [['symlink', repo.layout.base]];
+  },
+  'the marker of the repository is missing': ({ repo }) => {
+    unlinkSync(join(repo.root, '.swamp.yaml'));
+    return [['marker_invalid', join(repo.root, '.swamp.yaml')]];
+  },
+  'the marker of the repository is that of another one': ({ repo }) => {
+    writeFileSync(join(repo.root, '.swamp.yaml'), `formatVersion: 1\nrepoId: ${UUID}\n`);
+    return [['marker_invalid', join(repo.root, '.swamp.yaml')]];
+  },
+  'a definition has problems': ({ repo }) => {
+    const path = join(repo.root, 'models/store/m.yaml');
+    appendFileSync(path, 'colour: red\n');
+    return [['model_invalid', path]];
+  },
+  'two definitions have one id': ({ repo }) => {
+    const [path, copy] = [join(repo.root, 'models/store/m.yaml'), join(repo.root, 'models/store/n.yaml')];
+    writeFileSync(copy, readFileSync(path, 'utf8').replace('name: m', 'name: n'));
+    return [
+      ['model_invalid', path],
+      ['model_invalid', copy],
+    ];
+  },
+  'a definition is a link': ({ repo }) => {
+    const path = join(repo.root, 'models/store/n.yaml');
+    symlinkSync('m.yaml', path);
+    return [['symlink', path]];
+  },
+  'the definitions are behind a link': ({ repo }) => {
+    renameSync(join(repo.root, 'models'), join(repo.root, 'definitions'));
+    symlinkSync('definitions', join(repo.root, 'models'));
+    return [['symlink', join(repo.root, 'models')]];
+  },
+};

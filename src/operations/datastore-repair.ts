@@ -1,0 +1,203 @@
+/**
+ * `datastore check --repair`: structural. Looks, mends the locks, mends each model under its own, sets aside what belongs
+ * to nobody, and looks again until a look finds nothing that can be mended. Nothing that can be read is removed.
+ */
+import { join, relative } from 'node:path';
+import { asSwampError, SwampError } from '../errors.js';
+import type { Session } from '../locks/session.js';
+import { type Mended, mendLocks, raiseFence, replaceLinks } from '../protocol/mend.js';
+import { restructure, type Structural } from '../protocol/restructure.js';
+import { withSession } from '../protocol/session.js';
+import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import type { FindingKind, Issue } from '../store/check/kinds.js';
+import { statusOf } from '../store/check/plain.js';
+import type { Fence } from '../store/commit.js';
+import { syncCommit } from '../store/commit.js';
+import { moveToQuarantine, newQuarantine, passQuarantineOn, type Quarantine, setAside } from '../store/quarantine.js';
+import { mendDeleted, planDeleted } from '../store/repair/deleted.js';
+import { type Act, mendName, planName } from '../store/repair/name.js';
+import { isNothing, type ModelWork, type Work, workFor } from '../store/repair/plan.js';
+import { type DatastoreCheckOptions, type DatastoreCheckResult, type RepairedItem, surveyDatastore, toldOf } from './datastore-check.js';
+
+export interface DatastoreRepairInput {
+  /** Tells what would be done, takes no lock and does nothing. */
+  readonly dryRun?: boolean;
+}
+
+/** What is about to be done, as a look without a lock shows it. */
+export interface RepairPlan {
+  readonly items: readonly RepairedItem[];
+}
+
+export interface DatastoreRepairOptions extends DatastoreCheckOptions {
+  /** Asks the person; called once, before any lock is taken. */
+  readonly confirm?: (plan: RepairPlan) => Promise<boolean>;
+}
+
+/** `findings`: what is left. */
+export interface DatastoreRepairResult extends DatastoreCheckResult {
+  readonly dryRun?: boolean;
+  readonly cancelled?: boolean;
+}
+
+/** A repair uncovers what stood behind the damage: behind a link, under a record of another name. */
+const ROUNDS = 6;
+/** A command over many models holds the global fence for one slice at a time. Milliseconds. */
+const SLICE_MS = 50;
+/** Names that are mended under one data fence. */
+const CHUNK = 16;
+
+/** Throws `read_only`, `lock_timeout` (a damaged lock names a holder who lives, or somebody works for too long), `io`. */
+export async function datastoreRepair(plain: Repo, input: DatastoreRepairInput, options: DatastoreRepairOptions): Promise<DatastoreRepairResult> {
+  const dryRun = input.dryRun === true;
+  if (!dryRun) requireWritable(plain);
+  const repo = underName(plain, 'datastore check --repair');
+  const repaired: RepairedItem[] = [];
+  for (let round = 0; ; round++) {
+    const { issues, checked } = await surveyDatastore(repo, options);
+    const left = { ...toldOf(repo, issues), checked, repaired };
+    const work = workFor(repo.layout, issues);
+    if (isNothing(work) || round === ROUNDS) return dryRun ? { ...left, dryRun } : left;
+    if (dryRun || (round === 0 && options.confirm !== undefined)) {
+      const items = await planned(repo, work);
+      if (dryRun) return { ...left, repaired: items, dryRun };
+      if (options.confirm !== undefined && !(await options.confirm({ items }))) return { ...left, cancelled: true };
+    }
+    const before = repaired.length;
+    await carryOut(repo, work, options, repaired);
+    if (repaired.length === before) return left;
+  }
+}
+
+/** What was done before an error ends it is told with the error. */
+async function carryOut(repo: Repo, work: Work, { signal }: DatastoreRepairOptions, repaired: RepairedItem[]): Promise<void> {
+  const quarantine = newQuarantine(repo);
+  try {
+    const tell = (items: readonly Told[]): void => void repaired.push(...items.map((item) => shown(repo, item)));
+    await withSession(repo, async (session) => tell(await mendLocks(repo, { session, quarantine }, { signal })));
+    await restructureInSlices(repo, unitsOf(repo, work, quarantine, tell), signal);
+  } catch (error) {
+    if (!(error instanceof SwampError) || repaired.length === 0) throw error;
+    const { code, message, hint, data } = error;
+    throw new SwampError(code, message, { ...(hint === undefined ? {} : { hint }), data: { ...data, repaired }, cause: error });
+  }
+}
+
+type Told = Mended | (Omit<RepairedItem, 'to'> & { readonly to?: string });
+
+function shown(repo: Repo, { path, kind, action, to }: Told): RepairedItem {
+  return { path: displayPath(repo, path), kind, action, ...(to === undefined ? {} : { to: displayPath(repo, to) }) };
+}
+
+/** One step under the closed global fence; may find itself done. */
+type Unit = (structural: Structural, session: Session) => Promise<void>;
+
+function unitsOf(repo: Repo, { models, aside }: Work, quarantine: Quarantine, tell: (items: readonly Told[]) => void): Unit[] {
+  const perModel = [...models.values()].flatMap((work) => [
+    async (_: Structural, session: Session): Promise<void> => {
+      const raised = work.raise ? await raiseFence(repo, session, work.modelId) : undefined;
+      if (raised !== undefined) tell([raised]);
+    },
+    ...chunksOf(work).map(
+      (names) =>
+        (structural: Structural): Promise<void> =>
+          mendModel(structural, work, names, tell),
+    ),
+  ]);
+  const strays = aside.map(({ path, kind }) => async (structural: Structural): Promise<void> => {
+    structural.stillHeld();
+    const to = await setAside(quarantine, path);
+    if (to !== undefined) tell([{ path, kind: kind as FindingKind, action: 'quarantined', to }]);
+  });
+  // Last: our own lock may be behind a link.
+  return [...perModel, ...strays, async (_, session) => tell(await replaceLinks(repo, { session, quarantine }))];
+}
+
+/** One chunk at least where something else than names is to be done. */
+function chunksOf({ names, aside, deleted }: ModelWork): (readonly [segment: string, issues: readonly Issue[]])[][] {
+  const all = [...names];
+  const chunks = Array.from({ length: Math.ceil(all.length / CHUNK) }, (_, i) => all.slice(i * CHUNK, (i + 1) * CHUNK));
+  return chunks.length === 0 && (aside.length > 0 || deleted) ? [[]] : chunks;
+}
+
+/** Under the model's data fence: what stands in the way first, then each name as it stands now. */
+async function mendModel(
+  structural: Structural,
+  work: ModelWork,
+  names: readonly (readonly [segment: string, issues: readonly Issue[]])[],
+  tell: (items: readonly Told[]) => void,
+): Promise<void> {
+  await structural.withModel(work.modelId, async (fence) => {
+    const acts: Act[] = [];
+    for (const { path, kind } of work.aside) if (statusOf(path) !== undefined) acts.push(await asideThrough(fence, path, kind as FindingKind));
+    if (work.deleted) acts.push(...(await mendDeleted(fence)));
+    for (const [segment, issues] of names) {
+      acts.push(...(await tolerated(fence.repo, async () => mendName(fence, await planName(fence.repo, work.modelId, segment, issues, fence.epoch)))));
+    }
+    const outside = await passQuarantineOn(fence);
+    tell(acts.map(({ inside, ...act }) => ({ ...act, ...(inside === undefined || outside === undefined ? {} : { to: join(outside, inside) }) })));
+  });
+}
+
+async function asideThrough(fence: Fence, path: string, kind: FindingKind): Promise<Act> {
+  const inside = await moveToQuarantine(fence, path);
+  await syncCommit(fence, [join(path, '..')]);
+  return { path, kind, action: 'quarantined', inside };
+}
+
+/** One name that the system does not let us mend does not keep the others. */
+async function tolerated(repo: Repo, act: () => Promise<Act[]>): Promise<Act[]> {
+  try {
+    return await act();
+  } catch (error) {
+    const { code, message } = asSwampError(error);
+    if (code !== 'io' && code !== 'corrupt') throw error;
+    repo.reporter.warn(`${message} It is left as it is.`);
+    return [];
+  }
+}
+
+async function restructureInSlices(repo: Repo, units: readonly Unit[], signal: AbortSignal): Promise<void> {
+  for (let next = 0; next < units.length; ) {
+    await withSession(repo, (session) =>
+      restructure(
+        repo,
+        { models: 'all', runs: true },
+        async (structural) => {
+          const began = repo.timing.now();
+          do {
+            await units[next]?.(structural, session);
+            next++;
+          } while (next < units.length && repo.timing.now() - began < SLICE_MS);
+        },
+        { signal, session },
+      ),
+    );
+  }
+}
+
+/** The same for people, without a lock. */
+async function planned(repo: Repo, { locks, models, aside }: Work): Promise<RepairedItem[]> {
+  const items: Told[] = locks.map(({ path, kind }) => ({ path, kind: kind as FindingKind, action: lockAction(repo, path) }));
+  for (const work of models.values()) {
+    const fence = repo.layout.fence({ kind: 'data', modelId: work.modelId });
+    if (work.raise) items.push({ path: fence, kind: statusOf(fence) === undefined ? 'fence_missing' : 'generation_ahead', action: 'raised' });
+    items.push(...work.aside.map(({ path, kind }) => ({ path, kind: kind as FindingKind, action: 'quarantined' as const })));
+    const record = work.deleted ? planDeleted(repo, work.modelId) : undefined;
+    if (record !== undefined) items.push({ path: repo.layout.deletedModel(work.modelId), kind: 'record_invalid', action: record });
+    for (const [segment, issues] of work.names) {
+      const plan = await planName(repo, work.modelId, segment, issues, 0);
+      items.push(...plan.rewrites.map(({ path, kind }) => ({ path, kind, action: 'rebuilt' as const })));
+      items.push(...plan.aside.map(({ path, kind }) => ({ path, kind, action: 'quarantined' as const })));
+    }
+  }
+  items.push(...aside.map(({ path, kind }) => ({ path, kind: kind as FindingKind, action: 'quarantined' as const })));
+  return items.map((item) => shown(repo, item));
+}
+
+/** A fence, or one of its entries, is mended; what stands inside an entry, or beside the fences, goes. */
+function lockAction({ layout }: Repo, path: string): 'mended' | 'quarantined' {
+  const below = relative(layout.fences, path).split('/');
+  const isOwn = !below.includes('..') && below.length <= (below[0] === 'global' ? 2 : 3);
+  return isOwn ? 'mended' : 'quarantined';
+}
