@@ -47,11 +47,11 @@ export async function writeInside<T>(contender: Contender, global: HeldGlobal, m
   const take = async (): Promise<Lease> => {
     const lease = await acquire(contender, lock, newTicket(contender, lock, 'acquire'));
     // Before anything is rolled forward: that is a commit, too.
-    if (exists(global.path)) return lease;
+    if (exists(global.lease.path)) return lease;
     await lease.release();
-    throw new FenceLost(global.path);
+    throw new FenceLost(global.lease.path);
   };
-  return again(contender, modelId, take, body);
+  return again(contender, modelId, take, body, global.retaken);
 }
 
 async function again<T>(contender: Contender, modelId: string, take: () => Promise<Lease>, body: (writer: Writer) => Promise<T>, before = false): Promise<T> {
