@@ -4,6 +4,6 @@ import { campaign } from '../support/campaign.js';
 import { VERBS } from '../support/campaign-verbs.js';
 import { cannotTrace } from '../support/strace.js';
 
-describe('broken at every system call, a command leaves a whole store', { skip: cannotTrace() ?? false }, () => {
+describe('broken at every system call, a command leaves a whole store', { concurrency: 2, skip: cannotTrace() ?? false }, () => {
   for (const verb of VERBS) test(verb.title, (t) => campaign(t, verb));
 });

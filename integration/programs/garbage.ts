@@ -25,14 +25,14 @@ const fence = join('v1/fences', id, 'data');
 const entry = readdirSync(join(store, fence))[0] ?? '';
 const data = join('v1/data', id);
 
-const FILES = [
+const RECORDS = [
   join(data, 'a/artifact.json'),
   join(data, 'a/2/metadata.json'),
   join(data, 'a/2/content'),
   join('v1/tombstones', id, 'gone.json'),
   ...readdirSync(join(store, 'v1/deleted')).map((name) => join('v1/deleted', name)),
-  join(fence, entry, 'holder.json'),
 ];
+const FILES = [...RECORDS, join(fence, entry, 'holder.json')];
 const DIRECTORIES = [
   data,
   join(data, 'a'),
@@ -46,21 +46,30 @@ const DIRECTORIES = [
   'v1',
 ];
 
-const KINDS: Readonly<Record<string, (path: string) => void>> = {
-  nothing: () => undefined,
+type Kinds = Readonly<Record<string, (path: string) => void>>;
+
+const BYTES: Kinds = {
   'random bytes': (path) => writeFileSync(path, randomBytes(500)),
-  'an empty file': (path) => writeFileSync(path, ''),
   null: (path) => writeFileSync(path, 'null'),
-  'an empty object': (path) => writeFileSync(path, '{}'),
   'a hostile object': (path) =>
     writeFileSync(path, '{"__proto__":{"polluted":1},"name":["a"],"generation":-1,"floor":1e400,"id":{"toString":1},"tags":{"a":1},"size":"0"}'),
   'a deep list': (path) => writeFileSync(path, '['.repeat(100_000)),
   'two MiB': (path) => writeFileSync(path, `{"name":"${'x'.repeat(2 * 1024 * 1024)}"}`),
-  'a FIFO': (path) => void execFileSync('mkfifo', [path], { timeout: 10_000 }),
+};
+const EMPTY: Kinds = { 'an empty file': (path) => writeFileSync(path, '') };
+const FIFO: Kinds = { 'a FIFO': (path) => void execFileSync('mkfifo', [path], { timeout: 10_000 }) };
+const LINKS: Kinds = {
   'a link to a file': (path) => symlinkSync(join(victim, 'file'), path),
-  'a link to a directory': (path) => symlinkSync(victim, path),
   'a link to itself': (path) => symlinkSync(path, path),
 };
+const NOTHING: Kinds = { nothing: () => undefined };
+
+/** What is tried where. */
+const GARBAGE: readonly (readonly [places: readonly string[], kinds: Kinds])[] = [
+  [FILES, { ...BYTES, ...EMPTY, ...NOTHING }],
+  [RECORDS, { ...FIFO, ...LINKS }],
+  [DIRECTORIES, { ...EMPTY, ...FIFO, ...LINKS, ...NOTHING }],
+];
 
 const OPERATIONS: Readonly<Record<string, (repo: OpenRepo) => Promise<unknown>>> = {
   get: async ({ data }) => text((await data.get({ model: 'm', name: 'a', verify: true })).openContent()),
@@ -80,20 +89,25 @@ const OPERATIONS: Readonly<Record<string, (repo: OpenRepo) => Promise<unknown>>>
   sweep: ({ datastore }) => datastore.sweep(),
 };
 
-for (const [kind, make] of Object.entries(KINDS)) {
-  for (const at of [...FILES, ...(/file|FIFO|link|nothing/.test(kind) ? DIRECTORIES : [])]) {
-    rmSync(store, { recursive: true, force: true });
-    cpSync(pristine, store, { recursive: true });
-    rmSync(join(store, at), { recursive: true });
-    make(join(store, at));
-    for (const [operation, act] of Object.entries(OPERATIONS)) {
-      tell({ at: at.replaceAll(id, 'ID').replace(entry, 'ENTRY'), kind, operation, code: await outcome(act) });
-    }
-    rmSync(join(dir, 'models/store/new.yaml'), { force: true });
-  }
+for (const [places, kinds] of GARBAGE) {
+  for (const at of places) for (const [kind, make] of Object.entries(kinds)) await attempt(at, kind, make);
 }
-rmSync(store, { recursive: true, force: true });
-cpSync(pristine, store, { recursive: true });
+restore();
+
+async function attempt(at: string, kind: string, make: (path: string) => void): Promise<void> {
+  restore();
+  rmSync(join(store, at), { recursive: true });
+  make(join(store, at));
+  for (const [operation, act] of Object.entries(OPERATIONS)) {
+    tell({ at: at.replaceAll(id, 'ID').replace(entry, 'ENTRY'), kind, operation, code: await outcome(act) });
+  }
+  rmSync(join(dir, 'models/store/new.yaml'), { force: true });
+}
+
+function restore(): void {
+  rmSync(store, { recursive: true, force: true });
+  cpSync(pristine, store, { recursive: true });
+}
 
 async function outcome(act: (repo: OpenRepo) => Promise<unknown>): Promise<string> {
   try {

@@ -116,27 +116,27 @@ export async function nestedWriterWaitsForAClosedFence(repo: TestRepo): Promise<
 
 /** N1: a nested writer passes whoever drains its ancestor, or neither could ever go on. */
 export async function nestedWriterPassesWhoDrainsItsAncestor(repo: TestRepo): Promise<Verdict> {
-  return verdictOf(await nestedWhileDrained(repo, 'printf nested | swamp data put p nested'), 'nested: 0');
+  return nestedWhileDrained(repo, 'printf nested | swamp data put p nested');
 }
 
 /** N3: who drains the ancestor of a nested structural command gives way to it. */
 export async function whoDrainsTheAncestorGivesWay(repo: TestRepo): Promise<Verdict> {
-  return verdictOf(await nestedWhileDrained(repo, 'swamp data delete m a --force'), 'nested: 0');
+  return nestedWhileDrained(repo, 'swamp data delete m a --force');
 }
 
 /** N2: a nested structural command does not wait for the method it was started from. */
 export async function nestedStructuralCountsItsAncestorsAsDrained(repo: TestRepo): Promise<Verdict> {
   await seeded(repo);
-  return verdictOf(await nested(startGated(repo, 'p'), 'swamp data delete p log --force'), 'nested: 0');
+  return nested(startGated(repo, 'p'), 'swamp data delete p log --force', 'nested: 0');
 }
 
 /** N4: a method that runs itself is told at once, not at the deadline. */
 export async function runningItselfIsADeadlock(repo: TestRepo): Promise<Verdict> {
   await seeded(repo);
-  return verdictOf(await nested(startGated(repo, 'p'), 'swamp model method run p execute --json'), '"code":"deadlock"');
+  return nested(startGated(repo, 'p'), 'swamp model method run p execute --json', '"code":"deadlock"');
 }
 
-async function nestedWhileDrained(repo: TestRepo, command: string): Promise<string> {
+async function nestedWhileDrained(repo: TestRepo, command: string): Promise<Verdict> {
   await seeded(repo);
   const points = new Pauses(repo, ['restructure.after-first-drain']);
   const deleter = start(repo, ['data', 'delete', 'p', 'result', '--force'], { env: points.env });
@@ -145,20 +145,18 @@ async function nestedWhileDrained(repo: TestRepo, command: string): Promise<stri
   await parent.begun();
   points.go('restructure.after-first-drain');
   await deleter.says(DRAINING);
-  const told = await nested(parent, command);
-  if (told.includes('nested: 0')) for (const running of [parent.running, deleter]) await finished(running);
-  return told;
+  const verdict = await nested(parent, command, 'nested: 0');
+  if (verdict === 'holds') await finished(deleter);
+  return verdict;
 }
 
-/** What the parent says until its nested command has ended. */
-async function nested(parent: Gated, command: string): Promise<string> {
+/** Whether the parent says what is right once its nested command has ended. One that waits in vain says something else before the parent does so, too. */
+async function nested(parent: Gated, command: string, right: string): Promise<Verdict> {
   parent.letGo(`${command} --lock-timeout 3000; echo "nested: $?"`);
   await parent.running.says(/nested: [0-9]/);
-  return parent.running.stderr();
-}
-
-function verdictOf(told: string, right: string): Verdict {
-  return told.includes(right) ? 'holds' : 'waited for whom it keeps waiting';
+  if (!parent.running.stderr().includes(right)) return 'waited for whom it keeps waiting';
+  await finished(parent.running);
+  return 'holds';
 }
 
 /** A model `m` with one version of `a`, and a gated model `p` that has run once. The id of `m`. */

@@ -517,4 +517,222 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     symlinkSync('definitions', join(repo.root, 'models'));
     return [['symlink', join(repo.root, 'models')]];
   },
+  'the only version of an artifact is altered': ({ repo, id }) => {
+    const content = join(repo.layout.version(id, 'back', 3), 'content');
+    writeFileSync(content, '4');
+    return [['checksum_mismatch', content]];
+  },
+  'every version of an artifact is damaged': ({ artifact, content }) => {
+    writeFileSync(content, 'twO');
+    unlinkSync(join(artifact, '1', 'metadata.json'));
+    return [
+      ['missing_file', join(artifact, '1', 'metadata.json')],
+      ['checksum_mismatch', content],
+    ];
+  },
+  'a version, its artifact and a stray beside it are damaged': ({ artifact, record, metadata }) => {
+    writeFileSync(metadata, '[]');
+    writeFileSync(record, '{"name": "a", "generation": 1, "floor": 7');
+    writeFileSync(join(artifact, 'notes'), 'n');
+    return [
+      ['record_invalid', metadata],
+      ['record_invalid', record],
+      ['unknown_entry', join(artifact, 'notes')],
+    ];
+  },
+  'artifact.json has a generation that no lock reaches': ({ record }) => {
+    edit(record, (fields) => ({ ...fields, generation: Number.MAX_SAFE_INTEGER }));
+    return [['generation_ahead', record]];
+  },
+  'artifact.json of a hashed segment is no JSON': ({ repo, id }) => {
+    const record = join(repo.layout.artifact(id, LONG_NAME), 'artifact.json');
+    writeFileSync(record, '{');
+    return [['record_invalid', record]];
+  },
+  'artifact.json of a hashed segment is cut off behind its name': ({ repo, id }) => {
+    const record = join(repo.layout.artifact(id, LONG_NAME), 'artifact.json');
+    writeFileSync(record, `{"name": ${JSON.stringify(LONG_NAME)}, "gen`);
+    return [['record_invalid', record]];
+  },
+  'a tombstone is cut off behind its floor': ({ tombstone }) => {
+    writeFileSync(tombstone, '{"name": "gone", "generation": 1, "floor": 12, "deletedAt');
+    return [['record_invalid', tombstone]];
+  },
+  'the tombstone of a live artifact is no JSON': ({ repo, id }) => {
+    const tombstone = repo.layout.tombstone(id, 'back');
+    writeFileSync(tombstone, '"floor": 9');
+    return [['record_invalid', tombstone]];
+  },
+  'the details of the last holder are a FIFO': ({ entry }) => {
+    rmSync(join(entry, 'holder.json'), { force: true });
+    fifo(join(entry, 'holder.json'));
+    return [['wrong_type', join(entry, 'holder.json')]];
+  },
+  'the details of the last holder are a link': ({ entry, repo }) => {
+    rmSync(join(entry, 'holder.json'), { force: true });
+    symlinkSync(join(repo.root, 'README'), join(entry, 'holder.json'));
+    return [['symlink', join(entry, 'holder.json')]];
+  },
+  'the scope of the last structural command is a directory': ({ repo }) => {
+    const fence = repo.layout.fence({ kind: 'global' });
+    const scope = join(fence, readdirSync(fence)[0] ?? '', 'scope.1.closed.json');
+    rmSync(scope, { force: true });
+    mkdirSync(scope);
+    return [['wrong_type', scope]];
+  },
+  'the trash in an entry is a file': ({ entry }) => {
+    writeFileSync(join(entry, 'trash'), '');
+    return [['wrong_type', join(entry, 'trash')]];
+  },
+  'the trash in an entry is a link': ({ entry, repo }) => {
+    symlinkSync(repo.root, join(entry, 'trash'));
+    return [['symlink', join(entry, 'trash')]];
+  },
+  'an intent does not say what to move': ({ entry, repo }) => {
+    const intent = join(entry, `${newSession(repo).holder}.intent`);
+    mkdirSync(intent);
+    writeFileSync(join(intent, 'intent.json'), '{"kind": "outputs"}');
+    return [['intent_invalid', join(intent, 'intent.json')]];
+  },
+  'an intent wants to publish a version that is there already': ({ entry, repo, version }) => {
+    const intent = join(entry, `${newSession(repo).holder}.intent`);
+    cpSync(version, join(intent, 'log'), { recursive: true });
+    writeFileSync(join(intent, 'intent.json'), '{"kind": "outputs", "items": [{"from": "log", "name": "a", "version": 1}]}');
+    return [['intent_invalid', join(intent, 'intent.json')]];
+  },
+  'an intent wants to rename what is not there': ({ entry, repo }) => {
+    const intent = join(entry, `${newSession(repo).holder}.intent`);
+    mkdirSync(intent);
+    writeFileSync(join(intent, 'artifact.json'), '{"name": "y", "generation": 1, "floor": 1}');
+    writeFileSync(join(intent, 'intent.json'), '{"kind": "rename", "from": "x", "to": "y"}');
+    return [['intent_invalid', join(intent, 'intent.json')]];
+  },
+  'a dot file stands beside the entry of a fence': ({ data }) => {
+    writeFileSync(join(data, '.DS_Store'), '');
+    return [['fence_damaged', data]];
+  },
+  'the entry of a fence has an epoch that no lock reaches': ({ data, entry }) => {
+    renameSync(entry, join(data, '999999999999999.free-000000000000'));
+    return [['fence_damaged', data]];
+  },
+  'a fence has two entries of dead holders, each with a version on its way': (places) => {
+    const { data, repo } = places;
+    const first = heldByDead(places);
+    const second = join(data, `12.${deadHolder(newSession(repo).holder)}`);
+    for (const entry of [first, second]) cpSync(places.version, join(entry, `${entry.slice(entry.lastIndexOf('.') + 1)}.v`), { recursive: true });
+    return [['fence_damaged', data]];
+  },
+  'the highest entry of a fence is a file': ({ data }) => {
+    writeFileSync(join(data, '77.free-000000000000'), '');
+    return [['fence_damaged', data]];
+  },
+  'the entry of the global fence has no epoch': ({ repo }) => {
+    const fence = repo.layout.fence({ kind: 'global' });
+    renameSync(join(fence, readdirSync(fence)[0] ?? ''), join(fence, 'free'));
+    return [['fence_damaged', fence]];
+  },
+  'the fence of a model of which only tombstones are left is missing': ({ repo, id, data }) => {
+    rmSync(repo.layout.model(id), { recursive: true });
+    rmSync(data, { recursive: true });
+    return [['fence_missing', data]];
+  },
+  'a file stands where a fence belongs': ({ data }) => {
+    rmSync(data, { recursive: true });
+    writeFileSync(data, 'x');
+    return [['wrong_type', data]];
+  },
+  'a fence is behind a link': ({ data, repo }) => {
+    renameSync(data, join(repo.root, 'fence'));
+    symlinkSync(join(repo.root, 'fence'), data);
+    return [['symlink', data]];
+  },
+  'a fence is a link that leads nowhere': ({ data, repo }) => {
+    rmSync(data, { recursive: true });
+    symlinkSync(join(repo.root, 'nowhere'), data);
+    return [['symlink', data]];
+  },
+  'the fences of a model are behind a link': ({ data, repo }) => {
+    renameSync(join(data, '..'), join(repo.root, 'fences'));
+    symlinkSync(join(repo.root, 'fences'), join(data, '..'));
+    return [['symlink', join(data, '..')]];
+  },
+  'the global fence is behind a link': ({ repo }) => {
+    const fence = repo.layout.fence({ kind: 'global' });
+    renameSync(fence, join(repo.root, 'fence'));
+    symlinkSync(join(repo.root, 'fence'), fence);
+    return [['symlink', fence]];
+  },
+  'a file stands where all fences belong': ({ repo }) => {
+    rmSync(repo.layout.fences, { recursive: true });
+    writeFileSync(repo.layout.fences, 'x');
+    return [['wrong_type', repo.layout.fences]];
+  },
+  'a file stands where the queues belong': ({ repo }) => {
+    rmSync(repo.layout.queues, { recursive: true, force: true });
+    writeFileSync(repo.layout.queues, 'x');
+    return [['wrong_type', repo.layout.queues]];
+  },
+  'a file stands where a queue belongs': ({ repo }) => {
+    const queue = repo.layout.queue({ kind: 'global' });
+    mkdirSync(repo.layout.queues, { recursive: true });
+    rmSync(queue, { recursive: true, force: true });
+    writeFileSync(queue, 'x');
+    return [['wrong_type', queue]];
+  },
+  'a queue is behind a link': ({ repo }) => {
+    const queue = repo.layout.queue({ kind: 'global' });
+    rmSync(queue, { recursive: true, force: true });
+    mkdirSync(join(repo.root, 'queue'));
+    mkdirSync(repo.layout.queues, { recursive: true });
+    symlinkSync(join(repo.root, 'queue'), queue);
+    return [['symlink', queue]];
+  },
+  'a file stands where sessions prepare': ({ repo }) => {
+    rmSync(repo.layout.stagings, { recursive: true });
+    writeFileSync(repo.layout.stagings, 'x');
+    return [['wrong_type', repo.layout.stagings]];
+  },
+  'sessions prepare behind a link': ({ repo }) => {
+    replaceByLink(repo.layout.stagings);
+    return [['symlink', repo.layout.stagings]];
+  },
+  'all data is behind a link': ({ repo }) => {
+    renameSync(repo.layout.data, join(repo.root, 'data'));
+    symlinkSync(join(repo.root, 'data'), repo.layout.data);
+    return [['symlink', repo.layout.data]];
+  },
+  'a file stands where all tombstones belong': ({ repo }) => {
+    rmSync(repo.layout.tombstoneRoot, { recursive: true });
+    writeFileSync(repo.layout.tombstoneRoot, 'x');
+    return [['wrong_type', repo.layout.tombstoneRoot]];
+  },
+  'a file stands where the tombstones of a model belong': ({ repo, id }) => {
+    rmSync(repo.layout.tombstones(id), { recursive: true });
+    writeFileSync(repo.layout.tombstones(id), 'x');
+    return [['wrong_type', repo.layout.tombstones(id)]];
+  },
+  'a file stands where the deleted models belong': ({ repo }) => {
+    writeFileSync(repo.layout.deleted, 'x');
+    return [
+      ['wrong_type', repo.layout.deleted],
+      ['model_invalid', join(repo.root, 'models/store/m.yaml')],
+    ];
+  },
+  'a file stands where the quarantine belongs': ({ repo }) => {
+    writeFileSync(repo.layout.quarantines, 'x');
+    return [['wrong_type', repo.layout.quarantines]];
+  },
+  'a record of a deleted model is no JSON, and the model stands': ({ repo, id }) => {
+    mkdirSync(repo.layout.deleted, { recursive: true });
+    writeFileSync(repo.layout.deletedModel(id), 'x');
+    return [
+      ['record_invalid', repo.layout.deletedModel(id)],
+      ['model_invalid', join(repo.root, 'models/store/m.yaml')],
+    ];
+  },
+  'a model was deleted at an epoch that no lock reaches': ({ repo }) => {
+    writeDeleted(repo, UUID, { epoch: Number.MAX_SAFE_INTEGER, definition: 'another text' });
+    mkdirSync(join(repo.layout.fence({ kind: 'data', modelId: UUID }), '5.free-000000000000'), { recursive: true });
+    return [['generation_ahead', repo.layout.deletedModel(UUID)]];
+  },
 };

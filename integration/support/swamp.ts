@@ -10,7 +10,7 @@ import { until } from './until.js';
 export const ROOT = resolve(import.meta.dirname, '../../..');
 
 /** The program under test; SWAMP_BIN names another one. */
-export const SWAMP_BIN = process.env['SWAMP_BIN'] ?? join(ROOT, 'bin/swamp.js');
+export const SWAMP_BIN = resolve(process.env['SWAMP_BIN'] ?? join(ROOT, 'bin/swamp.js'));
 
 /** Names every process of one test, grandchildren included, so that none survives it. */
 export const MARK = 'SWAMP_TEST_BED';
@@ -174,8 +174,12 @@ async function untilClosed(
 }
 
 function killGroup(pid: number): void {
+  killIfThere(-pid);
+}
+
+function killIfThere(pid: number): void {
   try {
-    process.kill(-pid, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
@@ -204,7 +208,7 @@ export function markedProcesses(base: string): number[] {
 
 function killMarked(base: string): number {
   const pids = markedProcesses(base);
-  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  for (const pid of pids) killIfThere(pid);
   return pids.length;
 }
 

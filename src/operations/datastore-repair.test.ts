@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { INJURIES, LONG_NAME, type Places, written } from '../../integration/support/injuries.js';
 import { NEVER } from '../../integration/support/library-repo.js';
 import { SwampError } from '../errors.js';
+import { exists } from '../fs/tree.js';
 import type { Repo } from '../repo.js';
 import { dataDelete } from './data-delete.js';
 import { dataGet } from './data-get.js';
@@ -38,14 +39,17 @@ for (const [title, injure] of Object.entries(INJURIES)) {
     const planned = await datastoreRepair(repo, { dryRun: true }, NEVER);
     const result = await datastoreRepair(repo, {}, NEVER);
     const after = await check(repo);
-    if (process.env['SHOW']) console.log(JSON.stringify(result.repaired, null, 1));
     assert.deepEqual(after, { ...result, repaired: [] }, 'another check tells something else');
     assert.deepEqual(after.pending, []);
     if (TOLD.has(title)) assert.deepEqual(result.repaired, []);
     else assert.deepEqual(after.findings, []);
     const told = ({ path, kind, action }: (typeof result.repaired)[number]): string => `${action} ${kind} ${path}`;
-    for (const item of planned.repaired) assert.ok(result.repaired.map(told).includes(told(item)), `planned, and not done: ${told(item)}`);
-    for (const { to, action } of result.repaired) if (action === 'quarantined') assert.ok(lstatSync(join(repo.root, to ?? '-'), { throwIfNoEntry: false }), to);
+    for (const item of planned.repaired) {
+      // A ticket that stands in the queue for nobody is dropped by the first command that waits behind it.
+      const isDone = result.repaired.map(told).includes(told(item)) || (item.path.includes('/queues/') && !exists(join(repo.root, item.path)));
+      assert.ok(isDone, `planned, and not done: ${told(item)}`);
+    }
+    for (const { to, action } of result.repaired) if (action === 'quarantined') assert.ok(exists(join(repo.root, to ?? '-')), to);
     const left = readableBytes(repo.root);
     for (const [hash, path] of before) assert.ok(left.has(hash), `what could be read in ${path} cannot be read any more`);
     if (!TOLD.has(title)) await stillWorks(places, given);
@@ -60,7 +64,8 @@ function readableBytes(root: string): Map<string, string> {
     for (const entry of readdirSync(dir, { withFileTypes: true })) {
       const path = join(dir, entry.name);
       if (entry.isDirectory()) walk(path);
-      else if (entry.isFile() && entry.name !== 'holder.json' && !entry.name.startsWith('scope.')) found.set(createHash('sha256').update(readFileSync(path)).digest('hex'), path);
+      else if (entry.isFile() && entry.name !== 'holder.json' && !entry.name.startsWith('scope.'))
+        found.set(createHash('sha256').update(readFileSync(path)).digest('hex'), path);
     }
   };
   walk(root);
@@ -70,7 +75,10 @@ function readableBytes(root: string): Map<string, string> {
 /** Generation and version of everything that was ever given out, by name. */
 async function pairsOf({ repo, id }: Places): Promise<Map<string, Set<string>>> {
   const generation = (path: string): number => (JSON.parse(readFileSync(path, 'utf8')) as { generation: number }).generation;
-  const [live, dead] = [(name: string) => generation(join(repo.layout.artifact(id, name), 'artifact.json')), (name: string) => generation(repo.layout.tombstone(id, name))];
+  const [live, dead] = [
+    (name: string) => generation(join(repo.layout.artifact(id, name), 'artifact.json')),
+    (name: string) => generation(repo.layout.tombstone(id, name)),
+  ];
   return new Map([
     ['a', new Set([`${live('a')} 1`, `${live('a')} 2`])],
     [LONG_NAME, new Set([`${live(LONG_NAME)} 1`])],

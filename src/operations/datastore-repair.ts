@@ -2,7 +2,7 @@
  * `datastore check --repair`: structural. Looks, mends the locks, mends each model under its own, sets aside what belongs
  * to nobody, and looks again until a look finds nothing that can be mended. Nothing that can be read is removed.
  */
-import { join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { asSwampError, SwampError } from '../errors.js';
 import type { Session } from '../locks/session.js';
 import { type Mended, mendLocks, raiseFence, replaceLinks } from '../protocol/mend.js';
@@ -11,8 +11,7 @@ import { withSession } from '../protocol/session.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import type { FindingKind, Issue } from '../store/check/kinds.js';
 import { statusOf } from '../store/check/plain.js';
-import type { Fence } from '../store/commit.js';
-import { syncCommit } from '../store/commit.js';
+import { type Fence, syncCommit } from '../store/commit.js';
 import { moveToQuarantine, newQuarantine, passQuarantineOn, type Quarantine, setAside } from '../store/quarantine.js';
 import { mendDeleted, planDeleted } from '../store/repair/deleted.js';
 import { type Act, mendName, planName } from '../store/repair/name.js';
@@ -53,19 +52,16 @@ export async function datastoreRepair(plain: Repo, input: DatastoreRepairInput, 
   if (!dryRun) requireWritable(plain);
   const repo = underName(plain, 'datastore check --repair');
   const repaired: RepairedItem[] = [];
-  for (let round = 0; ; round++) {
+  for (let round = 0, going = true; ; round++) {
     const { issues, checked } = await surveyDatastore(repo, options);
     const left = { ...toldOf(repo, issues), checked, repaired };
     const work = workFor(repo.layout, issues);
-    if (isNothing(work) || round === ROUNDS) return dryRun ? { ...left, dryRun } : left;
-    if (dryRun || (round === 0 && options.confirm !== undefined)) {
-      const items = await planned(repo, work);
-      if (dryRun) return { ...left, repaired: items, dryRun };
-      if (options.confirm !== undefined && !(await options.confirm({ items }))) return { ...left, cancelled: true };
-    }
+    if (dryRun) return { ...left, repaired: await planned(repo, work), dryRun };
+    if (isNothing(work) || !going || round === ROUNDS) return left;
+    if (round === 0 && options.confirm !== undefined && !(await options.confirm({ items: await planned(repo, work) }))) return { ...left, cancelled: true };
     const before = repaired.length;
     await carryOut(repo, work, options, repaired);
-    if (repaired.length === before) return left;
+    going = repaired.length > before;
   }
 }
 
@@ -178,7 +174,7 @@ async function restructureInSlices(repo: Repo, units: readonly Unit[], signal: A
 
 /** The same for people, without a lock. */
 async function planned(repo: Repo, { locks, models, aside }: Work): Promise<RepairedItem[]> {
-  const items: Told[] = locks.map(({ path, kind }) => ({ path, kind: kind as FindingKind, action: lockAction(repo, path) }));
+  const items: Told[] = locks.map((issue) => lockItem(repo, issue));
   for (const work of models.values()) {
     const fence = repo.layout.fence({ kind: 'data', modelId: work.modelId });
     if (work.raise) items.push({ path: fence, kind: statusOf(fence) === undefined ? 'fence_missing' : 'generation_ahead', action: 'raised' });
@@ -195,9 +191,12 @@ async function planned(repo: Repo, { locks, models, aside }: Work): Promise<Repa
   return items.map((item) => shown(repo, item));
 }
 
-/** A fence, or one of its entries, is mended; what stands inside an entry, or beside the fences, goes. */
-function lockAction({ layout }: Repo, path: string): 'mended' | 'quarantined' {
-  const below = relative(layout.fences, path).split('/');
-  const isOwn = !below.includes('..') && below.length <= (below[0] === 'global' ? 2 : 3);
-  return isOwn ? 'mended' : 'quarantined';
+/** A fence is mended, also when it is its entry that is damaged; what stands inside an entry, or where queues belong, goes. */
+function lockItem({ layout }: Repo, { path, kind: found }: Issue): Told {
+  const kind = found as FindingKind;
+  const below = relative(layout.root, path).split(sep);
+  const depth = below[0] === 'fences' ? (below[1] === 'global' ? 2 : 3) : 0;
+  if (depth === 0) return { path, kind, action: 'quarantined' };
+  const isInside = below.length > depth + 1;
+  return { path: join(layout.root, ...below.slice(0, isInside ? depth + 2 : depth)), kind, action: isInside ? 'quarantined' : 'mended' };
 }

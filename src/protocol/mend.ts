@@ -8,7 +8,7 @@ import { isErrno, SwampError } from '../errors.js';
 import { rename, syncDir } from '../fs/durable.js';
 import { exists, readDir } from '../fs/tree.js';
 import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
-import { createFence, type Entry, parseEntry, raiseEntry, readFence } from '../locks/fence.js';
+import { createFence, type Entry, MAX_EPOCH, parseEntry, raiseEntry, readFence } from '../locks/fence.js';
 import { Observer, type Seen } from '../locks/observe.js';
 import type { Session } from '../locks/session.js';
 import { listLocks } from '../locks/survey.js';
@@ -101,12 +101,14 @@ async function mendLock(mender: Mender, lock: LockName): Promise<void> {
   const { repo } = mender;
   const dir = repo.layout.fence(lock);
   const out: string[] = [];
+  let kind: FindingKind | undefined;
   for (let step = 0; step < STEPS; step++) {
     const damage = damageOf(dir);
     if (damage === undefined) {
-      if (step > 0) mender.done.push({ path: dir, kind: 'fence_damaged', action: 'mended', ...(out[0] === undefined ? {} : { to: out[0] }) });
+      if (kind !== undefined) mender.done.push({ path: dir, kind, action: 'mended', ...(out[0] === undefined ? {} : { to: out[0] }) });
       return clearEntry(mender, lock);
     }
+    kind ??= damage.kind;
     if (!damage.takeable) await waitForHolders(mender, lock, damage.names);
     // Only what was there before the wait, and is there still, holds nobody who lives.
     if (damageOf(dir)?.names.join('\0') === damage.names.join('\0')) await mendEntries(mender, lock, damage, out);
@@ -115,6 +117,7 @@ async function mendLock(mender: Mender, lock: LockName): Promise<void> {
 }
 
 interface Damage {
+  readonly kind: FindingKind;
   readonly names: readonly string[];
   /** Dot names beside an entry that is in order: nobody is kept from taking it. */
   readonly takeable: boolean;
@@ -127,14 +130,19 @@ function damageOf(dir: string): Damage | undefined {
     entry = readFence(dir);
   } catch (error) {
     if (!(error instanceof SwampError) || error.code !== 'corrupt') throw error;
-    return { names: namesIn(dir), takeable: false };
+    return { kind: 'fence_damaged', names: namesIn(dir), takeable: false };
   }
   if (entry === undefined) return undefined;
   const names = namesIn(dir);
   const status = statusOf(join(dir, entry.name));
   // Gone: somebody takes it or gives it back at this moment.
   const takeable = status === undefined || status.isDirectory();
-  return takeable && names.every((name) => !name.startsWith('.')) ? undefined : { names, takeable };
+  if (takeable && entry.epoch <= MAX_EPOCH && names.every((name) => !name.startsWith('.'))) return undefined;
+  return {
+    kind: takeable || names.length > 1 ? 'fence_damaged' : status?.isSymbolicLink() === true ? 'symlink' : 'wrong_type',
+    names,
+    takeable: takeable && entry.epoch <= MAX_EPOCH,
+  };
 }
 
 function namesIn(dir: string): string[] {

@@ -2,7 +2,7 @@
 import type { Script } from 'node:vm';
 import type { Access } from './conflicts.js';
 import type { Disk, DiskNode } from './disk.js';
-import { chainSum, keyOf, type Sum, textSum, ZERO } from './hash.js';
+import { chainSum, type Sum, textSum, ZERO } from './hash.js';
 import type { Host } from './host.js';
 import { SimulatedProcess, SYSTEM_FILES } from './process.js';
 import { ProcessFs, type Steps } from './process-fs.js';
@@ -26,6 +26,8 @@ export interface Scheduler {
   readonly now: number;
   /** Milliseconds since 1970. */
   date(): number;
+  /** How many tickets were filed. */
+  readonly arrivals: number;
   mayBePreempted(actor: Actor, paths: readonly string[]): boolean;
   step<T>(actor: Actor, access: Access, act: () => T, seen: (value: T) => string): T;
   synced(actor: Actor, path: string, node: DiskNode): void;
@@ -43,10 +45,9 @@ export class Life {
   status: Status = 'new';
   /** Everything it has learned: with the program, this is its state. */
   history: Sum = ZERO;
-  /** What it has learned since it last woke, and what it had learned then, and by then. */
+  /** What it had learned when it first slept in this wait, and what it has learned since it last woke. */
+  #beforeWait: Sum | undefined;
   #look: Sum = ZERO;
-  #lastLook: Sum = ZERO;
-  #asleep: Sum = ZERO;
   /** The places it has looked at since it last slept. */
   readonly looked = new Set<string>();
   /** One of those was changed by somebody else. */
@@ -67,17 +68,22 @@ export class Life {
     this.#look = chainSum(this.#look, value);
   }
 
-  /** The waiting loop has looked and found nothing to do. When it saw what it saw the last time, it is where it was then. */
+  /** Another wait than before, or a change made while waiting: what was learned by then counts. */
+  remember(): void {
+    this.#beforeWait = undefined;
+  }
+
+  /** The waiting loop remembers nothing from one look to the next, but which wait it is. */
   fallAsleep(): void {
     this.status = 'asleep';
-    if (keyOf(this.#look) === keyOf(this.#lastLook)) this.history = this.#asleep;
-    this.#lastLook = this.#look;
-    this.#asleep = this.history;
+    this.#beforeWait ??= this.history;
+    this.history = chainSum(this.#beforeWait, this.#look);
   }
 
   wake(): void {
     this.looked.clear();
     this.roused = false;
+    this.history = this.#beforeWait ?? this.history;
     this.#look = ZERO;
   }
 }
@@ -94,6 +100,7 @@ export class Actor {
       host: this.#host(),
       fs: new ProcessFs(this.#steps()).module,
       date: () => this.life.scheduler.date(),
+      dateNow: () => this.life.scheduler.date() + this.life.scheduler.arrivals,
       random: () => ++this.life.randoms,
       setTimeout: (fire, ms) => this.#setTimeout(fire, ms),
       clearTimeout: (timer) => this.life.timers.delete(timer as Timer),
@@ -165,6 +172,7 @@ export class Actor {
       passed: (point) => this.life.scheduler.passed(this, point),
       method: (event, modelId) => this.life.scheduler.method(this, event, modelId),
       nested: (task) => this.life.scheduler.began(this, task),
+      waits: () => this.life.remember(),
       now: () => this.life.scheduler.now,
     };
   }

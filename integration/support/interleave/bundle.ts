@@ -1,7 +1,7 @@
 /**
  * The program's own sources as one script for simulated processes. Two files are replaced: the failpoints, which become
- * the scheduler's steps, and the shell. The functions of fs/durable.ts tell the step what they were called with. Nothing
- * else is edited, unless a mutation is asked for.
+ * the scheduler's steps, and the shell. The functions of fs/durable.ts tell the step what they were called with,
+ * and the waiting loop tells when a wait begins. Nothing else is edited, unless a mutation is asked for.
  */
 import { join } from 'node:path';
 import { Script } from 'node:vm';
@@ -28,9 +28,12 @@ function withPaths(source: string, file: string): string {
   return told;
 }
 
+/** Tells one wait from the next. */
+const WAITS: Edit = { file: 'protocol/wait.ts', from: 'const watches = new Watches();', to: 'const watches = new Watches(); __host.waits();' };
+
 /** Throws when an edit does not fit the source exactly once. */
 export async function bundleProgram(mutation: readonly Edit[] = []): Promise<Script> {
-  const { plugin, requireApplied } = editing(mutation, withPaths);
+  const { plugin, requireApplied } = editing([WAITS, ...mutation], withPaths);
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: [join(SOURCE, 'entry.ts')],

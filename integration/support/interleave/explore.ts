@@ -6,7 +6,7 @@
  * before (disk, what each process has seen, what the judge knows) is not gone on from again: all that can follow it is
  * known. Randomly: any choice at any step, from a seed.
  */
-import type { Random } from '../random.js';
+import { type Random, randomFrom } from '../random.js';
 import type { Conflicts } from './conflicts.js';
 import { keyOf } from './hash.js';
 import type { Choice, Chooser, Violation, World } from './world.js';
@@ -48,16 +48,34 @@ interface Branch {
   readonly preemptions: number;
 }
 
+/** Places of conflict are looked for until this many runs in a row have found none. */
+const QUIET_RUNS = 60;
+
 /** Goes on until everything within the bounds is seen, a violation is found, or the time is over. */
 export function exploreAll(begin: Begin, conflicts: Conflicts, bounds: Bounds): Explored {
-  let schedules = 0;
+  const surveyed = survey(begin, conflicts, bounds);
+  if (surveyed.found !== undefined) return surveyed;
+  let { schedules } = surveyed;
   for (;;) {
     conflicts.grown = false;
     const round = exploreOnce(begin, conflicts, bounds);
     schedules += round.schedules;
     // A place of conflict was found on the way: choices at it may have been missed before.
-    if (!conflicts.grown || round.found !== undefined) return { ...round, schedules };
+    if (!conflicts.grown || performance.now() > bounds.until || round.found !== undefined) return { ...round, schedules };
   }
+}
+
+/** Random runs, so that most places of conflict are known before the walk begins: it begins anew at each new one. */
+function survey(begin: Begin, conflicts: Conflicts, { until }: Bounds): Explored {
+  const random = randomFrom('survey');
+  let schedules = 0;
+  for (let quiet = 0; quiet < QUIET_RUNS; quiet = conflicts.grown ? 0 : quiet + 1) {
+    conflicts.grown = false;
+    const round = exploreAtRandom(begin, random, { schedules: 1, until, preemption: 0.2 });
+    schedules++;
+    if (round.found !== undefined || performance.now() > until) return { ...round, schedules };
+  }
+  return { schedules, states: 0, complete: true, found: undefined };
 }
 
 function exploreOnce(begin: Begin, conflicts: Conflicts, bounds: Bounds): Explored {

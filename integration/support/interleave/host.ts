@@ -13,6 +13,8 @@ export interface Host {
   method(event: 'begins' | 'ends', modelId: string): void;
   /** A task that is part of another one: what a method's command calls. Answers what to tell its end to. */
   nested(task: Task): (result: TaskResult) => void;
+  /** A wait begins. */
+  waits(): void;
   /** Milliseconds on a clock that never goes back. */
   now(): number;
   /** The program, told once it is loaded. */

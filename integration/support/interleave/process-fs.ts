@@ -124,7 +124,7 @@ export class ProcessFs {
         if (node.kind === 'directory') throw systemError('EISDIR', 'open', to);
         disk.write(to, node, bytes);
       };
-      this.#steps.step(change('write', to), write, SILENT);
+      this.#steps.step(change('write', to), write, () => to);
       return;
     }
     const { path, node } = this.#descriptor(to);

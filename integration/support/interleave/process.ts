@@ -14,8 +14,10 @@ const nodeRequire = createRequire(import.meta.url);
 export interface Surroundings {
   readonly host: Omit<Host, 'offer'>;
   readonly fs: object;
-  /** Milliseconds since 1970. */
+  /** What `new Date()` is, in milliseconds since 1970. */
   date(): number;
+  /** What `Date.now()` is: the program tells the order of arrivals by it. */
+  dateNow(): number;
   /** The next of an endless row of numbers, none twice. */
   random(): number;
   setTimeout(fire: () => void, ms: number): object;
@@ -56,7 +58,7 @@ export class SimulatedProcess {
   }
 
   #globals(): Record<string, unknown> {
-    const { host, date, setTimeout, clearTimeout } = this.#surroundings;
+    const { host, date, dateNow, setTimeout, clearTimeout } = this.#surroundings;
     const module = { exports: {} };
     const offer = (program: Offered): void => {
       this.#program = program;
@@ -70,7 +72,7 @@ export class SimulatedProcess {
       process: { pid: this.#pid, platform: 'linux', env: {}, kill: () => true },
       setTimeout,
       clearTimeout,
-      Date: dateOf(date),
+      Date: dateOf(date, dateNow),
       performance: { now: host.now },
       // Errors of the simulated system must be errors to the program.
       Error,
@@ -110,14 +112,14 @@ export class SimulatedProcess {
   }
 }
 
-function dateOf(now: () => number): DateConstructor {
+function dateOf(date: () => number, dateNow: () => number): DateConstructor {
   return class extends Date {
     constructor(...args: readonly [] | readonly [number | string | Date]) {
-      super(args.length === 0 ? now() : args[0]);
+      super(args.length === 0 ? date() : args[0]);
     }
 
     static override now(): number {
-      return now();
+      return dateNow();
     }
   } as unknown as DateConstructor;
 }

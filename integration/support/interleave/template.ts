@@ -9,6 +9,7 @@ import type { Task, TaskResult, Told } from './tasks.js';
 class Alone implements Scheduler {
   readonly disk: Disk;
   readonly now = 0;
+  readonly arrivals = 0;
   result: TaskResult | undefined;
   #clock = Date.UTC(2025, 11, 31);
 

@@ -73,6 +73,7 @@ export class World implements Scheduler {
   /** True when the run was ended early, by choice or by a violation. */
   abandoned = false;
   violation: Violation | undefined;
+  arrivals = 0;
   readonly disk: Disk;
   readonly #options: WorldOptions;
   readonly #frames: Actor[] = [];
@@ -80,7 +81,6 @@ export class World implements Scheduler {
   #broken = false;
   #choices = 0;
   #changedAt = 0;
-  #tickets = 0;
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -93,8 +93,7 @@ export class World implements Scheduler {
   }
 
   date(): number {
-    // Who files a ticket later must have a later time, however little of it passes.
-    return STARTED_AT + this.now + this.#tickets;
+    return STARTED_AT + this.now;
   }
 
   mayBePreempted({ index }: Actor, paths: readonly string[]): boolean {
@@ -115,7 +114,10 @@ export class World implements Scheduler {
     actor.learn(seen(value));
     this.#options.onStep?.({ actor: actor.index, access, code: undefined });
     this.#options.conflicts.note(actor.index, access);
-    if (access.changes.length > 0) this.#changed(actor.index, access);
+    if (access.changes.length > 0) {
+      actor.life.remember();
+      this.#changed(actor.index, access);
+    }
     return value;
   }
 
@@ -171,7 +173,7 @@ export class World implements Scheduler {
 
   #changed(index: number, access: Access): void {
     this.#changedAt = this.now;
-    if (access.changes[0]?.startsWith(LAYOUT.queues) === true && access.call === 'write') this.#tickets++;
+    if (access.changes[0]?.startsWith(LAYOUT.queues) === true && access.call === 'write') this.arrivals++;
     for (const { index: other, life } of this.#options.actors)
       if (other !== index && !life.roused) life.roused = touches(access.changes, life.looked);
     this.#judge(() => this.#options.judge.changed(index, access));
@@ -289,6 +291,6 @@ export class World implements Scheduler {
       sum = chain(chainSum(sum, life.history), STATUSES.indexOf(life.status) * 2 + Number(life.roused));
     }
     const frames = this.#frames.reduce((all, { index }) => all * 8 + index + 1, 0);
-    return chain(chain(chain(sum, this.now * 2 + Number(this.#broken)), this.#tickets), frames);
+    return chain(chain(chain(sum, this.now * 2 + Number(this.#broken)), this.arrivals), frames);
   }
 }

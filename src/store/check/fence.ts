@@ -2,13 +2,13 @@
 import { join } from 'node:path';
 import { readDir } from '../../fs/tree.js';
 import type { LockName } from '../../layout/layout.js';
-import { type Entry, parseEntry } from '../../locks/fence.js';
+import { type Entry, MAX_EPOCH, parseEntry } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
 import { obstacleTo } from '../intent.js';
 import { isDetails, isHeldByDead, leftoversIn } from '../leftovers.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
-import { isTransient, readPlain, typeIssue } from './plain.js';
+import { isTransient, readPlain, statusOf, typeIssue } from './plain.js';
 import { recordIssue } from './version.js';
 
 /** What a live holder keeps inside is its own business. */
@@ -21,6 +21,7 @@ export function lookAtFence(repo: Repo, lock: LockName): Promise<Look> {
     if (names.length > 1) return damaged(dir, `has ${names.length} entries, ${names.toSorted().slice(0, 5).join(' and ')}: nobody can take this lock`);
     const entry = parseEntry(only);
     if (entry === undefined) return damaged(dir, `has an entry without an epoch, ${only}: nobody can take this lock`);
+    if (entry.epoch > MAX_EPOCH) return damaged(dir, `has an epoch that no lock reaches, ${only}`);
     const path = join(dir, only);
     const type = typeIssue(path, 'directory');
     return type === undefined ? entryIssues(repo, path, entry, lock) : [type];
@@ -30,7 +31,7 @@ export function lookAtFence(repo: Repo, lock: LockName): Promise<Look> {
 /** P6: data whose fence is gone would be numbered from the start again. */
 export function lookForFence(repo: Repo, modelId: string, hasData: () => boolean): Look {
   const path = repo.layout.fence({ kind: 'data', modelId });
-  const missing = hasData() && readDir(path) === undefined;
+  const missing = hasData() && statusOf(path) === undefined;
   return { issues: missing ? [{ path, kind: 'fence_missing', message: 'is missing, and the model has data or had some' }] : [], state: 'missing' };
 }
 

@@ -58,7 +58,9 @@ function isReadable(repo: Repo, modelId: string): boolean {
 
 /** Whether its teardown had run cannot be known; none is run without knowing. */
 function knownOf(path: string, modelId: string, epoch: number): DeletedModel {
-  const text = readable(path) ?? '';
+  const found = readable(path) ?? '';
+  // One about another model says nothing about this one, and its definition is not to be removed for it.
+  const text = textIn(found, 'id') === modelId && (textIn(found, 'definition') ?? modelId).includes(modelId) ? found : '';
   const [type, definitionPath, deletedAt] = [textIn(text, 'type') ?? 'store', textIn(text, 'definitionPath'), textIn(text, 'deletedAt')];
   return {
     id: modelId,

@@ -44,7 +44,7 @@ export function workFor(layout: Layout, issues: readonly Issue[]): Work {
     const modelId = isModelId(owner) ? owner : undefined;
     if (issue.kind === 'fence_missing' && modelId !== undefined) model(modelId).raise = true;
     else if (family === 'fences') (isLock(parts) ? locks : aside).push(issue);
-    else if (isInTheWay(parts)) locks.push(issue);
+    else if (issue.kind === 'wrong_type' && isInTheWay(parts)) locks.push(issue);
     else if (family === 'deleted' && isModelId(owner.replace(/\.json$/, ''))) addDeleted(model(owner.replace(/\.json$/, '')), issue);
     else if (family === 'data' && modelId !== undefined) addName(model(modelId), issue, parts.slice(2), isSegment);
     else if (family === 'tombstones' && modelId !== undefined) addName(model(modelId), issue, parts.slice(2), isRecordName);

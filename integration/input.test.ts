@@ -1,0 +1,619 @@
+/** Hostile and broken input: names, files, definitions, file systems, garbage in the store. It is kept faithfully or refused with the documented code, and nothing else is touched. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { asSwampError, type ErrorCode } from '../src/errors.js';
+import { openRepo } from '../src/index.js';
+import { type MountedRepo, mountedRepo, onMounts } from './support/mounted.js';
+import { told } from './support/program.js';
+import { refused, toldError } from './support/refused.js';
+import { contentOf, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { snapshot } from './support/snapshot.js';
+import { stockedRepo } from './support/stocked.js';
+import { finished, launch, type Result, ROOT, type Running, run, runJson, start, startProgram } from './support/swamp.js';
+import { until } from './support/until.js';
+
+const ESCAPE = `swamp-escape-${process.pid}`;
+
+/** Names that a store of plain files could get wrong. The first ones go through the program, all through the library. */
+const NAMES: readonly string[] = [
+  '..',
+  '/etc/passwd',
+  `../../../../../../../../../../tmp/${ESCAPE}`,
+  'new\nline',
+  'tab\there',
+  '🐊 emoji',
+  `${'s'.repeat(255)}/${'t'.repeat(255)}`,
+  'x'.repeat(1024),
+  'Twin',
+  'twin',
+  'a',
+  'a/b',
+  '%41',
+  'A',
+  '-rf',
+  '--json',
+  '.',
+  'x'.repeat(255),
+  'é'.repeat(512),
+  'TWIN',
+  'a/b/c',
+  'a/',
+  '/',
+  '//',
+  './a',
+  'a/./b',
+  '^a',
+  '%2e%2e',
+  '%~',
+  '-',
+  '--',
+  ' ',
+  ' a ',
+  'artifact.json',
+  '1',
+  'content',
+  '.env',
+  'con',
+  'a\\b',
+  '\'"`$(touch pwned)*?~!&|;<>',
+  'caf\u00e9',
+  'cafe\u0301',
+  '\u202egnp.exe',
+  '\u0001\u001b[31m\u007f',
+  '\ufeff',
+];
+
+describe('a name', () => {
+  test('is stored as it was given, and leads nowhere outside the datastore', async (t) => {
+    const repo = await tempRepo(t);
+    const { data } = openRepo(repo.dir);
+    await createModel(repo, 'm');
+    const outside = snapshot(repo.base, ['repo/.swamp']);
+    const typed = NAMES.slice(0, 16);
+    for (const name of typed) {
+      const { stdout } = await run(repo, ['data', 'put', '--json', '--', 'm', name], { stdin: `content of ${name}` });
+      assert.equal((JSON.parse(stdout) as { name: string }).name, name);
+    }
+    for (const name of NAMES.slice(16)) await data.put({ model: 'm', name, source: [`content of ${name}`] });
+    const listed = await runJson<{ groups: { items: { name: string }[] }[]; total: number }>(repo, ['data', 'list', 'm']);
+    assert.deepEqual(new Set(listed.groups.flatMap(({ items }) => items.map(({ name }) => name))), new Set(NAMES));
+    assert.equal(listed.total, NAMES.length);
+    for (const name of typed) {
+      const got = JSON.parse((await run(repo, ['data', 'get', '--json', '--verify', '--', 'm', name])).stdout) as { name: string; content: string };
+      assert.deepEqual([got.name, got.content], [name, `content of ${name}`]);
+    }
+    for (const name of NAMES) {
+      const { record, openContent } = await data.get({ model: 'm', name, verify: true });
+      assert.deepEqual([record.name, await text(openContent())], [name, `content of ${name}`]);
+      const { dataName, total } = await data.versions({ model: 'm', name });
+      assert.deepEqual([dataName, total], [name, 1]);
+    }
+    // One after the other: no delete takes a twin along.
+    for (const [i, name] of NAMES.entries()) {
+      if (i < 3) await run(repo, ['data', 'delete', '--force', '--', 'm', name]);
+      else await data.delete({ model: 'm', name });
+      if (i % 6 === 0) assert.equal((await data.list({ model: 'm' })).total, NAMES.length - i - 1);
+    }
+    assert.equal((await data.put({ model: 'm', name: 'Twin', source: ['again'] })).version, 2);
+    assert.deepEqual(snapshot(repo.base, ['repo/.swamp']), outside);
+    assert.equal(existsSync(join(tmpdir(), ESCAPE)), false);
+  });
+
+  test('that is empty, too long, has a NUL or is no UTF-8 is refused by every verb, and nothing changes', async (t) => {
+    const repo = await stockedRepo(t);
+    const before = snapshot(repo.dir);
+    for (const name of ['', 'x'.repeat(1025), 'é'.repeat(513)]) await refused(repo, ['data', 'put', 'm', name], 'name_invalid');
+    const bytes = await finished(launch(repo, 'bash', ['-c', `swamp data put m $'a\\xffb' --json`]), 64);
+    toldError(bytes, 'name_invalid');
+    // What no command line can carry goes through the library as it is shipped.
+    const library = (await import(pathToFileURL(join(ROOT, 'dist/index.js')).href)) as { openRepo: typeof openRepo };
+    const { data } = library.openRepo(repo.dir);
+    for (const name of ['a\0b', '\0', '\ud800', 'a\udc00b', '\ufffd', '']) {
+      const wrong = { code: 'name_invalid' };
+      await assert.rejects(data.put({ model: 'm', name, source: ['x'] }), wrong);
+      await assert.rejects(data.get({ model: 'm', name }), wrong);
+      await assert.rejects(data.versions({ model: 'm', name }), wrong);
+      await assert.rejects(data.delete({ model: 'm', name }), wrong);
+    }
+    await refused(repo, ['data', 'rename', 'm', 'a', ''], 'name_invalid');
+    assert.deepEqual(snapshot(repo.dir), before);
+  });
+
+  test('of a model that is no plain word is refused, and looked up without leaving models/', async (t) => {
+    const repo = await stockedRepo(t);
+    const before = snapshot(repo.base, ['repo/.swamp']);
+    const { model, data } = openRepo(repo.dir);
+    for (const name of ['', '.', '..', '../x', 'a/b', '.x', 'x'.repeat(101), 'a b', 'x\n', 'ü', '%41', '__proto__', 'a\0']) {
+      await assert.rejects(model.create({ type: 'store', name }), { code: 'name_invalid' }, name);
+      await assert.rejects(data.get({ model: name, name: 'a' }), { code: 'model_not_found' }, name);
+      await assert.rejects(data.put({ model: name, name: 'a', source: ['x'], create: true }), { code: 'name_invalid' }, name);
+    }
+    await refused(repo, ['model', 'create', 'store', '../../escape'], 'name_invalid');
+    await refused(repo, ['model', 'get', '../../../../etc/passwd'], 'model_not_found');
+    for (const twin of ['M', 'SH']) await refused(repo, ['model', 'create', 'store', twin], 'model_exists');
+    await refused(repo, ['model', 'rename', 'm', 'Sh'], 'conflict');
+    assert.deepEqual(snapshot(repo.base, ['repo/.swamp']), before);
+  });
+});
+
+const REPO_ID = '523ffdc3-8648-47ae-a1a2-1fb185d39bbc';
+const marker = (rest: string): string => `formatVersion: 1\nrepoId: ${REPO_ID}\n${rest}`;
+
+/** What may stand in .swamp.yaml, and what is told of it. */
+const MARKERS: readonly (readonly [title: string, content: string | Buffer, told: RegExp])[] = [
+  ['nothing', '', /mapping/],
+  ['random bytes', randomBytes(400), /./],
+  ['a list', '- a\n', /mapping/],
+  ['a sequence that does not end', 'formatVersion: 1\nrepoId: [\n', /line 2|line 3/],
+  ['a mapping in a text', 'formatVersion: 1\n  deeper: x\nrepoId: y\n', /line 1/],
+  ['a tab', 'formatVersion: 1\n\trepoId: x\n', /line 2/],
+  ['two documents', `${marker('')}---\na: 1\n`, /line 3/],
+  ['an alias', `${marker('')}a: &a [x]\nb: *a\n`, /[Aa]lias/],
+  ['a deep list', '['.repeat(100_000), /./],
+  ['a format version that is text', `formatVersion: "1"\nrepoId: ${REPO_ID}\n`, /formatVersion/],
+  ['no format version', `repoId: ${REPO_ID}\n`, /formatVersion/],
+  ['a newer format', `formatVersion: 2\nrepoId: ${REPO_ID}\n`, /newer/],
+  ['an id that is none', 'formatVersion: 1\nrepoId: ../..\n', /repoId/],
+  ['an unknown kind of datastore', marker('datastore: { type: s3 }\n'), /datastore\.type/],
+  ['a datastore path that is a number', marker('datastore: { path: 5 }\n'), /datastore\.path/],
+  ['a datastore that is missing', marker('datastore: { path: ../nowhere }\n'), /missing/],
+  ['a datastore that is a file', marker('datastore: { path: .gitignore }\n'), /missing/],
+];
+
+describe('a repository', () => {
+  test('whose .swamp.yaml is wrong is config_invalid, with the line where it can be told', async (t) => {
+    const repo = await stockedRepo(t);
+    const path = join(repo.dir, '.swamp.yaml');
+    const good = readFileSync(path);
+    for (const [title, content, tells] of MARKERS) {
+      writeFileSync(path, content);
+      assert.throws(
+        () => openRepo(repo.dir),
+        (error) => {
+          const { code, message } = asSwampError(error);
+          assert.equal(code, 'config_invalid', `${title}: ${message}`);
+          assert.match(message, tells, title);
+          return true;
+        },
+      );
+      if (['random bytes', 'a sequence that does not end', 'a newer format', 'a datastore that is missing'].includes(title))
+        await refused(repo, ['data', 'put', 'm', 'a'], 'config_invalid');
+    }
+    writeFileSync(path, good);
+  });
+
+  test('that is none is not_a_repo; one of a newer data format is config_invalid', async (t) => {
+    const repo = await tempRepo(t);
+    for (const args of [
+      ['data', 'list'],
+      ['datastore', 'check'],
+      ['repo', 'info'],
+    ])
+      await refused(repo, args, 'not_a_repo', { cwd: repo.base });
+    const newer = join(repo.base, 'newer');
+    await run(repo, ['repo', 'init', newer]);
+    mkdirSync(join(newer, '.swamp/v2'), { recursive: true });
+    assert.match((await refused(repo, ['data', 'list'], 'config_invalid', { cwd: newer })).message, /newer/);
+  });
+});
+
+const DEFINITION = `id: ${REPO_ID}\nname: x\ntype: store\n`;
+
+/** What may stand in models/store/x.yaml, and the line that is told. */
+const DEFINITIONS: readonly (readonly [title: string, content: string | Buffer, line: number | undefined])[] = [
+  ['random bytes', Buffer.concat([Buffer.from([0xff]), randomBytes(300)]), undefined],
+  ['nothing', '', 1],
+  ['a quote that does not end', `${DEFINITION}description: "never\n`, 4],
+  ['a tab', `${DEFINITION}tags:\n\ta: b\n`, 5],
+  ['a field twice', `${DEFINITION}type: store\n`, 4],
+  ['an unknown field', `${DEFINITION}tgas: { a: b }\n`, 4],
+  ['a tag that is a list', `${DEFINITION}tags:\n  a: b\n  c: [d]\n`, 6],
+  ['another name', DEFINITION.replace('name: x', 'name: y'), 2],
+  ['an id that leads away', DEFINITION.replace(REPO_ID, '../../x'), 1],
+  ['a prototype', `${DEFINITION}tags:\n  __proto__: { polluted: 1 }\n`, 5],
+  ['aliases that multiply', `${DEFINITION}a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n`, 4],
+  ['a deep list', `${DEFINITION}tags: ${'['.repeat(50_000)}`, 4],
+  ['two MiB', `${DEFINITION}description: ${'x'.repeat(2 * 1024 * 1024)}\n`, undefined],
+  ['two documents', `${DEFINITION}---\n${DEFINITION}`, 4],
+];
+
+describe('a definition', () => {
+  test('that is wrong is model_invalid, with file and line, and keeps nobody from the other models', async (t) => {
+    const repo = await stockedRepo(t);
+    const path = join(repo.dir, 'models/store/x.yaml');
+    const { model, data } = openRepo(repo.dir);
+    for (const [title, content, line] of DEFINITIONS) {
+      writeFileSync(path, content);
+      await assert.rejects(
+        model.get({ model: 'x' }),
+        (error) => {
+          const { code, data } = asSwampError(error);
+          const [problem] = data['problems'] as { path: string; line?: number }[];
+          assert.deepEqual([code, problem?.path, problem?.line], ['model_invalid', 'models/store/x.yaml', line], title);
+          return true;
+        },
+        title,
+      );
+      assert.equal((await model.list()).total, 2);
+      await data.put({ model: 'm', name: 'other', source: ['x'] });
+      if (!['random bytes', 'a tab'].includes(title)) continue;
+      await refused(repo, ['data', 'put', 'x', 'a'], 'model_invalid');
+      const listed = await run(repo, ['data', 'list', '--json']);
+      assert.match(listed.stderr, /^swamp: warning: models\/store\/x\.yaml/m, 'a listing tells whom it leaves out');
+    }
+    rmSync(path);
+  });
+
+  test('that is a directory, a FIFO or a link is model_invalid, and is neither followed nor waited for', async (t) => {
+    const repo = await stockedRepo(t);
+    const path = join(repo.dir, 'models/store/x.yaml');
+    const secret = join(repo.base, 'secret.yaml');
+    writeFileSync(secret, DEFINITION);
+    const make: Readonly<Record<string, () => void>> = {
+      directory: () => mkdirSync(path),
+      FIFO: () => void execFileSync('mkfifo', [path], { timeout: 10_000 }),
+      link: () => symlinkSync(secret, path),
+    };
+    for (const [title, act] of Object.entries(make)) {
+      act();
+      await refused(repo, ['model', 'get', 'x'], 'model_invalid', { timeoutMs: 10_000 });
+      const { stderr } = await run(repo, ['model', 'list'], { timeoutMs: 10_000 });
+      assert.match(stderr, /warning: models\/store\/x\.yaml/, title);
+      rmSync(path, { recursive: true });
+    }
+  });
+});
+
+/** Without the right of root to read everything. */
+const asAnybody: readonly string[] = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : ['env'];
+const canBeAnybody = spawnSync(asAnybody[0] ?? '', [...asAnybody.slice(1), 'true'], { timeout: 10_000 }).status === 0;
+
+describe('FILE', () => {
+  test('that is missing or a directory is io, and leaves no trace', async (t) => {
+    const repo = await stockedRepo(t);
+    const before = snapshot(repo.dir, ['.swamp/v1/staging', '.swamp/v1/trash']);
+    assert.equal((await refused(repo, ['data', 'put', 'new', 'a', join(repo.base, 'none'), '--create'], 'io')).data['errno'], 'ENOENT');
+    assert.equal((await refused(repo, ['data', 'put', 'm', 'a', repo.base], 'io')).data['errno'], 'EISDIR');
+    assert.equal((await refused(repo, ['data', 'get', 'm', 'a', '-o', repo.base], 'io')).data['errno'], 'EISDIR');
+    assert.equal((await refused(repo, ['data', 'get', 'm', 'a', '-o', join(repo.base, 'no/dir')], 'io')).data['errno'], 'ENOENT');
+    assert.deepEqual(snapshot(repo.dir, ['.swamp/v1/staging', '.swamp/v1/trash']), before);
+  });
+
+  test('that may not be read is io with its errno', { skip: canBeAnybody ? false : 'setpriv(1) of util-linux is not installed' }, async (t) => {
+    const repo = await stockedRepo(t);
+    const file = join(repo.base, 'unreadable');
+    writeFileSync(file, 'secret');
+    chmodSync(file, 0o000);
+    const [command = '', ...words] = [...asAnybody, process.execPath, repo.bin, 'data', 'put', 'm', 'a', file, '--json'];
+    const result = await finished(launch(repo, command, words), 74);
+    assert.equal(result.stdout, '');
+    assert.equal(toldError(result, 'io').data['errno'], 'EACCES');
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
+  });
+
+  test('that is a FIFO is read to its end, and Ctrl-C ends the wait for either end of one', async (t) => {
+    const repo = await stockedRepo(t);
+    const fifo = join(repo.base, 'fifo');
+    execFileSync('mkfifo', [fifo], { timeout: 10_000 });
+    const [putting, writing] = [
+      start(repo, ['data', 'put', 'm', 'piped', fifo]),
+      launch(repo, 'sh', ['-c', `(printf 'first '; sleep 0.2; printf last) >'${fifo}'`]),
+    ];
+    await finished(writing);
+    await finished(putting);
+    assert.equal(await contentOf(repo, 'm', 'piped'), 'first last');
+    const [getting, reading] = [start(repo, ['data', 'get', 'm', 'piped', '-o', fifo]), launch(repo, 'cat', [fifo])];
+    await finished(getting);
+    assert.equal((await finished(reading)).stdout, 'first last');
+    // Nobody ever opens the other end; then somebody does, and says nothing.
+    for (const args of [
+      ['data', 'put', 'm', 'never', fifo],
+      ['data', 'get', 'm', 'piped', '-o', fifo],
+    ]) {
+      const stuck = start(repo, args);
+      await opens(stuck, fifo);
+      stuck.kill('SIGINT');
+      await finished(stuck, 130);
+    }
+    const half = start(repo, ['data', 'put', 'm', 'never', fifo]);
+    const silent = launch(repo, 'sh', ['-c', `exec 3>'${fifo}'; printf part >&3; exec cat`], { stdin: 'open' });
+    await staged(repo, half);
+    half.kill('SIGINT');
+    await finished(half, 130);
+    silent.closeStdin();
+    await finished(silent);
+    assert.deepEqual(await versionsOf(repo, 'm', 'never'), []);
+    assert.deepEqual(readdirSync(repo.layout.stagings), []);
+  });
+});
+
+describe('content', () => {
+  test('comes back byte for byte, whatever it is', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const every = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+    const contents: Readonly<Record<string, Buffer>> = {
+      nothing: Buffer.alloc(0),
+      'every byte': every,
+      'no newline, and CRLF': Buffer.from('a\r\nb\rc'),
+      'a mark and half a character': Buffer.concat([Buffer.from('\ufeffä'), Buffer.from([0xc3])]),
+      'a megabyte of noise': randomBytes(1_000_003),
+      NULs: Buffer.alloc(70_000),
+    };
+    for (const [name, bytes] of Object.entries(contents)) {
+      const file = join(repo.base, 'in');
+      writeFileSync(file, bytes);
+      const { size, checksum } = await runJson<{ size: number; checksum: string }>(repo, ['data', 'put', 'm', name, file]);
+      assert.deepEqual([size, checksum], [bytes.length, createHash('sha256').update(bytes).digest('hex')]);
+      await finished(launch(repo, 'sh', ['-c', `swamp data get m '${name}' >'${repo.base}/out'`]));
+      assert.ok(readFileSync(join(repo.base, 'out')).equals(bytes), name);
+      const json = await runJson<{ content: string; contentEncoding?: 'base64' }>(repo, ['data', 'get', 'm', name]);
+      assert.ok(Buffer.from(json.content, json.contentEncoding ?? 'utf8').equals(bytes), name);
+    }
+  });
+
+  test('of 50 MB goes in and out in bounded memory', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const [large, out, hook, told] = ['large', 'out', 'hook.cjs', 'memory'].map((name) => join(repo.base, name)) as [string, string, string, string];
+    writeFileSync(large, '');
+    truncateSync(large, 50_000_000);
+    writeFileSync(hook, `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(told)}, String(process.resourceUsage().maxRSS)));`);
+    const env = { NODE_OPTIONS: `--require=${hook}` };
+    const memoryOf = async (args: readonly string[]): Promise<number> => {
+      await run(repo, args, { env });
+      return Number(readFileSync(told, 'utf8')) / 1024;
+    };
+    const little = await memoryOf(['data', 'put', 'm', 'little', '/dev/null']);
+    const most = little + 40;
+    assert.ok(little > 20, `${little} MiB is not what a process takes`);
+    for (const args of [
+      ['data', 'put', 'm', 'large', large],
+      ['data', 'get', 'm', 'large', '--verify', '-o', out],
+    ]) {
+      const taken = await memoryOf(args);
+      assert.ok(taken < most, `${args.join(' ')} took ${Math.round(taken)} MiB, with hardly any content it is ${Math.round(little)} MiB`);
+    }
+    assert.equal(statSync(out).size, 50_000_000);
+    const { stdout } = await finished(launch(repo, 'sh', ['-c', 'swamp data put m piped <"$0" && swamp data get m piped | wc -c', large], { env }));
+    assert.match(stdout, /50000000\n$/);
+    assert.ok(Number(readFileSync(told, 'utf8')) / 1024 < most);
+  });
+
+  test('on stdin may end late: others go first, and it is whole', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const late = start(repo, ['data', 'put', 'm', 'a', '--json'], { stdin: 'open' });
+    late.write('first ');
+    await staged(repo, late);
+    assert.equal((await put(repo, 'm', 'a', 'early')).version, 1);
+    await run(repo, ['data', 'delete', 'm', 'a', '--force']);
+    late.write('last');
+    late.closeStdin();
+    const { stdout } = await finished(late);
+    assert.equal((JSON.parse(stdout) as { version: number }).version, 2);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'first last');
+  });
+
+  test('that a signal cut off leaves nothing but what a sweep clears', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const begin = async (): Promise<Running> => {
+      const putting = start(repo, ['data', 'put', 'm', 'a'], { stdin: 'open' });
+      putting.write('half');
+      await staged(repo, putting);
+      return putting;
+    };
+    const interrupted = await begin();
+    interrupted.kill('SIGINT');
+    const { stdout, stderr } = await finished(interrupted, 130);
+    assert.deepEqual([stdout, stderr], ['', '']);
+    assert.deepEqual(readdirSync(repo.layout.stagings), []);
+    const killed = await begin();
+    killed.kill('SIGKILL');
+    await killed.exited;
+    assert.equal(readdirSync(repo.layout.stagings).length, 1);
+    const { removed } = await runJson<{ removed: { kind: string }[] }>(repo, ['datastore', 'sweep']);
+    assert.deepEqual(
+      removed.map(({ kind }) => kind),
+      ['staging'],
+    );
+    assert.deepEqual(readdirSync(repo.layout.stagings), []);
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), []);
+  });
+
+  test('whose tags are too large to be read again is refused; what is accepted is readable', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const tags = (count: number): string[] => Array.from({ length: count }, (_, i) => ['--tag', `k${i}=${'x'.repeat(60_000)}`]).flat();
+    await run(repo, ['data', 'put', 'm', 'large', ...tags(4)]);
+    const { record } = await openRepo(repo.dir).data.get({ model: 'm', name: 'large' });
+    assert.equal(Object.values(record.tags).join('').length, 240_000);
+    const { message } = await refused(repo, ['data', 'put', 'm', 'huge', ...tags(20)], 'usage');
+    assert.match(message, /[Tt]ags/);
+    const { data } = openRepo(repo.dir);
+    for (const wrong of [{ tags: { a: 5 } }, { contentType: 5 }, { tags: { a: null } }])
+      await assert.rejects(data.put({ model: 'm', name: 'x', source: ['x'], ...(wrong as object) }), { code: 'usage' });
+    await assert.rejects(data.put({ model: 'm', name: 'x', source: ['x'], tags: { a: 'ü'.repeat(600_000) } }), { code: 'usage' });
+    assert.deepEqual(await versionsOf(repo, 'm', 'x'), []);
+  });
+});
+
+describe('a file system', () => {
+  test('that is full is no_space: nothing is left, nothing is lost, no lock stays, and it works again with space', onMounts, async (t) => {
+    const repo = await mountedRepo(t, 'size=4m');
+    await repo.swamp(['model', 'create', 'store', 'm']);
+    await repo.swamp(['data', 'put', 'm', 'a'], { stdin: 'one' });
+    const large = join(repo.base, 'large');
+    writeFileSync(large, randomBytes(6_000_000));
+    await refusedInside(repo, ['data', 'put', 'm', 'a', large], 'no_space');
+    await nothingLeft(repo);
+    await repo.sh('cat /dev/zero >../filler');
+    const writing = [
+      ['data', 'put', 'm', 'a', '/etc/passwd'],
+      ['data', 'put', 'm', 'new', '/etc/passwd'],
+      ['data', 'delete', 'm', 'a', '--force'],
+      ['model', 'create', 'store', 'more'],
+    ];
+    for (const args of writing) await refusedInside(repo, args, 'no_space');
+    await nothingLeft(repo);
+    assert.equal((await repo.swamp(['data', 'get', 'm', 'a', '--verify'])).stdout, 'one');
+    await repo.sh('rm ../filler');
+    for (const args of writing) await repo.swamp(args);
+    assert.match((await repo.swamp(['data', 'list', 'm', '--json'])).stdout, /"total":1/);
+    await nothingLeft(repo);
+  });
+
+  test('that is read-only is io for who writes, and serves who reads', onMounts, async (t) => {
+    const repo = await mountedRepo(t, 'size=4m');
+    await repo.swamp(['model', 'create', 'command/shell', 'sh', '--run', 'touch ran']);
+    await repo.swamp(['data', 'put', 'sh', 'a'], { stdin: 'one' });
+    await repo.sh('mount -o remount,ro ..');
+    for (const args of [
+      ['data', 'put', 'sh', 'a', '/etc/passwd'],
+      ['data', 'delete', 'sh', 'a', '--force'],
+      ['model', 'create', 'store', 'more'],
+      ['model', 'run', 'sh'],
+    ])
+      assert.equal((await refusedInside(repo, args, 'io')).data['errno'], 'EROFS');
+    for (const args of ['data list', 'repo info', 'datastore status', 'data delete sh a --dry-run', 'datastore sweep'].map((line) => line.split(' ')))
+      await repo.swamp(args);
+    assert.equal((await repo.swamp(['data', 'get', 'sh', 'a'])).stdout, 'one');
+    await nothingLeft(repo);
+  });
+
+  test('for the locks and another one for the data is config_invalid, at once, and heals with one', onMounts, async (t) => {
+    const repo = await mountedRepo(t, 'size=4m');
+    await repo.swamp(['model', 'create', 'store', 'm']);
+    await repo.swamp(['data', 'put', 'm', 'a'], { stdin: 'one' });
+    const { stderr } = await repo.sh('cd .swamp/v1 && cp -r data ../../saved && mount -t tmpfs tmpfs data && cp -r ../../saved/. data');
+    assert.equal(stderr, '');
+    for (const args of [
+      ['data', 'put', 'm', 'a', '/etc/passwd'],
+      ['data', 'put', 'm', 'new', '/etc/passwd'],
+      ['data', 'delete', 'm', 'a', '--force'],
+    ])
+      assert.match((await refusedInside(repo, args, 'config_invalid', 8_000)).hint, /one writable file system/);
+    assert.equal((await repo.swamp(['data', 'get', 'm', 'a', '--verify'])).stdout, 'one');
+    assert.match((await repo.swamp(['datastore', 'lock', 'status', '--json'])).stdout, /"locks":\[\]/);
+    await repo.sh('umount .swamp/v1/data');
+    await repo.swamp(['data', 'put', 'm', 'a'], { stdin: 'two' });
+    await repo.swamp(['datastore', 'sweep']);
+    await nothingLeft(repo);
+  });
+});
+
+interface Outcome {
+  readonly at: string;
+  readonly kind: string;
+  readonly operation: string;
+  readonly code: string;
+}
+
+describe('garbage in the store', () => {
+  test('is never a bug of ours, never stands still, leads nowhere, and is found by datastore check', async (t) => {
+    const repo = await stockedRepo(t);
+    await run(repo, ['model', 'create', 'store', 'dead']);
+    await run(repo, ['model', 'delete', 'dead', '--force']);
+    const victim = join(repo.base, 'victim');
+    mkdirSync(victim);
+    writeFileSync(join(victim, 'file'), 'somebody else owns this');
+    const before = snapshot(victim);
+    const { stdout } = await finished(startProgram(repo, 'garbage', [repo.dir, victim], { timeoutMs: 120_000 }));
+    const outcomes = told<Outcome>(stdout);
+    assert.ok(outcomes.length > 800, `${outcomes.length} outcomes`);
+    const documented = new Set<string>(['ok', 'found', 'corrupt', 'checksum_mismatch', 'io', 'data_not_found', 'model_exists', 'lock_timeout']);
+    assert.deepEqual(
+      outcomes.filter(({ code }) => !documented.has(code)),
+      [],
+    );
+    const records = outcomes.filter(
+      ({ at, kind, operation }) => /artifact|metadata|content|gone|deleted\/./.test(at) && kind !== 'nothing' && operation === 'check',
+    );
+    assert.ok(records.length > 30);
+    assert.deepEqual(
+      records.filter(({ code }) => code !== 'found'),
+      [],
+      'check finds whatever is no record',
+    );
+    assert.deepEqual(snapshot(victim), before);
+  });
+
+  test('is told by the program as one error with the path, and other artifacts are not touched', async (t) => {
+    const repo = await stockedRepo(t);
+    const { id } = await openRepo(repo.dir).model.get({ model: 'm' });
+    const record = join(repo.layout.artifact(id, 'a'), '2/metadata.json');
+    const good = readFileSync(record);
+    for (const bytes of [randomBytes(300), Buffer.from('{"size":"x"}'), Buffer.alloc(0)]) {
+      writeFileSync(record, bytes);
+      assert.equal((await refused(repo, ['data', 'get', 'm', 'a'], 'corrupt')).data['path'], record);
+    }
+    assert.match((await refused(repo, ['data', 'versions', 'm', 'a'], 'corrupt')).message, /metadata\.json/);
+    assert.equal(await contentOf(repo, 'm', 'b/c'), 'nested');
+    assert.equal(await contentOf(repo, 'm', 'a', 1), 'one');
+    writeFileSync(record, good);
+  });
+});
+
+describe('the environment', () => {
+  test('with nonsense in it is a usage error, or changes nothing', async (t) => {
+    const repo = await stockedRepo(t);
+    const wrong: readonly (readonly [Record<string, string>, ErrorCode])[] = [
+      [{ SWAMP_LOCK_TIMEOUT_MS: 'abc' }, 'usage'],
+      [{ SWAMP_LOCK_TTL_MS: '-5' }, 'usage'],
+      [{ SWAMP_LOG_LEVEL: 'loud' }, 'usage'],
+      [{ SWAMP_REPO_DIR: '/dev/null' }, 'not_a_repo'],
+    ];
+    for (const [env, code] of wrong) await refused(repo, ['data', 'put', 'm', 'a'], code, { env });
+    for (const env of [
+      { SWAMP_ANCESTORS: 'garbage:../../x/17.free-x:::/' },
+      { SWAMP_REPO_DIR: '', SWAMP_LOCK_TIMEOUT_MS: '', SWAMP_LOG_LEVEL: '', SWAMP_READ_ONLY: '0' },
+      { TMPDIR: '/nonexistent', HOME: '/nonexistent', LANG: 'xx', TZ: 'Nowhere/Land', COLUMNS: 'wide' },
+    ])
+      await run(repo, ['data', 'put', 'm', 'a'], { env });
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2, 3, 4, 5]);
+  });
+});
+
+/** Waits until the process has asked for the FIFO: its thread stands in open(2) then, or is about to. */
+async function opens(running: Running, fifo: string): Promise<void> {
+  const waits = (): boolean =>
+    readdirSync(`/proc/${running.pid}/task`).some((thread) => /wait_for_partner|fifo_open/.test(wchan(`/proc/${running.pid}/task/${thread}/wchan`)));
+  await until(`${running.title} waits for ${fifo}`, () => (process.platform === 'linux' ? waits() : true), { detail: running.stderr });
+}
+
+function wchan(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
+/** Waits until the first bytes are staged. */
+async function staged(repo: TestRepo, running: Running): Promise<void> {
+  const root = repo.layout.stagings;
+  const sizes = (): number[] =>
+    readdirSync(root)
+      .map((name) => join(root, name, 'v/content'))
+      .map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+  await until('the first bytes are staged', () => existsSync(root) && sizes().some((size) => size > 0), { detail: running.stderr });
+}
+
+async function refusedInside(repo: MountedRepo, args: readonly string[], code: ErrorCode, timeoutMs = 20_000): Promise<ReturnType<typeof toldError>> {
+  const result: Result = await repo.swamp([...args, '--json'], { expect: 'any', timeoutMs });
+  assert.equal(result.stdout, '');
+  const error = toldError(result, code);
+  assert.equal(result.code, { no_space: 74, io: 74, config_invalid: 78 }[code as 'io']);
+  return error;
+}
+
+/** No lock is held, nothing is staged or in the trash, and `datastore check` is clean. */
+async function nothingLeft(repo: MountedRepo): Promise<void> {
+  assert.match((await repo.swamp(['datastore', 'lock', 'status', '--json'])).stdout, /"locks":\[\]/);
+  assert.match((await repo.swamp(['datastore', 'check', '--json'])).stdout, /^\{"findings":\[\],"pending":\[\]/);
+  assert.equal((await repo.sh('ls -A .swamp/v1/staging .swamp/v1/trash')).stdout.replaceAll(/.*:\n|\n/g, ''), '');
+}
