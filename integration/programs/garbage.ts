@@ -6,7 +6,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { asSwampError } from '../../src/errors.js';
@@ -15,8 +14,7 @@ import { tell } from '../support/program.js';
 
 const [dir = '', victim = ''] = process.argv.slice(2);
 const store = join(dir, '.swamp');
-const pristine = mkdtempSync(join(tmpdir(), 'swamp-pristine-'));
-process.on('exit', () => rmSync(pristine, { recursive: true, force: true }));
+const pristine = mkdtempSync(join(dir, '../pristine-'));
 cpSync(store, pristine, { recursive: true });
 
 const repo = openRepo(dir, { lockTimeoutMs: 200 });

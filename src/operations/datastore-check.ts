@@ -44,11 +44,12 @@ export interface DatastoreCheckResult {
 /**
  * What a repair did. `quarantined`: set aside, at `to`. `rebuilt`: a record was written anew; what stood there is at `to`.
  * `mended`: a lock has one free entry again; the others are beside `to`. `raised`: a lock goes on above what was seen.
+ * `cleared`: what a holder left in its lock went where it belongs.
  */
 export interface RepairedItem {
   readonly path: string;
-  readonly kind: FindingKind;
-  readonly action: 'quarantined' | 'rebuilt' | 'mended' | 'raised';
+  readonly kind: FindingKind | 'leftover';
+  readonly action: 'quarantined' | 'rebuilt' | 'mended' | 'raised' | 'cleared';
   readonly to?: string;
 }
 

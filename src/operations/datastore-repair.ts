@@ -5,7 +5,7 @@
 import { join, relative, sep } from 'node:path';
 import { asSwampError, SwampError } from '../errors.js';
 import type { Session } from '../locks/session.js';
-import { type Mended, mendLocks, raiseFence, replaceLinks } from '../protocol/mend.js';
+import { isBehind, type Mended, mendLocks, raiseFence, replaceLinks } from '../protocol/mend.js';
 import { restructure, type Structural } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
@@ -110,10 +110,10 @@ function unitsOf(repo: Repo, { models, aside }: Work, quarantine: Quarantine, te
 }
 
 /** One chunk at least where something else than names is to be done. */
-function chunksOf({ names, aside, deleted }: ModelWork): (readonly [segment: string, issues: readonly Issue[]])[][] {
+function chunksOf({ names, aside, left, deleted }: ModelWork): (readonly [segment: string, issues: readonly Issue[]])[][] {
   const all = [...names];
   const chunks = Array.from({ length: Math.ceil(all.length / CHUNK) }, (_, i) => all.slice(i * CHUNK, (i + 1) * CHUNK));
-  return chunks.length === 0 && (aside.length > 0 || deleted) ? [[]] : chunks;
+  return chunks.length === 0 && (aside.length > 0 || left.length > 0 || deleted) ? [[]] : chunks;
 }
 
 /** Under the model's data fence: what stands in the way first, then each name as it stands now. */
@@ -124,6 +124,9 @@ async function mendModel(
   tell: (items: readonly Told[]) => void,
 ): Promise<void> {
   await structural.withModel(work.modelId, async (fence) => {
+    // The way in has cleared what was left.
+    tell(work.left.filter(({ path }) => statusOf(path) === undefined).map((issue) => ({ path: issue.path, kind: 'leftover', action: 'cleared' })));
+    work.left.length = 0;
     const acts: Act[] = [];
     for (const { path, kind } of work.aside) if (statusOf(path) !== undefined) acts.push(await asideThrough(fence, path, kind as FindingKind));
     if (work.deleted) acts.push(...(await mendDeleted(fence)));
@@ -177,8 +180,10 @@ async function planned(repo: Repo, { locks, models, aside }: Work): Promise<Repa
   const items: Told[] = locks.map((issue) => lockItem(repo, issue));
   for (const work of models.values()) {
     const fence = repo.layout.fence({ kind: 'data', modelId: work.modelId });
-    if (work.raise) items.push({ path: fence, kind: statusOf(fence) === undefined ? 'fence_missing' : 'generation_ahead', action: 'raised' });
+    if (work.raise && isBehind(repo, work.modelId))
+      items.push({ path: fence, kind: statusOf(fence) === undefined ? 'fence_missing' : 'generation_ahead', action: 'raised' });
     items.push(...work.aside.map(({ path, kind }) => ({ path, kind: kind as FindingKind, action: 'quarantined' as const })));
+    items.push(...work.left.map(({ path }) => ({ path, kind: 'leftover' as const, action: 'cleared' as const })));
     const record = work.deleted ? planDeleted(repo, work.modelId) : undefined;
     if (record !== undefined) items.push({ path: repo.layout.deletedModel(work.modelId), kind: 'record_invalid', action: record });
     for (const [segment, issues] of work.names) {

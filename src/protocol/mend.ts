@@ -82,9 +82,10 @@ async function replace(mender: Mender, path: string): Promise<void> {
     .filter((part) => part !== '');
   const locks = locksAt(layout, below);
   const epochs = new Map(locks.map((lock) => [lock, highestEpoch(layout, lock) + 1]));
+  const kind = statusOf(path)?.isSymbolicLink() === true ? 'symlink' : 'wrong_type';
   const to = await setAside(mender.quarantine, path);
   for (const [lock, epoch] of epochs) await createFence(layout.fence(lock), mender.session.staging, epoch);
-  if (to !== undefined) mender.done.push({ path, kind: 'wrong_type', action: 'mended', to });
+  if (to !== undefined) mender.done.push({ path, kind, action: 'mended', to });
 }
 
 /** The locks whose fences stand at or below fences/<below>. */
@@ -230,16 +231,25 @@ async function aside(mender: Mender, path: string, kind: FindingKind): Promise<v
   if (to !== undefined) mender.done.push({ path, kind, action: 'quarantined', to });
 }
 
+/** True when the data fence of a model is missing, or has not reached what its records say (P6). */
+export function isBehind({ layout }: Repo, modelId: string): boolean {
+  const path = layout.fence({ kind: 'data', modelId });
+  const status = statusOf(path);
+  if (status === undefined) return true;
+  // A damaged one is mended above everything.
+  return status.isDirectory() && damageOf(path) === undefined && (readFence(path)?.epoch ?? 0) < recordedEpoch(layout, modelId);
+}
+
 /**
- * Moves the data fence of a model, which nobody holds, above what its records say, or makes it: undefined when it stands
- * there already, or somebody took it. For the holder of the closed global fence.
+ * Moves the data fence of a model on, or makes it, when it is behind; undefined when it is not, or somebody took it. For the
+ * holder of the closed global fence: nobody else can be in it.
  */
 export async function raiseFence(repo: Repo, session: Session, modelId: string): Promise<Mended | undefined> {
+  if (!isBehind(repo, modelId)) return undefined;
   const lock = { kind: 'data', modelId } as const;
   const path = repo.layout.fence(lock);
   const entry = readFence(path);
-  const recorded = recordedEpoch(repo.layout, modelId);
-  if (entry !== undefined && (entry.epoch >= recorded || entry.state === 'held')) return undefined;
+  if (entry?.state === 'held') return undefined;
   const epoch = highestEpoch(repo.layout, lock) + 1;
   if (entry === undefined) await createFence(path, session.staging, epoch);
   else if (!(await raiseEntry(path, entry.name, epoch))) return undefined;
@@ -260,7 +270,7 @@ export async function replaceLinks(repo: Repo, mending: Mending): Promise<Mended
   const owners = models.map((modelId) => layout.modelFences(modelId));
   if (isLink(layout.fences)) await replace(mender, layout.fences);
   else for (const path of [...fences, ...owners, layout.fence(GLOBAL)]) if (isLink(path) && !isLink(dirname(path))) await replace(mender, path);
-  return mender.done.map((done) => ({ ...done, kind: 'symlink' }));
+  return mender.done;
 }
 
 /** The names in a directory, also behind a link; undefined for what is none. */

@@ -26,15 +26,16 @@ export function newQuarantine(repo: Repo): Quarantine {
 }
 
 /**
- * Moves what stands at `path` aside; where it is now, or undefined when it had gone. Two repairs that look at one path may
+ * Moves what stands at `place` aside; where it is now, or undefined when it had gone. Two repairs that look at one path may
  * both find a file where a lock belongs, and one of them has put the lock there meanwhile: so the rename goes onto an empty
  * file or directory, which the system refuses unless what moves is of that type.
  */
-export async function setAside({ repo, dir }: Quarantine, path: string): Promise<string | undefined> {
-  const status = statusOf(path);
-  if (status === undefined) return undefined;
-  await makeRoot(repo);
-  const to = freeName(join(dir, relative(repo.layout.root, path)));
+export async function setAside({ repo, dir }: Quarantine, place: string): Promise<string | undefined> {
+  const moved = await makeRoot(repo);
+  const path = place === repo.layout.quarantines ? moved : place;
+  const status = path === undefined ? undefined : statusOf(path);
+  if (path === undefined || status === undefined) return undefined;
+  const to = freeName(join(dir, relative(repo.layout.root, place)));
   await makeDirs(dirname(to));
   if (status.isDirectory()) await makeDir(to);
   else createEmpty(to);
@@ -105,11 +106,13 @@ async function makeInside(fence: Fence, dir: string): Promise<void> {
   }
 }
 
-/** What stands where the quarantine belongs goes beside it, and is set aside from there later. */
-async function makeRoot({ layout }: Repo): Promise<void> {
+/** What stands where the quarantine belongs goes beside it, and is set aside from there: its path then. */
+async function makeRoot({ layout }: Repo): Promise<string | undefined> {
   const status = statusOf(layout.quarantines);
-  if (status !== undefined && !status.isDirectory()) await rename(layout.quarantines, `${layout.quarantines}.${newNonce()}`);
+  const beside = status === undefined || status.isDirectory() ? undefined : `${layout.quarantines}.${newNonce()}`;
+  if (beside !== undefined) await rename(layout.quarantines, beside);
   await makeDirs(layout.quarantines);
+  return beside;
 }
 
 /** Two things of one path can be set aside by one repair. */

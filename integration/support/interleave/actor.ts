@@ -45,8 +45,8 @@ export class Life {
   status: Status = 'new';
   /** Everything it has learned: with the program, this is its state. */
   history: Sum = ZERO;
-  /** What it had learned when it first slept in this wait, and what it has learned since it last woke. */
-  #beforeWait: Sum | undefined;
+  /** What it knew when its wait began, with the tickets it has filed since; and what it has learned since it last woke. */
+  #beforeWait: Sum = ZERO;
   #look: Sum = ZERO;
   /** The places it has looked at since it last slept. */
   readonly looked = new Set<string>();
@@ -68,22 +68,25 @@ export class Life {
     this.#look = chainSum(this.#look, value);
   }
 
-  /** Another wait than before, or a change made while waiting: what was learned by then counts. */
-  remember(): void {
-    this.#beforeWait = undefined;
+  waits(): void {
+    this.#beforeWait = this.history;
+    this.#look = ZERO;
   }
 
-  /** The waiting loop remembers nothing from one look to the next, but which wait it is. */
+  filed(ticket: string): void {
+    this.#beforeWait = chainSum(this.#beforeWait, textSum(ticket));
+  }
+
+  /** The waiting loop remembers nothing from one look to the next, but the tickets it has filed. */
   fallAsleep(): void {
     this.status = 'asleep';
-    this.#beforeWait ??= this.history;
     this.history = chainSum(this.#beforeWait, this.#look);
   }
 
   wake(): void {
     this.looked.clear();
     this.roused = false;
-    this.history = this.#beforeWait ?? this.history;
+    this.history = this.#beforeWait;
     this.#look = ZERO;
   }
 }
@@ -172,7 +175,7 @@ export class Actor {
       passed: (point) => this.life.scheduler.passed(this, point),
       method: (event, modelId) => this.life.scheduler.method(this, event, modelId),
       nested: (task) => this.life.scheduler.began(this, task),
-      waits: () => this.life.remember(),
+      waits: () => this.life.waits(),
       now: () => this.life.scheduler.now,
     };
   }

@@ -14,6 +14,8 @@ export interface ModelWork {
   deleted: boolean;
   /** Goes as it stands, under the model's lock. */
   readonly aside: Issue[];
+  /** Left in its data fence: whoever takes it clears it. */
+  readonly left: Issue[];
 }
 
 export interface Work {
@@ -33,16 +35,19 @@ export function workFor(layout: Layout, issues: readonly Issue[]): Work {
   const aside: Issue[] = [];
   const models = new Map<string, ModelWork>();
   const model = (modelId: string): ModelWork => {
-    const work = models.get(modelId) ?? { modelId, raise: false, names: new Map(), deleted: false, aside: [] };
+    const work = models.get(modelId) ?? { modelId, raise: false, names: new Map(), deleted: false, aside: [], left: [] };
     models.set(modelId, work);
     return work;
   };
   for (const issue of issues) {
-    if (!isFinding(issue.kind) || TOLD.has(issue.kind) || !issue.path.startsWith(layout.root + sep)) continue;
+    const isLeft = issue.kind === 'leftover';
+    if (!(isLeft || (isFinding(issue.kind) && !TOLD.has(issue.kind))) || !issue.path.startsWith(layout.root + sep)) continue;
     const parts = relative(layout.root, issue.path).split(sep);
     const [family = '', owner = ''] = parts;
     const modelId = isModelId(owner) ? owner : undefined;
-    if (issue.kind === 'fence_missing' && modelId !== undefined) model(modelId).raise = true;
+    if (isLeft) {
+      if (modelId !== undefined && parts[2] === 'data') model(modelId).left.push(issue);
+    } else if (issue.kind === 'fence_missing' && modelId !== undefined) model(modelId).raise = true;
     else if (family === 'fences') (isLock(parts) ? locks : aside).push(issue);
     else if (issue.kind === 'wrong_type' && isInTheWay(parts)) locks.push(issue);
     else if (family === 'deleted' && isModelId(owner.replace(/\.json$/, ''))) addDeleted(model(owner.replace(/\.json$/, '')), issue);
