@@ -15,7 +15,20 @@ import { readWhole } from '../support/seen.js';
 type Planned = { [K in Op]: { readonly op: K; readonly call: Operations[K]['call']; readonly go: () => Promise<Operations[K]['answer']> } }[Op];
 
 /** How often each operation is chosen. A read costs so little that beside each write there is time for several. */
-const WEIGHTS = { put: 20, swap: 16, get: 150, getVersion: 60, versions: 60, list: 30, delete: 5, deleteVersion: 8, clear: 1, run: 6 } as const;
+const WEIGHTS = {
+  put: 20,
+  swap: 16,
+  get: 150,
+  getVersion: 60,
+  versions: 60,
+  list: 30,
+  delete: 5,
+  deleteVersion: 8,
+  clear: 1,
+  run: 6,
+  check: 0.4,
+  sweep: 0.4,
+} as const;
 
 const [library = '', log = '', life = '', seed = ''] = process.argv.slice(2);
 const { openRepo } = (await import(pathToFileURL(library).href)) as typeof Library;
@@ -86,6 +99,10 @@ function plan(token: string): Planned {
       return clear(place.model, random.pick(['a', 'b', 'lo']));
     case 'run':
       return run(token);
+    case 'check':
+      return check();
+    case 'sweep':
+      return { op: 'sweep', call: {}, go: async () => ({ bytes: (await repo.datastore.sweep()).bytesReclaimed }) };
   }
 }
 
@@ -215,6 +232,14 @@ function run(token: string): Planned {
         return answerOf(data['dataArtifacts'] as Library.ModelRunResult['dataArtifacts']);
       }
     },
+  };
+}
+
+function check(): Planned {
+  return {
+    op: 'check',
+    call: {},
+    go: async () => ({ findings: (await repo.datastore.check()).findings.map(({ path, kind, message }) => `${kind}: ${path} ${message}`) }),
   };
 }
 

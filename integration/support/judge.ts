@@ -1,7 +1,7 @@
 /**
  * What a history must keep, whatever was done to the processes that made it:
  *
- *   1. No call fails because of another one.
+ *   1. No call fails because of another one, and no check finds damage.
  *   2. A version's number is given out once, and what is read of it is, byte for byte, what one call says it wrote (P3, P4).
  *   3. What was told as not written is never seen; of a method's outputs both are there or neither.
  *   4. An acknowledged version is there at the end, or a delete took it.
@@ -30,8 +30,9 @@ export function judge({ entries }: History): Violation[] {
   for (const entry of entries) expectAnswer(entry, tell);
   for (const claim of entries.flatMap(claimsOf)) account(accounts, claim.place).add(claim, tell);
   for (const one of accounts.values()) one.identify(writers, tell);
-  const end = Math.max(0, ...entries.filter(({ token }) => !isAudit(token)).map(({ to }) => to));
-  for (const entry of entries) for (const { place, operation } of operationsOf(entry, accounts, end)) account(accounts, place).operations.push(operation);
+  const finished = finishing(entries);
+  for (const entry of entries) for (const { place, operation } of operationsOf(entry, accounts, finished)) account(accounts, place).operations.push(operation);
+  expectWhole(entries, accounts, tell);
   for (const one of accounts.values()) {
     one.expectKept(tell);
     one.expectOrder(tell);
@@ -56,11 +57,14 @@ const ALLOWED: Readonly<Record<Entry['op'], readonly string[]>> = {
   delete: ['data_not_found'],
   clear: [],
   run: ['lock_lost'],
+  check: [],
+  sweep: [],
 };
 
 function expectAnswer(entry: Entry, tell: Tell): void {
   const { op, call, error, token } = entry;
   if (op === 'clear' && (entry.answer?.failed ?? 0) > 0) tell('failed', `${token}: a delete of many says that ${entry.answer?.failed} of them failed`);
+  for (const finding of (op === 'check' ? entry.answer?.findings : undefined) ?? []) tell('left', `${token}: a check in the midst of it all found ${finding}`);
   if (error === undefined) return;
   const allowed = [...ALLOWED[op], ...('expect' in call ? ['conflict'] : []), ...('version' in call ? ['version_not_found'] : [])];
   const what = `${token}: ${op} ${JSON.stringify(call)} failed as ${error.code}: ${error.message}`;
@@ -194,15 +198,35 @@ class Account {
     this.versions.set(owner, version);
   }
 
+  /** What is there at the end; undefined when nobody looked. */
+  #left(): readonly number[] | undefined {
+    const last = this.operations.findLast(({ id, act }) => isAudit(id) && act.do === 'versions')?.act;
+    return last?.do === 'versions' ? last.versions : undefined;
+  }
+
+  /** When the last delete returned that may have taken any version. */
+  #lastTaken(): number {
+    return this.operations.reduce((latest, { act, to }) => (act.do === 'remove' || act.do === 'clear' ? Math.max(latest, to) : latest), 0);
+  }
+
+  /** False when a version by that call, which began at `from`, is not there, and no delete can have taken it. */
+  mayHaveHad(token: string, from: number): boolean {
+    if (this.versions.has(token)) return true;
+    const left = this.#left();
+    if (left === undefined || left.some((version) => this.facts.get(version)?.owner === undefined)) return true;
+    return (
+      this.#lastTaken() >= from || this.operations.some(({ act, to }) => act.do === 'drop' && to >= from && this.facts.get(act.version)?.owner === undefined)
+    );
+  }
+
   /** A version that was acknowledged or seen is there at the end, or a delete may have taken it. */
   expectKept(tell: Tell): void {
-    const last = this.operations.filter(({ id, act }) => isAudit(id) && act.do === 'versions').at(-1)?.act;
-    if (last?.do !== 'versions') return;
-    const takers = this.operations.filter(({ act }) => act.do === 'remove' || act.do === 'clear');
-    const lastTaken = Math.max(0, ...takers.map(({ to }) => to));
+    const left = this.#left();
+    if (left === undefined) return;
+    const lastTaken = this.#lastTaken();
     const dropped = new Map(this.operations.flatMap(({ act, to }) => (act.do === 'drop' ? [[act.version, to] as const] : [])));
     for (const { id, act, from } of this.operations) {
-      if (act.do !== 'put' || act.version === undefined || last.versions.includes(act.version)) continue;
+      if (act.do !== 'put' || act.version === undefined || left.includes(act.version)) continue;
       if (lastTaken >= from || (dropped.get(act.version) ?? -1) >= from) continue;
       tell('vanished', `${this.#name} version ${act.version}, written by ${id}, is gone, and no delete took it`);
     }
@@ -242,13 +266,39 @@ function outputs(accounts: ReadonlyMap<string, Account>): Account[] {
   return ['result', 'log'].map((name) => account(accounts, { model: SHELL_MODEL, name }));
 }
 
+/** A method whose `result` was seen has its `log`, too, and the other way round. The search finds this as well, and says less of it. */
+function expectWhole(entries: readonly Entry[], accounts: ReadonlyMap<string, Account>, tell: Tell): void {
+  for (const { op, token, from } of entries) {
+    if (op !== 'run') continue;
+    const [one, other] = outputs(accounts).sort((a, b) => Number(b.versions.has(token)) - Number(a.versions.has(token)));
+    const version = one?.versions.get(token);
+    if (version === undefined || other === undefined || other.mayHaveHad(token, from)) continue;
+    tell('half', `${token} left a ${one?.place.name}, version ${version}, and no ${other.place.name}`);
+  }
+}
+
 interface Placed {
   readonly place: Place;
   readonly operation: Operation<Act>;
 }
 
-/** The operations that a call amounts to, artifact by artifact. `end`: after it, nothing unfinished takes effect any more. */
-function operationsOf(entry: Entry, accounts: ReadonlyMap<string, Account>, end: number): Placed[] {
+/**
+ * When what a dead process had published is out at the latest: whoever writes to the model next finishes it first, else the
+ * sweep after the last call.
+ */
+function finishing(entries: readonly Entry[]): (died: number) => number {
+  const last = entries.reduce((latest, { token, to }) => (isAudit(token) ? latest : Math.max(latest, to)), 0);
+  const writes = entries
+    .filter((entry) => entry.answer !== undefined && (entry.op === 'put' || entry.op === 'run' || entry.op === 'delete') && entry.call.model === SHELL_MODEL)
+    .sort((a, b) => a.from - b.from);
+  // The first return among each write and those that began after it.
+  const returned = writes.map(({ to }) => to);
+  for (let i = returned.length - 2; i >= 0; i--) returned[i] = Math.min(returned[i] ?? last, returned[i + 1] ?? last);
+  return (died) => returned[firstAfter(writes, died)] ?? last;
+}
+
+/** The operations that a call amounts to, artifact by artifact. */
+function operationsOf(entry: Entry, accounts: ReadonlyMap<string, Account>, finished: (died: number) => number): Placed[] {
   const { token: id, from, to } = entry;
   const at = (place: Place, act: Act | undefined, certain = true, until = to): Placed[] =>
     act === undefined ? [] : [{ place, operation: { id, act, from, to: until, certain } }];
@@ -259,6 +309,9 @@ function operationsOf(entry: Entry, accounts: ReadonlyMap<string, Account>, end:
       return at(entry.call, getAct(entry));
     case 'versions':
       return at(entry.call, versionsAct(entry));
+    case 'check':
+    case 'sweep':
+      return [];
     case 'delete':
       return at(entry.call, deleteAct(entry), entry.answer !== undefined || entry.error !== undefined);
     case 'clear': {
@@ -275,8 +328,7 @@ function operationsOf(entry: Entry, accounts: ReadonlyMap<string, Account>, end:
     case 'run': {
       if (entry.error !== undefined) return [];
       const both = outputs(accounts);
-      // Published before its process died, a method's outputs are put out by whoever comes next.
-      const until = entry.answer === undefined ? end : to;
+      const until = entry.answer === undefined ? finished(to) : to;
       const happened = both.some((one) => hasHappened(entry, one));
       return both.flatMap((one) => at(one.place, putAct(entry, one), happened, until));
     }

@@ -43,6 +43,8 @@ export interface Operations {
   delete: { call: Place & { version?: number }; answer: { count: number; already: boolean } };
   /** `data delete --prefix`. */
   clear: { call: { model: string; prefix: string }; answer: { count: number; failed: number } };
+  check: { call: object; answer: { findings: readonly string[] } };
+  sweep: { call: object; answer: { bytes: number } };
   /** `sha` is that of the log; `began` and `ended` are when the first and the last output came. */
   run: { call: { model: string; sha: string; exit: number }; answer: { result: number; log: number; began: number; ended: number } };
 }

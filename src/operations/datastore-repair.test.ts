@@ -1,19 +1,22 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { INJURIES, LONG_NAME, type Places, written } from '../../integration/support/injuries.js';
-import { NEVER } from '../../integration/support/library-repo.js';
+import { deadHolder, NEVER } from '../../integration/support/library-repo.js';
 import { SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
-import type { Repo } from '../repo.js';
+import { readFence } from '../locks/fence.js';
+import { newSession } from '../locks/session.js';
+import { displayPath, type Repo } from '../repo.js';
 import { dataDelete } from './data-delete.js';
 import { dataGet } from './data-get.js';
 import { dataPut } from './data-put.js';
 import { type DatastoreCheckResult, datastoreCheck } from './datastore-check.js';
-import { datastoreRepair } from './datastore-repair.js';
+import { datastoreRepair, type RepairPlan } from './datastore-repair.js';
 
 /** What a person must do: a repair tells it again, and leaves it as it is. */
 const TOLD: ReadonlySet<string> = new Set([
@@ -104,4 +107,180 @@ async function stillWorks({ repo }: Places, given: ReadonlyMap<string, Set<strin
       if (round === '1') await dataDelete(repo, { model: 'm', name }, NEVER);
     }
   }
+}
+
+test('repair of a store in order does nothing, and takes no lock', async (t) => {
+  const { repo, entry } = await written(t);
+  assert.deepEqual((await datastoreRepair(repo, {}, NEVER)).repaired, []);
+  assert.ok(exists(entry));
+  assert.ok(!exists(repo.layout.quarantines));
+});
+
+test('a version that was altered goes whole, the others stay, its number is not given out again, and its place tells what it was', async (t) => {
+  const { repo, id, content, metadata, record, version } = await written(t);
+  writeFileSync(content, 'twO');
+  const was = { content: readFileSync(content, 'utf8'), metadata: readFileSync(metadata, 'utf8') };
+  const { repaired } = await datastoreRepair(repo, {}, NEVER);
+  const path = (absolute: string): string => displayPath(repo, absolute);
+  assert.deepEqual(
+    repaired.map(({ to: _, ...item }) => item),
+    [
+      { path: path(record), kind: 'checksum_mismatch', action: 'rebuilt' },
+      { path: path(version), kind: 'checksum_mismatch', action: 'quarantined' },
+    ],
+  );
+  const to = join(repo.root, repaired[1]?.to ?? '');
+  assert.match(repaired[1]?.to ?? '', new RegExp(`^\\.swamp/v1/quarantine/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}/data/${id}/a/2$`));
+  assert.deepEqual({ content: readFileSync(join(to, 'content'), 'utf8'), metadata: readFileSync(join(to, 'metadata.json'), 'utf8') }, was);
+  assert.equal((await dataGet(repo, { model: 'm', name: 'a' })).record.version, 1);
+  const { version: next, generation } = await dataPut(repo, { model: 'm', name: 'a', source: ['three'] }, NEVER);
+  assert.deepEqual([next, generation], [3, 1]);
+});
+
+test('a floor that can still be read in a record that is cut off is counted on from', async (t) => {
+  const { repo, record, tombstone } = await written(t);
+  writeFileSync(record, '{\n  "name": "a",\n  "generation": 1,\n  "floor": 40,');
+  writeFileSync(tombstone, '{\n  "name": "gone",\n  "generation": 1,\n  "floor": 50');
+  assert.deepEqual((await datastoreRepair(repo, {}, NEVER)).findings, []);
+  assert.equal((await dataPut(repo, { model: 'm', name: 'a', source: [''] }, NEVER)).version, 41);
+  assert.equal((await dataPut(repo, { model: 'm', name: 'gone', source: [''] }, NEVER)).version, 51);
+});
+
+test('a lock is mended above every epoch that anything tells of, in what was set aside too', async (t) => {
+  const { repo, id, data } = await written(t);
+  mkdirSync(join(repo.layout.trashes, `${id}-60-000000000000`));
+  mkdirSync(join(repo.layout.quarantines, '20260101T000000Z-000000000000', 'fences', id, 'data', '70.free-000000000000'), { recursive: true });
+  mkdirSync(join(data, '50.free-000000000000'));
+  await datastoreRepair(repo, {}, NEVER);
+  assert.ok((readFence(data)?.epoch ?? 0) > 70);
+  assert.deepEqual(readdirSync(join(repo.layout.quarantines)).length, 2);
+});
+
+test('what a published intent promised in an entry that goes is kept with the one that stays', async (t) => {
+  const places = await written(t);
+  const { repo, data, entry, version } = places;
+  const low = join(data, '3.free-000000000000');
+  const intent = join(low, `${deadHolder(newSession(repo).holder)}.intent`);
+  cpSync(version, join(intent, 'log'), { recursive: true });
+  writeFileSync(join(intent, 'intent.json'), '{"kind": "outputs", "items": [{"from": "log", "name": "a", "version": 3}]}');
+  assert.ok(exists(entry));
+  const { findings, pending } = await datastoreRepair(repo, {}, NEVER);
+  assert.deepEqual({ findings, pending }, { findings: [], pending: [] });
+  assert.equal((await dataGet(repo, { model: 'm', name: 'a' })).record.version, 3);
+});
+
+for (const [title, timing, holder] of [
+  ['who lives', { lockTimeoutMs: 300 }, (repo: Repo) => newSession(repo).holder],
+  ['who cannot be judged', { lockTimeoutMs: 300 }, () => 'somebody'],
+] as const) {
+  test(`a damaged lock is not mended while an entry of it names a holder ${title}`, async (t) => {
+    const { repo: plain, data } = await written(t);
+    const repo = { ...plain, timing: { ...plain.timing, ...timing } };
+    mkdirSync(join(data, `50.${holder(repo)}`));
+    const before = readdirSync(data).sort();
+    await assert.rejects(datastoreRepair(repo, {}, NEVER), (error) => {
+      assert.ok(error instanceof SwampError);
+      assert.equal(error.code, 'lock_timeout');
+      assert.equal(error.data['holder'], `50.${holder === undefined ? '' : before.find((name) => name.startsWith('50.'))?.slice(3)}`);
+      assert.match(error.message, /the data lock of model .* damaged .* held by/);
+      return true;
+    });
+    assert.deepEqual(readdirSync(data).sort(), before);
+    assert.ok(!exists(repo.layout.quarantines));
+  });
+}
+
+test('a damaged lock is mended when its holder lets go, and when the heartbeat of one who cannot be judged has stood still for the ttl', async (t) => {
+  const { repo: plain, data } = await written(t);
+  const repo = { ...plain, timing: { ...plain.timing, ttlMs: 400 } };
+  mkdirSync(join(data, '50.somebody'));
+  const { holder } = newSession(repo);
+  mkdirSync(join(data, `51.${holder}`));
+  const mending = datastoreRepair(repo, {}, NEVER);
+  await setTimeout(600);
+  renameSync(join(data, `51.${holder}`), join(data, '51.free-000000000000'));
+  assert.deepEqual((await mending).findings, []);
+  const entry = readFence(data);
+  assert.ok(entry?.state === 'free' && entry.epoch > 51);
+});
+
+test('repair asks once, and does nothing when the answer is no', async (t) => {
+  const { repo, content } = await written(t);
+  writeFileSync(content, 'twO');
+  const asked: RepairPlan[] = [];
+  const no = async (plan: RepairPlan): Promise<boolean> => asked.push(plan) === 0;
+  const { cancelled, repaired, findings } = await datastoreRepair(repo, {}, { ...NEVER, confirm: no });
+  assert.deepEqual([cancelled, repaired, findings.length], [true, [], 1]);
+  assert.deepEqual(
+    asked.map(({ items }) => items.map(({ action }) => action)),
+    [['rebuilt', 'quarantined']],
+  );
+  assert.ok(exists(content));
+});
+
+test('a repository that is opened read-only is not repaired; a dry run of it is allowed and changes nothing', async (t) => {
+  const { repo: plain, content, entry } = await written(t);
+  const repo = { ...plain, readOnly: true };
+  writeFileSync(content, 'twO');
+  await assert.rejects(datastoreRepair(repo, {}, NEVER), { code: 'read_only' });
+  const { dryRun, repaired, findings } = await datastoreRepair(repo, { dryRun: true }, NEVER);
+  assert.deepEqual([dryRun, repaired.length, findings.length], [true, 2, 1]);
+  assert.ok(exists(entry) && !exists(repo.layout.quarantines));
+});
+
+test('what came in the place of damage since it was found stays', async (t) => {
+  const { repo, id, artifact } = await written(t);
+  const [elsewhere, stray] = [join(repo.root, 'elsewhere'), join(repo.layout.root, 'locks')];
+  renameSync(repo.layout.model(id), elsewhere);
+  symlinkSync(elsewhere, repo.layout.model(id));
+  writeFileSync(stray, 'x');
+  const confirm = async (): Promise<boolean> => {
+    unlinkSync(repo.layout.model(id));
+    renameSync(elsewhere, repo.layout.model(id));
+    unlinkSync(stray);
+    mkdirSync(stray);
+    return true;
+  };
+  const { findings, repaired } = await datastoreRepair(repo, {}, { ...NEVER, confirm });
+  assert.deepEqual(repaired, []);
+  assert.deepEqual(
+    findings.map(({ kind }) => kind),
+    ['unknown_entry'],
+  );
+  assert.ok(exists(artifact));
+});
+
+/** Injuries that keep everybody from taking a lock, or lead to one by a link. */
+const OF_LOCKS = Object.keys(INJURIES).filter(
+  (title) => /fence|queue|sessions|trash|details|scope|intent/.test(title) && !/ahead|deleted model|model was/.test(title),
+);
+
+for (const title of OF_LOCKS) {
+  test(`several repairs at once, beside a writer, mend as one does: ${title}`, { timeout: 60_000 }, async (t) => {
+    const places = await written(t);
+    const { repo } = places;
+    INJURIES[title]?.(places);
+    let done = false;
+    const versions: number[] = [];
+    const writing = (async () => {
+      while (!done) {
+        const put = await dataPut(repo, { model: 'm', name: 'new', source: ['x'] }, NEVER).catch((error: unknown) => {
+          // Until the lock is mended it may be told so; nothing else may come of it.
+          if (!(error instanceof Error)) throw error;
+        });
+        if (put !== undefined) versions.push(put.version);
+        await setTimeout(1);
+      }
+    })();
+    const results = await Promise.all([1, 2, 3].map(() => datastoreRepair(repo, {}, NEVER)));
+    done = true;
+    await writing;
+    for (const { findings } of results) assert.deepEqual(findings, []);
+    const { findings, pending } = await check(repo);
+    assert.deepEqual({ findings, pending }, { findings: [], pending: [] });
+    assert.deepEqual(
+      versions,
+      [...new Set(versions)].sort((a, b) => a - b),
+    );
+  });
 }

@@ -10,7 +10,7 @@ import { restructure, type Structural } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import type { FindingKind, Issue } from '../store/check/kinds.js';
-import { statusOf } from '../store/check/plain.js';
+import { identityOf, statusOf } from '../store/check/plain.js';
 import { type Fence, syncCommit } from '../store/commit.js';
 import { moveToQuarantine, newQuarantine, passQuarantineOn, type Quarantine, setAside } from '../store/quarantine.js';
 import { mendDeleted, planDeleted } from '../store/repair/deleted.js';
@@ -95,13 +95,14 @@ function unitsOf(repo: Repo, { models, aside }: Work, quarantine: Quarantine, te
       if (raised !== undefined) tell([raised]);
     },
     ...chunksOf(work).map(
-      (names) =>
+      (part) =>
         (structural: Structural): Promise<void> =>
-          mendModel(structural, work, names, tell),
+          mendModel(structural, part, tell),
     ),
   ]);
-  const strays = aside.map(({ path, kind }) => async (structural: Structural): Promise<void> => {
+  const strays = aside.map(({ path, kind, identity }) => async (structural: Structural): Promise<void> => {
     structural.stillHeld();
+    if (identity === undefined || identityOf(path) !== identity) return;
     const to = await setAside(quarantine, path);
     if (to !== undefined) tell([{ path, kind: kind as FindingKind, action: 'quarantined', to }]);
   });
@@ -109,39 +110,38 @@ function unitsOf(repo: Repo, { models, aside }: Work, quarantine: Quarantine, te
   return [...perModel, ...strays, async (_, session) => tell(await replaceLinks(repo, { session, quarantine }))];
 }
 
-/** One chunk at least where something else than names is to be done. */
-function chunksOf({ names, aside, left, deleted }: ModelWork): (readonly [segment: string, issues: readonly Issue[]])[][] {
-  const all = [...names];
-  const chunks = Array.from({ length: Math.ceil(all.length / CHUNK) }, (_, i) => all.slice(i * CHUNK, (i + 1) * CHUNK));
-  return chunks.length === 0 && (aside.length > 0 || left.length > 0 || deleted) ? [[]] : chunks;
+/** The same work in parts: so many names that the model's lock is held for a moment only. What stands in their way comes with the first. */
+function chunksOf(work: ModelWork): ModelWork[] {
+  const names = [...work.names];
+  const parts = Array.from({ length: Math.max(1, Math.ceil(names.length / CHUNK)) }, (_, i) => ({
+    ...work,
+    names: new Map(names.slice(i * CHUNK, (i + 1) * CHUNK)),
+  }));
+  const isEmpty = ({ names: some, aside, left, deleted }: ModelWork): boolean => some.size === 0 && aside.length === 0 && left.length === 0 && !deleted;
+  return parts.map((part, i) => (i === 0 ? part : { ...part, aside: [], left: [], deleted: false })).filter((part) => !isEmpty(part));
 }
 
 /** Under the model's data fence: what stands in the way first, then each name as it stands now. */
-async function mendModel(
-  structural: Structural,
-  work: ModelWork,
-  names: readonly (readonly [segment: string, issues: readonly Issue[]])[],
-  tell: (items: readonly Told[]) => void,
-): Promise<void> {
+async function mendModel(structural: Structural, work: ModelWork, tell: (items: readonly Told[]) => void): Promise<void> {
   await structural.withModel(work.modelId, async (fence) => {
-    // The way in has cleared what was left.
-    tell(work.left.filter(({ path }) => statusOf(path) === undefined).map((issue) => ({ path: issue.path, kind: 'leftover', action: 'cleared' })));
-    work.left.length = 0;
     const acts: Act[] = [];
-    for (const { path, kind } of work.aside) if (statusOf(path) !== undefined) acts.push(await asideThrough(fence, path, kind as FindingKind));
+    for (const issue of work.aside) acts.push(...(await asideThrough(fence, issue)));
     if (work.deleted) acts.push(...(await mendDeleted(fence)));
-    for (const [segment, issues] of names) {
+    for (const [segment, issues] of work.names) {
       acts.push(...(await tolerated(fence.repo, async () => mendName(fence, await planName(fence.repo, work.modelId, segment, issues, fence.epoch)))));
     }
     const outside = await passQuarantineOn(fence);
     tell(acts.map(({ inside, ...act }) => ({ ...act, ...(inside === undefined || outside === undefined ? {} : { to: join(outside, inside) }) })));
   });
+  // The way in has cleared it.
+  tell(work.left.filter(({ path }) => statusOf(path) === undefined).map(({ path }) => ({ path, kind: 'leftover', action: 'cleared' })));
 }
 
-async function asideThrough(fence: Fence, path: string, kind: FindingKind): Promise<Act> {
+async function asideThrough(fence: Fence, { path, kind, identity }: Issue): Promise<Act[]> {
+  if (identity === undefined || identityOf(path) !== identity) return [];
   const inside = await moveToQuarantine(fence, path);
   await syncCommit(fence, [join(path, '..')]);
-  return { path, kind, action: 'quarantined', inside };
+  return [{ path, kind: kind as FindingKind, action: 'quarantined', inside }];
 }
 
 /** One name that the system does not let us mend does not keep the others. */

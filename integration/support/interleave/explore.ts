@@ -9,7 +9,8 @@
 import { type Random, randomFrom } from '../random.js';
 import type { Conflicts } from './conflicts.js';
 import { keyOf } from './hash.js';
-import type { Choice, Chooser, Violation, World } from './world.js';
+import type { Violation } from './violation.js';
+import type { Choice, Chooser, World } from './world.js';
 
 /** At the choice of that number, this one instead of the usual one. */
 export interface Departure {

@@ -12,6 +12,7 @@ export type Task =
   | { readonly kind: 'deleteModel'; readonly model: string }
   | { readonly kind: 'get'; readonly model: string; readonly name: string }
   | { readonly kind: 'versions'; readonly model: string; readonly name: string }
+  | { readonly kind: 'sweep' }
   | { readonly kind: 'check' };
 
 /** What a command told. */

@@ -3,16 +3,15 @@
  * step whose order matters; a run is determined by these choices. Time passes only when nobody can go on.
  */
 import { join } from 'node:path';
-import { Layout, type LockName } from '../../../src/layout/layout.js';
+import type { LockName } from '../../../src/layout/layout.js';
 import { HOLDER_DETAILS } from '../../../src/locks/lease.js';
 import { type Actor, Life, type Scheduler, STATUSES } from './actor.js';
 import { type Access, type Conflicts, touches } from './conflicts.js';
 import type { Disk, DiskNode } from './disk.js';
 import { chain, chainSum, type Sum, ZERO } from './hash.js';
-import { ROOT } from './host.js';
 import type { Task, TaskResult } from './tasks.js';
-
-export const LAYOUT = new Layout(join(ROOT, '.swamp'));
+import { entryOf, LAYOUT } from './view.js';
+import { Violation } from './violation.js';
 
 /** Who could go on, in order of preference: the one that is at work first, those who break locks last. */
 export interface Choice {
@@ -39,8 +38,6 @@ export interface Judge {
   /** What the judge knows beyond disk and processes. */
   readonly sum: Sum;
 }
-
-export class Violation extends Error {}
 
 /** Unwinds the stacks that stand when a run ends early. */
 const ABANDONED = new Error('abandoned');
@@ -226,7 +223,7 @@ export class World implements Scheduler {
   #choose(able: readonly Actor[]): Actor | undefined {
     const { actors, breaks, choose } = this.#options;
     const indexes = able.map(({ index }) => index);
-    if (!this.#broken) for (const [i, lock] of breaks.entries()) if (this.#heldEntry(lock) !== undefined) indexes.push(actors.length + i);
+    if (!this.#broken) for (const [i, lock] of breaks.entries()) if (entryOf(this.disk, lock)?.state === 'held') indexes.push(actors.length + i);
     const [only] = able;
     if (indexes.length === 1) return only;
     const current = able.find((actor) => actor === this.#current)?.index;
@@ -269,20 +266,12 @@ export class World implements Scheduler {
     first.life.roused = true;
   }
 
-  #heldEntry(lock: LockName): string | undefined {
-    const fence = this.disk.find(LAYOUT.fence(lock));
-    if (fence?.kind !== 'directory') return undefined;
-    const [name] = fence.entries.keys();
-    return name === undefined || /^[0-9]+\.free-/.test(name) ? undefined : name;
-  }
-
   /** What `datastore lock release --force` does. */
   #break(lock: LockName | undefined): void {
-    const name = lock === undefined ? undefined : this.#heldEntry(lock);
-    if (lock === undefined || name === undefined) throw new TypeError('nothing to break');
+    const entry = lock === undefined ? undefined : entryOf(this.disk, lock);
+    if (lock === undefined || entry === undefined) throw new TypeError('nothing to break');
     const dir = LAYOUT.fence(lock);
-    const [epoch] = name.split('.');
-    const changes = [join(dir, name), join(dir, `${epoch}.free-bbbbbbbbbbbb`)] as const;
+    const changes = [join(dir, entry.name), join(dir, `${entry.epoch}.free-bbbbbbbbbbbb`)] as const;
     this.#broken = true;
     this.disk.rename(...changes);
     this.disk.sync(this.disk.get(dir, 'fsync'));

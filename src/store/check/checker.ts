@@ -8,7 +8,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { isErrno } from '../../errors.js';
 import type { Repo } from '../../repo.js';
 import type { Issue } from './kinds.js';
-import { type Expected, isTransient, stateOf, typeIssue } from './plain.js';
+import { type Expected, identityOf, isTransient, stateOf, typeIssue } from './plain.js';
 
 /** One look at one object. */
 export interface Look {
@@ -119,7 +119,7 @@ export class Checker {
       }
       open = unsettled;
     }
-    return unique([...standing, ...open.flatMap(({ always }) => always)]);
+    return unique([...standing, ...open.flatMap(({ always }) => always)]).map(identified);
   }
 
   async #pause(ms: number): Promise<void> {
@@ -184,6 +184,11 @@ function common(before: readonly Issue[], now: readonly Issue[]): Issue[] {
 /** Two looks can meet in one file. */
 function unique(issues: readonly Issue[]): Issue[] {
   return [...new Map(issues.map((issue) => [keyOf(issue), issue])).values()];
+}
+
+function identified(issue: Issue): Issue {
+  const identity = identityOf(issue.path);
+  return identity === undefined ? issue : { ...issue, identity };
 }
 
 function keyOf({ path, kind, message }: Issue): string {

@@ -16,6 +16,14 @@ export function stateOf(path: string): string | undefined {
   return status === undefined ? undefined : `${status.dev}:${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`;
 }
 
+/** Tells what stands at a path from whatever else may stand there later, at work or not. Undefined when nothing is there. */
+export function identityOf(path: string): string | undefined {
+  const status = statusOf(path);
+  return status === undefined
+    ? undefined
+    : [status.dev, status.ino, status.mode & 0o170000n, status.isDirectory() ? status.birthtimeNs : status.ctimeNs].join(':');
+}
+
 /** Network file systems keep a removed file that is open under such a name for a while. */
 export function isTransient(name: string): boolean {
   return /^\.nfs[0-9a-f]+$/i.test(name);

@@ -6,6 +6,7 @@ import { dataPut } from '../../../../src/operations/data-put.js';
 import { dataRename } from '../../../../src/operations/data-rename.js';
 import { dataVersions } from '../../../../src/operations/data-versions.js';
 import { datastoreCheck } from '../../../../src/operations/datastore-check.js';
+import { datastoreSweep } from '../../../../src/operations/datastore-sweep.js';
 import { modelCreate } from '../../../../src/operations/model-create.js';
 import { modelDelete } from '../../../../src/operations/model-delete.js';
 import { modelRun } from '../../../../src/operations/model-run.js';
@@ -56,6 +57,9 @@ async function command(repo: Repo, task: Exclude<Task, { kind: 'init' }>): Promi
       return got(repo, task);
     case 'versions':
       return { versions: (await dataVersions(repo, task)).versions.map(({ version }) => version) };
+    case 'sweep':
+      await datastoreSweep(repo, {}, never());
+      return {};
     case 'check':
       return checked(repo);
   }
