@@ -19,6 +19,7 @@ import {
   append,
   appendCall,
   appendReturn,
+  countReturns,
   EVENTS,
   type Event,
   type History,
@@ -36,6 +37,8 @@ import { ROOT, type Running, run, startProgram } from './swamp.js';
 
 export interface HistoryOptions {
   readonly seconds: number;
+  /** A slow disk gets up to three times as long for so many operations. */
+  readonly operations?: number;
   /** The bundle that the workers import; the one shipped unless told. */
   readonly library?: string;
   /** Every life ends, or is stopped, early at this point of the program; else at any or none. */
@@ -49,7 +52,6 @@ interface Aim {
 
 export interface Outcome {
   readonly seed: string;
-  readonly history: History;
   readonly violations: readonly Violation[];
   readonly figures: string;
 }
@@ -82,13 +84,21 @@ const POINTS = [
 
 /** Makes a history with the program as it is, and fails unless it is clean; then the history is kept, and the path told. */
 export async function cleanHistory(t: TestContext, options: HistoryOptions): Promise<void> {
+  const seed = seedOfThisRun();
+  t.diagnostic(`SWAMP_SEED=${seed}`);
   const repo = await tempRepo(t, { env: ENVIRONMENT });
-  const outcome = await makeHistory(repo, options);
-  t.diagnostic(outcome.figures);
-  if (outcome.violations.length === 0) return;
-  const kept = keep(repo, outcome);
-  const told = outcome.violations.slice(0, 20).map(({ kind, message }) => `${kind}: ${message}`);
-  assert.fail(`${outcome.figures}\nThe history is kept in ${kept}\n${told.join('\n')}`);
+  let outcome: Outcome;
+  try {
+    outcome = await makeHistory(repo, options, seed);
+  } catch (error) {
+    throw new Error(`The history of SWAMP_SEED=${seed} broke off; it is kept in ${keep(repo, seed, [])}`, { cause: error });
+  }
+  const { figures, violations } = outcome;
+  t.diagnostic(figures);
+  if (violations.length === 0) return;
+  const kept = keep(repo, seed, violations);
+  const told = violations.slice(0, 20).map(({ kind, message }) => `${kind}: ${message}`);
+  assert.fail(`SWAMP_SEED=${seed}: ${figures}\nThe history is kept in ${kept}\n${told.join('\n')}`);
 }
 
 /**
@@ -109,21 +119,21 @@ export async function brokenHistory(t: TestContext, edits: readonly Edit[], opti
 }
 
 const TRIES = 4;
+const MOST_MORE = 40;
 
-export async function makeHistory(repo: TestRepo, options: HistoryOptions): Promise<Outcome> {
-  const seed = seedOfThisRun();
-  const directory = join(repo.base, 'history');
+export async function makeHistory(repo: TestRepo, options: HistoryOptions, seed = seedOfThisRun()): Promise<Outcome> {
+  const directory = historyOf(repo);
   mkdirSync(directory);
   for (const model of Object.keys(WORLD)) await createModel(repo, model, model === SHELL_MODEL ? METHOD : undefined);
   const bed = new Bed(repo, directory, seed, options);
   const began = performance.now();
-  await bed.work(options.seconds * 1_000);
+  await bed.work();
   const seconds = (performance.now() - began) / 1_000;
   const violations = [...bed.failures.map((message): Violation => ({ kind: 'failed', message })), ...(await settle(repo, directory))];
   await audit(repo, directory);
   const history = readHistory(directory);
   violations.push(...judge(history));
-  return { seed, history, violations, figures: figuresOf(seed, history, seconds, violations.length) };
+  return { seed, violations, figures: figuresOf(seed, history, seconds, violations.length) };
 }
 
 interface Stop {
@@ -147,6 +157,8 @@ class Bed {
   readonly #seed: string;
   readonly #library: string;
   readonly #aim: Aim | undefined;
+  readonly #ms: number;
+  readonly #operations: number;
   readonly #random: Random;
   readonly #events: number;
   readonly #over = new AbortController();
@@ -154,20 +166,23 @@ class Bed {
   readonly #working = new Map<string, Running>();
   readonly #stopped = new Set<string>();
 
-  constructor(repo: TestRepo, directory: string, seed: string, { library = LIBRARY, aim }: HistoryOptions) {
+  constructor(repo: TestRepo, directory: string, seed: string, { library = LIBRARY, aim, seconds, operations = 0 }: HistoryOptions) {
     this.#repo = repo;
     this.#directory = directory;
     this.#seed = seed;
     this.#library = library;
     this.#aim = aim;
+    this.#ms = seconds * 1_000;
+    this.#operations = operations;
     this.#random = randomFrom(`${seed} bed`);
     this.#events = openSync(join(directory, EVENTS), 'a');
   }
 
-  async work(ms: number): Promise<void> {
-    const workers = Array.from({ length: WORKERS }, (_, i) => this.#keepWorking(i + 1, ms));
+  async work(): Promise<void> {
+    const workers = Array.from({ length: WORKERS }, (_, i) => this.#keepWorking(i + 1));
     const doings = [this.#now('kill'), this.#now('stop')];
-    await delay(ms);
+    await delay(this.#ms);
+    for (let more = 0; more < MOST_MORE && countReturns(this.#directory) < this.#operations; more++) await delay((2 * this.#ms) / MOST_MORE);
     this.#over.abort();
     await Promise.all(doings);
     for (const running of this.#working.values()) running.closeStdin();
@@ -180,14 +195,14 @@ class Bed {
   }
 
   /** One life after the other. */
-  async #keepWorking(worker: number, ms: number): Promise<void> {
+  async #keepWorking(worker: number): Promise<void> {
     for (let number = 1; !this.#over.signal.aborted; number++) {
       const life = `${worker}.${number}`;
       const fate = this.#fate();
       const running = startProgram(this.#repo, 'historian', [this.#library, logOf(this.#directory, life), life, this.#seed], {
         stdin: 'open',
         env: fate.env,
-        timeoutMs: ms + 90_000,
+        timeoutMs: 3 * this.#ms + 90_000,
       });
       this.#note(life, 'start', fate.why);
       this.#working.set(life, running);
@@ -318,22 +333,27 @@ async function versionsOf(repo: OpenRepo, place: Operations['versions']['call'])
 }
 
 function figuresOf(seed: string, { entries, events }: History, seconds: number, failures: number): string {
-  const answered = entries.filter(({ answer, error }) => answer !== undefined || error !== undefined);
+  const calls = entries.filter(({ token }) => !token.startsWith(`${AUDIT}.`));
+  const answered = calls.filter(({ answer, error }) => answer !== undefined || error !== undefined);
   const many = (what: Event['what']): number => events.filter((event) => event.what === what).length;
   const refused = (code: string): number => entries.filter(({ error }) => error?.code === code).length;
-  const each = [...new Set(entries.map(({ op }) => op))].sort().map((op) => `${op} ${entries.filter((entry) => entry.op === op).length}`);
+  const each = [...new Set(calls.map(({ op }) => op))].sort().map((op) => `${op} ${calls.filter((entry) => entry.op === op).length}`);
   return [
     `seed ${seed}: ${answered.length} operations in ${seconds.toFixed(0)} s (${Math.round(answered.length / seconds)} a second), ${failures} failures`,
-    `${many('dead')} kills, ${many('stop')} stops, ${entries.length - answered.length} calls cut off, ${refused('conflict')} conflicts, ${refused('lock_lost')} runs that lost their lock`,
+    `${many('dead')} kills, ${many('stop')} stops, ${calls.length - answered.length} calls cut off, ${refused('conflict')} conflicts, ${refused('lock_lost')} runs that lost their lock`,
     each.join(', '),
   ].join('; ');
 }
 
-/** Copies the history, what it says is wrong, and the repository to build/. */
-function keep(repo: TestRepo, { seed, violations }: Outcome): string {
+function historyOf(repo: TestRepo): string {
+  return join(repo.base, 'history');
+}
+
+/** Copies the history, what is wrong with it, and the repository to build/. */
+function keep(repo: TestRepo, seed: string, violations: readonly Violation[]): string {
   const directory = join(ROOT, 'build', `history-${seed.replace(/[^A-Za-z0-9_-]/g, '_')}`);
   rmSync(directory, { recursive: true, force: true });
-  cpSync(join(repo.base, 'history'), directory, { recursive: true });
+  cpSync(historyOf(repo), directory, { recursive: true });
   cpSync(repo.dir, join(directory, 'repo'), { recursive: true, verbatimSymlinks: true });
   writeFileSync(join(directory, 'violations.txt'), violations.map(({ kind, message }) => `${kind}: ${message}\n`).join(''));
   return directory;

@@ -153,6 +153,12 @@ function entry({ token, op, call, at }: Called, to: number, { answer, error }: P
   return { token, op, call, from: at, to, ...(answer === undefined ? {} : { answer }), ...(error === undefined ? {} : { error }) } as Entry;
 }
 
+/** How many calls have returned so far. */
+export function countReturns(directory: string): number {
+  const logs = readdirSync(directory).filter((file) => file.endsWith(SUFFIX) && file !== EVENTS);
+  return logs.reduce((sum, file) => sum + readFileSync(join(directory, file), 'utf8').split(',"of":').length - 1, 0);
+}
+
 /** A process that was killed may have left half a line at the end. */
 function linesOf<T>(file: string): T[] {
   const lines = readFileSync(file, 'utf8').split('\n');
