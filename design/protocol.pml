@@ -4,8 +4,8 @@
  * What is stated: models with a run fence and a data fence each, one global fence, and any number of commands of these kinds:
  *
  *   Put          one commit under the data fence (W1 to W5)
- *   Method       holds the run fence; may run one nested command (put, run, delete), that run another; then publishes two outputs
- *                together, as an intent
+ *   Method       holds the run fence; may call one nested command (put, run, delete, rename), and a nested run one more; then it
+ *                publishes two outputs together, as an intent
  *   Child        a nested put or delete that its method does not wait for
  *   Structural   delete (moves an artifact away), rename (an intent), list (reads the scope at one point in time); S1 to S5
  *   Adversary    takes fences away from LIVE holders, a bounded number of times each: a suspended process, a forced release
@@ -16,12 +16,13 @@
  * no process takes a fence again before it knows that it does not hold it any more. A method and the nested commands it waits for are
  * one process, because they take turns; "nested" means that a run fence taken further up is still its own.
  *
- * Not stated: time (a wait may always end late or early), durability, the content of what is written, the order of queues: tickets are
- * advisory, so any order must be safe. First drain (S1) and tickets matter only where commands nest; FIRST=0 leaves S1 out elsewhere,
- * which only adds behaviours, because it holds nothing and changes nothing.
+ * Not stated: time (a wait may end at any moment after its cause), durability, the content of what is written, and the order of queues:
+ * tickets are advisory, so any order must be safe. Outputs enter the run fence's entry and leave it for the data fence in one step here:
+ * what lies in the run fence is nobody's but its holder's. First drain (S1) and tickets matter only where commands nest; FIRST=0 leaves
+ * S1 out elsewhere, which only adds behaviours, because S1 holds nothing and changes nothing.
  *
  * One search over everything at once is too large. POP chooses a population; breaks of live holders, deaths, nesting and renames are
- * searched in separate configurations, each of them exhaustively.
+ * searched in separate configurations and in the pairs that a machine can search, each of them exhaustively.
  *
  * Properties, as assertions and as the absence of invalid end states (no deadlock):
  *   P1     a commit happens only under the data fence that its session holds
@@ -31,6 +32,8 @@
  *   WHOLE  outputs of a run are all or nothing: never half at a listing or a delete, never published and then reported as lost
  *   KEEP   what is broken as dead is dead: nobody who lives loses a fence to the judgement of two waiters
  *   FAIR   no command fails as deadlock in a population without a cycle of waits (N4)
+ * And, with QUEUE=1 and a fair scheduler, for structural commands that nest: giving way (N3) does not go on for ever. That S3 opens and
+ * closes for ever in step with one nested writer is not excluded; nothing but chance ends it, and chance does.
  */
 
 /* How often a live holder of each kind of fence is put out; how many processes may die anywhere. */
@@ -78,7 +81,7 @@
 #define ROLLEARLY 0   /* 1: what a holder left is rolled forward before W3 instead of after it */
 #endif
 #ifndef STARTLOOK
-#define STARTLOOK 1   /* a run, after its W3, waits for the holder of the data fence and rolls forward what one left, then starts its method */
+#define STARTLOOK 2   /* a run, after its W3, waits for the holder of the data fence (1) and rolls forward what one left (2), then starts its method */
 #endif
 #ifndef FENCED
 #define FENCED 1      /* commits pass through the data fence */
@@ -102,7 +105,7 @@
 #define OWNDRAIN 1    /* N2 */
 #endif
 #ifndef GIVEWAY
-#define GIVEWAY 2     /* N3: 2 = to any nested structural command, 1 = only when waiting for an ancestor of it, 0 = never */
+#define GIVEWAY 2     /* N3: 2 = to any nested structural command, 1 = only when it waits for an ancestor of that command, 0 = never */
 #endif
 #ifndef CYCLES
 #define CYCLES 1      /* N4 */
@@ -306,8 +309,9 @@ inline started(m) {
 }
 inline start(m) {
   if
-  :: atomic { !STARTLOOK || (data(m) == FREE && !leftover(m)) -> started(m) }
-  :: atomic { STARTLOOK && !(data(m) == FREE && !leftover(m)) -> skip };
+  :: atomic { STARTLOOK == 0 || (data(m) == FREE && (STARTLOOK == 1 || !leftover(m))) -> started(m) }
+  :: atomic { STARTLOOK == 1 && data(m) != FREE -> h = data(m) }; atomic { data(m) != h -> h = 0; started(m) }
+  :: atomic { STARTLOOK == 2 && (data(m) != FREE || leftover(m)) -> skip };
      do
      :: takeData(m);
         settle(m);

@@ -1,4 +1,6 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
+
+import { asSwampError } from './errors.js';
 import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from './operations/data-delete.js';
 import { type DataGetInput, type DataGetResult, dataGet } from './operations/data-get.js';
 import { type DataListInput, type DataListResult, dataList } from './operations/data-list.js';
@@ -113,7 +115,7 @@ export interface OpenRepo {
 }
 
 /** Creates a repository in `dir`; does nothing where there is one. */
-export const initRepo: (dir: string) => Promise<RepoInitResult> = (dir) => repoInit(dir);
+export const initRepo: (dir: string) => Promise<RepoInitResult> = (dir) => told(repoInit(dir));
 
 /**
  * Opens the repository in `dir`; without it the one that SWAMP_REPO_DIR names, else the nearest upwards from the working
@@ -127,30 +129,30 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
   return Object.freeze({
     root: repo.root,
     id: repo.id,
-    info: (cancel) => repoInfo(repo, cancel),
+    info: (cancel) => told(repoInfo(repo, cancel)),
     model: {
-      create: (input, cancel) => modelCreate(repo, input, withSignal(cancel)),
-      list: (input) => modelList(repo, input),
-      get: (input) => modelGet(repo, input),
-      validate: (input) => modelValidate(repo, input),
-      rename: (input, cancel) => modelRename(repo, input, withSignal(cancel)),
-      delete: (input, cancel) => modelDelete(repo, input, withSignal(cancel)),
-      run: (input, cancel) => modelRun(repo, input, withSignal(cancel)),
+      create: (input, cancel) => told(modelCreate(repo, input, withSignal(cancel))),
+      list: (input) => told(modelList(repo, input)),
+      get: (input) => told(modelGet(repo, input)),
+      validate: (input) => told(modelValidate(repo, input)),
+      rename: (input, cancel) => told(modelRename(repo, input, withSignal(cancel))),
+      delete: (input, cancel) => told(modelDelete(repo, input, withSignal(cancel))),
+      run: (input, cancel) => told(modelRun(repo, input, withSignal(cancel))),
     },
     data: {
-      put: (input, cancel) => dataPut(repo, input, withSignal(cancel)),
-      get: (input, cancel) => dataGet(repo, input, cancel),
-      list: (input = {}) => dataList(repo, input),
-      versions: (input) => dataVersions(repo, input),
-      rename: (input, cancel) => dataRename(repo, input, withSignal(cancel)),
-      delete: (input, cancel) => dataDelete(repo, input, withSignal(cancel)),
+      put: (input, cancel) => told(dataPut(repo, input, withSignal(cancel))),
+      get: (input, cancel) => told(dataGet(repo, input, cancel)),
+      list: (input = {}) => told(dataList(repo, input)),
+      versions: (input) => told(dataVersions(repo, input)),
+      rename: (input, cancel) => told(dataRename(repo, input, withSignal(cancel))),
+      delete: (input, cancel) => told(dataDelete(repo, input, withSignal(cancel))),
     },
     datastore: {
-      status: () => datastoreStatus(repo),
-      check: (cancel) => datastoreCheck(repo, {}, withSignal(cancel)),
-      sweep: (input = {}, cancel) => datastoreSweep(repo, input, withSignal(cancel)),
-      lockStatus: () => lockStatus(repo),
-      lockRelease: (input, cancel) => lockRelease(repo, input, withSignal(cancel)),
+      status: () => told(datastoreStatus(repo)),
+      check: (cancel) => told(datastoreCheck(repo, {}, withSignal(cancel))),
+      sweep: (input = {}, cancel) => told(datastoreSweep(repo, input, withSignal(cancel))),
+      lockStatus: () => told(lockStatus(repo)),
+      lockRelease: (input, cancel) => told(lockRelease(repo, input, withSignal(cancel))),
     },
   } satisfies OpenRepo);
 }
@@ -158,4 +160,13 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
 /** The options of an operation, with a signal that never fires where none was given. */
 function withSignal<T extends Cancel>(options: T | undefined): T & { readonly signal: AbortSignal } {
   return { ...options, signal: options?.signal ?? new AbortController().signal } as T & { readonly signal: AbortSignal };
+}
+
+/** What the system refuses is told as a SwampError, too; the reason of a signal stays what it is. */
+async function told<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof Error && 'syscall' in error ? asSwampError(error) : error;
+  }
 }

@@ -1,5 +1,5 @@
 /** Finds, opens and creates a repository. A Repo is frozen and goes first into every operation. */
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { isErrno, SwampError } from './errors.js';
@@ -74,7 +74,7 @@ export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
   const marker = join(dir, MARKER);
   let text: string;
   try {
-    text = readFileSync(marker, 'utf8');
+    text = readMarker(marker);
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw notARepo(`${dir} is not a swamp repository`);
     throw error;
@@ -96,6 +96,18 @@ export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
     command: options.command ?? 'library',
     ancestors: parseAncestors(env[ANCESTORS_VARIABLE]),
   });
+}
+
+/** A link is followed; what is no regular file is neither waited for nor read. */
+function readMarker(path: string): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!fstatSync(file).isFile())
+      throw new SwampError('config_invalid', `${path} is no regular file.`, { hint: 'Restore the file from git.', data: { path } });
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** The text of a new marker file. */
@@ -127,10 +139,11 @@ function parseMarker(text: string, path: string): MarkerConfig {
   }
   if (typeof repoId !== 'string' || !isModelId(repoId)) throw invalid('repoId must be a lower-case UUID');
   if (datastore === undefined || datastore === null) return { formatVersion, repoId };
+  if (typeof datastore !== 'object' || Array.isArray(datastore)) throw invalid('datastore must be a mapping with a path');
   const { type, path: where } = datastore as Record<string, unknown>;
   if (type !== undefined && type !== 'filesystem') throw invalid(`datastore.type ${JSON.stringify(type)} is unknown; "filesystem" is the only one`);
   if (where === undefined) return { formatVersion, repoId };
-  if (typeof where !== 'string' || where === '') throw invalid('datastore.path must be a path');
+  if (typeof where !== 'string' || where === '' || where.includes('\0')) throw invalid('datastore.path must be a path');
   return { formatVersion, repoId, datastorePath: where };
 }
 

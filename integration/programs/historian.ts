@@ -72,8 +72,9 @@ async function perform(token: string): Promise<void> {
 }
 
 function told(error: unknown): ToldError {
-  const { code, message, data, stack } = error as Partial<Library.SwampError> & Error;
-  return { code: code ?? 'none', message: code === undefined ? (stack ?? message) : message, data: data ?? {}, stalledMs: Math.round(stalled) };
+  const { code, message, data, stack, produced } = error as Partial<Library.SwampError> & Error & { readonly produced?: boolean };
+  const what = { code: code ?? 'none', message: code === undefined ? (stack ?? message) : message, data: data ?? {} };
+  return { ...what, stalledMs: Math.round(stalled), ...(produced === undefined ? {} : { produced }) };
 }
 
 function plan(token: string): Planned {
@@ -228,7 +229,7 @@ function run(token: string): Planned {
       } catch (error) {
         // A command that fails has its outputs stored all the same.
         const { code, data } = error as Library.SwampError;
-        if (code !== 'method_failed' || data['exitCode'] !== exit) throw error;
+        if (code !== 'method_failed' || data['exitCode'] !== exit) throw Object.assign(error as Error, { produced: times.length > 0 });
         return answerOf(data['dataArtifacts'] as Library.ModelRunResult['dataArtifacts']);
       }
     },

@@ -67,7 +67,6 @@ export const VERBS: readonly Verb[] = [
     verb: 'model rename',
     args: ['m', 'renamed'],
     prepare,
-    again: ['model_not_found'],
     done: async (repo) => {
       await expectLatest(repo, 'renamed', 'a', 'three');
       await expectCode('model_not_found', () => openRepo(repo.dir).model.get({ model: 'm' }));
@@ -119,7 +118,6 @@ export const VERBS: readonly Verb[] = [
     verb: 'data rename',
     args: ['m', 'a', 'renamed'],
     prepare,
-    again: ['data_not_found'],
     done: async (repo) => {
       assert.deepEqual(await versionsOf(repo, 'm', 'renamed'), [1, 2, 3]);
       await expectLatest(repo, 'm', 'renamed', 'three');
@@ -221,6 +219,13 @@ export const VERBS: readonly Verb[] = [
     done: async (repo) => assert.equal(readFileSync(outputOf(repo), 'utf8'), 'three'),
   },
 ];
+
+/** The one of that title. */
+export function verbOf(title: string): Verb {
+  const verb = VERBS.find((one) => one.title === title);
+  assert.ok(verb !== undefined, `nothing is called ${title}`);
+  return verb;
+}
 
 function outputOf({ dir }: TestRepo): string {
   return join(dirname(dir), 'output');

@@ -150,7 +150,8 @@ test('what was told as not written, and is there, is told', () => {
 
 test('a run that loses its lock without having stood still, or keeps nothing, is told', () => {
   assert.deepEqual(new Script().run('1.1.1', { error: { code: 'lock_lost', stalledMs: 100, data: { kept: 'somewhere' } } }).kinds(), ['failed']);
-  assert.deepEqual(new Script().run('1.1.1', { error: { code: 'lock_lost', stalledMs: 3_000 } }).kinds(), ['failed']);
+  assert.deepEqual(new Script().run('1.1.1', { error: { code: 'lock_lost', stalledMs: 3_000, produced: true } }).kinds(), ['failed']);
+  assert.deepEqual(new Script().run('1.1.1', { error: { code: 'lock_lost', stalledMs: 3_000, produced: false } }).kinds(), []);
 });
 
 test('the outputs of a method whose process died are seen both or neither', () => {

@@ -72,10 +72,10 @@ function expectAnswer(entry: Entry, tell: Tell): void {
   if (error.code === 'lock_lost') expectLost(error, what, tell);
 }
 
-/** A run that lost its lock says where its outputs are, and had stood still for long enough to lose it. */
-function expectLost({ stalledMs, data }: ToldError, what: string, tell: Tell): void {
+/** A run that lost its lock says where its outputs are, if there are any, and had stood still for long enough to lose it. */
+function expectLost({ stalledMs, data, produced }: ToldError, what: string, tell: Tell): void {
   if (stalledMs < STALLED_MS) tell('failed', `${what} (its process stood still for ${stalledMs} ms at most)`);
-  if (typeof data['kept'] !== 'string') tell('failed', `${what} (nothing was kept)`);
+  if (produced === true && typeof data['kept'] !== 'string') tell('failed', `${what} (nothing was kept)`);
 }
 
 type Writer = Entry<'put' | 'run'>;

@@ -57,6 +57,8 @@ export interface ToldError {
   readonly message: string;
   readonly data: Readonly<Record<string, unknown>>;
   readonly stalledMs: number;
+  /** Of a method: whether its command had told anything. */
+  readonly produced?: boolean;
 }
 
 /** One call as the history has it. Without an answer and an error, it is not known whether it took effect. */

@@ -96,7 +96,8 @@ export function cannotTrace(): string | undefined {
 
 /** The points that the command passes in `scope`, in order. Fails unless it ends well. */
 export async function tracePoints({ repo, scope, command }: Fresh): Promise<Point[]> {
-  const { result, calls } = await trace(repo, command);
+  const { ended, calls } = await trace(repo, command);
+  const result = await ended;
   if (result.code !== 0) throw new Error(`swamp ${command.args.join(' ')}: ended with ${result.code ?? result.signal}\n${result.stderr}`);
   return pointsIn(calls, scope);
 }
@@ -110,12 +111,12 @@ export async function breakAt(point: Point, fault: Fault, fresh: () => Fresh): P
   let { nth } = point;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { repo, scope, command } = fresh();
-    const { result, calls } = await trace(repo, command, { point, fault, nth: nth + padding, padding });
+    const { ended, calls } = await trace(repo, command, { point, fault, nth: nth + padding, padding });
     const points = pointsIn(calls, scope);
     const same = points.find(({ thread, label, occurrence }) => thread === point.thread && label === point.label && occurrence === point.occurrence);
     const broken = calls.filter((call) => isBroken(call, fault, point.syscall, nth + padding));
-    if (same?.nth === nth + padding && broken.length === 1) return { repo, result };
-    // It ran on: the log tells the number. It ended too early: there was another call before.
+    if (same?.nth === nth + padding && broken.length === 1) return { repo, result: await ended };
+    // It ran on: the log tells the number. It ended too early, or hung without one of Node's own writes: there was another call before.
     nth = same === undefined ? nth + 1 : same.nth - padding;
   }
   return undefined;
@@ -133,7 +134,12 @@ interface Injection {
   readonly padding: number;
 }
 
-async function trace(repo: TestRepo, { args, options }: Command, injection?: Injection): Promise<{ readonly result: Result; readonly calls: readonly Call[] }> {
+/** `ended` rejects when the command had to be killed; resolves when the log is complete. */
+async function trace(
+  repo: TestRepo,
+  { args, options }: Command,
+  injection?: Injection,
+): Promise<{ readonly ended: Promise<Result>; readonly calls: readonly Call[] }> {
   const dir = mkdtempSync(join(repo.base, 'strace-'));
   const log = join(dir, 'log');
   const padding = join(dir, 'padding.cjs');
@@ -143,9 +149,9 @@ async function trace(repo: TestRepo, { args, options }: Command, injection?: Inj
   const strace = ['-f', '-qq', '-y', '-s', '0', '-e', 'signal=none', ...expressions, '-o', log];
   const env = { ...options.env, UV_THREADPOOL_SIZE: '1', ...(injection === undefined ? {} : paddingFor(injection)) };
   const program = [process.execPath, '--require', padding, repo.bin, ...args];
-  const { exited } = launch(repo, 'strace', [...strace, ...program], { title: `swamp ${args.join(' ')}, traced`, ...options, env });
-  const result = await exited;
-  return { result, calls: parseLog(readFileSync(log, 'utf8')) };
+  const { exited: ended } = launch(repo, 'strace', [...strace, ...program], { title: `swamp ${args.join(' ')}, traced`, ...options, env });
+  await ended.catch(() => undefined);
+  return { ended, calls: parseLog(readFileSync(log, 'utf8')) };
 }
 
 /** With the signal the call is also made to fail: it must not happen even if the kernel lets it go on. */

@@ -2,7 +2,7 @@
  * The only writer of bytes: durable means fsync of file and directory, atomic means one rename.
  * Metadata calls are synchronous (microseconds); syncs and content are not, so a heartbeat goes on beside them.
  */
-import { closeSync, linkSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, linkSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isErrno } from '../errors.js';
@@ -86,9 +86,17 @@ export async function linkFile(from: string, to: string): Promise<void> {
   linkSync(from, to);
 }
 
+/** Neither a link is followed nor a FIFO waited for. */
+const OVERWRITE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 /** Advisory text (who holds, who waits): whole or absent after a crash does not matter, so it is not synced. */
 export function writeAdvisory(path: string, data: string): void {
-  writeFileSync(path, data);
+  const file = openSync(path, OVERWRITE);
+  try {
+    writeFileSync(file, data);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** unlink(2); false when there was nothing. */

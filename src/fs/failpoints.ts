@@ -18,9 +18,9 @@ interface Rule {
   readonly action: Action;
 }
 
-const RULES = parseRules(process.env['SWAMP_FAILPOINTS']);
 const TRACE = process.env['SWAMP_FAILPOINT_TRACE'] || undefined;
-const ACTIVE = RULES.length > 0 || TRACE !== undefined;
+const ACTIVE = (process.env['SWAMP_FAILPOINTS'] ?? '') !== '' || TRACE !== undefined;
+let rules: readonly Rule[] | undefined;
 const hits = new Map<string, number>();
 
 /** Passes the point `name`; resolves at once unless a rule names it. */
@@ -32,7 +32,8 @@ async function reach(name: string): Promise<void> {
   if (TRACE !== undefined) appendFileSync(TRACE, `${name}\n`);
   const own = count(name);
   const total = count('');
-  for (const rule of RULES) {
+  rules ??= parseRules(process.env['SWAMP_FAILPOINTS']);
+  for (const rule of rules) {
     const counted = rule.name === '' ? total : own;
     if ((rule.name !== '' && rule.name !== name) || (rule.hit !== undefined && rule.hit !== counted)) continue;
     if (rule.action === 'kill') process.kill(process.pid, 'SIGKILL');

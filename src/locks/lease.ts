@@ -71,12 +71,6 @@ export async function tryLease(
   }
   const name = grip.held;
   const path = join(dir, name);
-  try {
-    writeAdvisory(join(path, HOLDER_DETAILS), `${JSON.stringify({ holder, ...details })}\n`);
-  } catch (error) {
-    // Gone already: the next step through the entry will find out. A full disk must not cost the lock.
-    if (!isErrno(error, 'ENOENT', 'ENOSPC', 'EDQUOT')) throw error;
-  }
   const release = async (): Promise<void> => {
     if (grip.released) return;
     try {
@@ -87,6 +81,15 @@ export async function tryLease(
     }
     await grip.giveBack();
   };
+  try {
+    writeAdvisory(join(path, HOLDER_DETAILS), `${JSON.stringify({ holder, ...details })}\n`);
+  } catch (error) {
+    // It informs people only, so nothing that is in its way costs the lock; an entry that is gone is found out by the next step through it.
+    if (!(error instanceof Error && 'syscall' in error)) {
+      await release();
+      throw error;
+    }
+  }
   return { fence: dir, name, epoch: seen.epoch + 1, path, signal: aborter.signal, release };
 }
 

@@ -5,7 +5,7 @@
 import { join, relative, sep } from 'node:path';
 import { asSwampError, SwampError } from '../errors.js';
 import type { Session } from '../locks/session.js';
-import { isBehind, type Mended, mendLocks, raiseFence, replaceLinks } from '../protocol/mend.js';
+import { clearEntries, isBehind, type Mended, mendLocks, raiseFence, replaceLinks } from '../protocol/mend.js';
 import { restructure, type Structural } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
@@ -15,7 +15,7 @@ import { type Fence, syncCommit } from '../store/commit.js';
 import { moveToQuarantine, newQuarantine, passQuarantineOn, type Quarantine, setAside } from '../store/quarantine.js';
 import { mendDeleted, planDeleted } from '../store/repair/deleted.js';
 import { type Act, mendName, planName } from '../store/repair/name.js';
-import { isNothing, type ModelWork, type Work, workFor } from '../store/repair/plan.js';
+import { isNothing, locksOf, type ModelWork, type Work, workFor } from '../store/repair/plan.js';
 import { type DatastoreCheckOptions, type DatastoreCheckResult, type RepairedItem, surveyDatastore, toldOf } from './datastore-check.js';
 
 export interface DatastoreRepairInput {
@@ -88,7 +88,7 @@ function shown(repo: Repo, { path, kind, action, to }: Told): RepairedItem {
 /** One step under the closed global fence; may find itself done. */
 type Unit = (structural: Structural, session: Session) => Promise<void>;
 
-function unitsOf(repo: Repo, { models, aside }: Work, quarantine: Quarantine, tell: (items: readonly Told[]) => void): Unit[] {
+function unitsOf(repo: Repo, { locks, models, aside }: Work, quarantine: Quarantine, tell: (items: readonly Told[]) => void): Unit[] {
   const perModel = [...models.values()].flatMap((work) => [
     async (_: Structural, session: Session): Promise<void> => {
       const raised = work.raise ? await raiseFence(repo, session, work.modelId) : undefined;
@@ -106,8 +106,9 @@ function unitsOf(repo: Repo, { models, aside }: Work, quarantine: Quarantine, te
     const to = await setAside(quarantine, path);
     if (to !== undefined) tell([{ path, kind: kind as FindingKind, action: 'quarantined', to }]);
   });
+  const entries: Unit = async (_, session) => tell(await clearEntries(repo, { session, quarantine }, locksOf(repo.layout, locks)));
   // Last: our own lock may be behind a link.
-  return [...perModel, ...strays, async (_, session) => tell(await replaceLinks(repo, { session, quarantine }))];
+  return [entries, ...perModel, ...strays, async (_, session) => tell(await replaceLinks(repo, { session, quarantine }))];
 }
 
 /** The same work in parts: so many names that the model's lock is held for a moment only. What stands in their way comes with the first. */

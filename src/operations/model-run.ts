@@ -121,6 +121,8 @@ async function execute(
   const { repo } = session;
   const executedAt = new Date().toISOString();
   const log = new PassThrough({ highWaterMark: 1024 * 1024 });
+  // Destroyed before its reader has begun, it would end the process; the reader gets the error all the same.
+  log.on('error', () => undefined);
   const streams = { stdout: new Excerpt(), stderr: new Excerpt() };
   const take =
     (stream: Excerpt) =>

@@ -42,6 +42,10 @@ interface Mender extends Mending {
   readonly done: Mended[];
 }
 
+function newMender(repo: Repo, mending: Mending, signal: AbortSignal): Mender {
+  return { repo, ...mending, observer: new Observer(repo.layout, repo.timing), waiting: new Waiting(repo, signal), done: [] };
+}
+
 /** A fence is looked at again after each step; this many times are more than any has entries. */
 const STEPS = 1_000;
 
@@ -50,7 +54,7 @@ const STEPS = 1_000;
  * set aside. Waits while one of them names a holder that may live. Throws `lock_timeout` when he does not let go.
  */
 export async function mendLocks(repo: Repo, mending: Mending, { signal }: { readonly signal: AbortSignal }): Promise<Mended[]> {
-  const mender: Mender = { repo, ...mending, observer: new Observer(repo.layout, repo.timing), waiting: new Waiting(repo, signal), done: [] };
+  const mender = newMender(repo, mending, signal);
   await clearTheWay(mender);
   for (const lock of listLocks(repo.layout)) await mendLock(mender, lock);
   return mender.done;
@@ -60,10 +64,10 @@ export async function mendLocks(repo: Repo, mending: Mending, { signal }: { read
 async function clearTheWay(mender: Mender): Promise<void> {
   const { layout } = mender.repo;
   const isUnusable = (path: string): boolean => exists(path) && list(path) === undefined;
-  for (const path of [layout.stagings, layout.trashes, layout.queues]) if (isUnusable(path)) await aside(mender, path, 'wrong_type');
+  for (const path of [layout.stagings, layout.trashes, layout.queues]) if (isUnusable(path)) await aside(mender, path, 'wrong_type', 'other than a directory');
   for (const name of list(layout.queues) ?? []) {
     const path = join(layout.queues, name);
-    if (isUnusable(path)) await aside(mender, path, 'wrong_type');
+    if (isUnusable(path)) await aside(mender, path, 'wrong_type', 'other than a directory');
   }
   if (isUnusable(layout.fences)) await replace(mender, layout.fences);
   for (const name of list(layout.fences) ?? []) {
@@ -83,7 +87,7 @@ async function replace(mender: Mender, path: string): Promise<void> {
   const locks = locksAt(layout, below);
   const epochs = new Map(locks.map((lock) => [lock, highestEpoch(layout, lock) + 1]));
   const kind = statusOf(path)?.isSymbolicLink() === true ? 'symlink' : 'wrong_type';
-  const to = await setAside(mender.quarantine, path);
+  const to = await setAside(mender.quarantine, path, 'other than a directory');
   for (const [lock, epoch] of epochs) await createFence(layout.fence(lock), mender.session.staging, epoch);
   if (to !== undefined) mender.done.push({ path, kind, action: 'mended', to });
 }
@@ -226,8 +230,18 @@ async function clearEntry(mender: Mender, lock: LockName): Promise<void> {
   }
 }
 
-async function aside(mender: Mender, path: string, kind: FindingKind): Promise<void> {
-  const to = await setAside(mender.quarantine, path);
+/**
+ * The same for these locks, by the holder of the closed global fence: a writer who takes a lock again and again, and fails at
+ * what is left in it, may have kept us from finding it free before.
+ */
+export async function clearEntries(repo: Repo, mending: Mending, locks: readonly LockName[]): Promise<Mended[]> {
+  const mender = newMender(repo, mending, new AbortController().signal);
+  for (const lock of locks) await clearEntry(mender, lock);
+  return mender.done;
+}
+
+async function aside(mender: Mender, path: string, kind: FindingKind, type?: 'other than a directory'): Promise<void> {
+  const to = await setAside(mender.quarantine, path, type);
   if (to !== undefined) mender.done.push({ path, kind, action: 'quarantined', to });
 }
 
@@ -263,7 +277,7 @@ export async function raiseFence(repo: Repo, session: Session, modelId: string):
  */
 export async function replaceLinks(repo: Repo, mending: Mending): Promise<Mended[]> {
   const { layout } = repo;
-  const mender: Mender = { repo, ...mending, observer: new Observer(layout, repo.timing), waiting: new Waiting(repo, new AbortController().signal), done: [] };
+  const mender = newMender(repo, mending, new AbortController().signal);
   const isLink = (path: string): boolean => statusOf(path)?.isSymbolicLink() === true;
   const models = (list(layout.fences) ?? []).filter(isModelId);
   const fences = models.flatMap((modelId) => ['data', 'run'].map((kind) => join(layout.modelFences(modelId), kind)));

@@ -30,11 +30,11 @@ export function newQuarantine(repo: Repo): Quarantine {
  * both find a file where a lock belongs, and one of them has put the lock there meanwhile: so the rename goes onto an empty
  * file or directory, which the system refuses unless what moves is of that type.
  */
-export async function setAside({ repo, dir }: Quarantine, place: string): Promise<string | undefined> {
+export async function setAside({ repo, dir }: Quarantine, place: string, type: 'any' | 'other than a directory' = 'any'): Promise<string | undefined> {
   const moved = await makeRoot(repo);
   const path = place === repo.layout.quarantines ? moved : place;
   const status = path === undefined ? undefined : statusOf(path);
-  if (path === undefined || status === undefined) return undefined;
+  if (path === undefined || status === undefined || (type !== 'any' && status.isDirectory())) return undefined;
   const to = freeName(join(dir, relative(repo.layout.root, place)));
   await makeDirs(dirname(to));
   if (status.isDirectory()) await makeDir(to);

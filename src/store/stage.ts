@@ -77,21 +77,21 @@ async function writeContent(path: string, source: Source, signal: AbortSignal): 
 /** The source's chunks; throws the signal's reason also while the source has nothing to give, as standard input may for ever. */
 async function* untilAborted(source: Source, signal: AbortSignal): AsyncGenerator<Uint8Array | string> {
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  let abort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-  });
-  // Only the race below listens to it; between two chunks nobody does.
-  aborted.catch(() => undefined);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      const next = await Promise.race([iterator.next(), aborted]);
-      if (next.done === true) return;
-      yield next.value;
-    }
-  } finally {
-    signal.removeEventListener('abort', abort);
+  for (;;) {
+    const next = await orAborted(iterator.next(), signal);
+    if (next.done === true) return;
+    yield next.value;
   }
+}
+
+/** Listens anew for each chunk: a promise that lives as long as the signal would hold on to every chunk it was raced with. */
+function orAborted<T>(work: T | Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    Promise.resolve(work)
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', abort));
+  });
 }

@@ -115,7 +115,8 @@ export class Actor {
   }
 
   /** Reads the repository's marker, unobserved. */
-  open(): void {
+  open(idle: Scheduler): void {
+    this.life = new Life(idle);
     this.#process.enter(() => this.#process.program.open());
   }
 

@@ -73,11 +73,11 @@ export class Conflicts {
   }
 
   #changedByOthers(path: string, bit: number): boolean {
-    return ((this.#places.get(path)?.changers ?? 0) & ~bit) !== 0;
+    return ((this.#places.get(kindOf(path))?.changers ?? 0) & ~bit) !== 0;
   }
 
   #lookedAtByOthers(path: string, bit: number): boolean {
-    return ((this.#places.get(path)?.lookers ?? 0) & ~bit) !== 0;
+    return ((this.#places.get(kindOf(path))?.lookers ?? 0) & ~bit) !== 0;
   }
 
   #usedByOthers(path: string, bit: number): boolean {
@@ -89,13 +89,27 @@ export class Conflicts {
   }
 
   #place(path: string): Place {
-    let place = this.#places.get(path);
+    const kind = kindOf(path);
+    let place = this.#places.get(kind);
     if (place === undefined) {
       place = { lookers: 0, changers: 0 };
-      this.#places.set(path, place);
+      this.#places.set(kind, place);
     }
     return place;
   }
+}
+
+const kinds = new Map<string, string>();
+
+/** Entries of a fence that differ in nothing but their epoch or nonce are one place, so are tickets that differ in their time. */
+function kindOf(path: string): string {
+  return remembered(kinds, path, () =>
+    path
+      .replace(/\/[0-9]+\.free-[0-9a-f]+/g, '/#.free')
+      .replace(/\/[0-9]+\.(x?[0-9a-f]{12}-)/g, '/#.$1')
+      .replace(/\/scope\.[0-9]+\./g, '/scope.#.')
+      .replace(/\/[0-9]{13}-/g, '/#-'),
+  );
 }
 
 /** True when what `changes` did may be seen by a look at `looks` or a listing of `listings`. */

@@ -2,9 +2,8 @@
  * The order of syncs. Of what was not synced a power cut leaves any part, so whatever a rename makes visible, or relies on,
  * must be durable before it; and what is acknowledged must be durable by then.
  */
-import { dirname, join } from 'node:path';
-import type { Disk, DiskDirectory, DiskNode } from './disk.js';
-import { segmentsOf } from './disk.js';
+import { dirname } from 'node:path';
+import { type Disk, type DiskDirectory, type DiskNode, segmentsOf } from './disk.js';
 import { LAYOUT } from './view.js';
 import { Violation } from './violation.js';
 
@@ -62,12 +61,4 @@ export function requireDurableFloor(disk: Disk, paths: readonly string[], least:
     if (Number(floor) >= least) return;
   }
   throw new Violation(`P4: ${what} goes, and nothing durable keeps the number ${least} from being given out again`);
-}
-
-export function tombstoneOf(modelId: string, name: string): string {
-  return LAYOUT.tombstone(modelId, name);
-}
-
-export function recordOf(modelId: string, name: string): string {
-  return join(LAYOUT.artifact(modelId, name), 'artifact.json');
 }

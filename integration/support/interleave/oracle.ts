@@ -2,17 +2,18 @@
  * Judges a run step by step: P1 to P9 as far as they can be seen on the disk, the order of the syncs, and that nothing
  * visible is ever less than whole. At the end the answers of all commands are held against the specification.
  */
+import { join } from 'node:path';
 import type { LockName } from '../../../src/layout/layout.js';
 import { findUnexplained, type Operation } from '../linearizable.js';
 import type { Access } from './conflicts.js';
-import type { Disk, DiskNode } from './disk.js';
-import { requireDurable, requireDurableEpoch, requireDurablyGone, requireSynced } from './durability.js';
+import type { Disk } from './disk.js';
+import { requireDurable, requireDurableEpoch, requireDurablyGone } from './durability.js';
 import { type Sum, textSum } from './hash.js';
 import { Ledger } from './ledger.js';
 import { Locks } from './locks.js';
-import { type Act, contentsOf, type State, specificationFrom } from './specification.js';
+import { type Act, contentsOf, OUTPUT, type State, specificationFrom } from './specification.js';
 import { isStructural, type Task, type TaskResult, titleOf } from './tasks.js';
-import { LAYOUT, modelIds } from './view.js';
+import { artifactsOf, directoryAt, LAYOUT, modelIds, recordIn } from './view.js';
 import { Violation } from './violation.js';
 import type { Judge } from './world.js';
 
@@ -20,11 +21,14 @@ export interface OracleOptions {
   readonly disk: Disk;
   readonly initial: State;
   readonly breaks: readonly LockName[];
+  /** Lets the next command finish what is left, and checks what stands then. */
+  readonly settle: (disk: Disk, wereBroken: boolean) => Disk;
 }
 
 export class Oracle implements Judge {
   readonly #disk: Disk;
   readonly #initial: State;
+  readonly #settle: OracleOptions['settle'];
   readonly #mayBeLost: boolean;
   readonly #ids: ReadonlyMap<string, string>;
   readonly #operations: Operation<Act>[] = [];
@@ -34,8 +38,9 @@ export class Oracle implements Judge {
   #known = '';
   #events = 0;
 
-  constructor({ disk, initial, breaks }: OracleOptions) {
+  constructor({ disk, initial, breaks, settle }: OracleOptions) {
     this.#disk = disk;
+    this.#settle = settle;
     this.#initial = initial;
     this.#mayBeLost = breaks.some(({ kind }) => kind === 'run');
     this.#ids = modelIds(disk);
@@ -65,8 +70,6 @@ export class Oracle implements Judge {
     for (const { modelId, kind } of effects) if (kind === 'removed') this.#locks.overtake(actor, modelId);
   }
 
-  synced(_actor: number, _path: string, _node: DiskNode): void {}
-
   passed(actor: number, point: string): void {
     if (point === 'restructure.closed') this.#locks.closed(actor);
     if (point.startsWith('warning:') && !this.#locks.wereBroken) throw new Violation(`process ${actor} warns: ${point}`);
@@ -76,31 +79,76 @@ export class Oracle implements Judge {
     if (event === 'begins') this.#locks.methodBegins(actor, modelId);
   }
 
-  /** When all have ended: one order explains every answer, and what is there at the end. */
-  judgeEnd(disk: Disk): void {
-    const audit = { id: 'what stands on the disk', act: { kind: 'audit', found: contentsOf(stateOf(disk)) } as const, from: this.#events, to: this.#events, certain: true };
+  /** One order explains every answer, and what is there at the end. */
+  finished(): void {
+    const act = { kind: 'audit', found: contentsOf(stateOf(this.#settle(this.#disk, this.#locks.wereBroken))) } as const;
+    const audit = { id: 'what stands on the disk', act, from: this.#events, to: this.#events, certain: true };
     const unexplained = findUnexplained(specificationFrom(this.#initial), [...this.#operations, audit]);
     if (unexplained === undefined) return;
     const told = this.#operations.map(({ id, act }) => `${id} -> ${act.kind === 'task' ? JSON.stringify(briefly(act.result)) : ''}`);
-    throw new Violation(`no order of the commands explains ${unexplained.operation.id}: ${told.join('; ')}; found: ${audit.act.found.replaceAll('\n', ', ')}`);
+    throw new Violation(`no order of the commands explains ${unexplained.operation.id}: ${told.join('; ')}; found: ${act.found.replaceAll('\n', ', ')}`);
   }
 
-  #acknowledged(actor: number, task: Task, result: Extract<TaskResult, { told: unknown }>): void {
+  #acknowledged(actor: number, task: Task, { told }: Extract<TaskResult, { told: unknown }>): void {
     const modelId = this.#ids.get('model' in task ? task.model : '') ?? '';
+    const { version = 0, generation = 0, outputs = [] } = told;
     if (task.kind === 'put') {
-      const { version = 0, generation = 0 } = result.told;
-      this.#ledger.requireWritten(modelId, { name: task.name, version, generation }, task.text);
+      this.#requireEpoch(modelId, 'data', this.#ledger.epochOf(modelId, { name: task.name, version, generation }, task.text));
+      this.#requireWritten(modelId, task.name, version);
     }
-    if (task.kind === 'put' || task.kind === 'run' || isStructural(task)) this.#requireDurable(actor, modelId);
+    for (const output of outputs) this.#requireWritten(modelId, output.name, output.version);
+    if (task.kind === 'run') {
+      this.#requireEpoch(modelId, 'run', this.#locks.runEpoch(actor) ?? 0);
+      this.#locks.methodEnded(actor);
+    }
+    for (const { path, epoch } of isStructural(task) ? this.#ledger.removalsBy(actor) : []) {
+      requireDurablyGone(this.#disk, path, `the removal of ${path.slice(LAYOUT.data.length + 1)}`);
+      this.#requireEpoch(modelId, 'data', epoch);
+    }
   }
 
-  /** What this process did is durable when it says so. */
-  #requireDurable(actor: number, modelId: string): void {
-    for (const { path, kind, epoch, what } of this.#ledger.effectsOf(actor)) {
-      if (kind === 'written') requireDurable(this.#disk, path, what);
-      else requireDurablyGone(this.#disk, path, what);
-      requireDurableEpoch(this.#disk, LAYOUT.fence({ kind: 'data', modelId }), epoch);
-    }
-    for (const epoch of this.#locks.runEpochsOf(actor)) requireDurableEpoch(this.#disk, LAYOUT.fence({ kind: 'run', modelId }), epoch);
+  /** Durable when it is told, unless somebody has removed it since. */
+  #requireWritten(modelId: string, name: string, version: number): void {
+    const generation = this.#ledger.generationOf(modelId, name, version);
+    if (generation === undefined) return;
+    this.#requireEpoch(modelId, 'data', this.#ledger.epochOf(modelId, { name, version, generation }));
+    requireDurable(this.#disk, LAYOUT.version(modelId, name, version), `${name} ${version}, acknowledged,`);
+    requireDurable(this.#disk, join(LAYOUT.artifact(modelId, name), 'artifact.json'), `the record of ${name}`);
   }
+
+  #requireEpoch(modelId: string, kind: 'data' | 'run', epoch: number): void {
+    requireDurableEpoch(this.#disk, LAYOUT.fence({ kind, modelId }), epoch);
+  }
+}
+
+/** What stands on the disk, as the specification sees it. */
+export function stateOf(disk: Disk): State {
+  const models = [...modelIds(disk)].map(([name, id]) => [name, modelState(disk, id)] as const);
+  return Object.fromEntries(models.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function modelState(disk: Disk, id: string): State[string] {
+  const artifacts = [...artifactsOf(disk, id)].map(([name, { generation, floor, versions }]) => {
+    const texts = [...versions].sort(([a], [b]) => a - b).map(([version, { text }]) => [version, OUTPUTS.includes(name) ? OUTPUT : text]);
+    return [name, { generation, floor, versions: Object.fromEntries(texts) as Record<number, string> }] as const;
+  });
+  const tombstones = [...(directoryAt(disk, LAYOUT.tombstones(id))?.entries.keys() ?? [])].map((file) => {
+    const { name, floor, renamedTo } = recordIn(directoryAt(disk, LAYOUT.tombstones(id)), file) ?? {};
+    return [String(name), { floor: Number(floor), ...(renamedTo === undefined ? {} : { renamedTo: String(renamedTo) }) }] as const;
+  });
+  const deleted = disk.find(LAYOUT.deletedModel(id)) !== undefined;
+  return { deleted, artifacts: sortedByName(artifacts), tombstones: sortedByName(tombstones) };
+}
+
+/** What a method writes. */
+const OUTPUTS: readonly string[] = ['log', 'result'];
+
+function sortedByName<T>(entries: readonly (readonly [string, T])[]): Record<string, T> {
+  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function briefly(result: TaskResult): object {
+  if ('code' in result) return result;
+  const { version, generation, versionsDeleted, alreadyDeleted, outputs, text, versions } = result.told;
+  return { version, generation, versionsDeleted, alreadyDeleted, text, versions, outputs: outputs?.map(({ name, version: number }) => `${name} ${number}`) };
 }

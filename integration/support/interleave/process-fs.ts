@@ -51,8 +51,8 @@ export class ProcessFs {
   get module(): Readonly<Record<string, unknown>> {
     const names = Object.getOwnPropertyNames(ProcessFs.prototype).filter((name) => !['constructor', 'module'].includes(name));
     const functions = names.map((name) => {
-      const method = Reflect.get(this, name) as (...args: readonly unknown[]) => unknown;
-      return [name, (...args: readonly unknown[]) => method.apply(this, args)] as const;
+      const method = Reflect.get(this, name) as (...args: unknown[]) => unknown;
+      return [name, (...args: unknown[]) => method.apply(this, args)] as const;
     });
     return { ...Object.fromEntries(functions), constants };
   }
@@ -116,28 +116,29 @@ export class ProcessFs {
   }
 
   writeFileSync(to: string | number, data: string | Uint8Array): void {
-    const bytes = Buffer.from(data as string);
-    const { disk } = this.#steps;
     if (typeof to === 'string') {
-      const write = (): void => {
-        const node = disk.find(to) ?? disk.create(to);
-        if (node.kind === 'directory') throw systemError('EISDIR', 'open', to);
-        disk.write(to, node, bytes);
-      };
-      this.#steps.step(change('write', to), write, () => to);
+      const fd = this.openSync(to, constants.O_CREAT);
+      this.writeFileSync(fd, data);
+      this.closeSync(fd);
       return;
     }
     const { path, node } = this.#descriptor(to);
     const file = node as DiskFile;
-    this.#steps.step(change('append', path), () => disk.write(path, file, Buffer.concat([file.bytes, bytes])), SILENT);
+    const bytes = Buffer.concat([file.bytes, Buffer.from(data as string)]);
+    this.#steps.step(change('write', path), () => this.#steps.disk.write(path, file, bytes), SILENT);
   }
 
   openSync(path: string, flags: string | number): number {
     const { disk } = this.#steps;
-    const node =
-      flags === 'wx'
-        ? this.#steps.step(change('create', path), () => disk.create(path), SILENT)
-        : this.#steps.step(look('open', path), () => disk.get(path, 'open'), describe);
+    const exclusive = flags === 'wx';
+    const creates = exclusive || (typeof flags === 'number' && (flags & constants.O_CREAT) !== 0);
+    const node = creates
+      ? this.#steps.step(
+          change('create', path),
+          () => created(disk, path, exclusive),
+          () => path,
+        )
+      : this.#steps.step(look('open', path), () => disk.get(path, 'open'), describe);
     const fd = this.#next++;
     this.#open.set(fd, { path, node });
     return fd;
@@ -202,6 +203,15 @@ export class ProcessFs {
     if (descriptor === undefined) throw systemError('EBADF', 'read', String(fd));
     return descriptor;
   }
+}
+
+/** A new file, or an old one made empty. */
+function created(disk: Disk, path: string, exclusive: boolean): DiskFile {
+  const there = exclusive ? undefined : disk.find(path, 'open');
+  if (there === undefined) return disk.create(path);
+  if (there.kind === 'directory') throw systemError('EISDIR', 'open', path);
+  disk.write(path, there, Buffer.alloc(0));
+  return there;
 }
 
 function contentOf({ path, node }: Descriptor): Buffer {

@@ -3,7 +3,7 @@ import type { Script } from 'node:vm';
 import { Actor, Life, type Scheduler } from './actor.js';
 import { Disk } from './disk.js';
 import { ROOT } from './host.js';
-import type { Task, TaskResult, Told } from './tasks.js';
+import { type Task, type TaskResult, type Told, titleOf } from './tasks.js';
 
 /** Grants everything at once. */
 class Alone implements Scheduler {
@@ -51,23 +51,30 @@ export class Caretaker {
     this.#actor = new Actor(bundle, 99, new Alone(new Disk()));
   }
 
+  alone(disk: Disk): Scheduler {
+    return new Alone(disk);
+  }
+
   /** Does the tasks on a copy of `disk`, and answers it with what the last one told. Throws when one fails. */
   do(tasks: readonly Task[], disk = empty()): { readonly disk: Disk; readonly told: Told } {
     const copy = disk.copy();
     let told: Told = {};
     for (const task of tasks) {
       const alone = new Alone(copy);
+      if (task.kind !== 'init') this.#actor.open(alone);
       this.#actor.life = new Life(alone);
       this.#actor.life.randoms = this.#nonces;
-      if (task.kind !== 'init') this.#actor.open();
       this.#actor.begin(task);
       this.#nonces = this.#actor.life.randoms;
-      const { result } = alone;
-      if (result === undefined || 'code' in result) throw new Error(`${task.kind}: ${result === undefined ? 'never ended' : result.message}`);
-      told = result.told;
+      told = toldOf(task, alone.result);
     }
     return { disk: copy.copy(), told };
   }
+}
+
+function toldOf(task: Task, result: TaskResult | undefined): Told {
+  if (result !== undefined && 'told' in result) return result.told;
+  throw new Error(`${titleOf(task)}: ${result === undefined ? 'never ended' : result.message}`);
 }
 
 function empty(): Disk {

@@ -32,9 +32,10 @@ export interface Judge {
   /** A task, or a part of one, takes its first step. Answers what its end is told to. */
   began(actor: number, task: Task): (result: TaskResult) => void;
   changed(actor: number, access: Access): void;
-  synced(actor: number, path: string, node: DiskNode): void;
   passed(actor: number, point: string): void;
   method(actor: number, event: 'begins' | 'ends', modelId: string): void;
+  /** All processes have ended. */
+  finished(): void;
   /** What the judge knows beyond disk and processes. */
   readonly sum: Sum;
 }
@@ -93,6 +94,7 @@ export class World implements Scheduler {
 
   run(): void {
     for (let next = this.#next(); next !== undefined; next = this.#next()) this.#move(next);
+    if (!this.abandoned) this.#judge(() => this.#options.judge.finished(), 'mildly');
   }
 
   date(): number {
@@ -126,7 +128,6 @@ export class World implements Scheduler {
     if (this.abandoned) throw ABANDONED;
     this.disk.sync(node);
     this.#options.onStep?.({ actor: actor.index, access: { call: 'sync', looks: [path], listings: [], changes: [] }, code: undefined });
-    this.#judge(() => this.#options.judge.synced(actor.index, path, node));
   }
 
   passed(actor: Actor, point: string): void {
@@ -175,12 +176,11 @@ export class World implements Scheduler {
   #changed({ index, life: own }: Pick<Actor, 'index'> & { readonly life?: Life }, access: Access): void {
     this.#changedAt = this.now;
     const [path = ''] = access.changes;
-    if (access.call === 'write' && path.startsWith(LAYOUT.queues)) {
+    if (access.call === 'create' && path.startsWith(LAYOUT.queues)) {
       this.arrivals++;
       own?.filed(path);
     }
-    for (const { index: other, life } of this.#options.actors)
-      if (other !== index && !life.roused) life.roused = touches(access.changes, life.looked);
+    for (const { index: other, life } of this.#options.actors) if (other !== index && !life.roused) life.roused = touches(access.changes, life.looked);
     this.#judge(() => this.#options.judge.changed(index, access));
   }
 

@@ -191,6 +191,6 @@ function identified(issue: Issue): Issue {
   return identity === undefined ? issue : { ...issue, identity };
 }
 
-function keyOf({ path, kind, message }: Issue): string {
-  return `${kind}\0${path}\0${message}`;
+function keyOf({ path, kind, message, same }: Issue): string {
+  return same === undefined ? `${kind}\0${path}\0${message}` : `${kind}\0${same}`;
 }

@@ -1,5 +1,5 @@
 /** One fence directory: exactly one entry with an epoch; what is left in it when nobody lives who would clear it. */
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { readDir } from '../../fs/tree.js';
 import type { LockName } from '../../layout/layout.js';
 import { type Entry, MAX_EPOCH, parseEntry } from '../../locks/fence.js';
@@ -24,7 +24,11 @@ export function lookAtFence(repo: Repo, lock: LockName): Promise<Look> {
     if (entry.epoch > MAX_EPOCH) return damaged(dir, `has an epoch that no lock reaches, ${only}`);
     const path = join(dir, only);
     const type = typeIssue(path, 'directory');
-    return type === undefined ? entryIssues(repo, path, entry, lock) : [type];
+    // Those who fail at it take the lock and give it back again and again, each time under another name.
+    return (type === undefined ? entryIssues(repo, path, entry, lock) : [type]).map((issue) => ({
+      ...issue,
+      same: join(dir, 'entry', relative(path, issue.path)),
+    }));
   });
 }
 
@@ -36,7 +40,7 @@ export function lookForFence(repo: Repo, modelId: string, hasData: () => boolean
 }
 
 function damaged(path: string, message: string): Issue[] {
-  return [{ path, kind: 'fence_damaged', message }];
+  return [{ path, kind: 'fence_damaged', message, same: path }];
 }
 
 function entryIssues(repo: Repo, path: string, entry: Entry, lock: LockName): Issue[] {

@@ -46,6 +46,8 @@ export interface Issue {
   readonly message: string;
   /** When there is a better next step than that of the kind. */
   readonly hint?: string;
+  /** Tells the issue at another look, where its path or message changes with every holder of a lock. */
+  readonly same?: string;
   /** What stood there: a repair moves nothing else that may have come in its place. */
   readonly identity?: string;
   /** The state of the version whose content was read: a repair does not read it again under its locks. */

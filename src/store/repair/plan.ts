@@ -1,6 +1,6 @@
 /** Sorts what a check found by who mends it: locks first, then each model under its lock, then what belongs to nobody. */
 import { relative, sep } from 'node:path';
-import { isModelId, type Layout } from '../../layout/layout.js';
+import { isModelId, type Layout, type LockName } from '../../layout/layout.js';
 import { isRecordName, isSegment } from '../check/artifact.js';
 import { type FindingKind, type Issue, isFinding } from '../check/kinds.js';
 
@@ -66,6 +66,12 @@ export function isNothing({ locks, models, aside }: Work): boolean {
 function isLock([, owner, kind]: readonly string[]): boolean {
   if (owner === undefined || owner === 'global') return true;
   return isModelId(owner) && (kind === undefined || kind === 'data' || kind === 'run');
+}
+
+/** The locks that stand at these paths or around them. */
+export function locksOf(layout: Layout, issues: readonly Issue[]): LockName[] {
+  const found = issues.map(({ path }) => relative(layout.fences, path).split(sep));
+  return found.flatMap(([modelId = '', kind]): LockName[] => (isModelId(modelId) && (kind === 'data' || kind === 'run') ? [{ kind, modelId }] : []));
 }
 
 /** Every lock is taken by way of these. */

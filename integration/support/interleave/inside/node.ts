@@ -81,6 +81,10 @@ export class PassThrough {
 
   resume(): void {}
 
+  on(): this {
+    return this;
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     for (;;) {
       const chunk = this.#chunks.shift();

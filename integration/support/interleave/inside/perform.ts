@@ -74,7 +74,7 @@ async function deleted(repo: Repo, task: Extract<Task, { kind: 'delete' }>): Pro
   const { model, name, version } = task;
   const what = name === undefined ? { all: true } : version === undefined ? { name } : { name, version };
   const result = await dataDelete(repo, { model, ...what }, never());
-  if ('alreadyDeleted' in result) return result;
+  if ('alreadyDeleted' in result) return { versionsDeleted: result.versionsDeleted, alreadyDeleted: result.alreadyDeleted };
   const [failed] = result.failed;
   if (failed !== undefined) throw new TypeError(`${failed.dataName}: ${failed.error}`);
   return { versionsDeleted: result.totalVersionsDeleted };
