@@ -129,8 +129,8 @@ describe('imports', () => {
 });
 
 describe('node:fs', () => {
-  test('changes things in fs/ and locks/ only', { todo: 'src/store/stage.ts src/cli/output-file.ts src/demo/demo.ts' }, () => {
-    const wrong = SHIPPED.filter(({ path }) => !/^(fs|locks)\//.test(path)).flatMap((source) => [
+  test('changes the store in fs/ and locks/ only: cli/ writes the file a person asked for, demo/ its own directory', () => {
+    const wrong = SHIPPED.filter(({ path }) => !/^(fs|locks|cli|demo)\//.test(path)).flatMap((source) => [
       ...source.imports
         .filter(isFileSystem)
         .flatMap(({ names }) => names.filter((name) => MUTATION.test(name) || name === '*').map((name) => `${source.path}: ${name}`)),

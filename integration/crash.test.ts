@@ -1,5 +1,5 @@
 /**
- * Kills each command at every point it passes (habit 17): afterwards the store is whole, what was acknowledged is there, the
+ * Kills each command at every point it passes: afterwards the store is whole, what was acknowledged is there, the
  * same command run again succeeds at once and without help, and nothing stays pending after a sweep (L12, P3, P4, P8, O4).
  */
 import assert from 'node:assert/strict';

@@ -75,7 +75,7 @@ describe('numbered requirements', () => {
     );
   });
 
-  test('are the only numbers that code cites: nobody can look up another list', { todo: '(habit N) in three files' }, () => {
+  test('are the only numbers that code cites: nobody can look up another list', () => {
     const found = SOURCES.flatMap((path) =>
       [...read(path).matchAll(new RegExp(String.raw`\((?:${'habit'}|rule|issue) [0-9]+`, 'g'))].map(([text]) => `${path}: ${text}`),
     );
@@ -145,7 +145,7 @@ function anchorsOf(markdown: string): string[] {
 }
 
 describe('design/errors.md and README.md', () => {
-  test('have the codes of src/errors.ts: the document as generated, and every exit code in the README', { todo: 'README.md' }, async () => {
+  test('have the codes of src/errors.ts: the document as generated, and every exit code in the README', async () => {
     const { errorsDocument } = (await import(pathToFileURL(join(ROOT, 'scripts/generate-errors.mjs')).href)) as {
       errorsDocument: (codes: typeof CODES) => string;
     };

@@ -383,7 +383,7 @@ describe('content', () => {
     }
   });
 
-  test('of 100 MB goes in and out in bounded memory', { todo: 'src/store/stage.ts' }, async (t) => {
+  test('of 100 MB goes in and out in bounded memory', async (t) => {
     const repo = await tempRepo(t);
     await createModel(repo, 'm');
     const [large, out, hook, told] = ['large', 'out', 'hook.cjs', 'memory'].map((name) => join(repo.base, name)) as [string, string, string, string];
@@ -577,7 +577,7 @@ describe('garbage in the store', () => {
     assert.equal(readFileSync(join(victim, 'file'), 'utf8'), 'somebody else owns this');
   });
 
-  test("in the place of a holder's details is neither followed nor waited for", { todo: 'src/fs/durable.ts' }, async (t) => {
+  test("in the place of a holder's details is neither followed nor waited for", async (t) => {
     const repo = await stockedRepo(t);
     const { id } = await openRepo(repo.dir).model.get({ model: 'm' });
     const fence = repo.layout.fence({ kind: 'data', modelId: id });
@@ -597,7 +597,7 @@ describe('garbage in the store', () => {
     }
   });
 
-  test("in the place of a holder's details does not keep the lock for ever", { todo: 'src/locks/lease.ts' }, async (t) => {
+  test("in the place of a holder's details does not keep the lock for ever", async (t) => {
     const repo = await stockedRepo(t);
     const { data, model } = openRepo(repo.dir, { lockTimeoutMs: 500 });
     const { id } = await model.get({ model: 'm' });
@@ -645,7 +645,7 @@ describe('the environment', () => {
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2, 3, 4, 5]);
   });
 
-  test('with a failpoint that is none is a usage error, too', { todo: 'src/fs/failpoints.ts' }, async (t) => {
+  test('with a failpoint that is none is a usage error, too', async (t) => {
     const repo = await tempRepo(t);
     await refused(repo, ['model', 'create', 'store', 'm'], 'usage', { env: { SWAMP_FAILPOINTS: 'garbage' } });
   });

@@ -241,6 +241,6 @@ function nameless(path: string): string {
   return path
     .replace(/x?[0-9a-f]{12}-[0-9a-fx]+-[0-9x]+-[0-9]+-[0-9a-fx]+-[0-9a-f]{12}/g, 'HOLDER')
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID')
-    .replace(/[0-9a-f]{12}/g, 'NONCE')
-    .replace(/[0-9]{13}(?=-[awd]-)/g, 'TIME');
+    .replace(/[0-9]{13}(?=-[awd]-)/g, 'TIME')
+    .replace(/[0-9a-f]{12}/g, 'NONCE');
 }

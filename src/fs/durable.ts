@@ -52,6 +52,12 @@ export async function writeFileDurable(path: string, data: string | Uint8Array, 
   }
 }
 
+/** Opens a new file for writing; it must not exist. The caller syncs and closes it. */
+export async function createFile(path: string): Promise<FileHandle> {
+  await failpoint('fs.write');
+  return open(path, 'wx');
+}
+
 /** fsync(2) of an open file. */
 export async function syncFile(file: FileHandle): Promise<void> {
   await failpoint('fs.sync');

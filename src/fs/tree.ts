@@ -1,4 +1,4 @@
-/** Reads directories and removes trees; only the expected errno is taken for an answer (habit 13). */
+/** Reads directories and removes trees; only the expected errno is taken for an answer. */
 import { closeSync, constants, type Dirent, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * Artifact name <-> one directory segment: injective, also where the file system folds case or Unicode forms (habit 6).
+ * Artifact name <-> one directory segment: injective, also where the file system folds case or Unicode forms.
  *
  * a-z 0-9 . _ - stay; A-Z become ^a-^z; every other byte of the UTF-8 form becomes %xx (lower-case hex), so does a
  * leading dot. A segment above 200 bytes becomes a readable prefix, `%~` (which no encoding produces), and the SHA-256

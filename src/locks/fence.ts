@@ -82,10 +82,7 @@ export async function createFence(dir: string, staging: string, epoch = 0): Prom
     if (await makeDir(fences)) await syncDir(dirname(fences));
   } else await makeDirs(fences);
   const built = join(staging, `fence-${newNonce()}`);
-  await makeDirs(staging);
-  await makeDir(built);
-  await makeDir(join(built, freeName(epoch)));
-  await syncDir(built);
+  await buildFence(built, epoch);
   try {
     await rename(built, dir);
   } catch (error) {
@@ -94,6 +91,13 @@ export async function createFence(dir: string, staging: string, epoch = 0): Prom
     return;
   }
   await syncDir(fences);
+}
+
+/** Makes a fence where nobody looks, in a staging directory, to be moved into place whole. */
+export async function buildFence(dir: string, epoch: number): Promise<void> {
+  await makeDirs(dir);
+  await makeDir(join(dir, freeName(epoch)));
+  await syncDir(dir);
 }
 
 /** Takes a free entry for `holder`: the new entry's name, or undefined when somebody was first. */

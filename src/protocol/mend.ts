@@ -8,7 +8,8 @@ import { isErrno, SwampError } from '../errors.js';
 import { rename, syncDir } from '../fs/durable.js';
 import { exists, readDir } from '../fs/tree.js';
 import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
-import { createFence, type Entry, MAX_EPOCH, parseEntry, raiseEntry, readFence } from '../locks/fence.js';
+import { buildFence, createFence, type Entry, MAX_EPOCH, parseEntry, raiseEntry, readFence } from '../locks/fence.js';
+import { newNonce } from '../locks/holder.js';
 import { Observer, type Seen } from '../locks/observe.js';
 import type { Session } from '../locks/session.js';
 import { listLocks } from '../locks/survey.js';
@@ -64,10 +65,10 @@ export async function mendLocks(repo: Repo, mending: Mending, { signal }: { read
 async function clearTheWay(mender: Mender): Promise<void> {
   const { layout } = mender.repo;
   const isUnusable = (path: string): boolean => exists(path) && list(path) === undefined;
-  for (const path of [layout.stagings, layout.trashes, layout.queues]) if (isUnusable(path)) await aside(mender, path, 'wrong_type', 'other than a directory');
+  for (const path of [layout.stagings, layout.trashes, layout.queues]) if (isUnusable(path)) await aside(mender, path, 'wrong_type', 'no directory');
   for (const name of list(layout.queues) ?? []) {
     const path = join(layout.queues, name);
-    if (isUnusable(path)) await aside(mender, path, 'wrong_type', 'other than a directory');
+    if (isUnusable(path)) await aside(mender, path, 'wrong_type', 'no directory');
   }
   if (isUnusable(layout.fences)) await replace(mender, layout.fences);
   for (const name of list(layout.fences) ?? []) {
@@ -77,19 +78,23 @@ async function clearTheWay(mender: Mender): Promise<void> {
   }
 }
 
-/** Sets aside what stands at `path`, which is fences/ or below it, and makes the fences that belong there: above every epoch, before anybody begins anew. */
-async function replace(mender: Mender, path: string): Promise<void> {
-  const { repo } = mender;
-  const { layout } = repo;
+/** Sets aside what stands at `path`, which is fences/ or below it; the fences that belong there take its place with the next rename, above every epoch, before anybody begins anew. */
+async function replace({ repo: { layout }, session, quarantine, done }: Mender, path: string): Promise<void> {
   const below = relative(layout.fences, path)
     .split(sep)
     .filter((part) => part !== '');
-  const locks = locksAt(layout, below);
-  const epochs = new Map(locks.map((lock) => [lock, highestEpoch(layout, lock) + 1]));
+  const epochs = new Map(locksAt(layout, below).map((lock) => [lock, highestEpoch(layout, lock) + 1]));
   const kind = statusOf(path)?.isSymbolicLink() === true ? 'symlink' : 'wrong_type';
-  const to = await setAside(mender.quarantine, path, 'other than a directory');
-  for (const [lock, epoch] of epochs) await createFence(layout.fence(lock), mender.session.staging, epoch);
-  if (to !== undefined) mender.done.push({ path, kind, action: 'mended', to });
+  const by = join(session.staging, `fences-${newNonce()}`);
+  for (const [lock, epoch] of epochs) await buildFence(join(by, relative(path, layout.fence(lock))), epoch);
+  const to = await setAside(quarantine, path, { onlyIf: 'no directory', by });
+  if (to === undefined) return;
+  done.push({ path, kind, action: 'mended', to });
+  // Somebody may have come in between the two renames, and begun at 0.
+  for (const [lock, epoch] of epochs) {
+    const entry = readFence(layout.fence(lock));
+    if (entry?.state === 'free' && entry.epoch < epoch) await raiseEntry(layout.fence(lock), entry.name, epoch);
+  }
 }
 
 /** The locks whose fences stand at or below fences/<below>. */
@@ -240,8 +245,8 @@ export async function clearEntries(repo: Repo, mending: Mending, locks: readonly
   return mender.done;
 }
 
-async function aside(mender: Mender, path: string, kind: FindingKind, type?: 'other than a directory'): Promise<void> {
-  const to = await setAside(mender.quarantine, path, type);
+async function aside(mender: Mender, path: string, kind: FindingKind, onlyIf?: 'no directory'): Promise<void> {
+  const to = await setAside(mender.quarantine, path, onlyIf === undefined ? {} : { onlyIf });
   if (to !== undefined) mender.done.push({ path, kind, action: 'quarantined', to });
 }
 

@@ -28,13 +28,17 @@ export function newQuarantine(repo: Repo): Quarantine {
 /**
  * Moves what stands at `place` aside; where it is now, or undefined when it had gone. Two repairs that look at one path may
  * both find a file where a lock belongs, and one of them has put the lock there meanwhile: so the rename goes onto an empty
- * file or directory, which the system refuses unless what moves is of that type.
+ * file or directory, which the system refuses unless what moves is of that type. `options.by` takes the place at once.
  */
-export async function setAside({ repo, dir }: Quarantine, place: string, type: 'any' | 'other than a directory' = 'any'): Promise<string | undefined> {
+export async function setAside(
+  { repo, dir }: Quarantine,
+  place: string,
+  options: { readonly onlyIf?: 'no directory'; readonly by?: string } = {},
+): Promise<string | undefined> {
   const moved = await makeRoot(repo);
   const path = place === repo.layout.quarantines ? moved : place;
   const status = path === undefined ? undefined : statusOf(path);
-  if (path === undefined || status === undefined || (type !== 'any' && status.isDirectory())) return undefined;
+  if (path === undefined || status === undefined || (options.onlyIf !== undefined && status.isDirectory())) return undefined;
   const to = freeName(join(dir, relative(repo.layout.root, place)));
   await makeDirs(dirname(to));
   if (status.isDirectory()) await makeDir(to);
@@ -47,9 +51,19 @@ export async function setAside({ repo, dir }: Quarantine, place: string, type: '
     if (isErrno(error, 'ENOENT', 'EISDIR', 'ENOTDIR')) return undefined;
     throw error;
   }
+  if (options.by !== undefined) await takePlace(options.by, path);
   await syncDir(dirname(to));
   await syncDir(dirname(path));
   return to;
+}
+
+/** Somebody may have made what was missing for a moment: it stays. */
+async function takePlace(from: string, path: string): Promise<void> {
+  try {
+    await rename(from, path);
+  } catch (error) {
+    if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+  }
 }
 
 /**

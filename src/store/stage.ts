@@ -1,8 +1,7 @@
 /** Prepares versions in the session's staging directory: needs no lock, and nobody sees it. */
 import { createHash, randomUUID } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeDir, syncDir, syncFile, writeFileDurable } from '../fs/durable.js';
+import { createFile, makeDir, syncDir, syncFile, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { CONTENT, METADATA } from '../layout/layout.js';
 import { openStaging, type Session } from '../locks/session.js';
@@ -54,10 +53,9 @@ export async function finishVersion(
 }
 
 async function writeContent(path: string, source: Source, signal: AbortSignal): Promise<{ size: number; checksum: string }> {
-  await failpoint('fs.write');
   const hash = createHash('sha256');
   let size = 0;
-  const file = await open(path, 'wx');
+  const file = await createFile(path);
   try {
     for await (const chunk of untilAborted(source, signal)) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
