@@ -142,7 +142,7 @@ async function search(cwd, { name, set, ends = false, expect }) {
   // Optimising the generated verifier takes ten times as long as compiling it, which no search here earns back.
   const compiler = ['-O0', '-w', '-DCOLLAPSE', `-DMEMLIM=${MEGABYTES_EACH}`, ends ? '-DNP' : '-DSAFETY', '-o', 'pan', 'pan.c'];
   // -l -f: an endless run that no weakly fair scheduler prevents.
-  const verifier = ['-m2000000', ...(ends ? ['-l', '-f'] : [])];
+  const verifier = ['-m100000', '-w20', ...(ends ? ['-l', '-f'] : [])];
   const options = { cwd, timeout: TIMEOUT_MS };
   let text = '';
   let result = '';

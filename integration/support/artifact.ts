@@ -69,8 +69,8 @@ export function artifactSpecification(facts: ReadonlyMap<number, Fact>): Specifi
 
 /** What a person reads of a state. */
 export function describeState(state: State): string {
-  if (state.born === undefined) return `absent, counted up to ${state.floor}`;
-  return `versions ${versionsOf(state).join(' ')}, counted up to ${state.floor}, generation ${state.exact ? '' : 'above '}${state.generation}`;
+  const what = state.born === undefined ? 'absent' : `versions ${versionsOf(state).join(' ')}`;
+  return `${what}, counted up to ${state.floor}, generation ${state.exact ? '' : 'above '}${state.generation}`;
 }
 
 function isTrue(state: State, act: Act): boolean {

@@ -67,6 +67,7 @@ export const VERBS: readonly Verb[] = [
     verb: 'model rename',
     args: ['m', 'renamed'],
     prepare,
+    again: ['model_not_found'],
     done: async (repo) => {
       await expectLatest(repo, 'renamed', 'a', 'three');
       await expectCode('model_not_found', () => openRepo(repo.dir).model.get({ model: 'm' }));
@@ -118,6 +119,7 @@ export const VERBS: readonly Verb[] = [
     verb: 'data rename',
     args: ['m', 'a', 'renamed'],
     prepare,
+    again: ['data_not_found'],
     done: async (repo) => {
       assert.deepEqual(await versionsOf(repo, 'm', 'renamed'), [1, 2, 3]);
       await expectLatest(repo, 'm', 'renamed', 'three');

@@ -1,7 +1,8 @@
 /** The judge of histories: hand-made ones, sound and not, told as the workers tell them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judge, type Violation } from './judge.js';
+import type { Violation } from './account.js';
+import { judge } from './judge.js';
 import { AUDIT, type Entry, type Op, type Operations, SHELL_MODEL, type ToldError } from './record.js';
 
 const A = { model: 'first', name: 'a' };

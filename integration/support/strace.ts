@@ -236,9 +236,9 @@ function pathsOf({ tid, syscall, text }: Call, main: number | undefined): string
   return (quoted.length > 0 ? quoted : [...text.matchAll(/\b[0-9]+<([^>]*)>/g)]).map(([, path = '']) => path);
 }
 
-/** A path without what differs from run to run: holders, nonces, ids, times. */
-function nameless(path: string): string {
-  return path
+/** A text without what differs from run to run: holders, nonces, ids, times. */
+export function nameless(text: string): string {
+  return text
     .replace(/x?[0-9a-f]{12}-[0-9a-fx]+-[0-9x]+-[0-9]+-[0-9a-fx]+-[0-9a-f]{12}/g, 'HOLDER')
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID')
     .replace(/[0-9]{13}(?=-[awd]-)/g, 'TIME')

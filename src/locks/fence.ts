@@ -95,7 +95,8 @@ export async function createFence(dir: string, staging: string, epoch = 0): Prom
 
 /** Makes a fence where nobody looks, in a staging directory, to be moved into place whole. */
 export async function buildFence(dir: string, epoch: number): Promise<void> {
-  await makeDirs(dir);
+  await makeDirs(dirname(dir));
+  await makeDir(dir);
   await makeDir(join(dir, freeName(epoch)));
   await syncDir(dir);
 }

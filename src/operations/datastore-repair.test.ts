@@ -272,9 +272,11 @@ for (const title of OF_LOCKS) {
         await setTimeout(1);
       }
     })();
-    const results = await Promise.all([1, 2, 3].map(() => datastoreRepair(repo, {}, NEVER)));
-    done = true;
-    await writing;
+    const repairing = Promise.all([1, 2, 3].map(() => datastoreRepair(repo, {}, NEVER)));
+    const results = await repairing.finally(() => {
+      done = true;
+      return writing;
+    });
     // A fence that the writer makes anew while it is missing begins too low: that is told, and mended, by the next look.
     for (const { findings } of results)
       assert.deepEqual(

@@ -1,6 +1,6 @@
 /** One operation in the protocol: its session, its deadline, its view of the locks, and the ancestors it is nested in. */
 import { join } from 'node:path';
-import { SwampError } from '../errors.js';
+import { isErrno, SwampError } from '../errors.js';
 import { exists, readText } from '../fs/tree.js';
 import { GLOBAL, isModelId, type LockName } from '../layout/layout.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
@@ -82,17 +82,16 @@ export interface HolderFacts {
   readonly since: string;
 }
 
-/** `holder.json` of an entry, when it belongs to the very holder the entry names. */
+/** `holder.json` of an entry, when it belongs to the very holder the entry names. Nothing depends on it, so what cannot be read is left out. */
 export function readHolderDetails(entryPath: string, entryName: string): HolderFacts | undefined {
-  const text = readText(join(entryPath, HOLDER_DETAILS));
-  if (text === undefined) return undefined;
   try {
-    const facts = JSON.parse(text) as Record<string, unknown>;
+    const facts = JSON.parse(readText(join(entryPath, HOLDER_DETAILS)) ?? '{}') as Record<string, unknown>;
     const { holder, command, host, pid, since } = facts;
     if (typeof holder !== 'string' || !entryName.endsWith(`.${holder}`)) return undefined;
     return { command: String(command), host: String(host), pid: Number(pid), since: String(since) };
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    // A link, a directory, a file of somebody else.
+    if (error instanceof SyntaxError || isErrno(error, 'ELOOP', 'EISDIR', 'EACCES')) return undefined;
     throw error;
   }
 }

@@ -53,8 +53,17 @@ export async function setAside(
   }
   if (options.by !== undefined) await takePlace(options.by, path);
   await syncDir(dirname(to));
-  await syncDir(dirname(path));
+  await syncIfThere(dirname(path));
   return to;
+}
+
+/** An entry that was free has been taken since: the rename in it is as durable as that. */
+async function syncIfThere(dir: string): Promise<void> {
+  try {
+    await syncDir(dir);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
 }
 
 /** Somebody may have made what was missing for a moment: it stays. */
