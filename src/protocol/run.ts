@@ -3,10 +3,12 @@ import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
+import { hasIntent } from '../store/intent.js';
 import { recoverEntry } from '../store/recover.js';
 import { ancestorKey, type Contender, newContender } from './contender.js';
 import { drainSeen } from './drain.js';
 import { enter } from './enter.js';
+import { write } from './write.js';
 
 export interface RunFence {
   readonly modelId: string;
@@ -42,6 +44,8 @@ export async function withRunFence<T>(
   }
 }
 
+const nothing = async (): Promise<void> => {};
+
 /** Takes the run fence and clears what its last holder left; lost in between, it is taken again. */
 async function enterRecovered(contender: Contender, modelId: string): Promise<Lease> {
   const { repo, session } = contender;
@@ -50,6 +54,8 @@ async function enterRecovered(contender: Contender, modelId: string): Promise<Le
     try {
       // A structural command that lost its global fence may still hold the data fence: it is waited for, or put out (P9).
       await drainSeen(contender, { models: [modelId], runs: false });
+      // What a dead one had published takes effect now, not while the method runs (P9).
+      if (hasIntent(repo, modelId)) await write(repo, modelId, nothing, { signal: contender.signal, session, own: ancestorKey(modelId, lease.name) });
       await recoverEntry({ repo, session, modelId, epoch: lease.epoch, path: lease.path, dir: lease.fence, retaken: false });
       return lease;
     } catch (error) {

@@ -161,6 +161,13 @@ async function replaceDefinition(fence: Fence, { publish, remove }: DefinitionIn
   await syncDir(dirname(join(root, remove.path)));
 }
 
+/** True when an intent waits in the model's data fence to be carried out. */
+export function hasIntent(repo: Repo, modelId: string): boolean {
+  const fence = repo.layout.fence({ kind: 'data', modelId });
+  const entry = readFence(fence);
+  return entry !== undefined && (readDir(join(fence, entry.name)) ?? []).some(isIntent);
+}
+
 /** The artifact of that name while a rename carries it, or undefined. Readers look here before they say "not found". */
 export function movingTo(repo: Repo, modelId: string, name: string): string | undefined {
   return renamesUnderWay(repo, modelId).find(({ intent }) => intent.to === name)?.dir;
