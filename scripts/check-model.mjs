@@ -105,7 +105,7 @@ for (const [tool, flag] of [
   ['spin', '-V'],
   ['cc', '--version'],
 ]) {
-  if ((await run(tool, [flag], { timeout: 10_000 })).code !== 0) missing.push(tool);
+  if ((await run(tool, [flag], { timeout: 10_000 })).failure !== undefined) missing.push(tool);
 }
 if (missing.length > 0) {
   console.log(`check:model skipped: ${missing.join(' and ')} not found (Debian: apt-get install spin gcc).`);
@@ -151,10 +151,10 @@ async function search(cwd, { name, set, ends = false, expect }) {
     ['cc', compiler],
     ['./pan', verifier],
   ]) {
-    const { code, output } = await run(command, args, options);
+    const { failure, output } = await run(command, args, options);
     text = output;
-    if (code !== 0) {
-      result = `${command}: ${code === null ? `stopped after ${TIMEOUT_MS / 1000} s` : `exit ${code}`}`;
+    if (failure !== undefined) {
+      result = `${command}: ${failure}`;
       break;
     }
   }
@@ -200,11 +200,16 @@ function print(outcomes) {
   console.log(`${passed} passed, ${outcomes.length - passed} failed`);
 }
 
-/** Runs a command to its end; `code` is null when it was stopped or could not be started. */
+/** Runs a command to its end; `failure` says how it failed, if it did. */
 function run(command, args, options) {
   return new Promise((resolve) => {
     execFile(command, args, { maxBuffer: 64 * 1024 * 1024, killSignal: 'SIGKILL', ...options }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : null, output: `${stdout}${stderr}` });
+      resolve({ failure: error === null ? undefined : howItFailed(error), output: `${stdout}${stderr}` });
     });
   });
+}
+
+function howItFailed({ killed, signal, code }) {
+  if (killed) return 'ran out of time';
+  return signal === null || signal === undefined ? `exit ${code}` : `ended by ${signal}`;
 }
