@@ -112,11 +112,14 @@ if (missing.length > 0) {
   process.exit(process.env.CI === undefined || process.env.CI === '' ? 0 : 1);
 }
 
+// Ended from outside, it ends what it started and removes what it made.
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => stopping.abort());
 const directory = await mkdtemp(join(tmpdir(), 'check-model-'));
 try {
   const outcomes = await searchAll(directory);
-  print(outcomes);
-  process.exitCode = outcomes.every(({ passed }) => passed) ? 0 : 1;
+  if (!stopping.signal.aborted) print(outcomes);
+  process.exitCode = !stopping.signal.aborted && outcomes.every(({ passed }) => passed) ? 0 : 1;
 } finally {
   await rm(directory, { recursive: true, force: true });
 }
@@ -126,7 +129,7 @@ async function searchAll(directory) {
   const outcomes = [];
   let next = 0;
   const worker = async () => {
-    while (next < CONFIGURATIONS.length) {
+    while (next < CONFIGURATIONS.length && !stopping.signal.aborted) {
       const index = next++;
       outcomes[index] = await search(await mkdtemp(join(directory, 'run-')), CONFIGURATIONS[index]);
     }
@@ -143,7 +146,7 @@ async function search(cwd, { name, set, ends = false, expect }) {
   const compiler = ['-O0', '-w', '-DCOLLAPSE', `-DMEMLIM=${MEGABYTES_EACH}`, ends ? '-DNP' : '-DSAFETY', '-o', 'pan', 'pan.c'];
   // -l -f: an endless run that no weakly fair scheduler prevents.
   const verifier = ['-m100000', '-w20', ...(ends ? ['-l', '-f'] : [])];
-  const options = { cwd, timeout: TIMEOUT_MS };
+  const options = { cwd, timeout: TIMEOUT_MS, signal: stopping.signal };
   let text = '';
   let result = '';
   for (const [command, args] of [
@@ -159,7 +162,7 @@ async function search(cwd, { name, set, ends = false, expect }) {
     }
   }
   if (result === '') result = verdict(text);
-  if (result !== expect) console.error(`${name}\n${text}`);
+  if (result !== expect && !stopping.signal.aborted) console.error(`${name}\n${text}`);
   const states = /([0-9]+) states, stored/.exec(text)?.[1] ?? '';
   const seconds = (performance.now() - started) / 1000;
   await rm(cwd, { recursive: true, force: true });
