@@ -13,7 +13,7 @@ import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import { displayPath, type Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, step, syncCommit } from './commit.js';
-import { readRecord, serialise } from './metadata.js';
+import { type Fields, readRecord, serialise } from './metadata.js';
 
 /** Several outputs become visible together. */
 export interface OutputsIntent {
@@ -180,9 +180,11 @@ export function renamesUnderWay(repo: Repo, modelId: string): { readonly intent:
   if (entry === undefined) return [];
   return (readDir(join(fence, entry.name)) ?? []).filter(isIntent).flatMap((name) => {
     const dir = join(fence, entry.name, name);
-    const fields = readRecord(join(dir, INTENT));
+    const path = join(dir, INTENT);
+    // Read once: its holder may finish and throw it away at any moment, which is no damage.
+    const fields = readRecord(path);
     if (fields?.get('kind') !== 'rename' || !exists(join(dir, MOVING))) return [];
-    const intent = readIntent(dir);
+    const intent = parseIntent(fields, path);
     return intent.kind === 'rename' ? [{ intent, dir: join(dir, MOVING) }] : [];
   });
 }
@@ -190,12 +192,11 @@ export function renamesUnderWay(repo: Repo, modelId: string): { readonly intent:
 /** The intent in `dir`. Throws `corrupt`. */
 export function readIntent(dir: string): Intent {
   const path = join(dir, INTENT);
-  const fields = readRecord(path);
+  return parseIntent(readRecord(path), path);
+}
+
+function parseIntent(fields: Fields | undefined, path: string): Intent {
   const kind = fields?.get('kind');
-  const damaged = new SwampError('corrupt', `${path} is damaged: it does not say what to move where.`, {
-    hint: 'Run "swamp datastore check".',
-    data: { path },
-  });
   if (kind === 'outputs') {
     const items = fields?.get('items');
     if (Array.isArray(items) && items.every(isItem)) return { kind, items };
@@ -208,7 +209,7 @@ export function readIntent(dir: string): Intent {
     const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
     if (isDefinitionFile(publish) && isDefinitionFile(remove)) return { kind, publish, remove };
   }
-  throw damaged;
+  throw new SwampError('corrupt', `${path} is damaged: it does not say what to move where.`, { hint: 'Run "swamp datastore check".', data: { path } });
 }
 
 /** What keeps the intent in `dir` from being carried out, as a clause; undefined when nothing does. Throws `corrupt`, `name_invalid`. */
