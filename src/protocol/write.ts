@@ -66,8 +66,9 @@ async function again<T>(contender: Contender, modelId: string, take: () => Promi
       await passTrashOn(fence).catch((error: unknown) => leaveToNext(fence, error));
       return result;
     } catch (error) {
-      // Fenced off: nothing more was written under the old epoch (P1). The body finds out what had been.
-      if (!(error instanceof FenceLost) || exists(lease.path)) throw error;
+      // Fenced off: nothing more was written under the old epoch (P1), and what was read under it may be of two moments, so
+      // that even "corrupt" says nothing. The body finds out what had been written.
+      if (exists(lease.path)) throw error;
     } finally {
       await lease.release();
     }

@@ -13,7 +13,7 @@ import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import { displayPath, type Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, step, syncCommit } from './commit.js';
-import { readRecord, serialise } from './metadata.js';
+import { type Fields, readRecord, serialise } from './metadata.js';
 
 /** Several outputs become visible together. */
 export interface OutputsIntent {
@@ -67,12 +67,11 @@ export async function eraseIntent(bundle: string): Promise<void> {
   await removeFile(join(bundle, INTENT));
 }
 
-/** The commit point: `bundle` becomes the entry's intent, durably, and is carried out. Throws FenceLost; the next holder then carries it out if it was published, which `onPublished` tells. */
+/** The commit point: `bundle` becomes the entry's intent, and is carried out. Throws FenceLost; the next holder then carries it out if it was published, which `onPublished` tells. */
 export async function publishIntent(fence: Fence, bundle: string, onPublished?: () => void): Promise<void> {
   const published = join(fence.path, itemName(fence.session, 'intent'));
   await step(fence, bundle, published);
   onPublished?.();
-  await syncCommit(fence, [fence.path]);
   await failpoint('intent.published');
   await rollForward(fence, published);
 }
@@ -97,6 +96,8 @@ export function renameFiles(record: object, forward: object): Record<string, str
  * on the way; the next holder goes on.
  */
 export async function rollForward(fence: Fence, dir: string): Promise<void> {
+  // Durable before the first part of it is visible: who published it may have died before its sync, and after a power loss the rest would be gone.
+  await syncCommit(fence, [fence.path]);
   if (!exists(join(dir, INTENT)) && !exists(fence.path)) throw new FenceLost(fence.path);
   const intent = readIntent(dir);
   if (intent.kind === 'outputs') await publishOutputs(fence, dir, intent);
@@ -119,23 +120,28 @@ async function publishOutputs(fence: Fence, dir: string, { items }: OutputsInten
   await syncCommit(fence, [...changed]);
 }
 
-/** The forward goes first: until the artifact has moved it outranks it, and from then on a reader of the old name is led on. */
+/**
+ * The forward goes first: until the artifact has moved it outranks it, and from then on a reader of the old name is led on.
+ * Each sync is made also when its rename finds itself done: who did it may have died before the sync.
+ */
 async function moveArtifact(fence: Fence, dir: string, { from, to }: RenameIntent): Promise<void> {
   const { layout } = fence.repo;
   const moving = join(dir, MOVING);
   if (exists(join(dir, FORWARD))) {
     await makeDirs(layout.tombstones(fence.modelId));
     await step(fence, join(dir, FORWARD), layout.tombstone(fence.modelId, from));
-    await syncDir(layout.tombstones(fence.modelId));
-    await failpoint('rename.forwarded');
   }
+  await syncCommit(fence, [layout.tombstones(fence.modelId)]);
+  await failpoint('rename.forwarded');
   if (exists(join(dir, ARTIFACT_RECORD))) {
     if (!exists(moving)) await step(fence, layout.artifact(fence.modelId, from), moving);
     await failpoint('rename.moving');
     await step(fence, join(dir, ARTIFACT_RECORD), join(moving, ARTIFACT_RECORD));
-    await syncDir(moving);
   }
-  if (exists(moving)) await step(fence, moving, layout.artifact(fence.modelId, to));
+  if (exists(moving)) {
+    await syncCommit(fence, [moving]);
+    await step(fence, moving, layout.artifact(fence.modelId, to));
+  }
   await syncCommit(fence, [layout.model(fence.modelId)]);
 }
 
@@ -180,9 +186,11 @@ export function renamesUnderWay(repo: Repo, modelId: string): { readonly intent:
   if (entry === undefined) return [];
   return (readDir(join(fence, entry.name)) ?? []).filter(isIntent).flatMap((name) => {
     const dir = join(fence, entry.name, name);
-    const fields = readRecord(join(dir, INTENT));
+    const path = join(dir, INTENT);
+    // Read once: its holder may finish and throw it away at any moment, which is no damage.
+    const fields = readRecord(path);
     if (fields?.get('kind') !== 'rename' || !exists(join(dir, MOVING))) return [];
-    const intent = readIntent(dir);
+    const intent = parseIntent(fields, path);
     return intent.kind === 'rename' ? [{ intent, dir: join(dir, MOVING) }] : [];
   });
 }
@@ -190,12 +198,11 @@ export function renamesUnderWay(repo: Repo, modelId: string): { readonly intent:
 /** The intent in `dir`. Throws `corrupt`. */
 export function readIntent(dir: string): Intent {
   const path = join(dir, INTENT);
-  const fields = readRecord(path);
+  return parseIntent(readRecord(path), path);
+}
+
+function parseIntent(fields: Fields | undefined, path: string): Intent {
   const kind = fields?.get('kind');
-  const damaged = new SwampError('corrupt', `${path} is damaged: it does not say what to move where.`, {
-    hint: 'Run "swamp datastore check".',
-    data: { path },
-  });
   if (kind === 'outputs') {
     const items = fields?.get('items');
     if (Array.isArray(items) && items.every(isItem)) return { kind, items };
@@ -208,7 +215,7 @@ export function readIntent(dir: string): Intent {
     const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
     if (isDefinitionFile(publish) && isDefinitionFile(remove)) return { kind, publish, remove };
   }
-  throw damaged;
+  throw new SwampError('corrupt', `${path} is damaged: it does not say what to move where.`, { hint: 'Run "swamp datastore check".', data: { path } });
 }
 
 /** What keeps the intent in `dir` from being carried out, as a clause; undefined when nothing does. Throws `corrupt`, `name_invalid`. */
