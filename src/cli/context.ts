@@ -62,9 +62,12 @@ export function contextFor({ command, args, words, signal, reporter }: Surroundi
 
 /** Refuses a destructive command that nobody can be asked about. Throws `usage`. */
 export function requireConsent(command: Command, args: Args): void {
-  if (command.destructive !== true || args.has('dry-run') || isForced(args)) return;
+  const { destructive } = command;
+  if (destructive === undefined || args.has('dry-run') || isForced(args)) return;
+  if (destructive !== true && !args.has(destructive.flag)) return;
   if (process.stdin.isTTY && process.stderr.isTTY) return;
-  throw new SwampError('usage', `"${command.verb}" deletes, and there is no terminal to ask on.`, { hint: 'Add --force to go on without a question.' });
+  const what = destructive === true ? `"${command.verb}" deletes` : `"${command.verb} --${destructive.flag}" takes things out of their place`;
+  throw new SwampError('usage', `${what}, and there is no terminal to ask on.`, { hint: 'Add --force to go on without a question.' });
 }
 
 function isForced(args: Args): boolean {
