@@ -99,7 +99,7 @@ test('on a terminal it shows what it would do and asks before it takes any lock;
   const before = snapshot(repo.dir);
   const asked = startOnTerminal(repo, [...REPAIR]);
   await asked.says(/set aside .*data\/.*\/a\/2 \(checksum_mismatch\)/);
-  await asked.says(/Repair 2 things\? \[y\/N\] /);
+  await asked.says(/\n {2}set aside [^\n]*\r?\nRepair 2 things\? \[y\/N\] $/);
   assert.deepEqual(heldLocks(repo), []);
   assert.deepEqual(snapshot(repo.dir), before);
   asked.write('n\n');
