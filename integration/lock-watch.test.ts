@@ -170,7 +170,7 @@ describe('on a terminal', () => {
       };
       await shows(/^>/);
       window.type(`swamp ${WATCH.join(' ')}; echo "ended with $?"`, 'Enter');
-      await shows(/1 lock held; 1 waits.*run of nightly.*held.*<- "data delete nightly totals".*q quits/s);
+      await shows(/1 lock held \(1 live\); 1 waits.*run of nightly.*held.*<- "data delete nightly totals".*q quits/s);
       assert.deepEqual(window.state(), { screen: 'second', cursor: false });
       fits(columns);
       if (columns > 100) assert.match(window.text(), /LOCK +STATE +VERDICT +COMMAND +HOLDER +AGE +HEARTBEAT/);

@@ -15,7 +15,16 @@ export function lockText(locks: readonly LockRecord[], { columns = Number.POSITI
   return joined(lockLines(locks, columns), colour);
 }
 
-export function lockLines(locks: readonly LockRecord[], columns: number): Line[] {
+/** What needs a person first; what the next command takes over by itself last. */
+const URGENCY = ['damaged', 'unreadable', 'stale', 'live', 'dead'] as const;
+
+/** A damaged lock cannot be taken, whoever stands in it. */
+function conditionOf({ state, verdict }: LockRecord): (typeof URGENCY)[number] {
+  return state === 'damaged' ? state : verdict;
+}
+
+export function lockLines(found: readonly LockRecord[], columns: number): Line[] {
+  const locks = found.toSorted((a, b) => URGENCY.indexOf(conditionOf(a)) - URGENCY.indexOf(conditionOf(b)));
   const rows = locks.map((lock) => [titleOf(lock), lock.state, lock.verdict, lock.command ?? '-', whoText(lock), age(lock.acquiredAt), age(lock.heartbeatAt)]);
   const [head = '', ...lines] = table(['LOCK', 'STATE', 'VERDICT', 'COMMAND', 'HOLDER', 'AGE', 'HEARTBEAT'], rows).trimEnd().split('\n');
   const fits = [head, ...lines].every((line) => [...line].length <= columns);
@@ -28,14 +37,14 @@ export function lockLines(locks: readonly LockRecord[], columns: number): Line[]
 }
 
 function block(lock: LockRecord, alarm: boolean): Line[] {
+  const title = { text: `${titleOf(lock)}: ${lock.state}${lock.state === 'damaged' ? '' : `, ${lock.verdict}`}`, alarm };
   const held = lock.acquiredAt === null ? '' : `, for ${age(lock.acquiredAt)}`;
-  const beat = lock.heartbeatAt === null ? [] : [{ text: `  heartbeat ${age(lock.heartbeatAt)} ago` }];
-  return [
-    { text: `${titleOf(lock)}: ${lock.state}, ${lock.verdict}`, alarm },
-    { text: `  by "${printable(lock.command ?? '-')}"` },
-    { text: `  ${whoText(lock)}${held}` },
-    ...beat,
+  const facts = [
+    lock.command === null ? undefined : `  by "${printable(lock.command)}"`,
+    lock.pid === null ? undefined : `  ${whoText(lock)}${held}`,
+    lock.heartbeatAt === null ? undefined : `  heartbeat ${age(lock.heartbeatAt)} ago`,
   ];
+  return [title, ...facts.flatMap((text) => (text === undefined ? [] : [{ text }]))];
 }
 
 /** `run of nightly`, `global`. */
@@ -68,9 +77,9 @@ export function waitsFor({ pid, host }: LockRecord, locks: readonly LockRecord[]
   return locks.flatMap((on) => on.waiters.filter((waiter) => waiter.pid === pid && waiter.host === host).map(({ since }) => ({ on, since })));
 }
 
-/** A holder that shows no life, or a lock that nobody can take. */
-export function isStuck({ state, verdict }: LockRecord): boolean {
-  return state === 'damaged' || verdict !== 'live';
+/** Nobody can tell that its holder is at work, or that it has ended. */
+export function isStuck(lock: LockRecord): boolean {
+  return ['damaged', 'unreadable', 'stale'].includes(conditionOf(lock));
 }
 
 /** What others wait for a minute is worth a look. Milliseconds. */
@@ -79,7 +88,7 @@ const LONG_MS = 60_000;
 /** What a person does about it; undefined when there is nothing to do. */
 function nextStep(lock: LockRecord): string | undefined {
   const release = `swamp datastore lock release --force${lock.modelId === null ? '' : ` --model ${printable(lock.modelName ?? lock.modelId)}`}`;
-  if (lock.state === 'damaged') return 'nobody can take it: swamp datastore check --repair';
+  if (lock.state === 'damaged') return `nobody can take it (${lock.holder === '' ? 'no entry' : printable(lock.holder)}): swamp datastore check --repair`;
   if (lock.verdict === 'dead') return 'nothing, the next command takes it over';
   if (lock.verdict === 'stale') return `a command that waits for it takes it over by itself; at once: ${release}`;
   if (lock.verdict === 'unreadable') return `its holder cannot be told; if nobody is at work: ${release}`;
@@ -87,12 +96,13 @@ function nextStep(lock: LockRecord): string | undefined {
   return longest < LONG_MS ? undefined : `end its holder (${whoText(lock)}), or put it out: ${release}`;
 }
 
-/** `2 locks held, 1 of them stuck; 3 wait`. */
+/** `3 locks held (1 stale, 2 live); 1 waits`. */
 export function lockSummary(locks: readonly LockRecord[]): string {
   if (locks.length === 0) return 'No lock is held.';
-  const stuck = locks.filter(isStuck).length;
+  const conditions = URGENCY.map((condition) => ({ condition, n: locks.filter((lock) => conditionOf(lock) === condition).length })).filter(({ n }) => n > 0);
   const waiting = new Set(locks.flatMap(({ waiters }) => waiters.map(({ host, pid }) => `${host} ${pid}`))).size;
-  return `${count(locks.length, 'lock')} held${stuck === 0 ? '' : `, ${stuck} stuck`}; ${waiting === 0 ? 'nobody waits' : `${waiting} wait${waiting === 1 ? 's' : ''}`}`;
+  const who = waiting === 0 ? 'nobody waits' : `${waiting} wait${waiting === 1 ? 's' : ''}`;
+  return `${count(locks.length, 'lock')} held (${conditions.map(({ condition, n }) => `${n} ${condition}`).join(', ')}); ${who}`;
 }
 
 /** One line for each fact, without ages: two looks that differ in a line differ in what happens. */

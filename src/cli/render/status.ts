@@ -9,10 +9,9 @@ const SHOWN = 20;
 
 /** What there is first, what waits below, what to do about it last: that is where the prompt leaves the eye. */
 export function statusText(result: DatastoreStatusResult, page: Page): string {
-  const { healthy, bytes, locks, sweeps, teardowns, kept, catalog } = result;
-  const stuck = locks.some(isStuck);
+  const { bytes, locks, sweeps, teardowns, kept, catalog } = result;
   const head = fields([
-    ['Healthy', !healthy ? 'no' : stuck ? 'yes, but a lock is stuck' : 'yes'],
+    ['Healthy', healthText(result)],
     ['Size', size(bytes)],
     ['Locks', lockSummary(locks)],
     ['Removals pending', amount(sweeps)],
@@ -34,6 +33,15 @@ export function statusText(result: DatastoreStatusResult, page: Page): string {
     stepsText(nextSteps(result), page),
   ];
   return blocks.filter((block) => block !== '').join('\n');
+}
+
+function healthText({ healthy, locks, teardowns }: DatastoreStatusResult): string {
+  if (healthy) return locks.some(isStuck) ? 'yes, but a lock is stuck' : 'yes';
+  const reasons = [
+    locks.some(({ state }) => state === 'damaged') ? 'a lock is damaged' : '',
+    teardowns.some(({ state }) => state === 'failed') ? 'a teardown failed' : '',
+  ];
+  return `no: ${reasons.filter((reason) => reason !== '').join(', ')}`;
 }
 
 function amount(items: readonly { readonly bytes: number }[]): string {
