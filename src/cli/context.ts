@@ -3,6 +3,7 @@ import { SwampError } from '../errors.js';
 import { findRepoDir, openRepoAt, type Repo, type Reporter } from '../repo.js';
 import { timingFrom } from '../timing.js';
 import type { Args } from './args.js';
+import { hasColour } from './render/text.js';
 import type { Command } from './table.js';
 
 export interface Context {
@@ -14,10 +15,12 @@ export interface Context {
   readonly reporter: Reporter;
   readonly env: NodeJS.ProcessEnv;
   readonly readOnly: boolean;
+  /** What text on stdout may be like. */
+  readonly page: { readonly columns?: number | undefined; readonly colour: boolean };
   /** Opens the repository that the flags, the environment or the working directory name. */
   openRepo(): Repo;
-  /** Asks the person, on the terminal; never called while a lock is held. Undefined when --force or --yes stands for the answer. */
-  readonly confirm: ((question: string) => Promise<boolean>) | undefined;
+  /** Asks the person, on the terminal, below the lines `above`; never called while a lock is held. Undefined when --force or --yes stands for the answer. */
+  readonly confirm: ((question: string, above?: string) => Promise<boolean>) | undefined;
 }
 
 /** What a command prints. */
@@ -52,19 +55,26 @@ export function contextFor({ command, args, words, signal, reporter }: Surroundi
     reporter,
     env,
     readOnly,
+    get page() {
+      const { stdout } = process;
+      return { columns: stdout.isTTY ? stdout.columns : undefined, colour: hasColour(stdout, args.has('no-color'), env) };
+    },
     openRepo: () => {
       const timing = timingFrom(env, args.text('lock-timeout'));
       return openRepoAt(findRepoDir(args.text('repo-dir'), env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env });
     },
-    confirm: isForced(args) ? undefined : async (question) => (await import('./ask.js')).ask(question, signal),
+    confirm: isForced(args) ? undefined : async (question, above) => (await import('./ask.js')).ask(question, signal, above),
   };
 }
 
 /** Refuses a destructive command that nobody can be asked about. Throws `usage`. */
 export function requireConsent(command: Command, args: Args): void {
-  if (command.destructive !== true || args.has('dry-run') || isForced(args)) return;
+  const { destructive } = command;
+  if (destructive === undefined || args.has('dry-run') || isForced(args)) return;
+  if (destructive !== true && !args.has(destructive.flag)) return;
   if (process.stdin.isTTY && process.stderr.isTTY) return;
-  throw new SwampError('usage', `"${command.verb}" deletes, and there is no terminal to ask on.`, { hint: 'Add --force to go on without a question.' });
+  const what = destructive === true ? `"${command.verb}" deletes` : `"${command.verb} --${destructive.flag}" takes things out of their place`;
+  throw new SwampError('usage', `${what}, and there is no terminal to ask on.`, { hint: 'Add --force to go on without a question.' });
 }
 
 function isForced(args: Args): boolean {

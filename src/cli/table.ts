@@ -11,8 +11,8 @@ export interface Command {
   readonly flags: readonly Flag[];
   /** What follows `swamp`, each with what it does. */
   readonly examples: readonly (readonly [command: string, what: string])[];
-  /** Asks on a terminal and refuses elsewhere, unless --force or --yes is given; with --dry-run it does neither. */
-  readonly destructive?: true;
+  /** Asks on a terminal and refuses elsewhere, unless --force or --yes is given; with --dry-run it does neither. A flag: only with that one. */
+  readonly destructive?: true | { readonly flag: string };
 }
 
 const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
@@ -201,8 +201,14 @@ export const COMMANDS: readonly Command[] = [
     verb: 'datastore check',
     summary: 'Check every invariant of the store and every checksum',
     positionals: [],
-    flags: [],
-    examples: [],
+    flags: [
+      { name: 'repair', type: 'switch', description: 'Mend what is damaged; set aside, under quarantine/, what cannot be mended' },
+      { ...DRY_RUN, description: 'With --repair: show what would be done, and do nothing' },
+      FORCE,
+      YES,
+    ],
+    examples: [['datastore check --repair --dry-run', 'see what a repair would do']],
+    destructive: { flag: 'repair' },
   },
   {
     verb: 'datastore sweep',
@@ -224,8 +230,8 @@ export const COMMANDS: readonly Command[] = [
     verb: 'datastore lock status',
     summary: 'List the locks that are held, their holders and who waits',
     positionals: [],
-    flags: [],
-    examples: [],
+    flags: [{ name: 'watch', type: 'switch', description: 'Go on showing them as they change, until Ctrl-C' }],
+    examples: [['datastore lock status --watch', 'see who waits for whom, live']],
   },
   {
     verb: 'datastore lock release',
