@@ -8,9 +8,10 @@ import { basename, dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, writeFileDurable } from '../fs/durable.js';
-import { readDir, readDirTypes } from '../fs/tree.js';
+import { exists, readDir, readDirTypes } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { displayPath, type Repo } from '../repo.js';
+import { definitionGoing } from '../store/intent.js';
 import {
   checkModelName,
   type Definition,
@@ -71,16 +72,46 @@ export async function listModels(repo: Repo): Promise<{ readonly models: readonl
 
 /** Reads every definition file, by name; what stands under models/ and cannot be one is a stray. */
 export async function surveyDefinitions(repo: Repo): Promise<{ readonly files: readonly SurveyedFile[]; readonly strays: readonly Problem[] }> {
-  const { files, strays } = definitionFiles(repo);
-  const surveyed: SurveyedFile[] = [];
-  for (const [index, file] of files.entries()) {
-    await breathe(index);
-    const content = readOrTell(repo, file);
-    if (content === undefined) continue;
+  const { found, strays } = await readListed(repo, (file) => readOrTell(repo, file));
+  const surveyed = found.map(({ content, ...file }): SurveyedFile => {
     const model = content.kind === 'valid' ? { ...content.definition, path: file.path } : undefined;
-    surveyed.push({ ...file, model, deleted: content.kind === 'deleted', problems: content.problems });
+    return { ...file, model, deleted: content.kind === 'deleted', problems: content.problems };
+  });
+  return { files: withShared(repo, withoutRenamed(repo, surveyed)), strays };
+}
+
+/** A listing of which files keep going away is looked at again; this many times is a fault, not a race. */
+const LOOKS = 100;
+
+/** Every listed file that `read` answers. A file that went away may have been renamed to one that the listing did not show: then all is looked at again. */
+async function readListed<T>(
+  repo: Repo,
+  read: (file: DefinitionFile) => T | undefined,
+): Promise<{ readonly found: readonly (DefinitionFile & { readonly content: T })[]; readonly strays: readonly Problem[] }> {
+  for (let look = 0; look < LOOKS; look++) {
+    const { files, strays } = definitionFiles(repo);
+    const found: (DefinitionFile & { readonly content: T })[] = [];
+    let gone = false;
+    for (const [index, file] of files.entries()) {
+      await breathe(index);
+      const content = read(file);
+      if (content !== undefined) found.push({ ...file, content });
+      else if (!exists(file.path)) gone = true;
+    }
+    if (!gone) return { found, strays };
   }
-  return { files: withShared(repo, surveyed), strays };
+  throw new SwampError('io', `Definitions under ${join(repo.root, DIRECTORY)} come and go faster than they can be read.`, { hint: 'Run the command again.' });
+}
+
+/** While a model is being renamed both its definitions stand: the old one does not count any more. */
+function withoutRenamed(repo: Repo, files: readonly SurveyedFile[]): SurveyedFile[] {
+  const ids = groupBy(files, ({ model }) => model?.id);
+  return files.filter(({ model, path }) => model === undefined || (ids.get(model.id)?.length ?? 0) < 2 || !isRenamedAway(repo, model.id, path));
+}
+
+/** The intent is looked at first: it goes after the file. */
+function isRenamedAway(repo: Repo, modelId: string, path: string): boolean {
+  return definitionGoing(repo, modelId) === displayPath(repo, path) || !exists(path);
 }
 
 /** Lets timers and signals through now and then: thousands of definitions take seconds. */
@@ -184,13 +215,9 @@ function readByName(repo: Repo, type: ModelType, name: string): Found[] {
 
 /** Only files that mention the id are parsed; the invalid ones count when there is no valid one. */
 async function readById(repo: Repo, id: string): Promise<Found[]> {
-  const found: Found[] = [];
-  for (const [index, file] of definitionFiles(repo).files.entries()) {
-    await breathe(index);
-    const content = readDefinition(repo, file, id);
-    if (content !== undefined) found.push({ path: file.path, content });
-  }
+  const { found } = await readListed(repo, (file) => readDefinition(repo, file, id));
   const valid = found.filter(({ content }) => content.kind === 'valid' && content.definition.id === id);
+  if (valid.length > 1) return valid.filter(({ path }) => !isRenamedAway(repo, id, path));
   return valid.length > 0 ? valid : found.filter(({ content }) => content.kind === 'invalid');
 }
 

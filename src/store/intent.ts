@@ -181,17 +181,27 @@ export function movingTo(repo: Repo, modelId: string, name: string): string | un
 
 /** Every artifact that is between its two names at this moment, also when its renamer died there. */
 export function renamesUnderWay(repo: Repo, modelId: string): { readonly intent: RenameIntent; readonly dir: string }[] {
+  return intentsUnderWay(repo, modelId, 'rename').flatMap(({ intent, dir }) =>
+    intent.kind === 'rename' && exists(join(dir, MOVING)) ? [{ intent, dir: join(dir, MOVING) }] : [],
+  );
+}
+
+/** The definition that a rename of the model is about to remove, relative to the repository; undefined when none is under way. */
+export function definitionGoing(repo: Repo, modelId: string): string | undefined {
+  const [first] = intentsUnderWay(repo, modelId, 'definition');
+  return first?.intent.kind === 'definition' ? first.intent.remove.path : undefined;
+}
+
+/** Each is read once: its holder may finish and throw it away at any moment, which is no damage. */
+function intentsUnderWay(repo: Repo, modelId: string, kind: Intent['kind']): { readonly intent: Intent; readonly dir: string }[] {
   const fence = repo.layout.fence({ kind: 'data', modelId });
   const entry = readFence(fence);
   if (entry === undefined) return [];
   return (readDir(join(fence, entry.name)) ?? []).filter(isIntent).flatMap((name) => {
     const dir = join(fence, entry.name, name);
     const path = join(dir, INTENT);
-    // Read once: its holder may finish and throw it away at any moment, which is no damage.
     const fields = readRecord(path);
-    if (fields?.get('kind') !== 'rename' || !exists(join(dir, MOVING))) return [];
-    const intent = parseIntent(fields, path);
-    return intent.kind === 'rename' ? [{ intent, dir: join(dir, MOVING) }] : [];
+    return fields?.get('kind') === kind ? [{ intent: parseIntent(fields, path), dir }] : [];
   });
 }
 
