@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { newSession } from '../src/locks/session.js';
 import { displayPath } from '../src/repo.js';
-import { injuredRepo, REPAIR, type Repaired, repairJson, repairs } from './support/repair.js';
+import { injuredRepo, REPAIR, type Repaired, repairJson, repairs, survivesKills } from './support/repair.js';
 import { check, contentOf, heldLocks, versionsOf } from './support/repo.js';
 import { snapshot } from './support/snapshot.js';
 import { finished, run, start } from './support/swamp.js';
@@ -42,6 +42,13 @@ const SHORT = [
 describe('datastore check --repair', { concurrency: 2 }, () => {
   for (const title of SHORT) test(`finds, names, mends or sets aside: ${title}`, { timeout: 60_000 }, (t) => repairs(t, title));
 });
+
+for (const [title, every] of [
+  ['a version, its artifact and a stray beside it are damaged', 9],
+  ['a fence has the entries of three holders who have ended', 7],
+] as const) {
+  test(`killed at some of its points, a repair is ended by the next one: ${title}`, { timeout: 120_000 }, (t) => survivesKills(t, title, every));
+}
 
 test('a removal that went half-way leaves what is in the trash to a sweep, and the artifact it left is set aside', async (t) => {
   const { repo, places } = await injuredRepo(t);
