@@ -286,6 +286,8 @@ describe('completion', () => {
     assert.deepEqual(await offered('data', 'get', '--model', 'store-1', 'a'), ['a/b']);
     assert.deepEqual(await offered('model', 'run', 'shell-1', ''), ['execute']);
     assert.deepEqual(await offered('data', 'delete', 'm', '--dr'), ['--dry-run']);
+    assert.deepEqual(await offered('datastore', 'check', '--repa'), ['--repair']);
+    assert.deepEqual(await offered('datastore', 'lock', 'status', '--w'), ['--watch']);
     assert.deepEqual(await offered('completion', 'z'), ['zsh']);
     assert.deepEqual(await offered('nope', ''), []);
     assert.deepEqual(await offered('data', 'get', 'nope', ''), []);

@@ -145,6 +145,30 @@ test('a method that lost its fences after its intent was published has succeeded
   assert.deepEqual(await versionsOf(repo, 'p', 'log'), [1, 2]);
 });
 
+for (const [what, args] of [
+  ['outputs were', ['data', 'delete', 'p', '--all', '--force']],
+  ['model was', ['model', 'delete', 'p', '--with-data', '--force']],
+] as const) {
+  test(`a method whose published ${what} deleted before it took its fence again has succeeded all the same`, async (t) => {
+    const repo = await gatedRepo(t, {});
+    const points = new Pauses(repo, ['intent.published']);
+    const gated = startGated(repo, 'p', ['--json'], { env: points.env });
+    gated.letGo('echo precious');
+    await points.at('intent.published', gated.running);
+    await overtake(repo, 'by force', gated.running);
+    await run(repo, args);
+    points.go('intent.published');
+    const { dataArtifacts } = JSON.parse((await finished(gated.running)).stdout) as { dataArtifacts: { name: string; version: number }[] };
+    assert.deepEqual(
+      dataArtifacts.map(({ name, version }) => [name, version]),
+      [
+        ['result', 2],
+        ['log', 2],
+      ],
+    );
+  });
+}
+
 test('a delete counts and buries what the intent of a dead holder brings: its listing is made anew (P4)', async (t) => {
   const repo = await gatedRepo(t, {});
   const points = new Pauses(repo, ['intent.published']);

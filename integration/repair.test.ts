@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { newSession } from '../src/locks/session.js';
 import { displayPath } from '../src/repo.js';
-import { injuredRepo, REPAIR, type Repaired, repairJson, repairs } from './support/repair.js';
+import { injuredRepo, REPAIR, type Repaired, repairJson, repairs, survivesKills } from './support/repair.js';
 import { check, contentOf, heldLocks, versionsOf } from './support/repo.js';
 import { snapshot } from './support/snapshot.js';
-import { finished, launch, run, start } from './support/swamp.js';
+import { finished, run, start } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
+import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 
 /** One of each kind, and each family of files; the whole table is the long form. */
 const SHORT = [
@@ -42,6 +43,13 @@ describe('datastore check --repair', { concurrency: 2 }, () => {
   for (const title of SHORT) test(`finds, names, mends or sets aside: ${title}`, { timeout: 60_000 }, (t) => repairs(t, title));
 });
 
+for (const [title, every] of [
+  ['a version, its artifact and a stray beside it are damaged', 9],
+  ['a fence has the entries of three holders who have ended', 7],
+] as const) {
+  test(`killed at some of its points, a repair is ended by the next one: ${title}`, { timeout: 120_000 }, (t) => survivesKills(t, title, every));
+}
+
 test('a removal that went half-way leaves what is in the trash to a sweep, and the artifact it left is set aside', async (t) => {
   const { repo, places } = await injuredRepo(t);
   const half = join(repo.layout.trash(places.id, 3, 'abcdefabcdef'), 'a');
@@ -63,12 +71,10 @@ test('a removal that went half-way leaves what is in the trash to a sweep, and t
   await check(repo);
 });
 
-test('a file that the system does not let us read is told, and left where it is', async (t) => {
+test('a file that the system does not let us read is told, and left where it is', unprivileged, async (t) => {
   const { repo, places } = await injuredRepo(t);
   chmodSync(places.content, 0o000);
-  const asAnybody = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : ['env'];
-  const [command = '', ...words] = [...asAnybody, process.execPath, repo.bin, ...REPAIR, '--force', '--json'];
-  const { stdout } = await finished(launch(repo, command, words), 65);
+  const { stdout } = await runUnprivileged(repo, [...REPAIR, '--force', '--json'], 65);
   const { findings, repaired } = JSON.parse(stdout) as Repaired;
   assert.deepEqual([findings.map(({ kind, path }) => [kind, path]), repaired], [[['unreadable', displayPath(places.repo, places.content)]], []]);
   chmodSync(places.content, 0o644);

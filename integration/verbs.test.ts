@@ -386,6 +386,7 @@ describe('--read-only', () => {
     await assert.rejects(model.create({ type: 'none', name: '' }), readOnly);
     await assert.rejects(model.run({ model: 'none' }), readOnly);
     await assert.rejects(datastore.sweep(), readOnly);
+    await assert.rejects(datastore.repair(), readOnly);
     await assert.rejects(datastore.lockRelease({}), readOnly);
     assert.equal((await data.list()).total, 2);
     assert.deepEqual(snapshot(repo.dir), before);

@@ -8,6 +8,7 @@ import { type DataPutInput, type DataPutResult, dataPut } from './operations/dat
 import { type DataRenameResult, dataRename } from './operations/data-rename.js';
 import { type DataVersionsResult, dataVersions } from './operations/data-versions.js';
 import { type DatastoreCheckResult, datastoreCheck } from './operations/datastore-check.js';
+import { type DatastoreRepairInput, type DatastoreRepairOptions, type DatastoreRepairResult, datastoreRepair } from './operations/datastore-repair.js';
 import { type DatastoreStatusResult, datastoreStatus } from './operations/datastore-status.js';
 import { type DatastoreSweepInput, type DatastoreSweepResult, datastoreSweep } from './operations/datastore-sweep.js';
 import { type LockReleaseInput, type LockReleaseResult, lockRelease } from './operations/lock-release.js';
@@ -35,6 +36,9 @@ export type {
   DataPutResult,
   DataRenameResult,
   DatastoreCheckResult,
+  DatastoreRepairInput,
+  DatastoreRepairOptions,
+  DatastoreRepairResult,
   DatastoreStatusResult,
   DatastoreSweepInput,
   DatastoreSweepResult,
@@ -108,6 +112,7 @@ export interface OpenRepo {
   readonly datastore: {
     status(): Promise<DatastoreStatusResult>;
     check(options?: Cancel): Promise<DatastoreCheckResult>;
+    repair(input?: DatastoreRepairInput, options?: Partial<DatastoreRepairOptions>): Promise<DatastoreRepairResult>;
     sweep(input?: DatastoreSweepInput, options?: Cancel): Promise<DatastoreSweepResult>;
     lockStatus(): Promise<LockStatusResult>;
     lockRelease(input: LockReleaseInput, options?: Cancel): Promise<LockReleaseResult>;
@@ -150,6 +155,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
     datastore: {
       status: () => told(datastoreStatus(repo)),
       check: (cancel) => told(datastoreCheck(repo, {}, withSignal(cancel))),
+      repair: (input = {}, options) => told(datastoreRepair(repo, input, withSignal(options))),
       sweep: (input = {}, cancel) => told(datastoreSweep(repo, input, withSignal(cancel))),
       lockStatus: () => told(lockStatus(repo)),
       lockRelease: (input, cancel) => told(lockRelease(repo, input, withSignal(cancel))),

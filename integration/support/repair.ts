@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { traceOf } from './failpoints.js';
 import { INJURIES, type Places, readableBytes, TOLD, written } from './injuries.js';
 import { refused, toldError } from './refused.js';
 import type { TestRepo } from './repo.js';
@@ -69,4 +70,27 @@ export async function repairs(t: TestContext, title: string): Promise<void> {
   const again = await repairJson(repo, ['datastore', 'check'], isTold ? 65 : 0);
   assert.deepEqual({ ...again, repaired: [] }, { ...done, repaired: [] }, 'another check tells something else');
   assert.deepEqual(again.pending, []);
+}
+
+/** A repair that is killed at every `every`th of its points loses no byte, and the next one ends what it began. */
+export async function survivesKills(t: TestContext, title: string, every: number): Promise<void> {
+  const injured = async (): Promise<TestRepo> => {
+    const { repo, places } = await injuredRepo(t);
+    INJURIES[title]?.(places);
+    return repo;
+  };
+  const points = (await traceOf(await injured(), [...REPAIR, '--force'])).length;
+  assert.ok(points > 10, `${points} points`);
+  for (let n = 1; n <= points; n += every) {
+    const repo = await injured();
+    const bytes = readableBytes(repo.dir);
+    const killed = await run(repo, [...REPAIR, '--force'], { env: { SWAMP_FAILPOINTS: `#${n}=kill` }, expect: 'any' });
+    assert.equal(killed.signal, 'SIGKILL', `point ${n}`);
+    await repairJson(repo, [...REPAIR, '-f'], 0);
+    await run(repo, ['datastore', 'sweep']);
+    const { pending } = await repairJson(repo, ['datastore', 'check'], 0);
+    assert.deepEqual(pending, [], `point ${n}`);
+    const left = readableBytes(repo.dir);
+    for (const [hash, path] of bytes) assert.ok(left.has(hash), `killed at point ${n}: what could be read in ${path} cannot be read any more`);
+  }
 }

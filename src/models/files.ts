@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, writeFileDurable } from '../fs/durable.js';
-import { exists, readDir, readDirTypes } from '../fs/tree.js';
+import { exists, modifiedAt, readDir, readDirTypes } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { displayPath, type Repo } from '../repo.js';
 import { definitionGoing } from '../store/intent.js';
@@ -167,6 +167,30 @@ export function definitionFiles(repo: Repo): { readonly files: readonly Definiti
     }
   }
   return { files: files.sort((a, b) => compare(a.name, b.name) || compare(a.type, b.type)), strays: strays.sort((a, b) => compare(a.path, b.path)) };
+}
+
+/** What a publication writes before it has its name; that of an editor or of git looks otherwise. */
+const TEMPORARY = /^\.[A-Za-z0-9][A-Za-z0-9._-]*\.[0-9a-f]{12}\.tmp$/;
+
+/** Temporary files of publications that nobody has touched for `ms` milliseconds: whoever wrote them has died. What is behind a link is left alone. */
+export function abandonedTemporaries(repo: Repo, ms: number): string[] {
+  const directories = MODEL_TYPES.map((type) => join(repo.root, DIRECTORY, type)).filter(isUnlinked);
+  return directories.flatMap((directory) =>
+    (readDirTypes(directory) ?? [])
+      .filter((entry) => entry.isFile() && TEMPORARY.test(entry.name))
+      .map((entry) => join(directory, entry.name))
+      .filter((path) => Date.now() - (modifiedAt(path) ?? Date.now()) > ms),
+  );
+}
+
+function isUnlinked(directory: string): boolean {
+  try {
+    requireUnlinked(directory);
+    return true;
+  } catch (error) {
+    if (error instanceof SwampError) return false;
+    throw error;
+  }
 }
 
 /** Throws `model_exists` when a definition of any type has that name, case aside. Holds only as long as the global fence does. */

@@ -2,12 +2,14 @@
 import { lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { asSwampError, isErrno, SwampError } from '../errors.js';
+import { removeFile } from '../fs/durable.js';
 import { exists, readDir, readText, treeBytes } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { isModelId, type LockName } from '../layout/layout.js';
 import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
 import { discard } from '../locks/session.js';
 import { listLocks } from '../locks/survey.js';
+import { abandonedTemporaries } from '../models/files.js';
 import { restructure } from '../protocol/restructure.js';
 import { withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
@@ -16,7 +18,7 @@ import { displayPath, type Repo, requireWritable } from '../repo.js';
 import { findOrphans } from '../store/check/orphans.js';
 import { type DeletedModel, isMovedAside, listDeleted, readDeleted, type Teardown } from '../store/deletion.js';
 import { abandonedEntries } from '../store/leftovers.js';
-import { abandonedStagings, pendingRemovals, sweepOne, sweepTrash } from '../store/sweep.js';
+import { ABANDONED_MS, abandonedStagings, pendingRemovals, sweepOne, sweepTrash } from '../store/sweep.js';
 import { finishMovingAside } from './model-delete.js';
 import { knownModels } from './orphans.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
@@ -33,8 +35,9 @@ export interface DatastoreSweepInput {
  * `trash`: committed removals. `staging`: of sessions that have ended. `intent`, `staged`: left in a lock, to be finished
  * and to be given back. `ticket`: the place in a queue of a process that has ended. `deleted`: files of a deleted model.
  * `kept`: outputs of a method. `quarantined`: set aside by a repair that did not end, to be moved on to quarantine/.
+ * `temporary`: a definition that was not published, a week ago.
  */
-export type SweepKind = 'trash' | 'staging' | 'intent' | 'staged' | 'ticket' | 'deleted' | 'kept' | 'quarantined';
+export type SweepKind = 'trash' | 'staging' | 'intent' | 'staged' | 'ticket' | 'deleted' | 'kept' | 'quarantined' | 'temporary';
 
 export interface SweepItem {
   readonly path: string;
@@ -139,6 +142,7 @@ export async function sweepPlan(repo: Repo): Promise<SweepItem[]> {
   for (const path of unfinishedDeletions(repo).flatMap(({ left }) => left)) plan.push({ path, kind: 'deleted', bytes: await bytesOf(path) });
   plan.push(...(await pendingRemovals(repo)));
   for (const { lock, ticket } of deadTickets(repo)) plan.push({ path: join(repo.layout.queue(lock), ticket.name), kind: 'ticket', bytes: 0 });
+  for (const path of abandonedTemporaries(repo, ABANDONED_MS)) plan.push({ path, kind: 'temporary', bytes: await bytesOf(path) });
   return plan;
 }
 
@@ -170,7 +174,7 @@ export async function keptOutputs(repo: Repo): Promise<(SweepItem & { readonly k
 async function execute(repo: Repo, plan: readonly SweepItem[], signal: AbortSignal): Promise<void> {
   for (const { lock } of abandonedEntries(repo.layout)) await attempt(repo, signal, () => clearEntry(repo, lock, signal));
   for (const { record } of unfinishedDeletions(repo)) await attempt(repo, signal, () => finishMovingAside(repo, record, signal));
-  const planned = plan.filter((item) => item.kind === 'trash' || item.kind === 'staging' || item.kind === 'kept');
+  const planned = plan.filter(({ kind }) => ['trash', 'staging', 'kept', 'temporary'].includes(kind));
   for (const item of planned) await attempt(repo, signal, () => removeItem(repo, item));
   for (const path of abandonedStagings(repo)) await attempt(repo, signal, () => removeItem(repo, { path, kind: 'staging', bytes: 0 }));
   for (const { lock, ticket } of deadTickets(repo)) await attempt(repo, signal, () => dropTicket(repo.layout, lock, ticket));
@@ -202,7 +206,8 @@ async function clearEntry(repo: Repo, lock: LockName, signal: AbortSignal): Prom
 }
 
 async function removeItem(repo: Repo, { path, kind, bytes }: SweepItem): Promise<void> {
-  if (kind === 'kept') await sweepTrash(repo, await discard(repo, path, 'kept'));
+  if (kind === 'temporary') await removeFile(path);
+  else if (kind === 'kept') await sweepTrash(repo, await discard(repo, path, 'kept'));
   else if (exists(path)) await sweepOne(repo, { path, kind: kind === 'staging' ? kind : 'trash', bytes });
 }
 

@@ -13,8 +13,8 @@ export interface Pending {
   readonly bytes: number;
 }
 
-/** Staging of a holder that cannot be proved dead is left alone for this long. */
-const ABANDONED_MS = 7 * 24 * 3600 * 1000;
+/** What a process may have left that cannot be proved dead is left alone for this long. Milliseconds. */
+export const ABANDONED_MS = 7 * 24 * 3600 * 1000;
 
 /** Removes these trash directories. One that cannot be removed is told with path and error, and stays pending (D5, P8). */
 export async function sweepTrash(repo: Repo, paths: readonly string[]): Promise<string[]> {
