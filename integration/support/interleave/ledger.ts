@@ -34,7 +34,7 @@ interface Known {
 
 /** The part of a path below one directory; undefined when it lies elsewhere. */
 function below(path: string | undefined, directory: string): string | undefined {
-  return path !== undefined && path.startsWith(directory) && path[directory.length] === '/' ? path.slice(directory.length + 1) : undefined;
+  return path?.startsWith(directory) && path[directory.length] === '/' ? path.slice(directory.length + 1) : undefined;
 }
 
 export class Ledger {
