@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { parse } from '../src/cli/parse.js';
 import { COMMANDS } from '../src/cli/table.js';
 import { CODES } from '../src/errors.js';
+import { openRepo } from '../src/index.js';
 import { FAMILIES } from '../src/layout/families.js';
 import { createGated, runGated, startGated } from './support/gated.js';
 import { createModel, put, type TestRepo, tempRepo, ticketsOf } from './support/repo.js';
@@ -268,6 +269,15 @@ async function fillEveryFamily(repo: TestRepo): Promise<void> {
   await run(repo, ['data', 'delete', 'm', 'Reports/2026 Q3.txt', '--force']);
   await put(repo, 'm', 'Reports/2026 Q3.txt', 'y');
   await put(repo, 'm', 'a very long name/'.repeat(20), 'x');
+  const { upload } = openRepo(repo.dir);
+  for (const [name, ...parts] of [
+    ['dump', 'one', 'two'],
+    ['unfinished', 'hello'],
+  ]) {
+    const { uploadId } = await upload.begin({ model: 'm', name: name ?? '' });
+    for (const [i, text] of parts.entries()) await upload.part({ upload: uploadId, partNumber: i + 1, source: [text] });
+    if (name === 'dump') await upload.complete({ upload: uploadId });
+  }
   const losing = startGated(repo, 'm');
   await losing.begun();
   await run(repo, ['datastore', 'lock', 'release', '--force', '--model', 'm']);
@@ -306,6 +316,8 @@ function shapeOf(path: string): string {
     .replace(/^(fences\/.*\/)[0-9]+\.free-[0-9a-f]{12}(?=\/|$)/, '$1<free>')
     .replaceAll(new RegExp(HOLDER, 'g'), '<holder>')
     .replace(/scope\.[0-9]+\./, 'scope.<epoch>.')
+    .replace(/^uploads\/<id>\/<id>-[0-9a-f]{12}\//, 'uploads/<id>/<upload>/')
+    .replace(/\/sums\/[0-9]+\.[0-9]+\.[0-9a-f]{64}$/, '/sums/<sum>')
     .replace(/^kept\/<id>\/[0-9]+-[0-9a-f]{12}\//, 'kept/<id>/<epoch>-<nonce>/')
     .replace(/^trash\/<id>-[0-9]+-[0-9a-f]{12}/, 'trash/<id>-<epoch>-<nonce>')
     .replace(/(?<=tombstone-|trash\/)[0-9a-f]{12}$/, '<nonce>')

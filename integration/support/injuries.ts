@@ -21,6 +21,9 @@ import { join } from 'node:path';
 import { newSession } from '../../src/locks/session.js';
 import { dataDelete } from '../../src/operations/data-delete.js';
 import { modelGet } from '../../src/operations/model-get.js';
+import { uploadBegin } from '../../src/operations/upload-begin.js';
+import { uploadComplete } from '../../src/operations/upload-complete.js';
+import { uploadPart } from '../../src/operations/upload-part.js';
 import { openRepoAt, type Repo } from '../../src/repo.js';
 import { deadHolder, libraryRepo, NEVER, newModel, putAll } from './library-repo.js';
 
@@ -38,6 +41,9 @@ export interface Places {
   readonly metadata: string;
   readonly record: string;
   readonly tombstone: string;
+  /** A version in two parts, and an unfinished upload with one. */
+  readonly inParts: string;
+  readonly upload: string;
   /** Its fences, and the entry of its data fence. */
   readonly data: string;
   readonly entry: string;
@@ -61,7 +67,7 @@ export async function written(t: { after(cleanup: () => void): void }): Promise<
   return placesIn(openRepoAt(dir, { env: {} }));
 }
 
-/** Two versions of `a`; `gone` was deleted; `back` was deleted and came again; one name is hashed. */
+/** Two versions of `a`; `gone` was deleted; `back` was deleted and came again; one name is hashed; `parts` was written in parts, and an upload is unfinished. */
 async function fill(repo: Repo): Promise<void> {
   await newModel(repo, 'm');
   await putAll(repo, 'm', 'a', 'one', 'two');
@@ -70,6 +76,15 @@ async function fill(repo: Repo): Promise<void> {
   await putAll(repo, 'm', 'back', '1', '2');
   for (const name of ['gone', 'back']) await dataDelete(repo, { model: 'm', name }, NEVER);
   await putAll(repo, 'm', 'back', '3');
+  await uploadComplete(repo, { upload: await sent(repo, 'parts', 'p1', 'p2') }, NEVER);
+  await sent(repo, 'dump', 'u1');
+}
+
+/** An upload with these parts; its id. */
+async function sent(repo: Repo, name: string, ...parts: readonly string[]): Promise<string> {
+  const { uploadId } = await uploadBegin(repo, { model: 'm', name }, NEVER);
+  for (const [i, text] of parts.entries()) await uploadPart(repo, { upload: uploadId, partNumber: i + 1, source: [text] }, NEVER);
+  return uploadId;
 }
 
 async function placesIn(repo: Repo): Promise<Places> {
@@ -85,6 +100,8 @@ async function placesIn(repo: Repo): Promise<Places> {
     metadata: join(version, 'metadata.json'),
     record: join(artifact, 'artifact.json'),
     tombstone: layout.tombstone(id, 'gone'),
+    inParts: layout.version(id, 'parts', 1),
+    upload: layout.upload(id, readdirSync(layout.modelUploads(id))[0] ?? ''),
     entry: join(data, entry),
   };
 }
@@ -209,7 +226,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     return [['record_invalid', metadata]];
   },
   'the metadata is larger than any record': ({ metadata }) => {
-    truncateSync(metadata, 2 * 1024 * 1024);
+    truncateSync(metadata, 5 * 1024 * 1024);
     return [['record_invalid', metadata]];
   },
   'the metadata has a checksum that is none': ({ metadata }) => {
@@ -460,6 +477,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     writeDeleted(repo, id, { epoch: 1_000, definition: 'another text' });
     rmSync(repo.layout.model(id), { recursive: true });
     rmSync(repo.layout.tombstones(id), { recursive: true });
+    rmSync(repo.layout.modelUploads(id), { recursive: true });
     unlinkSync(join(repo.root, 'models/store/m.yaml'));
     return [['generation_ahead', repo.layout.deletedModel(id)]];
   },
@@ -467,11 +485,91 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     writeDeleted(repo, id, { definition: 'another text' });
     rmSync(repo.layout.model(id), { recursive: true });
     rmSync(repo.layout.tombstones(id), { recursive: true });
+    rmSync(repo.layout.modelUploads(id), { recursive: true });
     return [['model_invalid', join(repo.root, 'models/store/m.yaml')]];
   },
   'a forward leads to a name that nothing can have': ({ tombstone }) => {
     edit(tombstone, (fields) => ({ ...fields, renamedTo: '' }));
     return [['record_invalid', tombstone]];
+  },
+  'a part differs': ({ inParts }) => {
+    writeFileSync(join(inParts, 'parts/2'), 'P2');
+    return [['checksum_mismatch', join(inParts, 'parts/2')]];
+  },
+  'a part is too short': ({ inParts }) => {
+    truncateSync(join(inParts, 'parts/1'), 1);
+    return [['size_mismatch', join(inParts, 'parts/1')]];
+  },
+  'a part is missing': ({ inParts }) => {
+    unlinkSync(join(inParts, 'parts/1'));
+    return [['missing_file', join(inParts, 'parts/1')]];
+  },
+  'a part is a link to the very same bytes': ({ inParts, repo }) => {
+    renameSync(join(inParts, 'parts/1'), join(repo.root, 'bytes'));
+    symlinkSync(join(repo.root, 'bytes'), join(inParts, 'parts/1'));
+    return [['symlink', join(inParts, 'parts/1')]];
+  },
+  'all parts are missing': ({ inParts }) => {
+    rmSync(join(inParts, 'parts'), { recursive: true });
+    return [['missing_file', join(inParts, 'parts')]];
+  },
+  'a part is there that nobody declared': ({ inParts }) => {
+    writeFileSync(join(inParts, 'parts/3'), 'p3');
+    return [['unknown_entry', join(inParts, 'parts/3')]];
+  },
+  'a content stands beside parts': ({ inParts }) => {
+    writeFileSync(join(inParts, 'content'), 'p1p2');
+    return [['unknown_entry', join(inParts, 'content')]];
+  },
+  'parts stand beside a content': ({ version }) => {
+    mkdirSync(join(version, 'parts'));
+    return [['unknown_entry', join(version, 'parts')]];
+  },
+  'the metadata of a version in parts is missing': ({ inParts }) => {
+    unlinkSync(join(inParts, 'metadata.json'));
+    return [['missing_file', join(inParts, 'metadata.json')]];
+  },
+  'the parts do not add up': ({ inParts }) => {
+    edit(join(inParts, 'metadata.json'), (record) => ({ ...record, parts: [] }));
+    return [['record_invalid', join(inParts, 'metadata.json')]];
+  },
+  'the parts are not what the whole was': ({ inParts }) => {
+    edit(join(inParts, 'metadata.json'), (record) => ({ ...record, checksum: 'a'.repeat(64) }));
+    return [['checksum_mismatch', join(inParts, 'parts')]];
+  },
+  'a part of an upload is not what was sent': ({ upload }) => {
+    writeFileSync(join(upload, 'parts/1'), 'U1');
+    return [['checksum_mismatch', join(upload, 'parts/1')]];
+  },
+  'a part of an upload is a FIFO': ({ upload }) => {
+    replaceByFifo(join(upload, 'parts/1'));
+    return [['wrong_type', join(upload, 'parts/1')]];
+  },
+  'something in an upload is no part': ({ upload }) => {
+    writeFileSync(join(upload, 'parts/01'), '');
+    writeFileSync(join(upload, 'sums/1'), '');
+    writeFileSync(join(upload, 'notes'), '');
+    return [
+      ['unknown_entry', join(upload, 'parts/01')],
+      ['unknown_entry', join(upload, 'sums/1')],
+      ['unknown_entry', join(upload, 'notes')],
+    ];
+  },
+  'the record of an upload is missing': ({ upload }) => {
+    unlinkSync(join(upload, 'upload.json'));
+    return [['missing_file', upload]];
+  },
+  'the record of an upload is no record': ({ upload }) => {
+    writeFileSync(join(upload, 'upload.json'), '{}');
+    return [['record_invalid', upload]];
+  },
+  'an upload has no place for parts': ({ upload }) => {
+    rmSync(join(upload, 'parts'), { recursive: true });
+    return [['missing_file', upload]];
+  },
+  'an upload has a name that is none': ({ upload }) => {
+    renameSync(upload, `${upload}.x`);
+    return [['unknown_entry', `${upload}.x`]];
   },
   'something among the uploads is no model': ({ repo }) => {
     mkdirSync(join(repo.layout.uploads, 'u'), { recursive: true });
@@ -736,6 +834,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
   },
   'a file stands where the tombstones of a model belong': ({ repo, id }) => {
     rmSync(repo.layout.tombstones(id), { recursive: true });
+    rmSync(repo.layout.modelUploads(id), { recursive: true });
     writeFileSync(repo.layout.tombstones(id), 'x');
     return [['wrong_type', repo.layout.tombstones(id)]];
   },

@@ -9,6 +9,7 @@ import { touch, writeAdvisory } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import type { Timing } from '../timing.js';
 import { type Entry, freeEntry, freeEntrySync, takeEntry } from './fence.js';
+import { forsake } from './holder.js';
 
 export const HOLDER_DETAILS = 'holder.json';
 
@@ -74,12 +75,15 @@ export async function tryLease(
   const release = async (): Promise<void> => {
     if (grip.released) return;
     try {
-      await releaseLock();
+      await releaseLock().catch((error: unknown) => {
+        // Its registry forgets a lock it holds for compromised; the entry decides, not the registry.
+        if (!isErrno(error, 'ERELEASED', 'ENOTACQUIRED')) throw error;
+      });
+      await grip.giveBack();
     } catch (error) {
-      // Its registry forgets a lock it holds for compromised; the entry decides, not the registry.
-      if (!isErrno(error, 'ERELEASED', 'ENOTACQUIRED')) throw error;
+      forsake(holder);
+      throw error;
     }
-    await grip.giveBack();
   };
   try {
     writeAdvisory(join(path, HOLDER_DETAILS), `${JSON.stringify({ holder, ...details })}\n`);

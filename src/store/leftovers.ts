@@ -4,7 +4,7 @@ import { isErrno, SwampError } from '../errors.js';
 import { readDir } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
 import { type Entry, readFence } from '../locks/fence.js';
-import { isProvablyDead, parseHolder } from '../locks/holder.js';
+import { isEnded, parseHolder } from '../locks/holder.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
 import { listLocks } from '../locks/survey.js';
 import { ENTRY_TRASH } from './commit.js';
@@ -42,7 +42,7 @@ export function abandonedEntries(layout: Layout): AbandonedEntry[] {
 }
 
 export function isHeldByDead(entry: Entry): boolean {
-  return entry.state === 'held' && entry.holder !== undefined && isProvablyDead(entry.holder);
+  return entry.state === 'held' && entry.holder !== undefined && isEnded(entry.holder);
 }
 
 /** What is inside an entry besides the details of its holder; nothing when the entry has gone. */

@@ -104,7 +104,16 @@ describe('lines', () => {
 });
 
 describe('the state of a datastore', () => {
-  const nothing: DatastoreStatusResult = { healthy: true, bytes: 10, sweeps: [], teardowns: [], kept: [], locks: [], catalog: { state: 'absent', bytes: 0 } };
+  const nothing: DatastoreStatusResult = {
+    healthy: true,
+    bytes: 10,
+    sweeps: [],
+    teardowns: [],
+    kept: [],
+    uploads: [],
+    locks: [],
+    catalog: { state: 'absent', bytes: 0 },
+  };
   const shown = (fields: Partial<DatastoreStatusResult>): string => statusText({ ...nothing, ...fields }, { colour: false });
 
   it('in order has no next step', () => {

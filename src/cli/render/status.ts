@@ -3,13 +3,14 @@ import type { DatastoreStatusResult } from '../../operations/datastore-status.js
 import { joined, wrap } from './lines.js';
 import { isStuck, lockSummary, lockText, type Page } from './locks.js';
 import { count, fields, printable, size, table } from './text.js';
+import { uploadTable } from './uploads.js';
 
 /** What stands at most in a list; the rest is counted. */
 const SHOWN = 20;
 
 /** What there is first, what waits below, what to do about it last: that is where the prompt leaves the eye. */
 export function statusText(result: DatastoreStatusResult, page: Page): string {
-  const { bytes, locks, sweeps, teardowns, kept, catalog } = result;
+  const { bytes, locks, sweeps, teardowns, kept, uploads, catalog } = result;
   const head = fields([
     ['Healthy', healthText(result)],
     ['Size', size(bytes)],
@@ -17,6 +18,7 @@ export function statusText(result: DatastoreStatusResult, page: Page): string {
     ['Removals pending', amount(sweeps)],
     ['Teardowns pending', teardowns.length === 0 ? 'none' : String(teardowns.length)],
     ['Kept outputs', amount(kept)],
+    ['Unfinished uploads', amount(uploads)],
     ['Catalog', catalog.state === 'absent' ? 'absent' : `present, ${size(catalog.bytes)}`],
   ]);
   const blocks = [
@@ -30,6 +32,7 @@ export function statusText(result: DatastoreStatusResult, page: Page): string {
       ['PENDING', 'SIZE', 'PATH'],
       [...sweeps, ...kept.map((item) => ({ ...item, kind: 'kept' }))].map((item) => [item.kind, size(item.bytes), item.path]),
     ),
+    uploads.length === 0 ? '' : uploadTable(uploads),
     stepsText(nextSteps(result), page),
   ];
   return blocks.filter((block) => block !== '').join('\n');
