@@ -1,6 +1,6 @@
 /** The content of one version as a stream, whether it is one file or parts: the only reader of `content` and `parts/`. */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, createReadStream, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, createReadStream, fstatSync, lstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { isErrno, SwampError } from '../errors.js';
@@ -37,6 +37,7 @@ export function contentPathIn(dir: string, { parts }: Pick<VersionMetadata, 'par
 /** Opens what `metadata` declares, and nothing else (B6). Undefined when a file is missing; `checksum_mismatch` when a part has another size, `corrupt` for what is no file. */
 export function openContent(dir: string, metadata: Pick<VersionMetadata, 'parts'>, name: string): OpenContent | undefined {
   const path = contentPathIn(dir, metadata);
+  if (metadata.parts !== undefined && !isDirectory(path)) return undefined;
   const pieces: Piece[] = [];
   try {
     for (const part of metadata.parts ?? [undefined]) {
@@ -107,6 +108,13 @@ async function* chunksOf({ pieces }: OpenContent, name: string): AsyncGenerator<
       if (piece.file === undefined) closeSync(file);
     }
   }
+}
+
+/** False when there is nothing. A link is not followed. */
+function isDirectory(path: string): boolean {
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  if (status === undefined || status.isDirectory()) return status !== undefined;
+  throw new SwampError('corrupt', `${path} is damaged: it is no directory.`, { hint: 'Run "swamp datastore check".', data: { path } });
 }
 
 function openPiece({ path, part }: Pick<Piece, 'path' | 'part'>, name: string): number | undefined {

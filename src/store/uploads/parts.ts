@@ -92,6 +92,8 @@ export async function assemble(
   options: { readonly signal: AbortSignal },
 ): Promise<Assembled> {
   const { name } = told;
+  // Who sent a part may have died, or found its upload gone, before its rename was durable.
+  await syncDir(join(dir, PARTS));
   const found = partsIn(dir) ?? [];
   requireComplete(
     found.map(({ number }) => number),
