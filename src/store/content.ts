@@ -81,7 +81,12 @@ export interface Digest {
   readonly parts: readonly string[];
 }
 
-export async function digestContent(content: OpenContent, name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Digest> {
+/** `onBytes`: told how much was read so far, with every chunk. */
+export async function digestContent(
+  content: OpenContent,
+  name: string,
+  { onBytes, ...options }: { readonly signal?: AbortSignal; readonly onBytes?: (read: number) => void } = {},
+): Promise<Digest> {
   const whole = createHash('sha256');
   const parts: string[] = [];
   let size = 0;
@@ -91,6 +96,7 @@ export async function digestContent(content: OpenContent, name: string, options:
       whole.update(chunk);
       part?.update(chunk);
       size += chunk.length;
+      onBytes?.(size);
     }
     if (part !== undefined) parts.push(part.digest('hex'));
   }
