@@ -291,6 +291,9 @@ describe('completion', () => {
     assert.deepEqual(await offered('completion', 'z'), ['zsh']);
     assert.deepEqual(await offered('nope', ''), []);
     assert.deepEqual(await offered('data', 'get', 'nope', ''), []);
+    assert.deepEqual(await offered('data', 'upload', ''), ['begin', 'part', 'complete', 'abort', 'list']);
+    const { uploadId } = await runJson<{ uploadId: string }>(repo, ['data', 'upload', 'begin', 'm', 'x', '--create']);
+    assert.deepEqual(await offered('data', 'upload', 'part', ''), [uploadId]);
     assert.equal((await run(repo, ['--complete', 'data', 'get', ''], { cwd: repo.base })).stdout, '');
   });
 

@@ -316,7 +316,7 @@ function shapeOf(path: string): string {
     .replace(/^(fences\/.*\/)[0-9]+\.free-[0-9a-f]{12}(?=\/|$)/, '$1<free>')
     .replaceAll(new RegExp(HOLDER, 'g'), '<holder>')
     .replace(/scope\.[0-9]+\./, 'scope.<epoch>.')
-    .replace(/^uploads\/<id>\/<id>-[0-9a-f]{12}\//, 'uploads/<id>/<upload>/')
+    .replace(/^uploads\/<id>\/<id>-[0-9a-f]{12}/, 'uploads/<id>/<upload>')
     .replace(/\/sums\/[0-9]+\.[0-9]+\.[0-9a-f]{64}$/, '/sums/<sum>')
     .replace(/^kept\/<id>\/[0-9]+-[0-9a-f]{12}\//, 'kept/<id>/<epoch>-<nonce>/')
     .replace(/^trash\/<id>-[0-9]+-[0-9a-f]{12}/, 'trash/<id>-<epoch>-<nonce>')
@@ -346,6 +346,46 @@ describe('the order of syncs', () => {
       'rename fences/<id>/data/<held>/<holder>.v data/<id>/a/<version>',
       'sync fences/<id>/data',
       'sync data/<id>/a',
+      'rename fences/<id>/data/<held> fences/<id>/data/<free>',
+      'answer',
+    ]);
+  });
+
+  test('of an upload is the one that design/disk-layout.md tells (P3, P6)', { skip }, async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    await put(repo, 'm', 'a', 'one');
+    const { uploadId } = await openRepo(repo.dir).upload.begin({ model: 'm', name: 'a' });
+    assert.deepEqual(await stepsOf(repo, ['data', 'upload', 'part', uploadId, '1', '/etc/hostname']), [
+      'sync staging/<holder>/part',
+      'sync uploads/<id>/<upload>/sums',
+      'rename staging/<holder>/part uploads/<id>/<upload>/parts/1',
+      'sync uploads/<id>/<upload>/parts',
+      'answer',
+    ]);
+    assert.deepEqual(await stepsOf(repo, ['data', 'upload', 'complete', uploadId]), [
+      'rename uploads/<id>/<upload> uploads/<id>/<upload>.<holder>',
+      'sync uploads/<id>',
+      'sync uploads/<id>/<upload>.<holder>/parts',
+      'sync staging/<holder>/v/metadata.json',
+      'sync staging/<holder>/v',
+      'rename fences/<id>/data/<free> fences/<id>/data/<held>',
+      'rename staging/<holder>/v staging/<holder>/outputs/v',
+      'sync staging/<holder>/outputs/intent.json',
+      'sync staging/<holder>/outputs',
+      'rename staging/<holder>/outputs fences/<id>/data/<held>/<holder>.intent',
+      'sync fences/<id>/data',
+      'sync fences/<id>/data/<held>',
+      'rename uploads/<id>/<upload>.<holder>/parts fences/<id>/data/<held>/<holder>.intent/v/parts',
+      'sync fences/<id>/data/<held>/<holder>.intent/v',
+      'rename fences/<id>/data/<held>/<holder>.intent/v data/<id>/a/<version>',
+      'sync fences/<id>/data',
+      'sync data/<id>/a',
+      'rename uploads/<id>/<upload>.<holder> fences/<id>/data/<held>/trash/<nonce>',
+      'sync fences/<id>/data',
+      'sync uploads/<id>',
+      'rename fences/<id>/data/<held>/<holder>.intent fences/<id>/data/<held>/trash/<nonce>',
+      'rename fences/<id>/data/<held>/trash trash/<id>-<epoch>-<nonce>',
       'rename fences/<id>/data/<held> fences/<id>/data/<free>',
       'answer',
     ]);
