@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { randomFrom } from '../random.js';
 import { bundleProgram } from './bundle.js';
-import { type Explored, exploreAll, exploreAtRandom } from './explore.js';
+import { type Explored, exploreAll, exploreAtRandom, replay } from './explore.js';
 import { type Bench, Laboratory, type Scenario } from './laboratory.js';
 import type { Mutation } from './mutations.js';
 import { type Replayable, reportOf, stepsOf } from './report.js';
@@ -53,15 +53,20 @@ async function goThrough(t: TestContext, laboratory: Laboratory, scenarios: read
   t.diagnostic(`in all: ${schedules} schedules, ${steps} steps`);
 }
 
-/** The mutation must be found within two interventions, and break what it says. */
+/** The mutation must be found within two interventions, and break what it says; its schedule must break the same when it is made again. */
 export async function requireFound(t: TestContext, { edits, scenario: title, opening, breaks }: Mutation): Promise<void> {
-  const laboratory = new Laboratory(await bundleProgram(edits));
-  const bench = laboratory.prepare({ ...scenarioOf(title), ...(opening === undefined ? {} : { opening }) });
+  const bundle = await bundleProgram(edits);
+  const scenario = { ...scenarioOf(title), ...(opening === undefined ? {} : { opening }) };
+  const bench = new Laboratory(bundle).prepare(scenario);
   const { found, schedules } = exploreAll(bench.begin(), bench.conflicts, { interventions: 2, schedules: 2_000 });
   if (found === undefined) assert.fail(`not found in ${schedules} schedules of "${title}"`);
   t.diagnostic(`found in schedule ${schedules} of "${title}": ${found.violation.message}`);
   if (process.env['SWAMP_STEPS'] === '1') for (const line of stepsOf(bench, found.schedule)) t.diagnostic(line);
   assert.match(found.violation.message, breaks);
+  // The schedule alone leads there, also where nothing was learned: what is printed can be made again.
+  const again = new Laboratory(bundle).prepare(scenario);
+  again.conflicts.everywhere = true;
+  assert.equal(replay(again.begin(), found.schedule).violation?.message, found.violation.message);
 }
 
 /** Runs what SWAMP_SCHEDULE says, and tells every step. */
