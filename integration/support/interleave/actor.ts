@@ -30,7 +30,7 @@ export interface Scheduler {
   step<T>(actor: Actor, access: Access, act: () => T): T;
   synced(actor: Actor, path: string, node: DiskNode): void;
   passed(actor: Actor, point: string): void;
-  method(actor: Actor, event: 'begins' | 'ends', modelId: string): void;
+  methodBegins(actor: Actor, modelId: string, ancestors: string): void;
   began(actor: Actor, task: Task): (result: TaskResult) => void;
 }
 
@@ -87,13 +87,17 @@ export class Actor {
     this.#process.enter(() => this.#process.program.open());
   }
 
-  begin(task: Task): void {
+  begin(task: Task, ancestors?: string): void {
     const ended = this.life.scheduler.began(this, task);
     this.#process.enter(() =>
-      this.#process.program.begin(task, (result) => {
-        this.life.status = 'ended';
-        ended(result);
-      }),
+      this.#process.program.begin(
+        task,
+        (result) => {
+          this.life.status = 'ended';
+          ended(result);
+        },
+        ancestors,
+      ),
     );
   }
 
@@ -141,7 +145,7 @@ export class Actor {
         this.life.status = 'parked';
       },
       passed: (point) => this.life.scheduler.passed(this, point),
-      method: (event, modelId) => this.life.scheduler.method(this, event, modelId),
+      methodBegins: (modelId, ancestors) => this.life.scheduler.methodBegins(this, modelId, ancestors),
       nested: (task) => this.life.scheduler.began(this, task),
       now: () => this.life.scheduler.now,
     };

@@ -6,8 +6,8 @@
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { build, type Plugin } from 'esbuild';
+import { type Edit, editing } from '../edits.js';
 import { ROOT } from '../swamp.js';
-import { type Edit, editing } from './edits.js';
 
 const SOURCE = join(ROOT, 'integration/support/interleave/inside');
 

@@ -21,6 +21,8 @@ interface Place {
 export class Conflicts {
   /** True when a place became one of conflict since this was set to false. */
   grown = false;
+  /** Any two steps: for a schedule that is made again, when nothing was learned yet. */
+  everywhere = false;
   readonly #places = new Map<string, Place>();
 
   /** Remembers what the process of that number did. */
@@ -44,6 +46,7 @@ export class Conflicts {
 
   /** True when the order of this step and those of others may matter. */
   has(actor: number, { looks, listings, changes }: Access): boolean {
+    if (this.everywhere) return true;
     const bit = 1 << actor;
     return (
       looks.some((path) => this.#changedByOthers(path, bit) || this.#aboveChangedByOthers(path, bit)) ||

@@ -2,7 +2,7 @@
  * Walks the schedules of a scenario. Every run begins anew and is determined by where it departs from the usual choice
  * (who is at work goes on), so a schedule is the list of its departures.
  *
- * Exhaustively: depth first, over every schedule with at most so many interventions. Randomly: any choice at any step, from
+ * Exhaustively: over every schedule with at most so many interventions. Randomly: any choice at any step, from
  * a seed. No run is left out because it looks like another one.
  */
 import { type Random, randomFrom } from '../random.js';
@@ -27,7 +27,7 @@ export interface Explored {
   readonly schedules: number;
   /** System calls of all of them. */
   readonly steps: number;
-  /** False: the time was over before everything was seen. */
+  /** False: it ended before everything within the bound was seen. */
   readonly complete: boolean;
   readonly found: Found | undefined;
 }
@@ -35,8 +35,8 @@ export interface Explored {
 export interface Bounds {
   /** How often a process that could go on may be made to wait for another one, or a live lock may be broken. Who goes on when nobody is at work is no intervention. */
   readonly interventions: number;
-  /** By `performance.now()`. */
-  readonly until: number;
+  /** The most that are run. */
+  readonly schedules: number;
 }
 
 /** Starts a run in which `choose` decides. */
@@ -66,49 +66,63 @@ class Tally {
 }
 
 /** Random runs before a walk go on until this many in a row have learned nothing. */
-const QUIET_RUNS = 40;
+const QUIET_RUNS = 15;
 
 /**
- * Goes on until everything within the bound is seen, a violation is found, or the time is over. Where the order of steps
- * matters is learned on the way (`conflicts`): by random runs first, then by the walk itself. A walk that learned something
- * may have passed choices by, so it is made anew; only the last one, which learned nothing, is counted.
+ * Goes on until everything within the bound is seen, a violation is found, or so many schedules are. Where the order of
+ * steps matters is learned on the way (`conflicts`): by random runs first, then by the walk itself. A walk that learned
+ * something may have passed choices by, so it is made anew; only the last one, which learned nothing, is counted.
  */
 export function exploreAll(begin: Begin, conflicts: Conflicts, bounds: Bounds): Explored {
-  const random = randomFrom('survey');
-  for (let quiet = 0; quiet < QUIET_RUNS; quiet = conflicts.grown ? 0 : quiet + 1) {
-    conflicts.grown = false;
-    const explored = exploreAtRandom(begin, random, { schedules: 1, until: bounds.until });
-    if (!explored.complete) return explored;
-  }
+  const surveyed = survey(begin, conflicts);
   for (;;) {
     conflicts.grown = false;
     const explored = walk(begin, bounds);
-    if (!conflicts.grown || explored.found !== undefined || performance.now() > bounds.until) return explored;
+    if (explored.found !== undefined || surveyed.found !== undefined) return { ...explored, complete: false, found: explored.found ?? surveyed.found };
+    if (!conflicts.grown || !explored.complete) return explored;
   }
 }
 
-function walk(begin: Begin, { interventions: most, until }: Bounds): Explored {
+function survey(begin: Begin, conflicts: Conflicts): Explored {
+  const random = randomFrom('survey');
+  for (let quiet = 0; ; quiet = conflicts.grown ? 0 : quiet + 1) {
+    conflicts.grown = false;
+    const explored = exploreAtRandom(begin, random, 1);
+    if (explored.found !== undefined || quiet === QUIET_RUNS) return explored;
+  }
+}
+
+/** Those with the fewest interventions first: what is found first is short. */
+function walk(begin: Begin, { interventions: most, schedules }: Bounds): Explored {
   const tally = new Tally();
-  const open: Branch[] = [{ schedule: [], interventions: 0 }];
-  for (let branch = open.pop(); branch !== undefined; branch = open.pop()) {
-    const { schedule, interventions } = branch;
-    const ahead = departuresOf(schedule);
-    const world = tally.run(begin, (choice) => {
-      if (ahead.size > 0) {
-        const chosen = ahead.get(choice.at);
-        ahead.delete(choice.at);
-        return chosen;
-      }
-      for (const chosen of choice.able.slice(1)) {
-        const spent = interventions + Number(isIntervention(choice, chosen));
-        if (spent <= most) open.push({ schedule: [...schedule, { at: choice.at, chosen }], interventions: spent });
-      }
-      return undefined;
-    });
-    if (world.violation !== undefined) return tally.result(false, { violation: world.violation, schedule });
-    if (performance.now() > until) return tally.result(open.length === 0);
+  let branches: Branch[] = [{ schedule: [], interventions: 0 }];
+  while (branches.length > 0) {
+    const next: Branch[] = [];
+    for (const branch of branches) {
+      if (tally.schedules >= schedules) return tally.result(false);
+      const world = tally.run(begin, follow(branch, most, next));
+      if (world.violation !== undefined) return tally.result(false, { violation: world.violation, schedule: branch.schedule });
+    }
+    branches = next;
   }
   return tally.result(true);
+}
+
+/** Repeats the departures of a branch, then makes the usual choices, and adds the branches that leave it there. */
+function follow({ schedule, interventions }: Branch, most: number, branches: Branch[]): Chooser {
+  const ahead = departuresOf(schedule);
+  return (choice) => {
+    if (ahead.size > 0) {
+      const chosen = ahead.get(choice.at);
+      ahead.delete(choice.at);
+      return chosen;
+    }
+    for (const chosen of choice.able.slice(1)) {
+      const spent = interventions + Number(isIntervention(choice, chosen));
+      if (spent <= most) branches.push({ schedule: [...schedule, { at: choice.at, chosen }], interventions: spent });
+    }
+    return undefined;
+  };
 }
 
 function isIntervention({ current, processes }: Choice, chosen: number): boolean {
@@ -127,18 +141,13 @@ export function replay(begin: Begin, schedule: Schedule): World {
   return world;
 }
 
-export interface RandomBounds {
-  readonly schedules: number;
-  readonly until: number;
-}
-
 /** How likely it is, in one run or another, that somebody else goes on at a step: some bugs want many changes, some very few. */
 const RESTLESSNESS = [0.02, 0.1, 0.3];
 
 /** Any choice at any step. */
-export function exploreAtRandom(begin: Begin, random: Random, { schedules, until }: RandomBounds): Explored {
+export function exploreAtRandom(begin: Begin, random: Random, schedules: number): Explored {
   const tally = new Tally();
-  while (tally.schedules < schedules && performance.now() <= until) {
+  while (tally.schedules < schedules) {
     const departures: Departure[] = [];
     const restless = random.pick(RESTLESSNESS);
     const world = tally.run(begin, ({ at, able }) => {
@@ -149,5 +158,5 @@ export function exploreAtRandom(begin: Begin, random: Random, { schedules, until
     });
     if (world.violation !== undefined) return tally.result(false, { violation: world.violation, schedule: departures });
   }
-  return tally.result(tally.schedules >= schedules);
+  return tally.result(true);
 }

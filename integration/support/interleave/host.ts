@@ -9,8 +9,8 @@ export interface Host {
   park(resume: () => void): void;
   /** A point of the program that is no step of the file system was passed. */
   passed(point: string): void;
-  /** The command of a method begins, and ends. */
-  method(event: 'begins' | 'ends', modelId: string): void;
+  /** The command of a method begins; `ancestors` is what its environment says. */
+  methodBegins(modelId: string, ancestors: string): void;
   /** A task that is part of another one: what a method's command calls. Answers what to tell its end to. */
   nested(task: Task): (result: TaskResult) => void;
   /** Milliseconds on a clock that never goes back. */
@@ -23,7 +23,8 @@ export interface Host {
 export interface Offered {
   /** Reads the repository's marker; once, before any task. */
   open(): void;
-  begin(task: Task, ended: (result: TaskResult) => void): void;
+  /** `ancestors`: of a task that a method has started. */
+  begin(task: Task, ended: (result: TaskResult) => void, ancestors?: string): void;
 }
 
 export const ROOT = '/repo';

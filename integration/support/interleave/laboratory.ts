@@ -9,7 +9,7 @@ import type { Task } from './tasks.js';
 import { Caretaker } from './template.js';
 import { modelIds } from './view.js';
 import { Violation } from './violation.js';
-import { type Step, World } from './world.js';
+import { type Opening, type Step, World } from './world.js';
 
 export interface Break {
   readonly lock: 'global' | 'data' | 'run';
@@ -24,10 +24,15 @@ export interface Scenario {
   readonly tasks: readonly Task[];
   /** Live locks of which one is broken, once, at any step. */
   readonly breaks?: readonly Break[];
+  /** How every run begins; what follows is explored. */
+  readonly opening?: Opening;
 }
 
 /** A scenario ready to be walked. */
 export interface Bench {
+  readonly scenario: Scenario;
+  /** By name. */
+  readonly modelIds: ReadonlyMap<string, string>;
   readonly begin: (onStep?: (step: Step) => void) => Begin;
   readonly conflicts: Conflicts;
 }
@@ -43,7 +48,8 @@ export class Laboratory {
     this.#caretaker = new Caretaker(bundle);
   }
 
-  prepare({ setup, tasks, breaks = [] }: Scenario): Bench {
+  prepare(scenario: Scenario): Bench {
+    const { setup, tasks, breaks = [], opening = [] } = scenario;
     const { disk } = this.#caretaker.do([{ kind: 'init' }, ...setup]);
     const ids = modelIds(disk);
     const locks = breaks.map(({ lock, model }) => (lock === 'global' ? ({ kind: lock } as const) : { kind: lock, modelId: ids.get(model) ?? '' }));
@@ -55,10 +61,10 @@ export class Laboratory {
       return (choose) => {
         const copy = disk.copy();
         const judge = new Oracle({ disk: copy, initial, breaks: locks, settle });
-        return new World({ disk: copy, actors, tasks, breaks: locks, conflicts, judge, choose, ...(onStep === undefined ? {} : { onStep }) });
+        return new World({ disk: copy, actors, tasks, breaks: locks, opening, conflicts, judge, choose, ...(onStep === undefined ? {} : { onStep }) });
       };
     };
-    return { begin, conflicts };
+    return { scenario, modelIds: ids, begin, conflicts };
   }
 
   /** Processes that have read the marker of this disk. */

@@ -25,6 +25,7 @@ export class Locks {
   readonly #sessions = new Map<string, string>();
   readonly #closed = new Map<number, Closed>();
   readonly #methods = new Map<number, Method>();
+  readonly #foundRunning = new Map<number, { readonly modelId: string; readonly entry: string }>();
 
   constructor(disk: Disk) {
     this.#disk = disk;
@@ -36,8 +37,14 @@ export class Locks {
     const lock = lockOf(to);
     if (lock !== undefined) this.#judge(actor, lock, call === 'break' ? undefined : from);
     const method = this.#methods.get(actor);
-    if (method === undefined || !to.endsWith('.intent') || !from.startsWith(LAYOUT.fence({ kind: 'run', modelId: method.modelId }))) return;
+    if (method === undefined || !to.endsWith('.intent')) return;
     if (method.overtaken) throw new Violation(`P9: process ${actor} commits the outputs of a method that a delete has overtaken`);
+  }
+
+  /** A structural command comes: it may take the global lock when the method that runs now is over (S1). */
+  structuralBegins(actor: number, modelId: string): void {
+    const entry = entryOf(this.#disk, { kind: 'run', modelId });
+    if (entry?.state === 'held') this.#foundRunning.set(actor, { modelId, entry: entry.name });
   }
 
   /** S3 is over for this process. */
@@ -102,6 +109,9 @@ export class Locks {
     if (entry.state === 'held') {
       if (session !== undefined && session !== entry.name) throw new Violation(`P1: epoch ${entry.epoch} of the ${lock.kind} lock has two sessions`);
       this.#sessions.set(`${dir} ${entry.epoch}`, entry.name);
+      const found = lock.kind === 'global' ? this.#foundRunning.get(actor) : undefined;
+      if (found !== undefined && entryOf(this.#disk, { kind: 'run', modelId: found.modelId })?.name === found.entry)
+        throw new Violation(`S1: process ${actor} takes the global lock, and stops all others, to wait for a method that it found running`);
       if (holderOf(entry) !== actor) throw new Violation(`P1: process ${actor} took the ${lock.kind} lock in the name of another`);
     } else if (from !== undefined && session !== undefined && !session.includes(`-${100 + actor}-`))
       throw new Violation(`P1: process ${actor} released the ${lock.kind} lock of another, who lives`);

@@ -46,6 +46,7 @@ export class Oracle implements Judge {
   }
 
   began(actor: number, task: Task): (result: TaskResult) => void {
+    if (isStructural(task)) this.#locks.structuralBegins(actor, this.#ids.get('model' in task ? task.model : '') ?? '');
     const from = this.#events++;
     const id = `${actor}: ${titleOf(task)}`;
     return (result) => {
@@ -66,8 +67,8 @@ export class Oracle implements Judge {
     if (point.startsWith('warning:') && !this.#locks.wereBroken) throw new Violation(`process ${actor} warns: ${point}`);
   }
 
-  method(actor: number, event: 'begins' | 'ends', modelId: string): void {
-    if (event === 'begins') this.#locks.methodBegins(actor, modelId);
+  methodBegins(actor: number, modelId: string): void {
+    this.#locks.methodBegins(actor, modelId);
   }
 
   /** One order explains every answer, and what is there at the end. */

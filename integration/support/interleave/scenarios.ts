@@ -53,6 +53,11 @@ export const SCENARIOS: readonly Scenario[] = [
     breaks: [GLOBAL, DATA],
   },
   { title: 'nested put and delete', setup: NESTED, tasks: [{ kind: 'run', model: 'p' }, deleteAll] },
+  {
+    title: 'method with a child in the background, and delete',
+    setup: SHELL,
+    tasks: [run, { kind: 'delete', model: M, name: 'a' }, { kind: 'put', model: M, name: 'a', text: 'x', childOf: 0 }],
+  },
   { title: 'put, method and delete', setup: SHELL, tasks: [put('a', 'x'), run, deleteAll] },
   { title: 'put, put, delete and rename', setup: STORE, tasks: [put('a', 'x'), put('a', 'y'), deleteA, renameA] },
   { title: 'put, method, delete and rename', setup: SHELL, tasks: [put('a', 'x'), run, { kind: 'delete', model: M, name: 'result' }, renameA] },
@@ -77,3 +82,16 @@ export const SCENARIOS: readonly Scenario[] = [
     breaks: [GLOBAL, DATA, RUN],
   },
 ];
+
+export function scenarioOf(title: string): Scenario {
+  const scenario = SCENARIOS.find((one) => one.title === title);
+  if (scenario === undefined) throw new Error(`there is no scenario "${title}"`);
+  return scenario;
+}
+
+/** Two commands, and nobody who breaks locks. */
+export const PAIRS = SCENARIOS.filter(({ tasks, breaks }) => tasks.length === 2 && breaks === undefined);
+/** Two commands, and one who breaks locks. */
+export const BROKEN_PAIRS = SCENARIOS.filter(({ tasks, breaks }) => tasks.length === 2 && breaks !== undefined);
+/** Three or four commands. */
+export const CROWDS = SCENARIOS.filter(({ tasks }) => tasks.length > 2);

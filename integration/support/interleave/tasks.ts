@@ -1,10 +1,11 @@
 /** What simulated processes are given to do, and how it ended: one command each. */
 import type { ErrorCode } from '../../../src/errors.js';
 
+/** `childOf`: started in the background by the method that process of that number runs. */
 export type Task =
   | { readonly kind: 'init' }
   | { readonly kind: 'create'; readonly model: string; readonly run?: string }
-  | { readonly kind: 'put'; readonly model: string; readonly name: string; readonly text: string; readonly expectVersion?: number }
+  | { readonly kind: 'put'; readonly model: string; readonly name: string; readonly text: string; readonly expectVersion?: number; readonly childOf?: number }
   /** The method of the model: its command is what `create` was given, a list of `put <model> <name> <text>`. */
   | { readonly kind: 'run'; readonly model: string }
   | { readonly kind: 'delete'; readonly model: string; readonly name?: string; readonly version?: number }
@@ -39,7 +40,7 @@ export function isStructural({ kind }: Task): boolean {
 export function titleOf(task: Task): string {
   switch (task.kind) {
     case 'put':
-      return `put ${task.model} ${task.name}${task.expectVersion === undefined ? '' : ` --expect-version ${task.expectVersion}`}`;
+      return `put ${task.model} ${task.name}${task.expectVersion === undefined ? '' : ` --expect-version ${task.expectVersion}`}${task.childOf === undefined ? '' : `, started by process ${task.childOf}`}`;
     case 'run':
       return `method run ${task.model}`;
     case 'delete':

@@ -33,7 +33,7 @@ class Alone implements Scheduler {
 
   passed(): void {}
 
-  method(): void {}
+  methodBegins(): void {}
 
   began(): (result: TaskResult) => void {
     return (result) => {

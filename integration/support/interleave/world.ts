@@ -23,6 +23,9 @@ export interface Choice {
   readonly processes: number;
 }
 
+/** How a run is made to begin: a process goes on until it stands before a change of these paths (joined by ` -> `), or one of the locks that may be broken is. */
+export type Opening = readonly ({ readonly actor: number; readonly until: RegExp } | { readonly breaks: number })[];
+
 /** Answers one of `able`; undefined: the first of them. */
 export type Chooser = (choice: Choice) => number | undefined;
 
@@ -32,7 +35,7 @@ export interface Judge {
   began(actor: number, task: Task): (result: TaskResult) => void;
   changed(actor: number, access: Access): void;
   passed(actor: number, point: string): void;
-  method(actor: number, event: 'begins' | 'ends', modelId: string): void;
+  methodBegins(actor: number, modelId: string): void;
   /** All processes have ended. */
   finished(): void;
 }
@@ -54,6 +57,7 @@ export interface WorldOptions {
   readonly tasks: readonly Task[];
   /** Locks of which one may be broken under its holder, once. */
   readonly breaks: readonly LockName[];
+  readonly opening: Opening;
   readonly conflicts: Conflicts;
   readonly judge: Judge;
   readonly choose: Chooser;
@@ -75,6 +79,10 @@ function isForPeople({ looks: [looked = ''], changes: [changed = ''] }: Access):
   return looked.endsWith(HOLDER_DETAILS) || changed.endsWith(HOLDER_DETAILS);
 }
 
+function parentOf(task: Task | undefined): number | undefined {
+  return task?.kind === 'put' ? task.childOf : undefined;
+}
+
 export class World implements Scheduler {
   now = 0;
   /** True when the run was ended early by a violation. */
@@ -88,7 +96,11 @@ export class World implements Scheduler {
   readonly #frames: Actor[] = [];
   #current: Actor | undefined;
   #broken = false;
+  /** What children of the methods that have begun find in their environment. */
+  readonly #ancestors = new Map<number, string>();
   #changedAt = 0;
+  /** How much of the opening is done. */
+  #opened = 0;
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -106,6 +118,11 @@ export class World implements Scheduler {
   }
 
   mayBePreempted({ index }: Actor, paths: readonly string[]): boolean {
+    const opening = this.#opening;
+    if (opening !== undefined && 'actor' in opening && opening.actor === index && opening.until.test(paths.join(' -> '))) {
+      this.#opened++;
+      return true;
+    }
     return this.abandoned || this.#options.conflicts.has(index, { call: '', looks: [], listings: [], changes: paths });
   }
 
@@ -138,8 +155,10 @@ export class World implements Scheduler {
     if (!this.abandoned) this.#judge(() => this.#options.judge.passed(actor.index, point));
   }
 
-  method(actor: Actor, event: 'begins' | 'ends', modelId: string): void {
-    if (!this.abandoned) this.#judge(() => this.#options.judge.method(actor.index, event, modelId));
+  methodBegins(actor: Actor, modelId: string, ancestors: string): void {
+    if (this.abandoned) return;
+    this.#ancestors.set(actor.index, ancestors);
+    this.#judge(() => this.#options.judge.methodBegins(actor.index, modelId));
   }
 
   began(actor: Actor, task: Task): (result: TaskResult) => void {
@@ -200,13 +219,28 @@ export class World implements Scheduler {
     this.abandoned = true;
   }
 
+  get #opening(): Opening[number] | undefined {
+    return this.#options.opening[this.#opened];
+  }
+
   /** Who is to move next; undefined when the run is over. */
   #next(): Actor | undefined {
     for (;;) {
       if (this.abandoned) return undefined;
       const able = this.#able();
+      const opening = this.#opening;
+      if (opening !== undefined) {
+        if ('actor' in opening) {
+          const opener = able.find(({ index }) => index === opening.actor);
+          if (opener === undefined) throw new Error(`process ${opening.actor} never comes to ${opening.until}`);
+          return opener;
+        }
+        this.#opened++;
+        this.#break(this.#options.breaks[opening.breaks]);
+        continue;
+      }
       if (able.length > 0) return this.#choose(able);
-      if (this.#options.actors.every(({ life }) => life.status === 'ended')) return undefined;
+      if (this.#options.actors.every((actor) => actor.life.status === 'ended' || !this.#isBorn(actor))) return undefined;
       this.#passTime();
     }
   }
@@ -215,7 +249,7 @@ export class World implements Scheduler {
     const top = this.#frames.at(-1);
     const able = this.#options.actors.filter((actor) => {
       const { status, roused } = actor.life;
-      return status === 'new' || status === 'parked' || (status === 'asleep' && roused) || (status === 'looking' && actor === top);
+      return (status === 'new' && this.#isBorn(actor)) || status === 'parked' || (status === 'asleep' && roused) || (status === 'looking' && actor === top);
     });
     return able.sort((a, b) => Number(b === this.#current) - Number(a === this.#current) || a.index - b.index);
   }
@@ -247,7 +281,13 @@ export class World implements Scheduler {
   #begin(actor: Actor): void {
     const task = this.#options.tasks[actor.index];
     if (task === undefined) throw new TypeError(`no task for process ${actor.index}`);
-    actor.begin(task);
+    actor.begin(task, this.#ancestors.get(parentOf(task) ?? -1));
+  }
+
+  /** False for the child of a method that has not begun. */
+  #isBorn({ index }: Actor): boolean {
+    const parent = parentOf(this.#options.tasks[index]);
+    return parent === undefined || this.#ancestors.has(parent);
   }
 
   #passTime(): void {

@@ -1,5 +1,5 @@
 /** The program as a simulated process runs it. */
-import { openRepoAt, type Repo, type Reporter } from '../../../../src/repo.js';
+import { ANCESTORS_VARIABLE, openRepoAt, type Repo, type Reporter } from '../../../../src/repo.js';
 import type { Timing } from '../../../../src/timing.js';
 import { ROOT } from '../host.js';
 import { host } from './node.js';
@@ -20,8 +20,9 @@ host.offer({
   open: () => {
     repo = openRepo({});
   },
-  begin: (task, ended) => {
+  begin: (task, ended, ancestors) => {
     // Called from a function of this context: else the scheduler's own queue of promises would run it, later.
-    void perform(repo, task).then((result) => ended(result));
+    const opened = ancestors === undefined ? repo : openRepo({ [ANCESTORS_VARIABLE]: ancestors });
+    void perform(opened, task).then((result) => ended(result));
   },
 });

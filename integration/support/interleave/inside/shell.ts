@@ -7,14 +7,13 @@ import { host } from './node.js';
 import { perform } from './perform.js';
 
 export async function runShell(command: string, { env, onStdout }: ShellOptions): Promise<ShellResult> {
-  const [modelId = ''] = env[ANCESTORS_VARIABLE]?.split(':').at(-1)?.split('/') ?? [];
-  host.method('begins', modelId);
+  const ancestors = env[ANCESTORS_VARIABLE] ?? '';
+  host.methodBegins(ancestors.split(':').at(-1)?.split('/')[0] ?? '', ancestors);
   await onStdout(Buffer.from(`${command}\n`));
   for (const task of tasksOf(command)) {
     const ended = host.nested(task);
     ended(await perform(openRepo(env), task));
   }
-  host.method('ends', modelId);
   return { exitCode: 0, signal: null, timedOut: false, aborted: false, durationMs: 0, pid: 0 };
 }
 

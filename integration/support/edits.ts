@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Plugin } from 'esbuild';
-import { ROOT } from '../swamp.js';
+import { ROOT } from './swamp.js';
 
 export interface Edit {
   /** Below src/. */
@@ -13,7 +13,10 @@ export interface Edit {
 }
 
 /** Applies the edits, and `also` to every file, while bundling; `requireApplied` throws when one of their files was no part of the bundle. */
-export function editing(edits: readonly Edit[], also: (source: string, file: string) => string): { readonly plugin: Plugin; requireApplied(): void } {
+export function editing(
+  edits: readonly Edit[],
+  also: (source: string, file: string) => string = (source) => source,
+): { readonly plugin: Plugin; requireApplied(): void } {
   const applied = new Set<Edit>();
   const setup: Plugin['setup'] = ({ onLoad }) => {
     onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
