@@ -85,7 +85,10 @@ export function readArtifactRecord(path: string): ArtifactRecord | undefined {
 
 export function readTombstone(path: string): Tombstone | undefined {
   const fields = readRecord(path);
-  if (fields === undefined) return undefined;
+  return fields === undefined ? undefined : parseTombstone(fields, path);
+}
+
+export function parseTombstone(fields: Fields, path: string): Tombstone {
   const renamedTo = fields.has('renamedTo') ? { renamedTo: text(fields, 'renamedTo', path) } : {};
   return { ...artifactRecord(fields, path), deletedAt: text(fields, 'deletedAt', path), ...renamedTo };
 }
@@ -102,8 +105,8 @@ export function readRecord(path: string): Fields | undefined {
   return source === undefined ? undefined : parseRecord(source, path);
 }
 
-export function parseRecord(source: string, path: string): Fields {
-  if (source.length > MAX_RECORD_BYTES) throw malformed(path, `it has more than ${MAX_RECORD_BYTES} bytes`);
+export function parseRecord(source: string, path: string, limit: number = MAX_RECORD_BYTES): Fields {
+  if (source.length > limit) throw malformed(path, `it has more than ${limit} bytes`);
   let value: unknown;
   try {
     value = JSON.parse(source);
@@ -115,29 +118,29 @@ export function parseRecord(source: string, path: string): Fields {
   return new Map(Object.entries(value));
 }
 
-function text(fields: Fields, key: string, path: string): string {
+export function text(fields: Fields, key: string, path: string): string {
   const value = fields.get(key);
   if (typeof value !== 'string') throw malformed(path, `${key} is no text`);
   return value;
 }
 
-function number(fields: Fields, key: string, path: string): number {
+export function number(fields: Fields, key: string, path: string): number {
   const value = fields.get(key);
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw malformed(path, `${key} is no whole number`);
   return value;
 }
 
-function object(fields: Fields, key: string, path: string): Fields {
+export function object(fields: Fields, key: string, path: string): Fields {
   const value = fields.get(key);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(path, `${key} is no object`);
   return new Map(Object.entries(value));
 }
 
-function strings(fields: Fields, path: string): Record<string, string> {
+export function strings(fields: Fields, path: string): Record<string, string> {
   for (const [key, value] of fields) if (typeof value !== 'string') throw malformed(path, `tag ${key} is no text`);
   return Object.fromEntries(fields) as Record<string, string>;
 }
 
-function malformed(path: string, why: string): SwampError {
+export function malformed(path: string, why: string): SwampError {
   return new SwampError('corrupt', `${path} is damaged: ${why}.`, { hint: 'Run "swamp datastore check" for everything that is damaged.', data: { path } });
 }
