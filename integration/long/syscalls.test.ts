@@ -10,6 +10,7 @@ import { cannotTrace } from '../support/strace.js';
 const OTHERS = [
   ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data list', 'data versions'],
   ...['datastore status', 'datastore check', 'datastore lock status', 'demo', 'completion'],
+  ...['backup verify'],
 ];
 
 describe('broken at every system call, a command leaves a whole store', { concurrency: 2, skip: cannotTrace() ?? false }, () => {

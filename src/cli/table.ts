@@ -16,6 +16,7 @@ export interface Command {
 }
 
 const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
+const BACKUP: Positional = { name: 'dir', description: 'The directory of a backup' };
 const VERSION: Flag = { name: 'version', type: 'value', value: 'N', description: 'This version, not the latest' };
 
 /** What a group of commands is about, for help. */
@@ -26,6 +27,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   data: 'Versioned data',
   datastore: 'The store below: health, locks, leftovers',
   'datastore lock': 'Locks: who holds them, and letting go of them by force',
+  backup: 'Backups: plain trees for cat, find and sha256sum',
 };
 
 export const COMMANDS: readonly Command[] = [
@@ -236,6 +238,13 @@ export const COMMANDS: readonly Command[] = [
       { ...FORCE, description: 'Yes, really' },
     ],
     examples: [['datastore lock release --force --model build', 'free one stuck model']],
+  },
+  {
+    verb: 'backup verify',
+    summary: 'Check everything in a backup; tell all that is wrong with it',
+    positionals: [BACKUP],
+    flags: [],
+    examples: [],
   },
   {
     verb: 'demo',
