@@ -37,22 +37,39 @@ export async function stageVersion(
   return finishVersion(session, slot, { size, checksum }, fields);
 }
 
+/** A version whose content comes along when it is committed, as the parts of an upload do. */
+export async function stageWithoutContent(
+  session: Session,
+  slot: string,
+  content: Pick<VersionMetadata, 'size' | 'checksum' | 'parts'>,
+  fields: VersionFields,
+): Promise<StagedVersion> {
+  await makeDir(join(await openStaging(session), slot));
+  return finishVersion(session, slot, content, fields);
+}
+
+/** How a version that the session of this nonce staged in this slot is known. */
+export function commitOf(nonce: string, slot: string): string {
+  return `${nonce}.${slot}`;
+}
+
 /** Completes staging/<me>/<slot>, whose content is written and synced, with its metadata. */
 export async function finishVersion(
   session: Session,
   slot: string,
-  content: { readonly size: number; readonly checksum: string },
+  content: Pick<VersionMetadata, 'size' | 'checksum' | 'parts'>,
   fields: VersionFields,
 ): Promise<StagedVersion> {
   const dir = join(session.staging, slot);
-  const metadata: VersionMetadata = { id: randomUUID(), commit: `${session.nonce}.${slot}`, ...fields, createdAt: new Date().toISOString(), ...content };
+  const metadata: VersionMetadata = { id: randomUUID(), commit: commitOf(session.nonce, slot), ...fields, createdAt: new Date().toISOString(), ...content };
   await writeFileDurable(join(dir, METADATA), serialise(metadata));
   await syncDir(dir);
   await failpoint('stage.complete');
   return { slot, metadata };
 }
 
-async function writeContent(path: string, source: Source, signal: AbortSignal): Promise<{ size: number; checksum: string }> {
+/** Streams `source` into the new file `path`, and syncs it. */
+export async function writeContent(path: string, source: Source, signal: AbortSignal): Promise<{ size: number; checksum: string }> {
   const hash = createHash('sha256');
   let size = 0;
   const file = await createFile(path);

@@ -6,6 +6,7 @@ import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
+import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveThrough, step, syncCommit } from './commit.js';
 import { eraseIntent, type IntentItem, publishIntent, writeIntent } from './intent.js';
 import { type ArtifactRecord, readVersionMetadata, serialise, type VersionMetadata } from './metadata.js';
@@ -46,7 +47,7 @@ export function latestMetadata(fence: Fence, name: string): (Committed & { reado
  * of the artifact's state was then true when it was made, and is not to be asked again.
  */
 export async function committedBefore(fence: Fence, name: string, staged: StagedVersion): Promise<Committed | undefined> {
-  const before = fence.retaken ? findCommitted(fence, name, staged.metadata.commit) : undefined;
+  const before = fence.retaken ? findCommitted(fence.repo, fence.modelId, name, staged.metadata.commit) : undefined;
   if (before === undefined) return undefined;
   await syncCommit(fence, [fence.repo.layout.artifact(fence.modelId, name), fence.repo.layout.model(fence.modelId)]);
   return before;
@@ -112,6 +113,34 @@ export async function commitOutputs(
   return planned;
 }
 
+/** What a completion is known to have done when its fence is lost. */
+export interface UploadAttempt {
+  /** The intent may have been published: from here on only a holder of the data fence may put the upload back. */
+  begun?: true;
+  published?: Committed;
+}
+
+/**
+ * Commits the upload that stands aside as `upload` as the next version of `name`; `staged` is that version without its
+ * parts. One intent moves parts, version and what is left: from its rename on the outcome is success, by this holder or the
+ * next. Throws FenceLost, `lock_lost` when what was staged is gone. `attempt` is the same object in every attempt.
+ */
+export async function commitUpload(fence: Fence, name: string, staged: StagedVersion, upload: string, attempt: UploadAttempt): Promise<Committed> {
+  const bundle = await regainBundle(fence, [{ name, staged }]);
+  const place = placeNext(fence, name);
+  const dressed = await dress(fence, staged.slot, place);
+  await rename(join(fence.session.staging, dressed), join(bundle, dressed));
+  const item = { from: dressed, name, ...(place.birth === undefined ? { version: place.version } : {}) };
+  await writeIntent(bundle, { kind: 'upload', upload, item });
+  await failpoint('upload.before-intent');
+  const planned = { version: place.version, generation: place.generation };
+  attempt.begun = true;
+  await publishIntent(fence, bundle, () => {
+    attempt.published = planned;
+  });
+  return planned;
+}
+
 export const BUNDLE = 'outputs';
 
 function destination(place: Place): string {
@@ -172,12 +201,13 @@ async function regainBundle(fence: Fence, outputs: readonly Output[]): Promise<s
 }
 
 /** The version that carries this commit, if any. */
-function findCommitted(fence: Fence, name: string, commit: string): Committed | undefined {
-  const artifact: Artifact | undefined = findArtifact(fence.repo, fence.modelId, name);
+export function findCommitted(repo: Repo, modelId: string, name: string, commit: string): (Committed & { readonly metadata: VersionMetadata }) | undefined {
+  const artifact: Artifact | undefined = findArtifact(repo, modelId, name);
   if (artifact === undefined) return undefined;
   for (const version of artifact.versions.toReversed()) {
     const metadata = readVersionMetadata(join(artifact.dir, String(version), METADATA));
-    if (metadata?.commit === commit) return { version, generation: artifactRecord(artifact, name)?.generation ?? fence.epoch };
+    const record = metadata?.commit === commit ? artifactRecord(artifact, name) : undefined;
+    if (metadata !== undefined && record !== undefined) return { version, generation: record.generation, metadata };
   }
   return undefined;
 }
