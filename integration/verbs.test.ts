@@ -1,11 +1,7 @@
 /** Every verb as it is shipped: its text, its JSON, its failure, its exit code; and the conventions that hold for all of them. */
 import assert from 'node:assert/strict';
-<<<<<<< HEAD
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-=======
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
->>>>>>> uploads
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from '../src/cli/parse.js';
 import { COMMANDS } from '../src/cli/table.js';
@@ -57,16 +53,13 @@ const LOCK: Shape = {
 };
 const SWEPT: Shape = { ...fields('path kind', 'text'), bytes: 'number' };
 const TEARDOWN: Shape = fields('id name state', 'text');
-<<<<<<< HEAD
 /** A backup beside the repository, the same for all rows. */
 function backupIn(base: string): string {
   const dir = join(base, 'backup');
   return existsSync(dir) ? dir : writeTree(dir, [{ name: 'm', artifacts: { a: ['content'] } }]).dir;
 }
-=======
 const UPLOAD: Shape = { ...fields('uploadId modelName name createdAt', 'text'), ...fields('parts bytes', 'number') };
 const NO_UPLOAD = '00000000-0000-4000-8000-000000000000-000000000000';
->>>>>>> uploads
 const NO_FILE = '/nonexistent/file';
 
 const VERBS: readonly Verb[] = [
@@ -324,6 +317,29 @@ const VERBS: readonly Verb[] = [
     fails: [['backup', 'verify', NO_FILE], 'io'],
   },
   {
+    verb: 'backup diff',
+    args: (_, { base }) => ['backup', 'diff', backupIn(base), backupIn(base)],
+    text: /^No difference\n$/,
+    result: { ...fields('from to', 'text'), equal: 'flag', ...fields('added removed changed', 'number'), differences: ['text'] },
+    fails: [['backup', 'diff', NO_FILE, '.'], 'io'],
+  },
+  {
+    verb: 'backup prune',
+    args: (_, { base }) => ['backup', 'prune', dirname(backupIn(join(base, 'backups'))), '--keep-daily', '1', '--force'],
+    text: /^ +CREATED +KEEPS +PATH\nkeep +2026-11-20T12:00:00\.000Z +2026-11-20 +\/.*\nRemoved 0 backups, 0 B; 1 backup kept\n$/,
+    result: {
+      dir: 'text',
+      kept: [{ ...fields('path repoId createdAt', 'text'), bytes: 'number', keeps: ['text'] }],
+      removed: ['text'],
+      skipped: ['text'],
+      reclaimed: ['text'],
+      bytesReclaimed: 'number',
+      dryRun: 'flag',
+    },
+    fails: [['backup', 'prune', '.', '--force'], 'usage'],
+    writes: ['backup', 'prune', NO_FILE, '--keep-daily', '1', '--force'],
+  },
+  {
     verb: 'demo',
     args: () => ['demo', '--seconds', '1', '--writers', '1', '--deletes', '1', '--quiet'],
     text: /\nPassed: /,
@@ -342,11 +358,7 @@ const VERBS: readonly Verb[] = [
 /** The verbs that --read-only does not concern; `demo` writes to a repository of its own. */
 const READING = [
   ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data get', 'data list', 'data versions'],
-<<<<<<< HEAD
-  ...['datastore status', 'datastore check', 'datastore lock status', 'backup verify', 'demo', 'completion'],
-=======
-  ...['data upload list', 'datastore status', 'datastore check', 'datastore lock status', 'demo', 'completion'],
->>>>>>> uploads
+  ...['data upload list', 'datastore status', 'datastore check', 'datastore lock status', 'backup verify', 'backup diff', 'demo', 'completion'],
 ];
 
 /** Two unfinished uploads of `big`, with one part of four bytes each. */

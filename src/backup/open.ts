@@ -1,5 +1,6 @@
 /** Opens files of a backup: regular ones with one name, no link followed, no FIFO waited for, within limits (B11). */
 import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { isErrno } from '../errors.js';
 import { createFile, writeFileDurable } from '../fs/durable.js';
@@ -66,6 +67,13 @@ export function* pieces({ file, size }: OpenFile): Generator<Uint8Array> {
   } finally {
     closeSync(file);
   }
+}
+
+/** SHA-256 of what an open file holds, which is closed at the end. */
+export function digestOf(opened: OpenFile): string {
+  const hash = createHash('sha256');
+  for (const piece of pieces(opened)) hash.update(piece);
+  return hash.digest('hex');
 }
 
 /** The bytes of a control file; undefined when there is none. Throws `backup_invalid` when it is no plain file, or larger than `limit`. */

@@ -291,6 +291,27 @@ export const COMMANDS: readonly Command[] = [
     examples: [],
   },
   {
+    verb: 'backup diff',
+    summary: 'Tell what differs between two backups, or a backup and a repository',
+    positionals: [BACKUP, { name: 'other', description: 'Another backup, or a repository' }],
+    flags: [],
+    examples: [['backup diff backups/monday .', 'what has changed since']],
+  },
+  {
+    verb: 'backup prune',
+    summary: 'Remove backups, but the newest of each of the last days and weeks',
+    positionals: [{ name: 'dir', description: 'The folder in which the backups stand' }],
+    flags: [
+      { name: 'keep-daily', type: 'value', value: 'N', description: 'Keep the newest of each of the last N days (UTC) that have one' },
+      { name: 'keep-weekly', type: 'value', value: 'N', description: 'Keep the newest of each of the last N weeks (ISO) that have one' },
+      DRY_RUN,
+      FORCE,
+      YES,
+    ],
+    examples: [['backup prune backups --keep-daily 7 --keep-weekly 8 --dry-run', 'see what would go']],
+    destructive: true,
+  },
+  {
     verb: 'demo',
     summary: 'Writers against a deleter in a throw-away repository; a verdict',
     positionals: [],
