@@ -4,15 +4,12 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { isErrno } from '../errors.js';
 import { createFile, writeFileDurable } from '../fs/durable.js';
-import type { BackupFinding } from './format.js';
+import { type BackupFinding, CONTROL_MODE } from './format.js';
 import { finding, invalid } from './invalid.js';
 import { inside } from './paths.js';
 
 /** Content is read in pieces of this size. Bytes. */
 const PIECE = 256 * 1024;
-
-/** Of control files; content follows the umask. */
-const CONTROL_MODE = 0o600;
 
 /** A file that is open for reading; the caller closes it. */
 export interface OpenFile {

@@ -298,6 +298,23 @@ export const COMMANDS: readonly Command[] = [
     examples: [['backup diff backups/monday .', 'what has changed since']],
   },
   {
+    verb: 'backup pack',
+    summary: 'Make one file of a backup, which is verified first',
+    positionals: [BACKUP, { name: 'file', description: 'The archive; its name ends in .tar.gz, or .tar.zst where Node has Zstandard' }],
+    flags: [],
+    examples: [['backup pack backups/monday monday.tar.gz', 'the same backup gives the same archive']],
+  },
+  {
+    verb: 'backup unpack',
+    summary: 'Unpack such a file; the backup appears when it is verified',
+    positionals: [
+      { name: 'file', description: 'The archive' },
+      { name: 'dir', description: 'The directory to make' },
+    ],
+    flags: [],
+    examples: [],
+  },
+  {
     verb: 'backup prune',
     summary: 'Remove backups, but the newest of each of the last days and weeks',
     positionals: [{ name: 'dir', description: 'The folder in which the backups stand' }],
