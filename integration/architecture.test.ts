@@ -9,7 +9,8 @@ import { ROOT } from './support/swamp.js';
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'cli'],
   ['demo'],
-  ['operations', 'backup', 'watch'],
+  ['operations', 'watch'],
+  ['backup'],
   ['models', 'catalog'],
   ['protocol'],
   ['store'],
@@ -27,6 +28,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   'yargs-parser': /^cli\/parse\.ts$/,
   '@logtape/logtape': /^cli\/log\.ts$/,
   'proper-lockfile': /^locks\/lease\.ts$/,
+  'tar-stream': /^backup\/archive\.ts$/,
   yaml: /^(models\/|repo\.ts$)/,
 };
 
@@ -148,9 +150,9 @@ describe('node:fs', () => {
     assert.deepEqual(opensToWrite(source), ["openSync(join(a, b), 'wx')", 'open(a, constants.O_RDWR)']);
   });
 
-  test('removes trees in one place only (P5)', () => {
+  test('removes trees of the store, and scratch beside a backup, in one place each (P5)', () => {
     const callers = SHIPPED.filter(({ path, code }) => path !== 'fs/tree.ts' && /\bremoveTree\(/.test(code)).map(({ path }) => path);
-    assert.deepEqual(callers, ['store/sweep.ts']);
+    assert.deepEqual(callers, ['backup/scratch.ts', 'store/sweep.ts']);
   });
 });
 

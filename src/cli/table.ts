@@ -16,6 +16,7 @@ export interface Command {
 }
 
 const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
+const BACKUP: Positional = { name: 'dir', description: 'The directory of a backup' };
 const VERSION: Flag = { name: 'version', type: 'value', value: 'N', description: 'This version, not the latest' };
 
 /** What a new version is to be. */
@@ -39,6 +40,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   'data upload': 'Versions that are written in parts, by many processes at once',
   datastore: 'The store below: health, locks, leftovers',
   'datastore lock': 'Locks: who holds them, and letting go of them by force',
+  backup: 'Backups: plain trees for cat, find and sha256sum',
 };
 
 export const COMMANDS: readonly Command[] = [
@@ -286,6 +288,51 @@ export const COMMANDS: readonly Command[] = [
       { ...FORCE, description: 'Yes, really' },
     ],
     examples: [['datastore lock release --force --model build', 'free one stuck model']],
+  },
+  {
+    verb: 'backup verify',
+    summary: 'Check everything in a backup; tell all that is wrong with it',
+    positionals: [BACKUP],
+    flags: [],
+    examples: [],
+  },
+  {
+    verb: 'backup diff',
+    summary: 'Tell what differs between two backups, or a backup and a repository',
+    positionals: [BACKUP, { name: 'other', description: 'Another backup, or a repository' }],
+    flags: [],
+    examples: [['backup diff backups/monday .', 'what has changed since']],
+  },
+  {
+    verb: 'backup pack',
+    summary: 'Make one file of a backup, which is verified first',
+    positionals: [BACKUP, { name: 'file', description: 'The archive; its name ends in .tar.gz, or .tar.zst where Node has Zstandard' }],
+    flags: [],
+    examples: [['backup pack backups/monday monday.tar.gz', 'the same backup gives the same archive']],
+  },
+  {
+    verb: 'backup unpack',
+    summary: 'Unpack such a file; the backup appears when it is verified',
+    positionals: [
+      { name: 'file', description: 'The archive' },
+      { name: 'dir', description: 'The directory to make' },
+    ],
+    flags: [],
+    examples: [],
+  },
+  {
+    verb: 'backup prune',
+    summary: 'Remove backups, but the newest of each of the last days and weeks',
+    positionals: [{ name: 'dir', description: 'The folder in which the backups stand' }],
+    flags: [
+      { name: 'keep-daily', type: 'value', value: 'N', description: 'Keep the newest of each of the last N days (UTC) that have one' },
+      { name: 'keep-weekly', type: 'value', value: 'N', description: 'Keep the newest of each of the last N weeks (ISO) that have one' },
+      DRY_RUN,
+      FORCE,
+      YES,
+    ],
+    examples: [['backup prune backups --keep-daily 7 --keep-weekly 8 --dry-run', 'see what would go']],
+    destructive: true,
   },
   {
     verb: 'demo',
