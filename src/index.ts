@@ -1,5 +1,6 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
 
+import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './backup/create.js';
 import { asSwampError } from './errors.js';
 import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from './operations/data-delete.js';
 import { type DataGetInput, type DataGetResult, dataGet } from './operations/data-get.js';
@@ -31,6 +32,8 @@ import { timingFrom } from './timing.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
 export type {
+  BackupCreateInput,
+  BackupCreateResult,
   DataDeleteInput,
   DataGetInput,
   DataGetResult,
@@ -125,6 +128,9 @@ export interface OpenRepo {
     abort(input: { readonly upload: string }, options?: Cancel): Promise<UploadAbortResult>;
     list(input?: { readonly model?: string }): Promise<UploadListResult>;
   };
+  readonly backup: {
+    create(input: BackupCreateInput, options?: Partial<BackupCreateOptions>): Promise<BackupCreateResult>;
+  };
   readonly datastore: {
     status(): Promise<DatastoreStatusResult>;
     check(options?: Cancel): Promise<DatastoreCheckResult>;
@@ -173,6 +179,9 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       complete: (input, cancel) => told(uploadComplete(repo, input, withSignal(cancel))),
       abort: (input, cancel) => told(uploadAbort(repo, input, withSignal(cancel))),
       list: (input) => told(uploadList(repo, input)),
+    },
+    backup: {
+      create: (input, options) => told(backupCreate(repo, input, withSignal(options))),
     },
     datastore: {
       status: () => told(datastoreStatus(repo)),
