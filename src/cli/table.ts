@@ -16,6 +16,7 @@ export interface Command {
 }
 
 const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
+const BACKUP: Positional = { name: 'dir', description: 'The directory of a backup' };
 const VERSION: Flag = { name: 'version', type: 'value', value: 'N', description: 'This version, not the latest' };
 
 /** What a new version is to be. */
@@ -39,7 +40,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   'data upload': 'Versions that are written in parts, by many processes at once',
   datastore: 'The store below: health, locks, leftovers',
   'datastore lock': 'Locks: who holds them, and letting go of them by force',
-  backup: 'Backups: a plain tree that cat, find and sha256sum can read',
+  backup: 'Backups: plain trees for cat, find and sha256sum',
 };
 
 export const COMMANDS: readonly Command[] = [
@@ -300,6 +301,13 @@ export const COMMANDS: readonly Command[] = [
       ['backup create /backups/today', 'the latest version of everything'],
       ['backup create today --all-versions --base yesterday', 'all versions; what is unchanged is cloned'],
     ],
+  },
+  {
+    verb: 'backup verify',
+    summary: 'Check everything in a backup; tell all that is wrong with it',
+    positionals: [BACKUP],
+    flags: [],
+    examples: [],
   },
   {
     verb: 'demo',
