@@ -13,8 +13,8 @@ import { openPiece } from '../store/content.js';
 import { type Part, parseRecord, parseVersionMetadata, type VersionMetadata } from '../store/metadata.js';
 import { partNumber, sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
+import { damaged, type ListedArtifact, type ListedUpload, type ListedVersion } from './listed.js';
 import type { Listed, Locator } from './locate.js';
-import { damaged, type ListedArtifact, type ListedUpload, type ListedVersion } from './snapshot.js';
 
 const read = promisify(readCallback);
 

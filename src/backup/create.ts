@@ -27,14 +27,16 @@ import {
   type Manifest,
   UPLOAD_RECORD,
 } from './format.js';
+import type { ExcludedCounts, ListedArtifact, ListedModel, ListedUpload, Snapshot } from './listed.js';
 import { Locator } from './locate.js';
 import { serialiseManifest } from './manifest.js';
 import { type NamePlan, planNames } from './names.js';
 import { createControl } from './open.js';
 import { definitionPath, inside, sidecarPath, tombstonesPath, versionPath } from './paths.js';
 import { keymapLine, serialiseSidecar, tombstoneLine } from './records.js';
-import { type ExcludedCounts, type ListedArtifact, type ListedModel, type ListedUpload, lookWithoutLock, type Snapshot, takeSnapshot } from './snapshot.js';
-import { makeScratch, publish, reclaimScratch, removeScratch, type Target, targetOf } from './target.js';
+import { reclaimScratch, removeScratch } from './scratch.js';
+import { lookWithoutLock, takeSnapshot } from './snapshot.js';
+import { makeScratch, publish, type Target, targetOf } from './target.js';
 
 export interface BackupCreateInput {
   /** Where the backup appears. */
@@ -103,7 +105,7 @@ export async function backupCreate(plain: Repo, input: BackupCreateInput, option
   requireWritable(repo);
   const target = targetOf(repo, input.dir);
   const base = input.base === undefined ? undefined : new Base(repo, input.base);
-  await reclaimScratch(repo, target);
+  await reclaimScratch(target.parent, repo.reporter.warn);
   try {
     return await withSession(repo, async (session) => {
       try {
@@ -203,10 +205,17 @@ class Maker {
     try {
       await this.#write(scratch);
       await publish(target, scratch);
-      return { counts: { ...this.#counts }, reused: this.#reused };
-    } finally {
-      await removeScratch(this.#repo, scratch);
+    } catch (error) {
+      await removeScratch(scratch).catch((second: unknown) => this.#tellLeft(scratch, second));
+      throw error;
     }
+    return { counts: { ...this.#counts }, reused: this.#reused };
+  }
+
+  /** The error of what was being done is the one that counts (B13). */
+  #tellLeft(scratch: string, error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    this.#repo.reporter.warn(`${scratch} could not be removed: ${why}. The next backup beside it tries again.`);
   }
 
   async #write(root: string): Promise<void> {

@@ -7,7 +7,7 @@ import { SwampError } from '../errors.js';
 import { readDir, readDirTypes } from '../fs/tree.js';
 import { readFence } from '../locks/fence.js';
 import type { Repo } from '../repo.js';
-import { type Identity, identityOf } from './snapshot.js';
+import { type Identity, identityOf } from './listed.js';
 
 /** A directory as it was listed. */
 export interface Listed {

@@ -1,107 +1,23 @@
-/**
- * One point in time: everything is listed ahead without a lock, and under the closed global fence only what has changed since
- * is listed again (B4). No content, and no metadata.json, is read under the lock.
- */
-import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
 import { readDir } from '../fs/tree.js';
-import { ARTIFACT_RECORD, GLOBAL, isModelId, PARTS } from '../layout/layout.js';
+import { ARTIFACT_RECORD, GLOBAL, PARTS } from '../layout/layout.js';
 import { segmentFor } from '../layout/names.js';
 import { readFence } from '../locks/fence.js';
 import type { Session } from '../locks/session.js';
-import { type Content, type DefinitionFile, isDeletedModel, readOrTell } from '../models/definition-file.js';
-import { findModel, problemText, type SurveyedFile, surveyDefinitions } from '../models/files.js';
 import { restructure, type Structural } from '../protocol/restructure.js';
 import type { Repo } from '../repo.js';
-import { isTransient, stateOf, statusOf } from '../store/check/plain.js';
+import { isTransient, statusOf } from '../store/check/plain.js';
 import { isIntent } from '../store/intent.js';
 import { quietEntry } from '../store/listing.js';
-import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../store/metadata.js';
+import { readArtifactRecord, readTombstone, type Tombstone } from '../store/metadata.js';
 import { byCodePoint, versionNumbers } from '../store/read.js';
 import { SUMS, uploadsOf } from '../store/uploads/place.js';
-import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js';
+import { readUploadRecord } from '../store/uploads/record.js';
+import { Chooser, type Chosen } from './choose.js';
+import { damaged, identityOf, type ListedArtifact, type ListedModel, type ListedUpload, type Snapshot, type Wanted } from './listed.js';
 import { modelDirectory, orphanDirectory } from './paths.js';
-
-/** What a backup is to hold. */
-export interface Wanted {
-  /** Names or ids; null: all. */
-  readonly models: readonly string[] | null;
-  readonly allVersions: boolean;
-  readonly incompleteUploads: boolean;
-  readonly orphans: boolean;
-}
-
-/** `<device>:<inode>` of a directory, by which it is found again wherever it is moved. */
-export type Identity = string;
-
-export interface ListedVersion {
-  readonly version: number;
-  readonly identity: Identity;
-}
-
-export interface ListedArtifact extends ArtifactRecord {
-  /** Where it stood. */
-  readonly dir: string;
-  readonly identity: Identity;
-  /** Those that are to be read, ascending; the last one is the latest. */
-  readonly versions: readonly ListedVersion[];
-  /** How many older ones are left out. */
-  readonly older: number;
-}
-
-export interface ListedUpload {
-  readonly id: string;
-  readonly dir: string;
-  /** Of the directory of its parts. */
-  readonly identity: Identity;
-  readonly record: UploadRecord;
-  /** What was sent: the names in sums/. */
-  readonly sums: readonly string[];
-}
-
-export interface ListedModel {
-  readonly id: string;
-  /** In the backup: `models/<name>`, or `orphans/<id>`. */
-  readonly directory: string;
-  /** The text of the definition; undefined for an orphan. */
-  readonly definition: string | undefined;
-  /** By name. */
-  readonly artifacts: readonly ListedArtifact[];
-  /** By name. */
-  readonly tombstones: readonly Tombstone[];
-  readonly uploads: readonly ListedUpload[];
-  readonly epochs: { readonly data: number; readonly run: number };
-}
-
-/** How many of each kind are left out. */
-export interface ExcludedCounts {
-  readonly olderVersions: number;
-  readonly incompleteUploads: number;
-  readonly orphans: number;
-  readonly otherModels: number;
-  readonly deletedModels: number;
-  readonly keptOutputs: number;
-}
-
-export interface Snapshot {
-  /** The moment of the listing. RFC 3339, UTC. */
-  readonly createdAt: string;
-  /** Epoch of the global fence. */
-  readonly global: number;
-  /** Definitions by name, then orphans by id. */
-  readonly models: readonly ListedModel[];
-  readonly excluded: ExcludedCounts;
-}
-
-/** The models, as their definitions tell them at one moment. */
-interface Chosen {
-  readonly models: readonly { readonly id: string; readonly name: string; readonly text: string }[];
-  readonly others: number;
-  /** Of all definitions, chosen or not. */
-  readonly ids: ReadonlySet<string>;
-}
 
 /**
  * The point in time, under the global fence of the models in scope. `session` has set its pin before: whatever was listed
@@ -112,16 +28,17 @@ export async function takeSnapshot(
   wanted: Wanted,
   { session, signal }: { readonly session: Session; readonly signal: AbortSignal },
 ): Promise<Snapshot> {
-  const lister = new Lister(repo, wanted, signal, changedSince(repo, session));
+  const chooser = new Chooser(repo, wanted);
+  const lister = new Lister(repo, wanted, chooser, signal, changedSince(repo, session));
   const before = readFence(repo.layout.fence(GLOBAL));
-  const ahead = await lister.choose();
+  const ahead = await chooser.choose();
   const scope = { models: wanted.models === null || wanted.orphans ? ('all' as const) : ahead.models.map(({ id }) => id), runs: false };
-  await lister.lookAhead([...ahead.models.map(({ id }) => id), ...lister.orphansBeside(ahead)]);
+  await lister.lookAhead([...ahead.models.map(({ id }) => id), ...chooser.orphansBeside(ahead)]);
   const body = async (structural: Structural): Promise<Snapshot> => {
     const began = performance.now();
     // Nobody else had the global fence in between: no model was created, renamed or deleted.
     const unchanged = before?.state === 'free' && structural.epoch === before.epoch + 1;
-    const snapshot = await lister.listNow(structural, unchanged ? ahead : await lister.choose());
+    const snapshot = await lister.listNow(structural, unchanged ? ahead : await chooser.choose());
     structural.stillHeld();
     repo.reporter.debug(`Listed in ${(performance.now() - began).toFixed(1)} ms under the global lock.`);
     return snapshot;
@@ -131,9 +48,10 @@ export async function takeSnapshot(
 
 /** The same plan without a lock: of what changes meanwhile some is shown, and some is not. */
 export async function lookWithoutLock(repo: Repo, wanted: Wanted, { signal }: { readonly signal: AbortSignal }): Promise<Snapshot> {
-  const lister = new Lister(repo, wanted, signal, 0n);
-  const chosen = await lister.choose();
-  await lister.lookAhead([...chosen.models.map(({ id }) => id), ...lister.orphansBeside(chosen)]);
+  const chooser = new Chooser(repo, wanted);
+  const lister = new Lister(repo, wanted, chooser, signal, 0n);
+  const chosen = await chooser.choose();
+  await lister.lookAhead([...chosen.models.map(({ id }) => id), ...chooser.orphansBeside(chosen)]);
   return lister.withCounts(lister.snapshotOf(chosen, 0, (id) => lister.aheadOf(id)));
 }
 
@@ -185,63 +103,19 @@ const BATCH = 500;
 class Lister {
   readonly #repo: Repo;
   readonly #wanted: Wanted;
+  readonly #chooser: Chooser;
   readonly #signal: AbortSignal;
   readonly #since: bigint;
   readonly #ahead = new Map<string, AheadData>();
-  readonly #definitions = new Map<string, { readonly state: string | undefined; readonly content: Content | undefined }>();
   #listed = 0;
   #skipped: SwampError | undefined;
-  #ids: readonly string[] | undefined;
 
-  constructor(repo: Repo, wanted: Wanted, signal: AbortSignal, since: bigint) {
+  constructor(repo: Repo, wanted: Wanted, chooser: Chooser, signal: AbortSignal, since: bigint) {
     this.#repo = repo;
     this.#wanted = wanted;
+    this.#chooser = chooser;
     this.#signal = signal;
     this.#since = since;
-  }
-
-  /** Which models. A definition that has problems, and any that the backup would have to leave out, is an error (B18). */
-  async choose(): Promise<Chosen> {
-    const repo = this.#repo;
-    const { files, strays } = await surveyDefinitions(repo, (_, file) => this.#readDefinition(file));
-    const present = files.filter(({ deleted }) => !deleted);
-    const chosen = this.#wanted.models === null ? present : await this.#named(present, this.#wanted.models);
-    const problems = [...chosen.flatMap((file) => file.problems), ...(this.#wanted.models === null || this.#wanted.orphans ? strays : [])];
-    const [first] = problems;
-    if (first !== undefined) {
-      throw new SwampError('model_invalid', `${problemText(first)}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}.`, {
-        hint: first.hint ?? '"swamp model validate" tells all problems. Nothing was written.',
-        data: { problems },
-      });
-    }
-    const models = chosen.flatMap(({ model, text }) => (model === undefined || text === undefined ? [] : [{ id: model.id, name: model.name, text }]));
-    return { models, others: present.length - chosen.length, ids: new Set(present.flatMap(({ model }) => model?.id ?? [])) };
-  }
-
-  async #named(files: readonly SurveyedFile[], references: readonly string[]): Promise<SurveyedFile[]> {
-    const ids: string[] = [];
-    // Names are looked up once: under the lock, whose scope they are, the models are known by their ids.
-    for (const reference of this.#ids ?? references) ids.push((await findModel(this.#repo, reference)).id);
-    this.#ids = ids;
-    return files.filter(({ model }) => model !== undefined && ids.includes(model.id));
-  }
-
-  /** A file that looks as it did when it was read is not parsed again; whether its model was deleted since is asked anew. */
-  #readDefinition(file: DefinitionFile): Content | undefined {
-    const state = stateOf(file.path);
-    const known = this.#definitions.get(file.path);
-    const same = known !== undefined && known.state === state && known.content?.kind === 'valid' && !isDeletedModel(this.#repo, known.content.definition.id);
-    if (same) return known.content;
-    const content = readOrTell(this.#repo, file);
-    this.#definitions.set(file.path, { state, content });
-    return content;
-  }
-
-  /** Models that own files, have no definition, and were not deleted. */
-  orphansBeside({ ids }: Chosen): string[] {
-    const { layout } = this.#repo;
-    const owners = new Set([layout.data, layout.tombstoneRoot, layout.uploads].flatMap((root) => readDir(root) ?? []));
-    return [...owners].filter((id) => isModelId(id) && !ids.has(id) && !isDeletedModel(this.#repo, id)).sort();
   }
 
   /** Lists without a lock what changes seldom, so that little is left to do under it. */
@@ -262,10 +136,10 @@ class Lister {
 
   /** S4: nothing commits in the scope. A model whose data fence has not moved is as it was listed ahead. */
   async listNow(structural: Structural, chosen: Chosen): Promise<Snapshot> {
-    const rolled = await this.#rollForward(structural, [...chosen.models.map(({ id }) => id), ...this.orphansBeside(chosen)]);
-    const models = rolled ? await this.choose() : chosen;
+    const rolled = await this.#rollForward(structural, [...chosen.models.map(({ id }) => id), ...this.#chooser.orphansBeside(chosen)]);
+    const models = rolled ? await this.#chooser.choose() : chosen;
     const now = new Map<string, ModelData>();
-    for (const id of [...models.models.map((model) => model.id), ...(this.#wanted.orphans ? this.orphansBeside(models) : [])]) {
+    for (const id of [...models.models.map((model) => model.id), ...(this.#wanted.orphans ? this.#chooser.orphansBeside(models) : [])]) {
       const ahead = this.#ahead.get(id);
       const entry = readFence(this.#repo.layout.fence({ kind: 'data', modelId: id }));
       const same = ahead?.quiet !== undefined && ahead.quiet === entry?.name;
@@ -360,7 +234,7 @@ class Lister {
       const byName = <T extends { readonly name: string }>(known: ReadonlyMap<string, Known<T>>): T[] => [...known.values()].map(({ value }) => value);
       return { id, directory, definition, artifacts: byName(artifacts), tombstones: byName(tombstones), uploads, epochs: this.#epochs(id) };
     };
-    const orphans = this.orphansBeside(chosen);
+    const orphans = this.#chooser.orphansBeside(chosen);
     const models = [
       ...chosen.models.map(({ id, name, text }) => list(id, modelDirectory(name), text)),
       ...(this.#wanted.orphans ? orphans.map((id) => list(id, orphanDirectory(id), undefined)) : []),
@@ -411,19 +285,4 @@ function tombstoneAt(path: string, file: string): Tombstone | undefined {
   const tombstone = readTombstone(path);
   if (tombstone !== undefined && `${segmentFor(tombstone.name)}.json` !== file) throw damaged(path, `it belongs to ${JSON.stringify(tombstone.name)}`);
   return tombstone;
-}
-
-/** Undefined when nothing is there. Throws `corrupt` for what is no directory: no link is followed. */
-export function identityOf(dir: string): Identity | undefined {
-  const status = lstatSync(dir, { bigint: true, throwIfNoEntry: false });
-  if (status === undefined) return undefined;
-  if (!status.isDirectory()) throw damaged(dir, 'it is no directory');
-  return `${status.dev}:${status.ino}`;
-}
-
-export function damaged(path: string, why: string): SwampError {
-  return new SwampError('corrupt', `${path} is damaged: ${why}.`, {
-    hint: 'Run "swamp datastore check" for everything that is damaged. Nothing was written.',
-    data: { path },
-  });
 }

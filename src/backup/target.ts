@@ -4,9 +4,9 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDir, rename, syncDir } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
-import { readDir, readDirTypes, removeTree } from '../fs/tree.js';
-import { isProvablyDead, parseHolder } from '../locks/holder.js';
+import { readDir } from '../fs/tree.js';
 import type { Repo } from '../repo.js';
+import { scratchFor } from './scratch.js';
 
 /** A place where a backup can appear; links on the way to it are resolved. */
 export interface Target {
@@ -14,10 +14,6 @@ export interface Target {
   readonly path: string;
   readonly parent: string;
 }
-
-const SCRATCH = /^\..*\.([^.]+)\.swamp-scratch$/s;
-/** Bytes of DIR's own name in that of the scratch: there is room for the holder beside it. */
-const NAMED = 100;
 
 /** Throws `conflict` when something is in the way, `usage` when DIR lies inside the repository's data, `io` when its parent is no directory. */
 export function targetOf(repo: Repo, dir: string): Target {
@@ -74,28 +70,10 @@ function inTheWay(path: string, why: string): SwampError {
 }
 
 /** Makes the scratch of `holder` beside DIR: everything is written there, and nothing else is. */
-export async function makeScratch({ path, parent }: Target, holder: string): Promise<string> {
-  const name = Buffer.from(basename(path)).subarray(0, NAMED).toString().replaceAll('\ufffd', '_');
-  const scratch = join(parent, `.${name}.${holder}.swamp-scratch`);
+export async function makeScratch({ path }: Target, holder: string): Promise<string> {
+  const scratch = scratchFor(path, holder);
   if (!(await makeDir(scratch))) throw inTheWay(scratch, 'is there already');
   return scratch;
-}
-
-/** Removes what makers left beside DIR that are provably dead (B13). What fails is told, and stays. */
-export async function reclaimScratch(repo: Repo, { parent }: Target): Promise<void> {
-  for (const entry of readDirTypes(parent) ?? []) {
-    const holder = parseHolder(SCRATCH.exec(entry.name)?.[1] ?? '');
-    if (holder !== undefined && entry.isDirectory() && isProvablyDead(holder)) await removeScratch(repo, join(parent, entry.name));
-  }
-}
-
-/** The error of what was being done is the one that counts: this one is a warning. */
-export async function removeScratch(repo: Repo, scratch: string): Promise<void> {
-  try {
-    await removeTree(scratch);
-  } catch (error) {
-    repo.reporter.warn(`${scratch} could not be removed: ${error instanceof Error ? error.message : String(error)}. The next backup beside it tries again.`);
-  }
 }
 
 /** The scratch, complete and synced, becomes DIR. Throws `conflict` when something has come there meanwhile. */
