@@ -10,7 +10,7 @@ import { readDir, readText } from '../fs/tree.js';
 import { CONTENT, METADATA, PARTS } from '../layout/layout.js';
 import { isTransient } from '../store/check/plain.js';
 import { openPiece } from '../store/content.js';
-import { type Part, parseRecord, parseVersionMetadata, type VersionMetadata } from '../store/metadata.js';
+import { type Part, parseRecord, parseVersionMetadata, readVersionMetadata, type VersionMetadata } from '../store/metadata.js';
 import { partNumber, sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
 import { damaged, type ListedArtifact, type ListedUpload, type ListedVersion } from './listed.js';
@@ -188,8 +188,8 @@ export async function digestFile(copying: Copying, file: number): Promise<Found>
 }
 
 /**
- * Copies the parts of an unfinished upload that are there now; each must be what was sent. `pathOf` tells where a part goes.
- * By the upload's listing: it may have been completed or aborted since. The digests by path.
+ * Copies the parts of an unfinished upload; each must be what was sent. `pathOf` tells where a part goes. The upload may have
+ * been completed or aborted since it was listed. The digests, by path.
  */
 export async function copyUpload(
   copying: Copying,
@@ -199,31 +199,42 @@ export async function copyUpload(
 ): Promise<ReadonlyMap<string, string>> {
   const place: Listed = { modelId, dir: join(upload.dir, PARTS), identity: upload.identity, deep: true };
   const { name } = upload.record;
-  const list = (dir: string) => ({ names: readDir(dir), sums: readDir(join(dirname(dir), SUMS)) ?? [] });
-  const { names = [] } = copying.locator.within(place, list, () => undefined) ?? {};
   const digests = new Map<string, string>();
-  for (const number of names.flatMap((one) => partNumber(one) ?? []).sort((a, b) => a - b)) {
-    const open = (dir: string) => openPiece({ path: join(dir, String(number)), part: undefined }, name);
-    const file = copying.locator.within(place, open, closeSync);
+  for (const number of upload.parts.flatMap((one) => partNumber(one) ?? []).sort((a, b) => a - b)) {
+    const file = copying.locator.within(place, (dir) => openPiece({ path: join(dir, String(number)), part: undefined }, name), closeSync);
     if (file === undefined) throw damaged(place.dir, `part ${number} went away`);
     try {
       const hash = createHash('sha256');
       const size = await copying.bulk.stream(pathOf(number), (sink) => pump(copying, file, sink, [hash]));
       const checksum = hash.digest('hex');
-      const { sums = [] } = copying.locator.within(place, list, () => undefined) ?? {};
       const sum = sumOf({ number, size, checksum });
-      if (!upload.sums.includes(sum) && !sums.includes(sum)) {
-        throw new SwampError('checksum_mismatch', `Part ${number} of the unfinished upload ${upload.id} of ${JSON.stringify(name)} is not what was sent.`, {
-          hint: 'Send the part again, or leave out --include-incomplete-uploads. Nothing was written.',
-          data: { name, part: number, uploadId: upload.id, actual: checksum },
-        });
-      }
+      const known =
+        upload.sums.includes(sum) ||
+        copying.locator.within(
+          place,
+          (dir) => sumsBeside(dir).includes(sum),
+          () => undefined,
+        );
+      if (known !== true) throw notSent(upload, number, checksum);
       digests.set(pathOf(number), checksum);
     } finally {
       closeSync(file);
     }
   }
   return digests;
+}
+
+/** What the parts in `dir` are, as told beside them: by the upload, or by the version that it has become. */
+function sumsBeside(dir: string): string[] {
+  const declared = readVersionMetadata(join(dirname(dir), METADATA))?.parts ?? [];
+  return [...(readDir(join(dirname(dir), SUMS)) ?? []), ...declared.map(sumOf)];
+}
+
+function notSent({ id, record: { name } }: ListedUpload, part: number, actual: string): SwampError {
+  return new SwampError('checksum_mismatch', `Part ${part} of the unfinished upload ${id} of ${JSON.stringify(name)} is not what was sent.`, {
+    hint: 'Send the part again, or leave out --include-incomplete-uploads. Nothing was written.',
+    data: { name, part, uploadId: id, actual },
+  });
 }
 
 const HINT = 'Nothing was written. Delete this version, or restore it from an earlier backup; "swamp datastore check" lists all damage.';

@@ -310,11 +310,13 @@ class Maker {
     this.#counts.uploads += 1;
   }
 
-  /** What lists the rest comes last; then everything is synced. */
+  /** CHECKSUMS comes last, when everything else is on disk: what has it is whole, and nothing else passes for a backup (B3). */
   async #writeControls(root: string, bulk: Bulk, signal: AbortSignal): Promise<void> {
     const { names, snapshot } = this.#plan;
     await this.#control(root, bulk, KEYMAP, names.keymap.map(keymapLine).join(''));
     await this.#control(root, bulk, MANIFEST, serialiseManifest(this.#manifest(snapshot)));
+    await failpoint('backup.before-sync');
+    await bulk.sync(signal);
     const file = await createControl(root, CHECKSUMS);
     try {
       const lines: string[] = [];
@@ -328,9 +330,10 @@ class Maker {
     } finally {
       await file.close();
     }
-    await failpoint('backup.before-sync');
-    await bulk.sync(signal);
     await syncDir(root);
+    // A signal that has come by now is honoured: it is told at a turn of the event loop.
+    await turn();
+    signal.throwIfAborted();
   }
 
   #manifest({ createdAt, global, models }: Snapshot): Manifest {

@@ -37,6 +37,8 @@ export interface ListedUpload {
   /** Of the directory of its parts. */
   readonly identity: Identity;
   readonly record: UploadRecord;
+  /** Those that were there: the names in parts/. */
+  readonly parts: readonly string[];
   /** What was sent: the names in sums/. */
   readonly sums: readonly string[];
 }

@@ -1,3 +1,7 @@
+/**
+ * One point in time: everything is listed ahead without a lock, and under the closed global fence only what has changed since
+ * is listed again (B4). No content, and no metadata.json, is read under the lock.
+ */
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
@@ -218,13 +222,15 @@ class Lister {
     return { ...record, dir, identity, versions, older: numbers.length - wanted.length };
   }
 
-  /** Parts come and go without a lock: an upload is listed with its record, and its parts are those that are there when they are read. */
+  /** Parts are sent without a lock: one that is sent again after the listing is as it was, or as it is then. */
   #uploads(modelId: string): ListedUpload[] {
     if (!this.#wanted.incompleteUploads) return [];
     return uploadsOf(this.#repo, modelId).flatMap(({ id, dir }) => {
       const record = readUploadRecord(dir);
       const identity = identityOf(join(dir, PARTS));
-      return record === undefined || identity === undefined ? [] : [{ id, dir, identity, record, sums: readDir(join(dir, SUMS)) ?? [] }];
+      return record === undefined || identity === undefined
+        ? []
+        : [{ id, dir, identity, record, parts: readDir(join(dir, PARTS)) ?? [], sums: readDir(join(dir, SUMS)) ?? [] }];
     });
   }
 

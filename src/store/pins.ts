@@ -1,6 +1,6 @@
 /**
- * pins/<holder>: a backup that runs. While one stands, nothing goes for good that a commit moved into the trash: what the
- * backup has listed can still be read there. Argued in design/backup.md, "Pins".
+ * Pins: pins/<holder> is a backup that runs. While one stands, nothing goes for good that a commit moved into the trash:
+ * what the backup has listed can still be read there. Argued in design/backup.md, "Pins".
  */
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
