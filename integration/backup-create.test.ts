@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { idOf } from './support/backup-tree.js';
-import { backup, filesIn, inShort, manifestOf, nothingLeft, pins, scratchBeside, trash, whole } from './support/backups.js';
+import { backup, filesIn, inShort, manifestOf, nothingLeft, pins, savedIn, scratchBeside, trash, whole } from './support/backups.js';
 import { Pauses } from './support/failpoints.js';
+import { buildMutant, type Edit } from './support/mutant.js';
 import { refused } from './support/refused.js';
 import { check, heldLocks, type TestRepo, tempRepo } from './support/repo.js';
 import { finished, launch, run, start } from './support/swamp.js';
@@ -28,6 +29,34 @@ function idOfModel(repo: TestRepo, name: string): Promise<string> {
   return openRepo(repo.dir)
     .model.get({ model: name })
     .then(({ id }) => id);
+}
+
+const LATER = ['models/m a.3=a three', 'models/m deep/er.1=deep/er', 'models/n c.1=c'];
+
+/** Stops a backup between its listing ahead and its lock, and changes something there. */
+async function betweenListings(repo: TestRepo): Promise<{ readonly code: number | null; readonly saved: readonly string[] }> {
+  await stock(repo);
+  const dir = join(repo.base, 'between');
+  const pauses = new Pauses(repo, ['restructure.after-first-drain']);
+  const running = start(repo, ['backup', 'create', dir], { env: pauses.env });
+  await pauses.at('restructure.after-first-drain', running);
+  await openRepo(repo.dir).data.put({ model: 'm', name: 'a', source: ['a three'] });
+  await openRepo(repo.dir).data.delete({ model: 'm', name: 'b' });
+  pauses.go('restructure.after-first-drain');
+  const { code } = await running.exited;
+  return { code, saved: code === 0 ? inShort(savedIn(dir)).sort() : [] };
+}
+
+/** Stops a backup after its listing, and deletes something by the program itself, which sweeps. */
+async function deletedAfterListing(repo: TestRepo, model: string, name: string): Promise<{ readonly code: number | null; readonly saved: readonly string[] }> {
+  const dir = join(repo.base, 'after');
+  const pauses = new Pauses(repo, ['backup.listed']);
+  const running = start(repo, ['backup', 'create', dir], { env: pauses.env });
+  await pauses.at('backup.listed', running);
+  await run(repo, ['data', 'delete', model, name, '--force']);
+  pauses.go('backup.listed');
+  const { code } = await running.exited;
+  return { code, saved: code === 0 ? inShort(savedIn(dir)) : [] };
 }
 
 describe('a backup', () => {
@@ -176,6 +205,39 @@ describe('one moment', () => {
     await finished(running);
     assert.deepEqual(inShort(await whole(repo, dir)).sort(), [...STOCKED, 'models/doomed d.1=d', 'models/m p/1.1=p/1', 'models/m p/2.1=p/2'].sort());
     assert.deepEqual([trash(repo), pins(repo)], [[], []], 'the backup sweeps at its end');
+  });
+
+  test('is that of the lock, not that of the listing ahead of it (B4)', async (t) => {
+    const repo = await tempRepo(t);
+    assert.deepEqual((await betweenListings(repo)).saved, LATER);
+  });
+
+  describe('is missed by a program that', () => {
+    const mutants: Readonly<Record<string, readonly Edit[]>> = {
+      'takes what was listed ahead for what is there': [
+        { file: 'backup/snapshot.ts', from: 'const same = ahead?.quiet !== undefined && ahead.quiet === entry?.name;', to: 'const same = true;' },
+      ],
+      'sweeps under a pin': [{ file: 'store/pins.ts', from: 'standingPins(repo).length > 0;', to: 'false;' }],
+      'does not look for what was moved': [
+        { file: 'backup/locate.ts', from: 'look === 0 ? listed.dir : this.#find(listed, { anew: look > 1 })', to: 'listed.dir' },
+      ],
+    };
+    for (const [title, edits] of Object.entries(mutants)) {
+      test(title, async (t) => {
+        const repo = await tempRepo(t, { check: false });
+        const bin = await buildMutant(repo.base, edits);
+        const broken = { ...repo, bin };
+        const early = await betweenListings(broken);
+        const late = await deletedAfterListing(broken, 'n', 'c');
+        assert.ok(early.code !== 0 || early.saved.join() !== LATER.join() || late.code !== 0, 'the mutant is not noticed');
+      });
+    }
+    test('nothing else: the program as it is passes both', async (t) => {
+      const repo = await tempRepo(t);
+      assert.deepEqual((await betweenListings(repo)).saved, LATER);
+      const { code, saved } = await deletedAfterListing(repo, 'n', 'c');
+      assert.deepEqual([code, saved.includes('models/n c.1=c')], [0, true]);
+    });
   });
 
   test('includes what a dead holder had published and not carried out (B4)', async (t) => {
