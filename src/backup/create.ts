@@ -190,6 +190,7 @@ class Maker {
   readonly #checksums = new Map<string, string>();
   readonly #counts = { models: 0, artifacts: 0, versions: 0, bytes: 0, tombstones: 0, uploads: 0, orphans: 0 };
   #reused = 0;
+  readonly #began = performance.now();
   #turned = performance.now();
   #bytes = 0;
 
@@ -316,7 +317,9 @@ class Maker {
     await this.#control(root, bulk, KEYMAP, names.keymap.map(keymapLine).join(''));
     await this.#control(root, bulk, MANIFEST, serialiseManifest(this.#manifest(snapshot)));
     await failpoint('backup.before-sync');
+    const written = performance.now();
     await bulk.sync(signal);
+    this.#repo.reporter.debug(`Written in ${Math.round(written - this.#began)} ms, synced in ${Math.round(performance.now() - written)} ms.`);
     const file = await createControl(root, CHECKSUMS);
     try {
       const lines: string[] = [];
