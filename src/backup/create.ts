@@ -117,11 +117,20 @@ export async function backupCreate(plain: Repo, input: BackupCreateInput, option
         const { counts, reused } = await maker.make(target, session.holder);
         return { ...resultOf(target, snapshot, names), ...counts, reused, dryRun: false };
       } finally {
-        await unpin(session);
+        await afterwards(repo, () => unpin(session));
       }
     });
   } finally {
-    if (!options.signal.aborted) await sweepUnpinned(repo);
+    if (!options.signal.aborted) await afterwards(repo, () => sweepUnpinned(repo));
+  }
+}
+
+/** P8: what follows may fail without changing the outcome, and stays pending: a pin until this process has ended. */
+async function afterwards(repo: Repo, act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    repo.reporter.warn(`${error instanceof Error ? error.message : String(error)} "swamp datastore sweep" tries again.`);
   }
 }
 
@@ -189,6 +198,8 @@ class Maker {
   /** By path in the backup. */
   readonly #checksums = new Map<string, string>();
   readonly #counts = { models: 0, artifacts: 0, versions: 0, bytes: 0, tombstones: 0, uploads: 0, orphans: 0 };
+  /** Versions that are to be copied. */
+  readonly #total: number;
   #reused = 0;
   readonly #began = performance.now();
   #turned = performance.now();
@@ -198,6 +209,7 @@ class Maker {
     this.#repo = repo;
     this.#plan = plan;
     this.#options = options;
+    this.#total = plan.snapshot.models.reduce((sum, { artifacts }) => sum + artifacts.reduce((n, { versions }) => n + versions.length, 0), 0);
   }
 
   /** The scratch never outlives this, unless it has become DIR. */
@@ -260,8 +272,7 @@ class Maker {
 
   async #breathe(): Promise<void> {
     if (performance.now() - this.#turned < TURN_MS) return;
-    const total = this.#plan.snapshot.models.reduce((sum, { artifacts }) => sum + artifacts.reduce((n, { versions }) => n + versions.length, 0), 0);
-    this.#options.onProgress?.({ versions: this.#counts.versions, total, bytes: this.#bytes });
+    this.#options.onProgress?.({ versions: this.#counts.versions, total: this.#total, bytes: this.#bytes });
     await turn();
     this.#turned = performance.now();
   }
