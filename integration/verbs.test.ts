@@ -271,6 +271,7 @@ const VERBS: readonly Verb[] = [
       healthy: 'flag',
       bytes: 'number',
       sweeps: [SWEPT],
+      pins: [{ ...fields('path command host since', 'text'), pid: 'number' }],
       teardowns: [TEARDOWN],
       kept: [{ ...fields('modelId path', 'text'), bytes: 'number' }],
       uploads: [UPLOAD],
@@ -308,6 +309,20 @@ const VERBS: readonly Verb[] = [
     result: { released: [LOCK] },
     fails: [['datastore', 'lock', 'release', '--force', '--model', 'none'], 'model_not_found'],
     writes: ['datastore', 'lock', 'release', '--model', 'none'],
+  },
+  {
+    verb: 'backup create',
+    args: (round, { base }) => ['backup', 'create', join(base, `backup${round}`), '--all-versions'],
+    text: /^Backup: +\/.*\/backup0\nAs of: +20.*Z\nHolds: +[0-9]+ models, /,
+    result: {
+      ...fields('backupDir createdAt', 'text'),
+      ...fields('models artifacts versions bytes tombstones uploads orphans reused', 'number'),
+      excluded: fields('olderVersions incompleteUploads orphans otherModels deletedModels keptOutputs', 'number'),
+      renamed: [fields('path model name reason', 'text')],
+      dryRun: 'flag',
+    },
+    fails: [['backup', 'create', '/dev/null/x'], 'io'],
+    writes: ['backup', 'create', '/nonexistent/x', '--model', 'nonexistent'],
   },
   {
     verb: 'backup verify',

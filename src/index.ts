@@ -1,5 +1,6 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
 
+import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './backup/create.js';
 import { asSwampError } from './errors.js';
 import { type BackupDifference, type BackupDiffResult, backupDiff } from './operations/backup-diff.js';
 import { type BackupPackResult, backupPack } from './operations/backup-pack.js';
@@ -37,6 +38,8 @@ import { timingFrom } from './timing.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
 export type {
+  BackupCreateInput,
+  BackupCreateResult,
   BackupDifference,
   BackupDiffResult,
   BackupPackResult,
@@ -141,6 +144,9 @@ export interface OpenRepo {
     abort(input: { readonly upload: string }, options?: Cancel): Promise<UploadAbortResult>;
     list(input?: { readonly model?: string }): Promise<UploadListResult>;
   };
+  readonly backup: {
+    create(input: BackupCreateInput, options?: Partial<BackupCreateOptions>): Promise<BackupCreateResult>;
+  };
   readonly datastore: {
     status(): Promise<DatastoreStatusResult>;
     check(options?: Cancel): Promise<DatastoreCheckResult>;
@@ -212,6 +218,9 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       complete: (input, cancel) => told(uploadComplete(repo, input, withSignal(cancel))),
       abort: (input, cancel) => told(uploadAbort(repo, input, withSignal(cancel))),
       list: (input) => told(uploadList(repo, input)),
+    },
+    backup: {
+      create: (input, options) => told(backupCreate(repo, input, withSignal(options))),
     },
     datastore: {
       status: () => told(datastoreStatus(repo)),

@@ -17,6 +17,8 @@ import { type HeldGlobal, type Writer, writeInside } from './write.js';
 
 /** What the body of a structural command may do: one model at a time, each under its data fence (L9). */
 export interface Structural {
+  /** Of the global fence. */
+  readonly epoch: number;
   /** Takes the model's data fence, rolls forward what a dead holder left, runs `body`, releases (S4). */
   withModel<T>(modelId: string, body: (writer: Writer) => Promise<T>): Promise<T>;
   /** Throws `lock_lost` unless the global fence is still ours. */
@@ -94,6 +96,7 @@ async function close(contender: Contender, lease: Lease, scope: Scope): Promise<
 
 function structural(contender: Contender, global: HeldGlobal): Structural {
   return {
+    epoch: global.lease.epoch,
     withModel: (modelId, body) => writeInside(contender, global, modelId, body),
     stillHeld: () => {
       if (!exists(global.lease.path)) throw lockLost('The global lock was taken away from this command; it changed nothing more.');

@@ -123,7 +123,8 @@ function isDirectory(path: string): boolean {
   throw new SwampError('corrupt', `${path} is damaged: it is no directory.`, { hint: 'Run "swamp datastore check".', data: { path } });
 }
 
-function openPiece({ path, part }: Pick<Piece, 'path' | 'part'>, name: string): number | undefined {
+/** The descriptor of one file of a content, the caller's to close; undefined when it is not there. Throws as openContent. */
+export function openPiece({ path, part }: Pick<Piece, 'path' | 'part'>, name: string): number | undefined {
   const file = openFile(path);
   if (file === undefined) return undefined;
   const status = fstatSync(file);

@@ -108,6 +108,7 @@ describe('the state of a datastore', () => {
     healthy: true,
     bytes: 10,
     sweeps: [],
+    pins: [],
     teardowns: [],
     kept: [],
     uploads: [],

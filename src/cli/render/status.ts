@@ -10,12 +10,13 @@ const SHOWN = 20;
 
 /** What there is first, what waits below, what to do about it last: that is where the prompt leaves the eye. */
 export function statusText(result: DatastoreStatusResult, page: Page): string {
-  const { bytes, locks, sweeps, teardowns, kept, uploads, catalog } = result;
+  const { bytes, locks, sweeps, pins, teardowns, kept, uploads, catalog } = result;
   const head = fields([
     ['Healthy', healthText(result)],
     ['Size', size(bytes)],
     ['Locks', lockSummary(locks)],
     ['Removals pending', amount(sweeps)],
+    ['Running backups', pinnedBy(pins)],
     ['Teardowns pending', teardowns.length === 0 ? 'none' : String(teardowns.length)],
     ['Kept outputs', amount(kept)],
     ['Unfinished uploads', amount(uploads)],
@@ -45,6 +46,13 @@ function healthText({ healthy, locks, teardowns }: DatastoreStatusResult): strin
     teardowns.some(({ state }) => state === 'failed') ? 'a teardown failed' : '',
   ];
   return `no: ${reasons.filter((reason) => reason !== '').join(', ')}`;
+}
+
+/** Undefined when nothing is running: then there is nothing to tell. */
+function pinnedBy(pins: DatastoreStatusResult['pins']): string | undefined {
+  if (pins.length === 0) return undefined;
+  const who = pins.map(({ command, pid, host }) => `"${command}" (pid ${pid} on ${host})`).join(', ');
+  return `${who}; what is removed meanwhile is swept afterwards`;
 }
 
 function amount(items: readonly { readonly bytes: number }[]): string {

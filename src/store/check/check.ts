@@ -11,6 +11,7 @@ import { nameOf } from '../../layout/names.js';
 import { parseHolder } from '../../locks/holder.js';
 import { isDeadTicket, readQueue } from '../../locks/queue.js';
 import type { Repo } from '../../repo.js';
+import { abandonedPins } from '../pins.js';
 import { versionNumbers } from '../read.js';
 import { abandonedStagings } from '../sweep.js';
 import { isRecordName, isSegment, lookAtArtifact, lookAtTombstone } from './artifact.js';
@@ -34,9 +35,9 @@ export async function checkStore(checker: Checker): Promise<void> {
   if (isDirectory(layout.root)) for (const step of STEPS) await step(checker);
 }
 
-const LEVELS: ReadonlySet<string> = new Set(['fences', 'queues', 'staging', 'data', 'tombstones', 'deleted', 'uploads', 'kept', 'trash', 'quarantine']);
+const LEVELS: ReadonlySet<string> = new Set(['fences', 'queues', 'staging', 'data', 'tombstones', 'deleted', 'uploads', 'kept', 'pins', 'trash', 'quarantine']);
 
-const STEPS = [checkTop, checkData, checkTombstones, checkFences, checkQueues, checkStagings, checkDeleted, checkUploads, checkKept, checkTrash];
+const STEPS = [checkTop, checkData, checkTombstones, checkFences, checkQueues, checkStagings, checkDeleted, checkUploads, checkKept, checkPins, checkTrash];
 
 async function checkTop(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
@@ -184,6 +185,13 @@ async function checkKept(checker: Checker): Promise<void> {
       await checker.look(join(dir, name), () => lookAtPending(join(dir, name), 'kept', 'holds the outputs of a method that lost its lock'));
     }
   }
+}
+
+async function checkPins(checker: Checker): Promise<void> {
+  const { repo } = checker;
+  if (!isDirectory(repo.layout.pins)) return;
+  for await (const _ of checker.entries(repo.layout.pins, (name) => (parseHolder(name) === undefined ? undefined : 'file')));
+  for (const path of abandonedPins(repo)) await checker.look(path, () => lookAtPending(path, 'pin', 'was left by a backup that has ended'));
 }
 
 /** Whatever stands in the trash was committed to be removed. */
