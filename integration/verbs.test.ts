@@ -1,6 +1,6 @@
 /** Every verb as it is shipped: its text, its JSON, its failure, its exit code; and the conventions that hold for all of them. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from '../src/cli/parse.js';
@@ -52,6 +52,8 @@ const LOCK: Shape = {
 };
 const SWEPT: Shape = { ...fields('path kind', 'text'), bytes: 'number' };
 const TEARDOWN: Shape = fields('id name state', 'text');
+const UPLOAD: Shape = { ...fields('uploadId modelName name createdAt', 'text'), ...fields('parts bytes', 'number') };
+const NO_UPLOAD = '00000000-0000-4000-8000-000000000000-000000000000';
 const NO_FILE = '/nonexistent/file';
 
 const VERBS: readonly Verb[] = [
@@ -209,6 +211,46 @@ const VERBS: readonly Verb[] = [
     writes: ['data', 'delete', 'none', '--all', '--force'],
   },
   {
+    verb: 'data upload begin',
+    args: () => ['data', 'upload', 'begin', 'm', 'a', '--tag', 'k=v'],
+    text: /^[0-9a-f]{8}-[0-9a-f-]{27}-[0-9a-f]{12}\n$/,
+    result: fields('uploadId', 'text'),
+    fails: [['data', 'upload', 'begin', 'none', 'a'], 'model_not_found'],
+    writes: ['data', 'upload', 'begin', 'none', '', '--lifetime', 'nonsense'],
+  },
+  {
+    verb: 'data upload part',
+    args: (round, repo) => ['data', 'upload', 'part', uploadOf(repo, round), '2'],
+    stdin: 'three',
+    text: /^part 2, 5 B\n$/,
+    result: { ...fields('uploadId checksum', 'text'), ...fields('partNumber size', 'number') },
+    fails: [['data', 'upload', 'part', NO_UPLOAD, '1'], 'upload_not_found'],
+    writes: ['data', 'upload', 'part', 'none', '0', NO_FILE],
+  },
+  {
+    verb: 'data upload complete',
+    args: (round, repo) => ['data', 'upload', 'complete', uploadOf(repo, round), '--parts', '1'],
+    text: /^m big version 1, 4 B\n$/,
+    result: { ...fields('modelId modelName name checksum contentPath', 'text'), ...fields('version generation size', 'number'), changed: 'flag' },
+    fails: [['data', 'upload', 'complete', 'none'], 'upload_not_found'],
+    writes: ['data', 'upload', 'complete', 'none', '--parts', '10001'],
+  },
+  {
+    verb: 'data upload abort',
+    args: (round, repo) => ['data', 'upload', 'abort', uploadOf(repo, round)],
+    text: /^Aborted\.\n$/,
+    result: { aborted: 'flag' },
+    fails: [['data', 'upload', 'abort', NO_UPLOAD], 'upload_not_found'],
+    writes: ['data', 'upload', 'abort', 'none'],
+  },
+  {
+    verb: 'data upload list',
+    args: () => ['data', 'upload', 'list', 'm'],
+    text: /^UPLOAD +MODEL +NAME +PARTS +SIZE +AGE\n\S+ +m +big +1 +4 B +\d+ s\n/,
+    result: { uploads: [UPLOAD] },
+    fails: [['data', 'upload', 'list', 'none'], 'model_not_found'],
+  },
+  {
     verb: 'datastore status',
     args: () => ['datastore', 'status'],
     text: /^Healthy: +yes\nSize: /,
@@ -218,6 +260,7 @@ const VERBS: readonly Verb[] = [
       sweeps: [SWEPT],
       teardowns: [TEARDOWN],
       kept: [{ ...fields('modelId path', 'text'), bytes: 'number' }],
+      uploads: [UPLOAD],
       locks: [LOCK],
       catalog: { state: 'text', bytes: 'number' },
     },
@@ -226,7 +269,7 @@ const VERBS: readonly Verb[] = [
   {
     verb: 'datastore check',
     args: () => ['datastore', 'check'],
-    text: /^Checked 2 models, 2 artifacts, 3 versions, 12 bytes, 1 tombstone, \d+ fences: no damage, 0 pending\n$/,
+    text: /^Checked 2 models, 2 artifacts, 3 versions, 20 bytes, 1 tombstone, \d+ fences: no damage, 0 pending\n$/,
     result: { findings: ['text'], pending: ['text'], checked: fields('models artifacts versions bytes tombstones fences', 'number'), repaired: ['text'] },
     fails: [['datastore', 'check', '--lock-timeout', 'soon'], 'usage'],
   },
@@ -272,11 +315,31 @@ const VERBS: readonly Verb[] = [
 /** The verbs that --read-only does not concern; `demo` writes to a repository of its own. */
 const READING = [
   ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data get', 'data list', 'data versions'],
-  ...['datastore status', 'datastore check', 'datastore lock status', 'demo', 'completion'],
+  ...['data upload list', 'datastore status', 'datastore check', 'datastore lock status', 'demo', 'completion'],
 ];
+
+/** Two unfinished uploads of `big`, with one part of four bytes each. */
+async function beginUploads({ dir }: TestRepo): Promise<void> {
+  const { upload } = openRepo(dir);
+  for (let i = 0; i < 2; i++) {
+    const { uploadId } = await upload.begin({ model: 'm', name: 'big' });
+    await upload.part({ upload: uploadId, partNumber: 1, source: ['part'] });
+  }
+}
+
+/** The id of one of them: the first for the text, the second for the JSON. */
+function uploadOf({ layout }: TestRepo, round: 0 | 1): string {
+  const [model = ''] = existsSync(layout.uploads) ? readdirSync(layout.uploads) : [];
+  return model === ''
+    ? 'none'
+    : (readdirSync(layout.modelUploads(model))
+        .sort()
+        .at(round - 2) ?? 'none');
+}
 
 test('every verb keeps to its contract', { concurrency: 2 }, async (t) => {
   const origin = await stockedRepo(t);
+  await beginUploads(origin);
   const known = new Set(VERBS.map(({ verb }) => verb));
   await t.test('and there is a row for each verb of the table', () => {
     assert.deepEqual(
@@ -379,12 +442,16 @@ describe('--read-only', () => {
   test('holds in the library, too', async (t) => {
     const repo = await stockedRepo(t);
     const before = snapshot(repo.dir);
-    const { data, model, datastore } = openRepo(repo.dir, { readOnly: true });
+    const { data, model, datastore, upload } = openRepo(repo.dir, { readOnly: true });
     const readOnly = { code: 'read_only' };
     await assert.rejects(data.put({ model: 'none', name: '', source: ['x'] }), readOnly);
     await assert.rejects(data.delete({ model: 'none', name: '' }), readOnly);
     await assert.rejects(model.create({ type: 'none', name: '' }), readOnly);
     await assert.rejects(model.run({ model: 'none' }), readOnly);
+    await assert.rejects(upload.begin({ model: 'none', name: '' }), readOnly);
+    await assert.rejects(upload.part({ upload: 'none', partNumber: 0, source: [] }), readOnly);
+    await assert.rejects(upload.complete({ upload: 'none', parts: -1 }), readOnly);
+    await assert.rejects(upload.abort({ upload: 'none' }), readOnly);
     await assert.rejects(datastore.sweep(), readOnly);
     await assert.rejects(datastore.lockRelease({}), readOnly);
     assert.equal((await data.list()).total, 2);

@@ -4,7 +4,7 @@ import { asSwampError } from './errors.js';
 import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from './operations/data-delete.js';
 import { type DataGetInput, type DataGetResult, dataGet } from './operations/data-get.js';
 import { type DataListInput, type DataListResult, dataList } from './operations/data-list.js';
-import { type DataPutInput, type DataPutResult, dataPut } from './operations/data-put.js';
+import { type DataPutInput, type DataPutResult, dataPut, type VersionInput } from './operations/data-put.js';
 import { type DataRenameResult, dataRename } from './operations/data-rename.js';
 import { type DataVersionsResult, dataVersions } from './operations/data-versions.js';
 import { type DatastoreCheckResult, datastoreCheck } from './operations/datastore-check.js';
@@ -21,6 +21,11 @@ import { type ModelRunInput, type ModelRunOptions, type ModelRunResult, modelRun
 import { type ModelValidateResult, modelValidate } from './operations/model-validate.js';
 import { type RepoInfoResult, repoInfo } from './operations/repo-info.js';
 import { type RepoInitResult, repoInit } from './operations/repo-init.js';
+import { type UploadAbortResult, uploadAbort } from './operations/upload-abort.js';
+import { type UploadBeginResult, uploadBegin } from './operations/upload-begin.js';
+import { type UploadCompleteInput, uploadComplete } from './operations/upload-complete.js';
+import { type UploadListResult, uploadList } from './operations/upload-list.js';
+import { type UploadPartInput, type UploadPartResult, uploadPart } from './operations/upload-part.js';
 import { findRepoDir, openRepoAt, type Reporter } from './repo.js';
 import { timingFrom } from './timing.js';
 
@@ -59,6 +64,13 @@ export type {
   RepoInfoResult,
   RepoInitResult,
   Reporter,
+  UploadAbortResult,
+  UploadBeginResult,
+  UploadCompleteInput,
+  UploadListResult,
+  UploadPartInput,
+  UploadPartResult,
+  VersionInput,
 };
 
 export interface OpenOptions {
@@ -105,6 +117,14 @@ export interface OpenRepo {
     rename(input: { readonly model: string; readonly oldName: string; readonly newName: string }, options?: Cancel): Promise<DataRenameResult>;
     delete(input: DataDeleteInput, options?: Confirm): Promise<DeleteOneResult | DeleteManyResult>;
   };
+  /** Versions that are written in parts, by many processes at once. */
+  readonly upload: {
+    begin(input: VersionInput, options?: Cancel): Promise<UploadBeginResult>;
+    part(input: UploadPartInput, options?: Cancel): Promise<UploadPartResult>;
+    complete(input: UploadCompleteInput, options?: Cancel): Promise<DataPutResult>;
+    abort(input: { readonly upload: string }, options?: Cancel): Promise<UploadAbortResult>;
+    list(input?: { readonly model?: string }): Promise<UploadListResult>;
+  };
   readonly datastore: {
     status(): Promise<DatastoreStatusResult>;
     check(options?: Cancel): Promise<DatastoreCheckResult>;
@@ -146,6 +166,13 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       versions: (input) => told(dataVersions(repo, input)),
       rename: (input, cancel) => told(dataRename(repo, input, withSignal(cancel))),
       delete: (input, cancel) => told(dataDelete(repo, input, withSignal(cancel))),
+    },
+    upload: {
+      begin: (input, cancel) => told(uploadBegin(repo, input, withSignal(cancel))),
+      part: (input, cancel) => told(uploadPart(repo, input, withSignal(cancel))),
+      complete: (input, cancel) => told(uploadComplete(repo, input, withSignal(cancel))),
+      abort: (input, cancel) => told(uploadAbort(repo, input, withSignal(cancel))),
+      list: (input) => told(uploadList(repo, input)),
     },
     datastore: {
       status: () => told(datastoreStatus(repo)),

@@ -181,7 +181,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     return [['record_invalid', metadata]];
   },
   'the metadata is larger than any record': ({ metadata }) => {
-    truncateSync(metadata, 2 * 1024 * 1024);
+    truncateSync(metadata, 5 * 1024 * 1024);
     return [['record_invalid', metadata]];
   },
   'the metadata has a checksum that is none': ({ metadata }) => {

@@ -4,6 +4,7 @@ import { MODEL_TYPES } from '../models/definition.js';
 import { dataList } from '../operations/data-list.js';
 import { modelGet } from '../operations/model-get.js';
 import { modelList } from '../operations/model-list.js';
+import { uploadList } from '../operations/upload-list.js';
 import { findRepoDir, openRepoAt, type Repo } from '../repo.js';
 import { argsOf } from './args.js';
 import { findCommand, flagsOf, readFlags } from './parse.js';
@@ -52,6 +53,7 @@ async function valuesOf(what: string | undefined, { text, verb, current }: Known
   if (what === 'shell') return SHELLS;
   const model = text('model');
   try {
+    if (what === 'upload') return (await uploadList(repoFor(text('repo-dir')))).uploads.map(({ uploadId }) => uploadId);
     if (what === 'model') return (await modelList(repoFor(text('repo-dir')), {})).models.map(({ name }) => name);
     if (model === undefined || verb.startsWith('model create')) return [];
     if (what === 'method') return Object.keys((await modelGet(repoFor(text('repo-dir')), { model })).methods);

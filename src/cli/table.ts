@@ -18,12 +18,25 @@ export interface Command {
 const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
 const VERSION: Flag = { name: 'version', type: 'value', value: 'N', description: 'This version, not the latest' };
 
+/** What a new version is to be. */
+const VERSION_FLAGS: readonly Flag[] = [
+  { name: 'content-type', type: 'value', value: 'TYPE', description: 'Its media type' },
+  TAG,
+  { name: 'lifetime', type: 'value', value: 'L', description: 'When it expires: 1h 5m 10d 2w 1mo 10y infinite ephemeral' },
+  { name: 'gc', type: 'value', value: 'P', description: 'How many versions to keep, or for how long' },
+  { name: 'expect-version', type: 'value', value: 'N', description: 'Only when N is the latest version; 0: only when there is none' },
+  { name: 'if-changed', type: 'switch', description: 'Write nothing when the content equals the latest' },
+  { name: 'create', type: 'switch', description: 'Create the model, of type "store", when there is none' },
+];
+const UPLOAD: Positional = { name: 'upload', description: 'The id that "data upload begin" printed', flag: true };
+
 /** What a group of commands is about, for help. */
 export const GROUPS: Readonly<Record<string, string>> = {
   repo: 'Repositories',
   model: 'Models: what owns data, and the commands that make it',
   'model method': 'Methods of models',
   data: 'Versioned data',
+  'data upload': 'Versions that are written in parts, by many processes at once',
   datastore: 'The store below: health, locks, leftovers',
   'datastore lock': 'Locks: who holds them, and letting go of them by force',
 };
@@ -120,15 +133,7 @@ export const COMMANDS: readonly Command[] = [
     verb: 'data put',
     summary: 'Store a new version, from a file or from stdin',
     positionals: [MODEL, NAME, { name: 'file', description: 'The file; stdin without it', optional: true }],
-    flags: [
-      { name: 'content-type', type: 'value', value: 'TYPE', description: 'Its media type' },
-      TAG,
-      { name: 'lifetime', type: 'value', value: 'L', description: 'When it expires: 1h 5m 10d 2w 1mo 10y infinite ephemeral' },
-      { name: 'gc', type: 'value', value: 'P', description: 'How many versions to keep, or for how long' },
-      { name: 'expect-version', type: 'value', value: 'N', description: 'Only when N is the latest version; 0: only when there is none' },
-      { name: 'if-changed', type: 'switch', description: 'Write nothing when the content equals the latest' },
-      { name: 'create', type: 'switch', description: 'Create the model, of type "store", when there is none' },
-    ],
+    flags: VERSION_FLAGS,
     examples: [
       ['data put results report report.html', 'store a file'],
       ['data put results log --if-changed < build.log', 'store stdin, if it is new'],
@@ -189,6 +194,45 @@ export const COMMANDS: readonly Command[] = [
       ['data delete results --prefix tmp/ --dry-run', 'see what would go'],
     ],
     destructive: true,
+  },
+  {
+    verb: 'data upload begin',
+    summary: 'Begin a version that is written in parts; prints its id',
+    positionals: [MODEL, NAME],
+    flags: VERSION_FLAGS,
+    examples: [['data upload begin results dump', 'print an id for the other commands']],
+  },
+  {
+    verb: 'data upload part',
+    summary: 'Store one part, from a file or from stdin; again: in place of the earlier one',
+    positionals: [
+      UPLOAD,
+      { name: 'number', description: 'Its place in the content, from 1 to 10,000', flag: true },
+      { name: 'file', description: 'The file; stdin without it', optional: true },
+    ],
+    flags: [],
+    examples: [['data upload part $id 2 dump.2', 'parts may come in any order, at the same time']],
+  },
+  {
+    verb: 'data upload complete',
+    summary: 'Make the parts the next version, if all are there and are what was sent',
+    positionals: [UPLOAD],
+    flags: [{ name: 'parts', type: 'value', value: 'N', description: 'There must be exactly the parts 1 to N; else 1 to the highest there is' }],
+    examples: [['data upload complete $id --parts 3', 'three parts, no more, no less']],
+  },
+  {
+    verb: 'data upload abort',
+    summary: 'Give an upload up; its parts go',
+    positionals: [UPLOAD],
+    flags: [],
+    examples: [],
+  },
+  {
+    verb: 'data upload list',
+    summary: 'List the unfinished uploads, with their size and age',
+    positionals: [{ ...MODEL, optional: true }],
+    flags: [],
+    examples: [],
   },
   {
     verb: 'datastore status',

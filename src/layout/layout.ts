@@ -12,7 +12,9 @@
  *     data/<model-id>/<artifact>/3/{content,metadata.json}   one version, immutable
  *     tombstones/<model-id>/<artifact>.json                  "was deleted": name, generation, floor, when
  *     deleted/<model-id>.json                                a deleted model: record and teardown
- *     uploads/<model-id>/<upload-id>/                        unfinished multi-part writes
+ *     data/<model-id>/<artifact>/4/{parts/1,metadata.json}   one that was written in parts
+ *     uploads/<model-id>/<upload-id>/                        an unfinished multi-part write: upload.json, parts/1, sums/
+ *     uploads/<model-id>/<upload-id>.<holder>/               the same while that session completes it
  *     kept/<model-id>/<epoch>-<nonce>/                       outputs of a method that lost its run fence
  *     trash/<model-id>-<epoch>-<nonce>/                      committed removals waiting for the sweep
  *     quarantine/20261120T183116Z-<nonce>/data/...           what a repair set aside, under its old path
@@ -30,6 +32,8 @@ export const FORMAT_DIRECTORY = 'v1';
 export const ARTIFACT_RECORD = 'artifact.json';
 export const METADATA = 'metadata.json';
 export const CONTENT = 'content';
+/** Instead of one file: the parts, named by their numbers. Also in an upload. */
+export const PARTS = 'parts';
 
 const MODEL_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -108,6 +112,10 @@ export class Layout {
   }
   modelUploads(modelId: string): string {
     return this.#at('uploads', checked(modelId));
+  }
+  /** `entry`: an upload's id, or, while it is being completed, `<id>.<holder>`. */
+  upload(modelId: string, entry: string): string {
+    return this.#at('uploads', checked(modelId), entry);
   }
   keptOutputs(modelId: string, epoch: number, nonce: string): string {
     return this.#at('kept', checked(modelId), `${epoch}-${nonce}`);

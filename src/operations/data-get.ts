@@ -1,12 +1,10 @@
-/** `data get`: no lock; one listing, two files of one version. */
-
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+/** `data get`: no lock; one listing, metadata and content of one version. */
 import type { Readable } from 'node:stream';
 import { SwampError } from '../errors.js';
 import { checkArtifactName } from '../layout/names.js';
 import { findModel } from '../models/files.js';
 import type { Repo } from '../repo.js';
+import { closeContent, digestContent, partMismatch, streamContent } from '../store/content.js';
 import { type OpenVersion, openVersion, resolveName, tombstoneOf, versionNotFound } from '../store/read.js';
 import { dataNotFound } from '../store/remove.js';
 import { type DataRecord, dataRecord } from './data-record.js';
@@ -25,15 +23,14 @@ export interface DataGetResult {
   openContent(): Readable;
 }
 
-/** Throws `model_not_found`, `data_not_found`, `version_not_found`, `corrupt`, `checksum_mismatch`. */
+/** Throws `model_not_found`, `data_not_found`, `version_not_found`, `corrupt`, `checksum_mismatch`, `incomplete_chunks`. */
 export async function dataGet(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataGetResult> {
   checkArtifactName(input.name);
   const model = await findModel(repo, input.model);
   const { name, opened } = openNamed(repo, model.id, input);
   const record = dataRecord(repo, model, name, opened);
-  const read = (end: boolean): Readable => createReadStream('', { fd: opened.content, start: 0, autoClose: end, highWaterMark: 256 * 1024, ...options });
-  if (input.verify === true) await verify(record, read(false));
-  return { record, openContent: () => read(true) };
+  if (input.verify === true) await verify(record, opened, options.signal);
+  return { record, openContent: () => streamContent(opened.content, name, { autoClose: true, ...options }) };
 }
 
 /** Opens the artifact, by its own name or by one it had before. It may be renamed or deleted between two looks. */
@@ -56,15 +53,19 @@ function notFound(repo: Repo, modelId: string, { name, version }: DataGetInput):
   });
 }
 
-async function verify(record: DataRecord, content: Readable): Promise<void> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const chunk of content as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    size += chunk.length;
-  }
-  const checksum = hash.digest('hex');
+/** B5: each part, and the whole; the first part that is not what was written is told. */
+async function verify(record: DataRecord, { content, metadata }: OpenVersion, signal: AbortSignal | undefined): Promise<void> {
+  const { size, checksum, parts } = await digestContent(content, record.name, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+    closeContent(content);
+    throw error;
+  });
   if (checksum === record.checksum && size === record.size) return;
+  closeContent(content);
+  const altered = metadata.parts?.find((part, i) => part.checksum !== parts[i]);
+  if (altered !== undefined) {
+    const [path, found] = [`${record.contentPath}/${altered.number}`, parts[altered.number - 1] ?? ''];
+    throw partMismatch({ name: record.name, path, part: altered.number, found: `SHA-256 ${found}`, expected: altered.checksum });
+  }
   throw new SwampError(
     'checksum_mismatch',
     `${record.contentPath} is not what was written: ${size} bytes with SHA-256 ${checksum}, recorded ${record.size} bytes with ${record.checksum}.`,

@@ -1,7 +1,7 @@
 /** `data list`: the latest version of each artifact, of one model or of all; no lock. */
-import { closeSync } from 'node:fs';
 import { findModel, listModels, type Model, problemText } from '../models/files.js';
 import type { Repo } from '../repo.js';
+import { closeContent } from '../store/content.js';
 import { artifactNames, byCodePoint, openVersion } from '../store/read.js';
 import { dataRecord } from './data-record.js';
 
@@ -71,7 +71,7 @@ function wantedNames(repo: Repo, model: Model, { prefix, after }: DataListInput)
 function latestItem(repo: Repo, model: Model, name: string): DataListItem | undefined {
   const opened = openVersion(repo, model.id, name);
   if (opened === undefined) return undefined;
-  closeSync(opened.content);
+  closeContent(opened.content);
   const { id, version, contentType, size, createdAt, tags } = dataRecord(repo, model, name, opened);
   return { id, name, modelId: model.id, modelName: model.name, version, contentType, type: tags['type'] ?? 'data', size, createdAt, tags };
 }

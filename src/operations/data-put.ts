@@ -10,16 +10,18 @@ import { findModel, type Model } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
 import { type Writer, write } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { contentPathIn } from '../store/content.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME, parseGc, parseLifetime } from '../store/lifetimes.js';
+import type { VersionMetadata } from '../store/metadata.js';
 import { type Source, type StagedVersion, stageVersion, type VersionFields } from '../store/stage.js';
-import { committedBefore, commitVersion, latestMetadata, latestVersion } from '../store/write.js';
+import { type Committed, committedBefore, commitVersion, latestMetadata, latestVersion } from '../store/write.js';
 import { modelCreate } from './model-create.js';
 
-export interface DataPutInput {
+/** What a version is to be, without its content. */
+export interface VersionInput {
   /** Name or id. */
   readonly model: string;
   readonly name: string;
-  readonly source: Source | { readonly file: string };
   readonly contentType?: string;
   readonly tags?: Readonly<Record<string, string>>;
   readonly lifetime?: string;
@@ -32,6 +34,13 @@ export interface DataPutInput {
   readonly create?: boolean;
 }
 
+/** Bytes, or the file to read them from. */
+export type SourceInput = Source | { readonly file: string };
+
+export interface DataPutInput extends VersionInput {
+  readonly source: SourceInput;
+}
+
 export interface DataPutResult {
   readonly modelId: string;
   readonly modelName: string;
@@ -40,18 +49,19 @@ export interface DataPutResult {
   readonly generation: number;
   readonly size: number;
   readonly checksum: string;
+  /** The file, or the directory of the parts of a content that was written in parts. */
   readonly contentPath: string;
   readonly changed: boolean;
 }
 
-/** Of tags and content type together, as JSON: indented, as their record holds them, they may take twice as much, and a record is read up to 1 MiB. */
+/** Of tags and content type together, as JSON: indented, as their record holds them, they may take twice as much, and a record is read up to 4 MiB, of which ten thousand parts take 1.5. */
 const MAX_FIELDS_BYTES = 256 * 1024;
 
 /** Throws `conflict` (expectVersion), `model_not_found`, `name_invalid`, `usage`, `io`, `no_space`, `lock_timeout`. */
 export async function dataPut(repo: Repo, input: DataPutInput, options: { readonly signal: AbortSignal }): Promise<DataPutResult> {
   requireWritable(repo);
   checkArtifactName(input.name);
-  const fields = versionFields(input);
+  const fields = versionFields(input, 'data put');
   const source = await openSource(input.source, options.signal);
   try {
     const model = await modelFor(repo, input, options);
@@ -67,14 +77,34 @@ export async function dataPut(repo: Repo, input: DataPutInput, options: { readon
 async function commit(writer: Writer, model: Model, input: DataPutInput, staged: StagedVersion, session: Session): Promise<DataPutResult> {
   const { repo } = session;
   requireModel(repo, model);
-  const { size, checksum } = staged.metadata;
+  const { metadata } = staged;
   const before = await committedBefore(writer, input.name, staged);
   if (before === undefined) expectVersion(latestVersion(writer, input.name), input);
-  const latest = input.ifChanged === true && before === undefined ? latestMetadata(writer, input.name) : undefined;
-  const unchanged = latest !== undefined && latest.metadata.checksum === checksum && latest.metadata.size === size;
-  const { version, generation } = before ?? (unchanged ? latest : await commitVersion(writer, input.name, staged));
-  const contentPath = displayPath(repo, `${repo.layout.version(model.id, input.name, version)}/content`);
-  return { modelId: model.id, modelName: model.name, name: input.name, version, generation, size, checksum, contentPath, changed: !unchanged };
+  const unchanged = before === undefined ? sameAsLatest(writer, input, metadata) : undefined;
+  const committed = before ?? unchanged ?? (await commitVersion(writer, input.name, staged));
+  return putResult(repo, model, { name: input.name, committed, metadata: unchanged?.metadata ?? metadata, changed: unchanged === undefined });
+}
+
+/** The latest version, when its content is the same and nothing is to be written then. */
+export function sameAsLatest(
+  writer: Writer,
+  { name, ifChanged }: Pick<VersionInput, 'name' | 'ifChanged'>,
+  { checksum, size }: Pick<VersionMetadata, 'checksum' | 'size'>,
+): ReturnType<typeof latestMetadata> {
+  const latest = ifChanged === true ? latestMetadata(writer, name) : undefined;
+  return latest?.metadata.checksum === checksum && latest.metadata.size === size ? latest : undefined;
+}
+
+export function putResult(
+  repo: Repo,
+  model: Model,
+  done: { readonly name: string; readonly committed: Committed; readonly metadata: VersionMetadata; readonly changed: boolean },
+): DataPutResult {
+  const { name, committed, metadata, changed } = done;
+  const { version, generation } = committed;
+  const { size, checksum } = metadata;
+  const contentPath = displayPath(repo, contentPathIn(repo.layout.version(model.id, name, version), metadata));
+  return { modelId: model.id, modelName: model.name, name, version, generation, size, checksum, contentPath, changed };
 }
 
 /** D11: a write that comes after its model's delete fails and leaves nothing behind. */
@@ -86,7 +116,8 @@ export function requireModel(repo: Repo, model: Model): void {
   });
 }
 
-function expectVersion(latest: number, { name, expectVersion: expected }: DataPutInput): void {
+/** Throws `conflict` when another version is the latest. */
+export function expectVersion(latest: number, { name, expectVersion: expected }: Pick<VersionInput, 'name' | 'expectVersion'>): void {
   if (expected === undefined || expected === latest) return;
   const there = latest === 0 ? 'it does not exist' : `its latest version is ${latest}`;
   throw new SwampError('conflict', `${JSON.stringify(name)} was expected at version ${expected}, and ${there}.`, {
@@ -95,7 +126,8 @@ function expectVersion(latest: number, { name, expectVersion: expected }: DataPu
   });
 }
 
-function versionFields(input: DataPutInput): VersionFields {
+/** `ownerRef`: the command. Throws `usage`. */
+export function versionFields(input: VersionInput, ownerRef: string): VersionFields {
   const lifetime = input.lifetime ?? DEFAULT_LIFETIME;
   const garbageCollection = input.gc ?? DEFAULT_GC;
   parseLifetime(lifetime);
@@ -108,7 +140,7 @@ function versionFields(input: DataPutInput): VersionFields {
     lifetime,
     garbageCollection,
     tags: { ...input.tags },
-    ownerDefinition: { ownerType: 'manual', ownerRef: 'data put' },
+    ownerDefinition: { ownerType: 'manual', ownerRef },
   };
   requireReadable(fields);
   return fields;
@@ -126,7 +158,8 @@ function requireReadable({ contentType, tags }: VersionFields): void {
   });
 }
 
-async function modelFor(repo: Repo, input: DataPutInput, options: { readonly signal: AbortSignal }): Promise<Model> {
+/** The model, made first when it is to be. Throws `model_not_found`. */
+export async function modelFor(repo: Repo, input: Pick<VersionInput, 'model' | 'create'>, options: { readonly signal: AbortSignal }): Promise<Model> {
   try {
     return await findModel(repo, input.model);
   } catch (error) {
@@ -142,7 +175,7 @@ async function modelFor(repo: Repo, input: DataPutInput, options: { readonly sig
 }
 
 /** A file is opened before anything is created, so that one that cannot be read leaves no trace. */
-async function openSource(source: DataPutInput['source'], signal: AbortSignal): Promise<{ readonly chunks: Source; close(): Promise<void> }> {
+export async function openSource(source: SourceInput, signal: AbortSignal): Promise<{ readonly chunks: Source; close(): Promise<void> }> {
   if (!('file' in source)) return { chunks: source, close: async () => {} };
   if (statSync(source.file, { throwIfNoEntry: false })?.isFIFO() === true) {
     const pipe = await openPipe(source.file, 'r', signal);

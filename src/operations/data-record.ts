@@ -1,6 +1,7 @@
 /** The JSON record of a version, as `data get` and the listings tell it. */
 import type { Model } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
+import { contentPathIn } from '../store/content.js';
 import type { Owner, VersionMetadata } from '../store/metadata.js';
 
 export interface DataRecord {
@@ -20,6 +21,7 @@ export interface DataRecord {
   readonly createdAt: string;
   readonly size: number;
   readonly checksum: string;
+  /** The file, or the directory of the parts of a content that was written in parts. */
   readonly contentPath: string;
 }
 
@@ -47,6 +49,6 @@ export function dataRecord(
     createdAt: metadata.createdAt,
     size: metadata.size,
     checksum: metadata.checksum,
-    contentPath: displayPath(repo, `${repo.layout.version(model.id, name, at.version)}/content`),
+    contentPath: displayPath(repo, contentPathIn(repo.layout.version(model.id, name, at.version), metadata)),
   };
 }

@@ -4,6 +4,7 @@ import { treeBytes } from '../fs/tree.js';
 import { displayPath, type Repo } from '../repo.js';
 import { keptOutputs, pendingTeardowns, type SweepItem, sweepPlan, type TeardownItem } from './datastore-sweep.js';
 import { type LockRecord, lockStatus } from './lock-status.js';
+import { type UploadItem, uploadList } from './upload-list.js';
 
 export interface DatastoreStatusResult {
   /** False when somebody has to do something: a lock is damaged, and until it is mended nobody writes there; or a teardown failed. */
@@ -13,6 +14,8 @@ export interface DatastoreStatusResult {
   readonly sweeps: readonly SweepItem[];
   readonly teardowns: readonly TeardownItem[];
   readonly kept: readonly { readonly modelId: string; readonly path: string; readonly bytes: number }[];
+  /** Unfinished multi-part writes: neither damage nor pending. */
+  readonly uploads: readonly UploadItem[];
   readonly locks: readonly LockRecord[];
   readonly catalog: { readonly state: 'absent' | 'present'; readonly bytes: number };
 }
@@ -22,6 +25,7 @@ export async function datastoreStatus(repo: Repo): Promise<DatastoreStatusResult
   const { locks } = await lockStatus(repo);
   const sweeps = await sweepPlan(repo);
   const kept = await keptOutputs(repo);
+  const { uploads } = await uploadList(repo);
   const teardowns = pendingTeardowns(repo);
   const catalog = lstatSync(repo.layout.catalog, { throwIfNoEntry: false });
   return {
@@ -30,6 +34,7 @@ export async function datastoreStatus(repo: Repo): Promise<DatastoreStatusResult
     sweeps: sweeps.map((item) => ({ ...item, path: displayPath(repo, item.path) })),
     teardowns,
     kept: kept.map(({ modelId, path, bytes }) => ({ modelId, path: displayPath(repo, path), bytes })),
+    uploads,
     locks,
     catalog: { state: catalog === undefined ? 'absent' : 'present', bytes: catalog?.size ?? 0 },
   };

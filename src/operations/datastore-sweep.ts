@@ -8,6 +8,7 @@ import { isModelId, type LockName } from '../layout/layout.js';
 import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
 import { discard } from '../locks/session.js';
 import { listLocks } from '../locks/survey.js';
+import { isDeletedModel } from '../models/definition-file.js';
 import { restructure } from '../protocol/restructure.js';
 import { withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
@@ -17,9 +18,11 @@ import { findOrphans } from '../store/check/orphans.js';
 import { type DeletedModel, isMovedAside, listDeleted, readDeleted, type Teardown } from '../store/deletion.js';
 import { abandonedEntries } from '../store/leftovers.js';
 import { abandonedStagings, pendingRemovals, sweepOne, sweepTrash } from '../store/sweep.js';
+import { abandonedAside, type Standing } from '../store/uploads/place.js';
 import { finishMovingAside } from './model-delete.js';
 import { knownModels } from './orphans.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
+import { reclaimUploads } from './upload-reclaim.js';
 
 export interface DatastoreSweepInput {
   readonly dryRun?: boolean;
@@ -32,9 +35,9 @@ export interface DatastoreSweepInput {
 /**
  * `trash`: committed removals. `staging`: of sessions that have ended. `intent`, `staged`: left in a lock, to be finished
  * and to be given back. `ticket`: the place in a queue of a process that has ended. `deleted`: files of a deleted model.
- * `kept`: outputs of a method. `quarantined`: set aside by a repair that did not end, to be moved on to quarantine/.
+ * `upload`: moved aside by a completion that died, to be put back. `kept`: outputs of a method. `quarantined`: set aside by a repair that did not end, to be moved on to quarantine/.
  */
-export type SweepKind = 'trash' | 'staging' | 'intent' | 'staged' | 'ticket' | 'deleted' | 'kept' | 'quarantined';
+export type SweepKind = 'trash' | 'staging' | 'intent' | 'staged' | 'ticket' | 'deleted' | 'upload' | 'kept' | 'quarantined';
 
 export interface SweepItem {
   readonly path: string;
@@ -137,6 +140,7 @@ export async function sweepPlan(repo: Repo): Promise<SweepItem[]> {
     if (kind !== 'unknown') plan.push({ path, kind, bytes: kind === 'intent' || kind === 'quarantined' ? 0 : await bytesOf(path) });
   }
   for (const path of unfinishedDeletions(repo).flatMap(({ left }) => left)) plan.push({ path, kind: 'deleted', bytes: await bytesOf(path) });
+  for (const { dir } of abandonedUploads(repo)) plan.push({ path: dir, kind: 'upload', bytes: 0 });
   plan.push(...(await pendingRemovals(repo)));
   for (const { lock, ticket } of deadTickets(repo)) plan.push({ path: join(repo.layout.queue(lock), ticket.name), kind: 'ticket', bytes: 0 });
   return plan;
@@ -151,6 +155,12 @@ function unfinishedDeletions(repo: Repo): { readonly record: DeletedModel; reado
       const families = FAMILIES.map((family) => family.directory(repo.layout, record.id)).filter(exists);
       return { record, left: readText(definition) === record.definition ? [definition, ...families] : families };
     });
+}
+
+/** Uploads that dead completions have moved aside; those of a deleted model are swept with it. */
+function abandonedUploads(repo: Repo): (Standing & { readonly modelId: string })[] {
+  const ids = (readDir(repo.layout.uploads) ?? []).filter((id) => isModelId(id) && !isDeletedModel(repo, id)).sort();
+  return ids.flatMap((modelId) => abandonedAside(repo, modelId).map((standing) => ({ ...standing, modelId })));
 }
 
 /** Outputs that methods kept, with absolute paths. */
@@ -170,6 +180,8 @@ export async function keptOutputs(repo: Repo): Promise<(SweepItem & { readonly k
 async function execute(repo: Repo, plan: readonly SweepItem[], signal: AbortSignal): Promise<void> {
   for (const { lock } of abandonedEntries(repo.layout)) await attempt(repo, signal, () => clearEntry(repo, lock, signal));
   for (const { record } of unfinishedDeletions(repo)) await attempt(repo, signal, () => finishMovingAside(repo, record, signal));
+  for (const modelId of new Set(abandonedUploads(repo).map((upload) => upload.modelId)))
+    await attempt(repo, signal, () => reclaimUploads(repo, modelId, { signal }));
   const planned = plan.filter((item) => item.kind === 'trash' || item.kind === 'staging' || item.kind === 'kept');
   for (const item of planned) await attempt(repo, signal, () => removeItem(repo, item));
   for (const path of abandonedStagings(repo)) await attempt(repo, signal, () => removeItem(repo, { path, kind: 'staging', bytes: 0 }));

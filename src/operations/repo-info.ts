@@ -2,8 +2,8 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { readDirTypes } from '../fs/tree.js';
-import { CONTENT, isModelId } from '../layout/layout.js';
+import { readDirTypes, treeBytes } from '../fs/tree.js';
+import { CONTENT, isModelId, PARTS } from '../layout/layout.js';
 import { isDeletedModel } from '../models/definition-file.js';
 import { listModels, problemText } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
@@ -55,10 +55,16 @@ async function countData(repo: Repo, signal: AbortSignal | undefined): Promise<C
       const numbers = versionNumbers(directories(artifact));
       artifacts += numbers.length > 0 ? 1 : 0;
       versions += numbers.length;
-      for (const number of numbers) bytes += lstatSync(join(artifact, String(number), CONTENT), { throwIfNoEntry: false })?.size ?? 0;
+      for (const number of numbers) bytes += await contentBytes(join(artifact, String(number)));
     }
   }
   return { artifacts, versions, bytes };
+}
+
+/** Gone, and what is neither a file nor parts, counts as nothing. */
+async function contentBytes(version: string): Promise<number> {
+  const file = lstatSync(join(version, CONTENT), { throwIfNoEntry: false });
+  return file?.size ?? (await treeBytes(join(version, PARTS)));
 }
 
 /** Gone counts as empty. */

@@ -7,7 +7,7 @@ import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir, readText } from '../fs/tree.js';
-import { ARTIFACT_RECORD } from '../layout/layout.js';
+import { ARTIFACT_RECORD, PARTS } from '../layout/layout.js';
 import { FenceLost, readFence } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
@@ -30,6 +30,14 @@ export interface IntentItem {
   readonly version?: number;
 }
 
+/** A completed upload becomes a version; beside intent.json stands that version without its parts. */
+export interface UploadIntent {
+  readonly kind: 'upload';
+  /** The directory in the model's uploads whose parts the version takes. */
+  readonly upload: string;
+  readonly item: IntentItem;
+}
+
 /** An artifact goes on under another name; beside intent.json stand its new record and the forward that the old name leaves. */
 export interface RenameIntent {
   readonly kind: 'rename';
@@ -44,7 +52,7 @@ export interface DefinitionIntent {
   readonly remove: { readonly path: string; readonly text: string };
 }
 
-export type Intent = OutputsIntent | RenameIntent | DefinitionIntent;
+export type Intent = OutputsIntent | UploadIntent | RenameIntent | DefinitionIntent;
 
 const INTENT = 'intent.json';
 const SUFFIX = '.intent';
@@ -100,12 +108,39 @@ export async function rollForward(fence: Fence, dir: string): Promise<void> {
   if (!exists(join(dir, INTENT)) && !exists(fence.path)) throw new FenceLost(fence.path);
   const intent = readIntent(dir);
   if (intent.kind === 'outputs') await publishOutputs(fence, dir, intent);
+  else if (intent.kind === 'upload') await publishUpload(fence, dir, intent);
   else if (intent.kind === 'rename') await moveArtifact(fence, dir, intent);
   else await replaceDefinition(fence, intent);
   await moveToTrash(fence, dir);
 }
 
-async function publishOutputs(fence: Fence, dir: string, { items }: OutputsIntent): Promise<void> {
+/** The bytes are moved, not copied: the directory of the parts is renamed into the version, then the version into its place. */
+async function publishUpload(fence: Fence, dir: string, { upload, item }: UploadIntent): Promise<void> {
+  const aside = fence.repo.layout.upload(fence.modelId, upload);
+  const version = versionIn(dir, item);
+  if (version !== undefined && !exists(join(version, PARTS))) {
+    await step(fence, join(aside, PARTS), join(version, PARTS));
+    await syncDir(version);
+    await failpoint('upload.parts-moved');
+  }
+  await publishOutputs(fence, dir, { items: [item] });
+  await failpoint('upload.version-out');
+  if (!exists(aside)) return;
+  await moveToTrash(fence, aside);
+  // Before the intent goes: without it, power loss could bring back an upload that has no parts any more.
+  await syncCommit(fence, [dirname(aside)]);
+}
+
+/** The directory of the version that an item brings; undefined when it has gone out. */
+function versionIn(dir: string, { from, version }: IntentItem): string | undefined {
+  const names = readDir(join(dir, from));
+  if (names === undefined || version !== undefined) return names === undefined ? undefined : join(dir, from);
+  // A first version stands in its artifact.
+  const number = names.find((name) => name !== ARTIFACT_RECORD);
+  return number === undefined ? undefined : join(dir, from, number);
+}
+
+async function publishOutputs(fence: Fence, dir: string, { items }: Pick<OutputsIntent, 'items'>): Promise<void> {
   const { layout } = fence.repo;
   const changed = new Set<string>();
   for (const { from, name, version } of items) {
@@ -200,6 +235,10 @@ export function readIntent(dir: string): Intent {
     const items = fields?.get('items');
     if (Array.isArray(items) && items.every(isItem)) return { kind, items };
   }
+  if (kind === 'upload') {
+    const [upload, item] = [fields?.get('upload'), fields?.get('item')];
+    if (typeof upload === 'string' && isUploadEntry(upload) && isItem(item)) return { kind, upload, item };
+  }
   if (kind === 'rename') {
     const [from, to] = [fields?.get('from'), fields?.get('to')];
     if (typeof from === 'string' && typeof to === 'string') return { kind, from, to };
@@ -215,8 +254,12 @@ export function readIntent(dir: string): Intent {
 export function obstacleTo(repo: Repo, modelId: string, dir: string): string | undefined {
   const intent = readIntent(dir);
   const inTheWay = (path: string): string | undefined => (isFree(path) ? undefined : `cannot be finished: ${displayPath(repo, path)} is in the way`);
-  if (intent.kind === 'outputs') {
-    for (const { from, name, version } of intent.items) {
+  if (intent.kind === 'upload') {
+    const [version, parts] = [versionIn(dir, intent.item), join(repo.layout.upload(modelId, intent.upload), PARTS)];
+    if (version !== undefined && !exists(join(version, PARTS)) && !exists(parts)) return `cannot be finished: ${displayPath(repo, parts)} is gone`;
+  }
+  if (intent.kind === 'outputs' || intent.kind === 'upload') {
+    for (const { from, name, version } of intent.kind === 'upload' ? [intent.item] : intent.items) {
       const target = version === undefined ? repo.layout.artifact(modelId, name) : repo.layout.version(modelId, name, version);
       const obstacle = exists(join(dir, from)) ? inTheWay(target) : undefined;
       if (obstacle !== undefined) return obstacle;
@@ -244,6 +287,11 @@ function isItem(item: unknown): item is IntentItem {
   const { from, name, version } = (item ?? {}) as Record<string, unknown>;
   const known = version === undefined || (Number.isSafeInteger(version) && Number(version) > 0);
   return typeof from === 'string' && /^[a-z0-9-]+$/.test(from) && typeof name === 'string' && known;
+}
+
+/** One segment that leads nowhere else: an upload's id and the holder who moved it aside. */
+function isUploadEntry(entry: string): boolean {
+  return /^[0-9a-f-]+\.[0-9a-fx-]+$/.test(entry);
 }
 
 function isDefinitionFile(value: unknown): value is { readonly path: string; readonly text: string } {

@@ -27,6 +27,17 @@ export interface VersionMetadata {
   readonly size: number;
   /** SHA-256 of the content, 64 hex digits. */
   readonly checksum: string;
+  /** The content is these parts, in this order; absent when it is one file. */
+  readonly parts?: readonly Part[];
+}
+
+/** One part of a content. */
+export interface Part {
+  /** From 1, without a gap. */
+  readonly number: number;
+  readonly size: number;
+  /** SHA-256 of the part. */
+  readonly checksum: string;
 }
 
 /** artifact.json: the one record of an artifact that changes. */
@@ -47,7 +58,8 @@ export interface Tombstone extends ArtifactRecord {
   readonly renamedTo?: string;
 }
 
-const MAX_RECORD_BYTES = 1024 * 1024;
+/** Room for a version of ten thousand parts. */
+export const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
 export function serialise(record: object): string {
   return `${JSON.stringify(record, null, 2)}\n`;
@@ -61,8 +73,7 @@ export function readVersionMetadata(path: string): VersionMetadata | undefined {
 
 export function parseVersionMetadata(fields: Fields, path: string): VersionMetadata {
   const size = number(fields, 'size', path);
-  const checksum = text(fields, 'checksum', path);
-  if (!/^[0-9a-f]{64}$/.test(checksum)) throw malformed(path, 'checksum is not 64 hex digits');
+  const checksum = digest(fields, path);
   const owner = object(fields, 'ownerDefinition', path);
   return {
     id: text(fields, 'id', path),
@@ -75,7 +86,28 @@ export function parseVersionMetadata(fields: Fields, path: string): VersionMetad
     createdAt: text(fields, 'createdAt', path),
     size,
     checksum,
+    ...(fields.has('parts') ? { parts: parts(fields.get('parts'), size, path) } : {}),
   };
+}
+
+/** B6: what a record declares is the content, without a gap and up to its size. */
+function parts(value: unknown, size: number, path: string): Part[] {
+  if (!Array.isArray(value)) throw malformed(path, 'parts is no list');
+  const list = value.map((item: unknown, i): Part => {
+    if (typeof item !== 'object' || item === null) throw malformed(path, `part ${i + 1} is no object`);
+    const fields = new Map(Object.entries(item));
+    const part = { number: number(fields, 'number', path), size: number(fields, 'size', path), checksum: digest(fields, path) };
+    if (part.number !== i + 1) throw malformed(path, `part ${i + 1} is missing`);
+    return part;
+  });
+  if (list.reduce((sum, part) => sum + part.size, 0) !== size) throw malformed(path, 'the parts do not add up to its size');
+  return list;
+}
+
+function digest(fields: Fields, path: string): string {
+  const checksum = text(fields, 'checksum', path);
+  if (!/^[0-9a-f]{64}$/.test(checksum)) throw malformed(path, 'checksum is not 64 hex digits');
+  return checksum;
 }
 
 export function readArtifactRecord(path: string): ArtifactRecord | undefined {
@@ -115,29 +147,29 @@ export function parseRecord(source: string, path: string): Fields {
   return new Map(Object.entries(value));
 }
 
-function text(fields: Fields, key: string, path: string): string {
+export function text(fields: Fields, key: string, path: string): string {
   const value = fields.get(key);
   if (typeof value !== 'string') throw malformed(path, `${key} is no text`);
   return value;
 }
 
-function number(fields: Fields, key: string, path: string): number {
+export function number(fields: Fields, key: string, path: string): number {
   const value = fields.get(key);
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw malformed(path, `${key} is no whole number`);
   return value;
 }
 
-function object(fields: Fields, key: string, path: string): Fields {
+export function object(fields: Fields, key: string, path: string): Fields {
   const value = fields.get(key);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(path, `${key} is no object`);
   return new Map(Object.entries(value));
 }
 
-function strings(fields: Fields, path: string): Record<string, string> {
+export function strings(fields: Fields, path: string): Record<string, string> {
   for (const [key, value] of fields) if (typeof value !== 'string') throw malformed(path, `tag ${key} is no text`);
   return Object.fromEntries(fields) as Record<string, string>;
 }
 
-function malformed(path: string, why: string): SwampError {
+export function malformed(path: string, why: string): SwampError {
   return new SwampError('corrupt', `${path} is damaged: ${why}.`, { hint: 'Run "swamp datastore check" for everything that is damaged.', data: { path } });
 }

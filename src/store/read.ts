@@ -1,13 +1,23 @@
 /** Lock-free reading: whole versions only, and "not found" only when the listing stands still or is empty. */
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, type Stats } from 'node:fs';
-import { join } from 'node:path';
-import { isErrno, SwampError } from '../errors.js';
+import { type BigIntStats, lstatSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { SwampError } from '../errors.js';
 import { readDir, readText } from '../fs/tree.js';
-import { ARTIFACT_RECORD, CONTENT, METADATA } from '../layout/layout.js';
+import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
 import { isHashedSegment, nameOf } from '../layout/names.js';
 import type { Repo } from '../repo.js';
+import { closeContent, contentPathIn, type OpenContent, openContent } from './content.js';
 import { movingTo, renamesUnderWay } from './intent.js';
-import { type ArtifactRecord, parseRecord, parseVersionMetadata, readArtifactRecord, readTombstone, type Tombstone, type VersionMetadata } from './metadata.js';
+import {
+  type ArtifactRecord,
+  parseRecord,
+  parseVersionMetadata,
+  readArtifactRecord,
+  readTombstone,
+  readVersionMetadata,
+  type Tombstone,
+  type VersionMetadata,
+} from './metadata.js';
 
 /** A live artifact as one listing showed it. `versions` ascends and is never empty. */
 export interface Artifact {
@@ -25,8 +35,8 @@ export interface OpenVersion {
   readonly metadata: VersionMetadata;
   /** The version's directory. */
   readonly dir: string;
-  /** File descriptor of the content, the caller's to close. */
-  readonly content: number;
+  /** The caller's to read with `streamContent`, or to close with `closeContent`. */
+  readonly content: OpenContent;
 }
 
 const VERSION = /^[1-9][0-9]{0,14}$/;
@@ -85,7 +95,8 @@ export function tombstoneOf(repo: Repo, modelId: string, name: string): Tombston
 
 /**
  * Opens a version (the latest without `version`). Undefined when the artifact does not exist; throws
- * `version_not_found` when it exists without that version, `corrupt` when what is there is damaged.
+ * `version_not_found` when it exists without that version, `corrupt`, `incomplete_chunks` or `checksum_mismatch` when what is
+ * there is damaged.
  */
 export function openVersion(repo: Repo, modelId: string, name: string, version?: number): OpenVersion | undefined {
   let before = '';
@@ -96,13 +107,13 @@ export function openVersion(repo: Repo, modelId: string, name: string, version?:
     const wanted = version ?? latest;
     if (!artifact.versions.includes(wanted)) throw versionNotFound(name, wanted, artifact.versions);
     const record = artifactRecord(artifact, name);
-    const opened = record === undefined ? undefined : openWhole(join(artifact.dir, String(wanted)));
+    const opened = record === undefined ? undefined : openWhole(join(artifact.dir, String(wanted)), name);
     if (record !== undefined && opened !== undefined) {
       if (artifactRecord(artifact, name)?.generation === record.generation) return { ...opened, version: wanted, latest, generation: record.generation };
-      closeSync(opened.content);
+      closeContent(opened.content);
     }
     const now = artifact.versions.join(' ');
-    if (opened === undefined && now === before) requireStillThere(join(artifact.dir, String(wanted)));
+    if (opened === undefined && now === before) requireStillThere(join(artifact.dir, String(wanted)), name);
     before = now;
   }
   throw changesTooFast(name);
@@ -120,24 +131,16 @@ export function versionNotFound(name: string, version: number, versions: readonl
 }
 
 /** Metadata and content of one version directory, or undefined when it moved away in between: same inode before and after. */
-function openWhole(dir: string): Pick<OpenVersion, 'metadata' | 'dir' | 'content'> | undefined {
+function openWhole(dir: string, name: string): Pick<OpenVersion, 'metadata' | 'dir' | 'content'> | undefined {
   const before = inode(dir);
   if (before === undefined) return undefined;
   const source = readText(join(dir, METADATA));
-  const content = openContent(join(dir, CONTENT));
-  if (source === undefined || content === undefined || inode(dir) !== before) {
-    if (content !== undefined) closeSync(content);
-    return undefined;
-  }
-  try {
-    const metadata = parseVersionMetadata(parseRecord(source, join(dir, METADATA)), join(dir, METADATA));
-    const stats: Stats = fstatSync(content);
-    if (!stats.isFile()) throw damaged(join(dir, CONTENT), 'it is no regular file');
-    return { metadata, dir, content };
-  } catch (error) {
-    closeSync(content);
-    throw error;
-  }
+  if (source === undefined) return undefined;
+  const metadata = parseVersionMetadata(parseRecord(source, join(dir, METADATA)), join(dir, METADATA));
+  const content = openContent(dir, metadata, name);
+  if (content === undefined || inode(dir) === before) return content === undefined ? undefined : { metadata, dir, content };
+  closeContent(content);
+  return undefined;
 }
 
 function inode(dir: string): string | undefined {
@@ -146,24 +149,22 @@ function inode(dir: string): string | undefined {
   return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`;
 }
 
-function openContent(path: string): number | undefined {
-  try {
-    // Neither a link is followed nor a FIFO waited for.
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
-
-/** The directory has been there in two looks and yet lacks a file: damage, not a race. */
-function requireStillThere(dir: string): void {
+/** The directory has been there in two looks and yet lacks a file: damage, not a race. Throws `incomplete_chunks` for a part (B5). */
+function requireStillThere(dir: string, name: string): void {
   const before = inode(dir);
-  const names = readDir(dir);
-  if (names === undefined || before === undefined || inode(dir) !== before) return;
-  for (const file of [METADATA, CONTENT]) {
-    if (!names.includes(file)) throw damaged(dir, `${file} is missing`);
-  }
+  const metadata = readVersionMetadata(join(dir, METADATA));
+  const file = metadata === undefined ? METADATA : basename(contentPathIn(dir, metadata));
+  const present = readDir(dir)?.includes(file) === true;
+  const numbers = new Set(metadata?.parts === undefined || !present ? [] : readDir(join(dir, PARTS)));
+  if (before === undefined || inode(dir) !== before) return;
+  if (!present) throw damaged(dir, `${file} is missing`);
+  const missing = (metadata?.parts ?? []).map(({ number }) => number).filter((number) => !numbers.has(String(number)));
+  const [first] = missing;
+  if (first === undefined) return;
+  throw new SwampError('incomplete_chunks', `Part ${first} of ${JSON.stringify(name)} is missing in ${join(dir, PARTS)}.`, {
+    hint: 'Restore it from a backup, or delete this version; "swamp datastore check" lists all damage.',
+    data: { name, part: first, missing: missing.slice(0, 100), path: join(dir, PARTS) },
+  });
 }
 
 /** The names of a model's artifacts, sorted by code point; those of hashed segments are read from their records. */

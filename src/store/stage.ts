@@ -37,11 +37,22 @@ export async function stageVersion(
   return finishVersion(session, slot, { size, checksum }, fields);
 }
 
+/** A version whose content comes along when it is committed, as the parts of an upload do. */
+export async function stageWithoutContent(
+  session: Session,
+  slot: string,
+  content: Pick<VersionMetadata, 'size' | 'checksum' | 'parts'>,
+  fields: VersionFields,
+): Promise<StagedVersion> {
+  await makeDir(join(await openStaging(session), slot));
+  return finishVersion(session, slot, content, fields);
+}
+
 /** Completes staging/<me>/<slot>, whose content is written and synced, with its metadata. */
 export async function finishVersion(
   session: Session,
   slot: string,
-  content: { readonly size: number; readonly checksum: string },
+  content: Pick<VersionMetadata, 'size' | 'checksum' | 'parts'>,
   fields: VersionFields,
 ): Promise<StagedVersion> {
   const dir = join(session.staging, slot);
@@ -52,7 +63,8 @@ export async function finishVersion(
   return { slot, metadata };
 }
 
-async function writeContent(path: string, source: Source, signal: AbortSignal): Promise<{ size: number; checksum: string }> {
+/** Streams `source` into the new file `path`, and syncs it. */
+export async function writeContent(path: string, source: Source, signal: AbortSignal): Promise<{ size: number; checksum: string }> {
   const hash = createHash('sha256');
   let size = 0;
   const file = await createFile(path);

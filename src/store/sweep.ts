@@ -51,13 +51,16 @@ export function abandonedStagings(repo: Repo): string[] {
   return (readDir(layout.stagings) ?? [])
     .sort()
     .map((name) => join(layout.stagings, name))
-    .filter((path) => {
-      const holder = parseHolder(basename(path));
-      if (holder !== undefined && isProvablyDead(holder)) return true;
-      if (holder !== undefined && isProvablyAlive(holder)) return false;
-      const modified = modifiedAt(path);
-      return modified !== undefined && Date.now() - modified > ABANDONED_MS;
-    });
+    .filter((path) => isAbandoned(path, basename(path)));
+}
+
+/** True when the session named `holder`, which works at `path`, is provably dead, or cannot be judged and has not touched it for a week. */
+export function isAbandoned(path: string, holder: string): boolean {
+  const parsed = parseHolder(holder);
+  if (parsed !== undefined && isProvablyDead(parsed)) return true;
+  if (parsed !== undefined && isProvablyAlive(parsed)) return false;
+  const modified = modifiedAt(path);
+  return modified !== undefined && Date.now() - modified > ABANDONED_MS;
 }
 
 /** Removes one pending thing; a staging moves into the trash first (P5). True when it is gone. */

@@ -112,6 +112,34 @@ export async function commitOutputs(
   return planned;
 }
 
+/** What a completion is known to have done when its fence is lost. */
+export interface UploadAttempt {
+  /** The intent may have been published: from here on only a holder of the data fence may put the upload back. */
+  begun?: true;
+  published?: Committed;
+}
+
+/**
+ * Commits the upload that stands aside as `upload` as the next version of `name`; `staged` is that version without its
+ * parts. One intent moves parts, version and what is left: from its rename on the outcome is success, by this holder or the
+ * next. Throws FenceLost, `lock_lost` when what was staged is gone. `attempt` is the same object in every attempt.
+ */
+export async function commitUpload(fence: Fence, name: string, staged: StagedVersion, upload: string, attempt: UploadAttempt): Promise<Committed> {
+  const bundle = await regainBundle(fence, [{ name, staged }]);
+  const place = placeNext(fence, name);
+  const dressed = await dress(fence, staged.slot, place);
+  await rename(join(fence.session.staging, dressed), join(bundle, dressed));
+  const item = { from: dressed, name, ...(place.birth === undefined ? { version: place.version } : {}) };
+  await writeIntent(bundle, { kind: 'upload', upload, item });
+  await failpoint('upload.before-intent');
+  const planned = { version: place.version, generation: place.generation };
+  attempt.begun = true;
+  await publishIntent(fence, bundle, () => {
+    attempt.published = planned;
+  });
+  return planned;
+}
+
 export const BUNDLE = 'outputs';
 
 function destination(place: Place): string {

@@ -19,6 +19,7 @@ import { lookAtDeleted } from './deleted.js';
 import { lookAtFence, lookForFence } from './fence.js';
 import type { Issue, PendingKind } from './kinds.js';
 import { type Expected, statusOf } from './plain.js';
+import { checkUploadsOf } from './uploads.js';
 import { lookAtVersion } from './version.js';
 
 /** Looks at the whole datastore once; `checker.settle()` looks again. One that was never written to is in order. */
@@ -171,7 +172,7 @@ function deletedId(file: string): string | undefined {
 async function checkUploads(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
   if (!isDirectory(layout.uploads)) return;
-  for await (const _ of checker.entries(layout.uploads, (name) => (isModelId(name) ? 'directory' : undefined)));
+  for await (const modelId of checker.entries(layout.uploads, (name) => (isModelId(name) ? 'directory' : undefined))) await checkUploadsOf(checker, modelId);
 }
 
 async function checkKept(checker: Checker): Promise<void> {

@@ -28,6 +28,7 @@ export const PENDINGS = {
   leftover: 'the next command that takes this lock, or "swamp datastore sweep", clears it',
   staging: '"swamp datastore sweep" removes it',
   trash: '"swamp datastore sweep" removes it',
+  upload: 'the next "swamp data upload" that needs it, or "swamp datastore sweep", puts it back',
   kept: '"swamp datastore sweep --kept" removes it',
   dead_ticket: 'the next command that waits for this lock, or "swamp datastore sweep", removes it',
   orphan_model: '"swamp data prune" removes it',
@@ -52,6 +53,8 @@ export interface Issue {
   readonly identity?: string;
   /** The state of the version whose content was read: a repair does not read it again under its locks. */
   readonly seen?: string;
+  /** Something beside the files of a version: it can go without the version. */
+  readonly stray?: true;
 }
 
 export function isFinding(kind: Issue['kind']): kind is FindingKind {

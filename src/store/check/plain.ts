@@ -1,10 +1,8 @@
 /** Looks at paths as a check must: no link is followed, no FIFO waited for, no record read beyond its limit. */
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { isErrno } from '../../errors.js';
+import { MAX_RECORD_BYTES } from '../metadata.js';
 import type { Issue } from './kinds.js';
-
-/** More than any record of the store may have. */
-const MAX_RECORD_BYTES = 1024 * 1024;
 
 export function statusOf(path: string): BigIntStats | undefined {
   return lstatSync(path, { bigint: true, throwIfNoEntry: false });

@@ -1,16 +1,17 @@
-/** One version directory: exactly content and metadata, two regular files, and the content is what was written. */
-import { createHash } from 'node:crypto';
+/** One version directory: exactly metadata and content, one regular file or a directory of parts, and the content is what was written. */
+import { createHash, type Hash } from 'node:crypto';
 import { closeSync, read as readCallback, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { SwampError } from '../../errors.js';
 import { readDir } from '../../fs/tree.js';
-import { CONTENT, METADATA } from '../../layout/layout.js';
+import { CONTENT, METADATA, PARTS } from '../../layout/layout.js';
 import { parseGc, parseLifetime } from '../lifetimes.js';
 import { parseRecord, parseVersionMetadata, type VersionMetadata } from '../metadata.js';
+import { partNumber } from '../uploads/parts.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
-import { isTransient, openPlain, readPlain, stateOf, typeIssue } from './plain.js';
+import { isTransient, openPlain, readPlain, stateOf, statusOf, typeIssue } from './plain.js';
 
 /** Called with each piece of content that was read; may throw to end the look. */
 export type OnBytes = (bytes: number) => Promise<void>;
@@ -19,9 +20,15 @@ const read = promisify(readCallback);
 /** Above this, content is read in pieces beside the event loop. Bytes. */
 const CHUNK = 1024 * 1024;
 
-/** Tells one state of a version directory with its two files from every other. */
+/** Tells one state of a version directory with its files from every other. */
 export function versionState(dir: string): string {
-  return [dir, join(dir, CONTENT), join(dir, METADATA)].map((path) => stateOf(path) ?? '-').join(' ');
+  const parts = (readDirIfThere(join(dir, PARTS)) ?? []).sort().map((name) => join(dir, PARTS, name));
+  return [dir, join(dir, CONTENT), join(dir, METADATA), join(dir, PARTS), ...parts].map((path) => stateOf(path) ?? '-').join(' ');
+}
+
+/** Undefined also for what is no directory. */
+function readDirIfThere(path: string): string[] | undefined {
+  return statusOf(path)?.isDirectory() === true ? readDir(path) : undefined;
 }
 
 /** What is wrong with a version, as far as can be told without reading its content. */
@@ -43,16 +50,44 @@ const CURED_BY_DELETE: ReadonlySet<Issue['kind']> = new Set(['missing_file', 're
 async function versionIssues(dir: string, onBytes: OnBytes | undefined): Promise<Issue[]> {
   const names = readDir(dir) ?? [];
   if (names.length === 0) return [{ path: dir, kind: 'empty_directory', message: 'is empty' }];
-  const strays = names.filter((name) => name !== CONTENT && name !== METADATA && !isTransient(name));
-  const issues = strays.map((name) => typeIssue(join(dir, name), undefined) ?? unknown(join(dir, name)));
-  const metadata = readMetadata(join(dir, METADATA));
-  if ('issue' in metadata) issues.push(metadata.issue);
-  const content = await contentIssue(join(dir, CONTENT), 'issue' in metadata ? undefined : metadata, onBytes);
+  const read = readMetadata(join(dir, METADATA));
+  const metadata = 'issue' in read ? undefined : read;
+  // Without metadata, what stands there tells which of the two it was.
+  const inParts = metadata === undefined ? !names.includes(CONTENT) && names.includes(PARTS) : metadata.parts !== undefined;
+  const body = inParts ? PARTS : CONTENT;
+  const issues = names.filter((name) => name !== body && name !== METADATA && !isTransient(name)).map((name) => strayIssue(join(dir, name)));
+  if ('issue' in read) issues.push(read.issue);
+  if (inParts) return [...issues, ...(await partsIssues(join(dir, PARTS), metadata, onBytes))];
+  const content = await contentIssue(join(dir, CONTENT), metadata, onBytes);
   return content === undefined ? issues : [...issues, content];
 }
 
-function unknown(path: string): Issue {
-  return { path, kind: 'unknown_entry', message: 'does not belong into a version' };
+/** B5: the parts are exactly those that are declared, and each, and all together, what was written. */
+async function partsIssues(dir: string, metadata: VersionMetadata | undefined, onBytes: OnBytes | undefined): Promise<Issue[]> {
+  const status = statusOf(dir);
+  if (status === undefined) return [{ path: dir, kind: 'missing_file', message: 'is missing' }];
+  const type = typeIssue(dir, 'directory');
+  if (type !== undefined) return [type];
+  const names = (readDir(dir) ?? []).filter((name) => !isTransient(name));
+  const declared =
+    metadata?.parts ?? names.flatMap((name) => (partNumber(name) === undefined ? [] : [{ number: Number(name), size: undefined, checksum: undefined }]));
+  const known = new Set(declared.map(({ number }) => String(number)));
+  const issues = names.filter((name) => !known.has(name)).map((name) => strayIssue(join(dir, name)));
+  const whole = createHash('sha256');
+  const seen = versionState(dirname(dir));
+  for (const { number, size, checksum } of declared) {
+    const issue = await fileIssue(join(dir, String(number)), { size, checksum }, { onBytes, whole, seen });
+    if (issue !== undefined) issues.push(issue);
+  }
+  if (onBytes === undefined || metadata === undefined || issues.length > 0) return issues;
+  const checksum = whole.digest('hex');
+  return checksum === metadata.checksum
+    ? []
+    : [{ path: dir, kind: 'checksum_mismatch', message: `has SHA-256 ${checksum}, and ${metadata.checksum} was written`, seen }];
+}
+
+function strayIssue(path: string): Issue {
+  return { ...(typeIssue(path, undefined) ?? { path, kind: 'unknown_entry', message: 'does not belong into a version' }), stray: true };
 }
 
 function readMetadata(path: string): VersionMetadata | { readonly issue: Issue } {
@@ -75,36 +110,56 @@ export function recordIssue(path: string, error: unknown): Issue {
   return { path, kind: 'record_invalid', message: why.replace(/\.$/, '') };
 }
 
-async function contentIssue(path: string, metadata: VersionMetadata | undefined, onBytes: OnBytes | undefined): Promise<Issue | undefined> {
+function contentIssue(path: string, metadata: VersionMetadata | undefined, onBytes: OnBytes | undefined): Promise<Issue | undefined> {
+  return fileIssue(path, { size: metadata?.size, checksum: metadata?.checksum }, { onBytes, seen: versionState(dirname(path)) });
+}
+
+interface Reading {
+  /** Without it the content is not read. */
+  readonly onBytes: OnBytes | undefined;
+  /** Fed with every byte. */
+  readonly whole?: Hash;
+  /** The state of the version before it was read. */
+  readonly seen: string;
+}
+
+/** `wanted`: what was written; where it is not known, the file is read all the same: whether it can be is worth knowing before it is rescued. */
+async function fileIssue(
+  path: string,
+  wanted: { readonly size: number | undefined; readonly checksum: string | undefined },
+  { onBytes, whole, seen }: Reading,
+): Promise<Issue | undefined> {
   const opened = openPlain(path);
   if ('issue' in opened) return opened.issue;
   try {
-    // Without metadata it is read all the same: whether it can be is worth knowing before it is rescued.
-    if (metadata !== undefined && opened.size !== metadata.size) {
-      return { path, kind: 'size_mismatch', message: `has ${opened.size} bytes, and ${metadata.size} were written` };
+    if (wanted.size !== undefined && opened.size !== wanted.size) {
+      return { path, kind: 'size_mismatch', message: `has ${opened.size} bytes, and ${wanted.size} were written` };
     }
     if (onBytes === undefined) return undefined;
-    const seen = versionState(dirname(path));
-    const checksum = await digest(opened.file, opened.size, onBytes);
-    if (metadata === undefined || checksum === metadata.checksum) return undefined;
-    return { path, kind: 'checksum_mismatch', message: `has SHA-256 ${checksum}, and ${metadata.checksum} was written`, seen };
+    const checksum = await digestFile(opened, onBytes, whole);
+    if (wanted.checksum === undefined || checksum === wanted.checksum) return undefined;
+    return { path, kind: 'checksum_mismatch', message: `has SHA-256 ${checksum}, and ${wanted.checksum} was written`, seen };
   } finally {
     closeSync(opened.file);
   }
 }
 
-async function digest(file: number, size: number, onBytes: OnBytes): Promise<string> {
+/** SHA-256 of an opened file, read once in pieces that `onBytes` is told of. */
+export async function digestFile({ file, size }: { readonly file: number; readonly size: number }, onBytes: OnBytes, whole?: Hash): Promise<string> {
   const hash = createHash('sha256');
   if (size <= CHUNK) {
     const bytes = readFileSync(file);
     await onBytes(bytes.length);
+    whole?.update(bytes);
     return hash.update(bytes).digest('hex');
   }
   const buffer = Buffer.allocUnsafe(CHUNK);
   for (;;) {
     const { bytesRead } = await read(file, buffer, 0, CHUNK, null);
     if (bytesRead === 0) return hash.digest('hex');
-    hash.update(buffer.subarray(0, bytesRead));
+    const bytes = buffer.subarray(0, bytesRead);
+    hash.update(bytes);
+    whole?.update(bytes);
     await onBytes(bytesRead);
   }
 }

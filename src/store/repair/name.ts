@@ -6,7 +6,7 @@
 import { join, sep } from 'node:path';
 import { makeDirs, syncDir, writeFileDurable } from '../../fs/durable.js';
 import { readDir } from '../../fs/tree.js';
-import { ARTIFACT_RECORD, CONTENT, METADATA } from '../../layout/layout.js';
+import { ARTIFACT_RECORD } from '../../layout/layout.js';
 import { nameOf } from '../../layout/names.js';
 import { MAX_EPOCH } from '../../locks/fence.js';
 import { newNonce } from '../../locks/holder.js';
@@ -121,17 +121,12 @@ async function badVersions({ dir, entries }: Standing, findings: readonly Issue[
     if (versionNumbers([version]).length === 0 || !entries.includes(version)) continue;
     const found = findings.filter((issue) => first(issue) === version);
     const path = join(dir, version);
-    const [worst] = statusOf(path)?.isDirectory() === true ? (await structuralIssues(path)).filter((issue) => !isStray(path, issue)) : found;
+    const [worst] = statusOf(path)?.isDirectory() === true ? (await structuralIssues(path)).filter(({ stray }) => stray === undefined) : found;
     const altered = found.find(({ kind, seen }) => kind === 'checksum_mismatch' && seen === versionState(path));
     const issue = worst ?? altered;
     if (issue !== undefined && isFinding(issue.kind) && issue.kind !== 'unreadable') bad.set(version, issue.kind);
   }
   return bad;
-}
-
-/** Something beside content and metadata: it goes alone. */
-function isStray(version: string, { path }: Pick<Issue, 'path'>): boolean {
-  return path !== version && path !== join(version, CONTENT) && path !== join(version, METADATA);
 }
 
 /** What stands beside the versions, and inside whole ones, and belongs to nobody. */
@@ -140,7 +135,7 @@ function strayPaths({ dir, entries }: Standing, bad: ReadonlyMap<string, Finding
     const [entry = '', ...inner] = issue.path.startsWith(dir + sep) ? issue.path.slice(dir.length + 1).split(sep) : [];
     if (!entries.includes(entry) || !isFinding(issue.kind) || issue.kind === 'unreadable' || statusOf(issue.path) === undefined) return false;
     if (versionNumbers([entry]).length === 0) return entry !== ARTIFACT_RECORD && inner.length === 0;
-    return inner.length === 1 && !bad.has(entry) && isStray(join(dir, entry), issue);
+    return issue.stray === true && !bad.has(entry);
   });
   return [...new Map(strays.map(({ path, kind }) => [path, { path, kind: kind as FindingKind }])).values()];
 }

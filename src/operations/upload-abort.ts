@@ -1,0 +1,27 @@
+/** `data upload abort`: one rename takes the upload and its parts away; takes no lock, and asks nothing. */
+import { discard } from '../locks/session.js';
+import { withSession } from '../protocol/session.js';
+import { type Repo, requireWritable, underName } from '../repo.js';
+import { uploadNotFound } from '../store/uploads/place.js';
+import { requireUpload } from './upload-reclaim.js';
+
+export interface UploadAbortResult {
+  readonly aborted: true;
+}
+
+/** Throws `upload_not_found`, also when somebody else completes or aborts it first; `model_not_found`. */
+export async function uploadAbort(
+  plain: Repo,
+  { upload: id }: { readonly upload: string },
+  options: { readonly signal: AbortSignal },
+): Promise<UploadAbortResult> {
+  requireWritable(plain);
+  const repo = underName(plain, `data upload abort ${id}`);
+  const modelId = await requireUpload(repo, id, options);
+  return withSession(repo, async (session) => {
+    const trashed = await discard(repo, repo.layout.upload(modelId, id), modelId);
+    if (trashed.length === 0) throw uploadNotFound(repo, id);
+    session.trashed.push(...trashed);
+    return { aborted: true };
+  });
+}

@@ -1,0 +1,42 @@
+/** `data upload begin`: makes a place for the parts of one version; takes no lock. */
+import { removeEmptyDir } from '../fs/durable.js';
+import { checkArtifactName } from '../layout/names.js';
+import { discard } from '../locks/session.js';
+import { withSession } from '../protocol/session.js';
+import { type Repo, requireWritable, underName } from '../repo.js';
+import { createUpload } from '../store/uploads/place.js';
+import { modelFor, requireModel, type VersionInput, versionFields } from './data-put.js';
+
+export interface UploadBeginResult {
+  readonly uploadId: string;
+}
+
+/** What is expected of the artifact is asked when the upload is completed. Throws `model_not_found`, `name_invalid`, `usage`, `io`, `no_space`. */
+export async function uploadBegin(plain: Repo, input: VersionInput, options: { readonly signal: AbortSignal }): Promise<UploadBeginResult> {
+  requireWritable(plain);
+  checkArtifactName(input.name);
+  const fields = versionFields(input, 'data upload');
+  const model = await modelFor(plain, input, options);
+  const repo = underName(plain, `data upload begin ${model.name} ${input.name}`);
+  const { expectVersion, ifChanged = false } = input;
+  const record = {
+    name: input.name,
+    modelId: model.id,
+    createdAt: new Date().toISOString(),
+    fields,
+    ...(expectVersion === undefined ? {} : { expectVersion }),
+    ifChanged,
+  };
+  return withSession(repo, async (session) => {
+    const uploadId = await createUpload(session, record);
+    try {
+      requireModel(repo, model);
+    } catch (error) {
+      // D11: its delete may have swept the uploads before this one appeared.
+      session.trashed.push(...(await discard(repo, repo.layout.upload(model.id, uploadId), model.id)));
+      await removeEmptyDir(repo.layout.modelUploads(model.id));
+      throw error;
+    }
+    return { uploadId };
+  });
+}

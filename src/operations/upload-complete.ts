@@ -1,0 +1,86 @@
+/** `data upload complete`: moves the upload aside, looks at its parts without a lock, then commits them as the next version under the data fence. */
+import { basename } from 'node:path';
+import { SwampError } from '../errors.js';
+import { findModel, type Model } from '../models/files.js';
+import { withSession } from '../protocol/session.js';
+import { type Writer, write } from '../protocol/write.js';
+import { type Repo, requireWritable, underName } from '../repo.js';
+import { moveToTrash, syncCommit } from '../store/commit.js';
+import { type StagedVersion, stageWithoutContent } from '../store/stage.js';
+import { assemble, MAX_PARTS } from '../store/uploads/parts.js';
+import { putBack, type Standing, takeAside, uploadNotFound } from '../store/uploads/place.js';
+import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js';
+import { committedBefore, commitUpload, latestVersion, type UploadAttempt } from '../store/write.js';
+import { type DataPutResult, expectVersion, putResult, requireModel, sameAsLatest } from './data-put.js';
+import { requireNotDeleted, requireUpload } from './upload-reclaim.js';
+
+export interface UploadCompleteInput {
+  readonly upload: string;
+  /** There must be exactly the parts 1 to this; without it, 1 to the highest that there is. 0: nothing was sent, the content is empty. */
+  readonly parts?: number;
+}
+
+interface Completion {
+  readonly model: Model;
+  readonly aside: Standing;
+  readonly record: UploadRecord;
+  readonly staged: StagedVersion;
+  readonly attempt: UploadAttempt;
+}
+
+/**
+ * Throws `upload_not_found`, `incomplete_chunks`, `checksum_mismatch`, `conflict`, `model_not_found`, `lock_timeout`: the upload is then as it
+ * was, unless it is gone with its model.
+ */
+export async function uploadComplete(plain: Repo, input: UploadCompleteInput, options: { readonly signal: AbortSignal }): Promise<DataPutResult> {
+  requireWritable(plain);
+  const { upload: id, parts: declared } = input;
+  if (declared !== undefined && (!Number.isSafeInteger(declared) || declared < 0 || declared > MAX_PARTS))
+    throw new SwampError('usage', `--parts must be a whole number from 0 to ${MAX_PARTS}, not ${declared}.`);
+  const repo = underName(plain, `data upload complete ${id}`);
+  const model = await findModel(repo, await requireUpload(repo, id, options));
+  return withSession(repo, async (session) => {
+    const aside = await takeAside(session, model.id, id);
+    if (aside === undefined) throw uploadNotFound(repo, id);
+    const attempt: UploadAttempt = {};
+    try {
+      const record = readUploadRecord(aside.dir);
+      if (record === undefined) throw gone(repo, model, id);
+      const assembled = await assemble(aside.dir, { id, name: record.name, declared }, options);
+      const staged = await stageWithoutContent(session, 'v', assembled, record.fields);
+      const completion = { model, aside, record, staged, attempt };
+      return await write(repo, model.id, (writer) => commit(writer, completion), { session, signal: options.signal });
+    } catch (error) {
+      // What may have been published is put back by nobody who does not hold the data fence.
+      if (attempt.begun === undefined) await putBack(repo, model.id, aside);
+      requireNotDeleted(repo, model.id, id);
+      throw error;
+    }
+  });
+}
+
+async function commit(writer: Writer, { model, aside, record, staged, attempt }: Completion): Promise<DataPutResult> {
+  const { repo } = writer;
+  const { metadata } = staged;
+  const { name } = record;
+  const result = { name, metadata, changed: true };
+  // The way into this fence has finished what was published; a delete may have taken all of it since.
+  if (attempt.published !== undefined) return putResult(repo, model, { ...result, committed: attempt.published });
+  const before = await committedBefore(writer, name, staged);
+  if (before !== undefined) return putResult(repo, model, { ...result, committed: before });
+  requireModel(repo, model);
+  expectVersion(latestVersion(writer, name), record);
+  const unchanged = sameAsLatest(writer, record, metadata);
+  if (unchanged === undefined) {
+    return putResult(repo, model, { ...result, committed: await commitUpload(writer, name, staged, basename(aside.dir), attempt) });
+  }
+  await moveToTrash(writer, aside.dir);
+  await syncCommit(writer, [repo.layout.modelUploads(model.id)]);
+  return putResult(repo, model, { name, committed: unchanged, metadata: unchanged.metadata, changed: false });
+}
+
+/** Its files went while it was looked at: with its model, or by hand. */
+function gone(repo: Repo, model: Model, id: string): SwampError {
+  requireModel(repo, model);
+  return uploadNotFound(repo, id);
+}

@@ -1,0 +1,71 @@
+/** `data upload list`: the unfinished uploads, those of one model or all; no lock. */
+import { SwampError } from '../errors.js';
+import { exists, readDir } from '../fs/tree.js';
+import { isModelId } from '../layout/layout.js';
+import { isDeletedModel } from '../models/definition-file.js';
+import { findModel, listModels } from '../models/files.js';
+import type { Repo } from '../repo.js';
+import { byCodePoint } from '../store/read.js';
+import { partsIn } from '../store/uploads/parts.js';
+import { uploadsOf } from '../store/uploads/place.js';
+import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js';
+
+export interface UploadItem {
+  readonly uploadId: string;
+  /** The id, when the model has no definition. */
+  readonly modelName: string;
+  readonly name: string;
+  /** How many there are now. */
+  readonly parts: number;
+  readonly bytes: number;
+  readonly createdAt: string;
+}
+
+export interface UploadListResult {
+  /** The oldest first. */
+  readonly uploads: readonly UploadItem[];
+}
+
+/** One that is being completed is listed until it is a version. Throws `model_not_found`. */
+export async function uploadList(repo: Repo, { model: reference }: { readonly model?: string } = {}): Promise<UploadListResult> {
+  const one = reference === undefined ? undefined : await findModel(repo, reference);
+  const models = one === undefined ? (await listModels(repo)).models : [one];
+  const names = new Map(models.map(({ id, name }) => [id, name]));
+  const ids = one === undefined ? (readDir(repo.layout.uploads) ?? []).filter((id) => isModelId(id) && !isDeletedModel(repo, id)) : [one.id];
+  const uploads = ids.flatMap((id) => itemsOf(repo, id, names.get(id) ?? id));
+  return { uploads: uploads.sort((a, b) => byCodePoint(a.createdAt, b.createdAt) || byCodePoint(a.uploadId, b.uploadId)) };
+}
+
+function itemsOf(repo: Repo, modelId: string, modelName: string): UploadItem[] {
+  const ids = new Set(uploadsOf(repo, modelId).map(({ id }) => id));
+  return [...ids].flatMap((id) => itemOf(repo, modelId, id, modelName) ?? []);
+}
+
+/** It may be moved aside, and put back, between two looks: looked for until it is read or gone. */
+function itemOf(repo: Repo, modelId: string, id: string, modelName: string): UploadItem | undefined {
+  for (;;) {
+    const standing = uploadsOf(repo, modelId).find((one) => one.id === id);
+    if (standing === undefined) return undefined;
+    const seen = look(repo, standing.dir);
+    if (seen === undefined) {
+      if (exists(standing.dir)) return undefined;
+      continue;
+    }
+    const { record, parts } = seen;
+    const bytes = parts.reduce((sum, { size }) => sum + size, 0);
+    return { uploadId: id, modelName, name: record.name, parts: parts.length, bytes, createdAt: record.createdAt };
+  }
+}
+
+/** One that is damaged is told, and does not keep the others from being listed. */
+function look(repo: Repo, dir: string): { readonly record: UploadRecord; readonly parts: readonly { readonly size: number }[] } | undefined {
+  try {
+    const record = readUploadRecord(dir);
+    const parts = partsIn(dir);
+    return record === undefined || parts === undefined ? undefined : { record, parts };
+  } catch (error) {
+    if (!(error instanceof SwampError)) throw error;
+    repo.reporter.warn(`${error.message} "swamp datastore check" tells more.`);
+    return undefined;
+  }
+}

@@ -1,0 +1,42 @@
+/** `data upload part`: stores one part of an upload, in place of an earlier one of that number; takes no lock. */
+import { SwampError } from '../errors.js';
+import { withSession } from '../protocol/session.js';
+import { type Repo, requireWritable, underName } from '../repo.js';
+import { MAX_PARTS, putPart } from '../store/uploads/parts.js';
+import { openSource, type SourceInput } from './data-put.js';
+import { requireUpload } from './upload-reclaim.js';
+
+export interface UploadPartInput {
+  readonly upload: string;
+  /** 1 to 10,000. */
+  readonly partNumber: number;
+  readonly source: SourceInput;
+}
+
+export interface UploadPartResult {
+  readonly uploadId: string;
+  readonly partNumber: number;
+  readonly size: number;
+  readonly checksum: string;
+}
+
+/** Throws `upload_not_found`, also when the upload is completed or aborted while the part is sent; `model_not_found`, `usage`, `io`, `no_space`. */
+export async function uploadPart(plain: Repo, input: UploadPartInput, options: { readonly signal: AbortSignal }): Promise<UploadPartResult> {
+  requireWritable(plain);
+  const { upload: id, partNumber } = input;
+  if (!Number.isSafeInteger(partNumber) || partNumber < 1 || partNumber > MAX_PARTS)
+    throw new SwampError('usage', `A part has a number from 1 to ${MAX_PARTS}, not ${partNumber}.`, {
+      hint: 'Make the parts larger if you need more of them.',
+    });
+  const repo = underName(plain, `data upload part ${id} ${partNumber}`);
+  const modelId = await requireUpload(repo, id, options);
+  const source = await openSource(input.source, options.signal);
+  try {
+    return await withSession(repo, async (session) => {
+      const { size, checksum } = await putPart(session, { modelId, id }, partNumber, source.chunks, options);
+      return { uploadId: id, partNumber, size, checksum };
+    });
+  } finally {
+    await source.close();
+  }
+}
