@@ -21,12 +21,13 @@ import { type ModelRunInput, type ModelRunOptions, type ModelRunResult, modelRun
 import { type ModelValidateResult, modelValidate } from './operations/model-validate.js';
 import { type RepoInfoResult, repoInfo } from './operations/repo-info.js';
 import { type RepoInitResult, repoInit } from './operations/repo-init.js';
+import { settleFirst } from './operations/settle.js';
 import { type UploadAbortResult, uploadAbort } from './operations/upload-abort.js';
 import { type UploadBeginResult, uploadBegin } from './operations/upload-begin.js';
 import { type UploadCompleteInput, uploadComplete } from './operations/upload-complete.js';
 import { type UploadListResult, uploadList } from './operations/upload-list.js';
 import { type UploadPartInput, type UploadPartResult, uploadPart } from './operations/upload-part.js';
-import { findRepoDir, openRepoAt, type Reporter } from './repo.js';
+import { findRepoDir, openRepoAt, type Repo, type Reporter } from './repo.js';
 import { timingFrom } from './timing.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
@@ -146,7 +147,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
   const { lockTimeoutMs, ...rest } = options;
   const timing = timingFrom(env, lockTimeoutMs === undefined ? undefined : String(lockTimeoutMs));
   const repo = openRepoAt(findRepoDir(dir, env, process.cwd()), { ...rest, timing, env });
-  return Object.freeze({
+  return settling(repo, {
     root: repo.root,
     id: repo.id,
     info: (cancel) => told(repoInfo(repo, cancel)),
@@ -183,6 +184,21 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
     },
   } satisfies OpenRepo);
 }
+
+/** Every method of `api` finishes first what a restore left that was interrupted, but for those of `datastore`, which look at the store as it stands. */
+function settling(repo: Repo, api: OpenRepo): OpenRepo {
+  const first = <T extends object>(group: T): T =>
+    Object.freeze(Object.fromEntries(Object.entries(group).map(([name, method]: [string, Method]) => [name, after(method)]))) as T;
+  const after =
+    (method: Method): Method =>
+    async (...given) => {
+      await told(settleFirst(repo, withSignal(undefined)));
+      return method(...given);
+    };
+  return Object.freeze({ ...api, info: after(api.info as Method) as OpenRepo['info'], model: first(api.model), data: first(api.data) });
+}
+
+type Method = (...given: unknown[]) => Promise<unknown>;
 
 /** The options of an operation, with a signal that never fires where none was given. */
 function withSignal<T extends Cancel>(options: T | undefined): T & { readonly signal: AbortSignal } {

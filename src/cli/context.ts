@@ -1,5 +1,6 @@
 /** What a command is given to work with, and what it gives back. */
 import { SwampError } from '../errors.js';
+import { exists } from '../fs/tree.js';
 import { findRepoDir, openRepoAt, type Repo, type Reporter } from '../repo.js';
 import { timingFrom } from '../timing.js';
 import type { Args } from './args.js';
@@ -33,6 +34,14 @@ export interface Outcome {
 /** Undefined when the command has printed by itself. */
 export type Run = (context: Context) => Promise<Outcome | undefined>;
 
+/** Thrown where the repository is opened while a restore waits to be carried out: that is done first, and the command begins anew. */
+export class Unsettled extends Error {
+  constructor(readonly repo: Repo) {
+    super(`${repo.layout.restoring} waits to be carried out`);
+    this.name = 'Unsettled';
+  }
+}
+
 export interface Surroundings {
   readonly command: Command;
   readonly args: Args;
@@ -54,7 +63,9 @@ export function contextFor({ command, args, words, signal, reporter }: Surroundi
     readOnly,
     openRepo: () => {
       const timing = timingFrom(env, args.text('lock-timeout'));
-      return openRepoAt(findRepoDir(args.text('repo-dir'), env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env });
+      const repo = openRepoAt(findRepoDir(args.text('repo-dir'), env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env });
+      if (command.asItIs !== true && exists(repo.layout.restoring)) throw new Unsettled(repo);
+      return repo;
     },
     confirm: isForced(args) ? undefined : async (question) => (await import('./ask.js')).ask(question, signal),
   };

@@ -13,6 +13,8 @@ export interface Command {
   readonly examples: readonly (readonly [command: string, what: string])[];
   /** Asks on a terminal and refuses elsewhere, unless --force or --yes is given; with --dry-run it does neither. */
   readonly destructive?: true;
+  /** Looks at the store as it stands: a restore that was interrupted is told of, not finished first. */
+  readonly asItIs?: true;
 }
 
 const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
@@ -240,6 +242,7 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [],
     examples: [],
+    asItIs: true,
   },
   {
     verb: 'datastore check',
@@ -247,6 +250,7 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [],
     examples: [],
+    asItIs: true,
   },
   {
     verb: 'datastore sweep',
@@ -270,6 +274,7 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [],
     examples: [],
+    asItIs: true,
   },
   {
     verb: 'datastore lock release',
@@ -280,6 +285,7 @@ export const COMMANDS: readonly Command[] = [
       { ...FORCE, description: 'Yes, really' },
     ],
     examples: [['datastore lock release --force --model build', 'free one stuck model']],
+    asItIs: true,
   },
   {
     verb: 'demo',

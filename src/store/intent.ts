@@ -2,11 +2,14 @@
  * An intent: several steps published as one by a rename into the data fence's entry. Whoever holds the fence next finishes
  * what a dead or fenced-off holder began; each step may find itself done.
  */
+import { lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir, readText } from '../fs/tree.js';
+import { FAMILIES } from '../layout/families.js';
 import { ARTIFACT_RECORD, PARTS } from '../layout/layout.js';
 import { FenceLost, readFence } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
@@ -52,7 +55,14 @@ export interface DefinitionIntent {
   readonly remove: { readonly path: string; readonly text: string };
 }
 
-export type Intent = OutputsIntent | UploadIntent | RenameIntent | DefinitionIntent;
+/** A model becomes what a restore brings: beside intent.json stand its families, each under its name. */
+export interface RestoreIntent {
+  readonly kind: 'restore';
+  /** True: each family takes the place of what stands there as a whole; false: what is in it is added, and replaces what has its name. */
+  readonly whole: boolean;
+}
+
+export type Intent = OutputsIntent | UploadIntent | RenameIntent | DefinitionIntent | RestoreIntent;
 
 const INTENT = 'intent.json';
 const SUFFIX = '.intent';
@@ -110,8 +120,43 @@ export async function rollForward(fence: Fence, dir: string): Promise<void> {
   if (intent.kind === 'outputs') await publishOutputs(fence, dir, intent);
   else if (intent.kind === 'upload') await publishUpload(fence, dir, intent);
   else if (intent.kind === 'rename') await moveArtifact(fence, dir, intent);
+  else if (intent.kind === 'restore') await restoreFamilies(fence, dir, intent);
   else await replaceDefinition(fence, intent);
   await moveToTrash(fence, dir);
+}
+
+/** Moves between two turns of the event loop: a heartbeat must go on beside them. */
+const MOVES = 200;
+
+/** What stands in the bundle still has to move; so each step tells by itself whether it was done. */
+async function restoreFamilies(fence: Fence, dir: string, { whole }: RestoreIntent): Promise<void> {
+  const { layout } = fence.repo;
+  const changed: string[] = [];
+  for (const family of FAMILIES) {
+    const [staged, place] = [join(dir, family.name), family.directory(layout, fence.modelId)];
+    changed.push(family.root(layout), place);
+    const names = readDir(staged);
+    if (names === undefined) continue;
+    if (whole) {
+      if (exists(place)) await moveToTrash(fence, place);
+      await makeDirs(family.root(layout));
+      // A directory that is published is never empty.
+      if (names.length > 0) await step(fence, staged, place);
+      else await moveToTrash(fence, staged);
+      await failpoint('restore.family-out');
+      continue;
+    }
+    if (names.length > 0) await makeDirs(place);
+    for (const [index, name] of names.entries()) {
+      const target = join(place, name);
+      // A record takes the place of a record by the rename itself.
+      if (lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true) await moveToTrash(fence, target);
+      await step(fence, join(staged, name), target);
+      await failpoint('restore.one-out');
+      if (index % MOVES === MOVES - 1) await turn();
+    }
+  }
+  await syncCommit(fence, changed);
 }
 
 /** The bytes are moved, not copied: the directory of the parts is renamed into the version, then the version into its place. */
@@ -247,6 +292,8 @@ export function readIntent(dir: string): Intent {
     const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
     if (isDefinitionFile(publish) && isDefinitionFile(remove)) return { kind, publish, remove };
   }
+  const whole = fields?.get('whole');
+  if (kind === 'restore' && typeof whole === 'boolean') return { kind, whole };
   throw damaged;
 }
 
