@@ -9,7 +9,8 @@ import { ROOT } from './support/swamp.js';
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'cli'],
   ['demo'],
-  ['operations', 'backup', 'watch'],
+  ['operations', 'watch'],
+  ['backup'],
   ['models', 'catalog'],
   ['protocol'],
   ['store'],

@@ -19,6 +19,16 @@ export const VERSION_SUFFIX = '.swamp-v';
 
 /** Bytes of a segment of a natural path: with the longest suffix it still has at most 255. */
 export const MAX_SEGMENT_BYTES = 220;
+/** Bytes of a name that stands as it is: some systems have room for 1,024 in a whole path, DIR and model included. */
+export const MAX_NAME_BYTES = 700;
+
+/** What a reader takes at most, in bytes. Room for 100,000 models, and for as many versions of one artifact. */
+export const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
+export const MAX_SIDECAR_BYTES = 128 * 1024 * 1024;
+/** A line of KEYMAP.jsonl, _tombstones.jsonl or CHECKSUMS. */
+export const MAX_LINE_BYTES = 64 * 1024;
+/** Other control files. */
+export const MAX_CONTROL_BYTES = 4 * 1024 * 1024;
 
 export interface Manifest {
   readonly formatVersion: number;
@@ -49,15 +59,19 @@ export interface BackupOptions {
   readonly models: readonly string[] | null;
 }
 
+/** What stands in the backup. `artifacts`, `versions`, `bytes` and `tombstones` count those of orphans too. */
 export interface Counts {
+  /** Definitions. */
   readonly models: number;
+  /** Sidecars. */
   readonly artifacts: number;
+  /** Contents. */
   readonly versions: number;
-  /** Of content. */
+  /** Of all contents; parts of uploads do not count. */
   readonly bytes: number;
   readonly tombstones: number;
   readonly uploads: number;
-  /** Models without a definition. */
+  /** Directories under orphans/. */
   readonly orphans: number;
 }
 

@@ -53,9 +53,9 @@ export async function writeFileDurable(path: string, data: string | Uint8Array, 
 }
 
 /** Opens a new file for writing; it must not exist. The caller syncs and closes it. */
-export async function createFile(path: string): Promise<FileHandle> {
+export async function createFile(path: string, options: { readonly mode?: number } = {}): Promise<FileHandle> {
   await failpoint('fs.write');
-  return open(path, 'wx');
+  return open(path, 'wx', options.mode ?? 0o666);
 }
 
 /** fsync(2) of an open file. */

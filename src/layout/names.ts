@@ -29,6 +29,17 @@ export function checkArtifactName(name: string): void {
   if (bytes > MAX_NAME_BYTES) refuse(`has ${bytes} bytes`);
 }
 
+/** True when `name` is one that an artifact can have. */
+export function isArtifactName(name: string): boolean {
+  try {
+    checkArtifactName(name);
+    return true;
+  } catch (error) {
+    if (error instanceof SwampError) return false;
+    throw error;
+  }
+}
+
 /** The directory segment of a name, at most 200 bytes. Throws `name_invalid`. */
 export function segmentFor(name: string): string {
   checkArtifactName(name);

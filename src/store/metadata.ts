@@ -117,7 +117,10 @@ export function readArtifactRecord(path: string): ArtifactRecord | undefined {
 
 export function readTombstone(path: string): Tombstone | undefined {
   const fields = readRecord(path);
-  if (fields === undefined) return undefined;
+  return fields === undefined ? undefined : parseTombstone(fields, path);
+}
+
+export function parseTombstone(fields: Fields, path: string): Tombstone {
   const renamedTo = fields.has('renamedTo') ? { renamedTo: text(fields, 'renamedTo', path) } : {};
   return { ...artifactRecord(fields, path), deletedAt: text(fields, 'deletedAt', path), ...renamedTo };
 }
@@ -134,8 +137,8 @@ export function readRecord(path: string): Fields | undefined {
   return source === undefined ? undefined : parseRecord(source, path);
 }
 
-export function parseRecord(source: string, path: string): Fields {
-  if (source.length > MAX_RECORD_BYTES) throw malformed(path, `it has more than ${MAX_RECORD_BYTES} bytes`);
+export function parseRecord(source: string, path: string, limit: number = MAX_RECORD_BYTES): Fields {
+  if (source.length > limit) throw malformed(path, `it has more than ${limit} bytes`);
   let value: unknown;
   try {
     value = JSON.parse(source);

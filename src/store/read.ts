@@ -199,7 +199,17 @@ export function resolveName(repo: Repo, modelId: string, name: string): string |
 
 /** Order of UTF-8 bytes, the same on every system. */
 export function byCodePoint(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  const shorter = Math.min(a.length, b.length);
+  for (let i = 0; i < shorter; i++) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+/** UTF-16 puts the halves of what lies above U+FFFF below U+E000 to U+FFFF; UTF-8 puts them above. */
+function rank(unit: number): number {
+  return unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }
 
 function damaged(path: string, why: string): SwampError {

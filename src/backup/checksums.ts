@@ -1,0 +1,20 @@
+/** CHECKSUMS: the exact format of sha256sum, so that `sha256sum -c` needs no tool of ours (B1). */
+import { byCodePoint } from '../store/read.js';
+
+/** One line, with its newline. A path that would not stand in one line is escaped, which a backslash in front tells. */
+export function checksumLine(checksum: string, path: string): string {
+  const escaped = path.replaceAll(/[\\\n\r]/g, (c) => (c === '\\' ? '\\\\' : c === '\n' ? '\\n' : '\\r'));
+  return `${escaped === path ? '' : '\\'}${checksum}  ${escaped}\n`;
+}
+
+/** Every line, sorted by the bytes of the path. `checksums`: path to 64 hex digits. */
+export function* checksumLines(checksums: ReadonlyMap<string, string>): Generator<string> {
+  for (const path of [...checksums.keys()].sort(byCodePoint)) yield checksumLine(checksums.get(path) ?? '', path);
+}
+
+/** A line without its newline; undefined when `checksumLine` never writes it so. */
+export function parseChecksumLine(line: string): { readonly checksum: string; readonly path: string } | undefined {
+  const [, checksum = '', text = ''] = /^\\?([0-9a-f]{64}) {2}(.+)$/s.exec(line) ?? [];
+  const path = line.startsWith('\\') ? text.replaceAll(/\\([\\nr])/g, (_, c: string) => (c === 'n' ? '\n' : c === 'r' ? '\r' : '\\')) : text;
+  return checksum !== '' && checksumLine(checksum, path) === `${line}\n` ? { checksum, path } : undefined;
+}

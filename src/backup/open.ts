@@ -1,0 +1,118 @@
+/** Opens files of a backup: regular ones with one name, no link followed, no FIFO waited for, within limits (B11). */
+import { isUtf8 } from 'node:buffer';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { isErrno } from '../errors.js';
+import { createFile, writeFileDurable } from '../fs/durable.js';
+import type { BackupFinding } from './format.js';
+import { finding, invalid } from './invalid.js';
+import { inside } from './paths.js';
+
+/** Content is read in pieces of this size. Bytes. */
+const PIECE = 256 * 1024;
+
+/** Of control files; content follows the umask. */
+const CONTROL_MODE = 0o600;
+
+/** A file that is open for reading; the caller closes it. */
+export interface OpenFile {
+  readonly file: number;
+  /** Bytes, when it was opened. */
+  readonly size: number;
+}
+
+/** Why what stands there is not read; undefined for a regular file with one name. */
+export function refusal(path: string, stats: Stats): BackupFinding | undefined {
+  if (stats.isSymbolicLink()) return finding('symlink', path, 'is a symbolic link');
+  if (stats.isDirectory()) return finding('manifest', path, 'is a directory, and must be a file');
+  if (!stats.isFile()) return finding('special_file', path, 'is a FIFO, a socket or a device');
+  return stats.nlink > 1 ? finding('hardlink', path, `is one of ${stats.nlink} names of one file`) : undefined;
+}
+
+/** `path` below `root`; undefined when nothing stands there. Throws `backup_invalid` with the finding. */
+export function openPlain(root: string, path: string): OpenFile | undefined {
+  const at = inside(root, path);
+  const before = lstatSync(at, { throwIfNoEntry: false });
+  if (before === undefined) return undefined;
+  // A device may act when it is opened, so it is looked at first; and once more when open, since it may have been replaced.
+  requirePlain(path, before);
+  let file: number;
+  try {
+    file = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    if (isErrno(error, 'ELOOP', 'EMLINK')) throw invalid(finding('symlink', path, 'is a symbolic link'));
+    throw error;
+  }
+  try {
+    const stats = fstatSync(file);
+    requirePlain(path, stats);
+    return { file, size: stats.size };
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+function requirePlain(path: string, stats: Stats): void {
+  const refused = refusal(path, stats);
+  if (refused !== undefined) throw invalid(refused);
+}
+
+/** The pieces of an open file, which is closed at the end; each is valid until the next one is asked for. */
+export function* pieces({ file }: OpenFile): Generator<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(PIECE);
+  try {
+    for (let read = readSync(file, buffer); read > 0; read = readSync(file, buffer)) yield buffer.subarray(0, read);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The bytes of a control file; undefined when there is none. Throws `backup_invalid` when it is no plain file, or larger than `limit`. */
+export function readControl(root: string, path: string, limit: number): Buffer | undefined {
+  const opened = openPlain(root, path);
+  if (opened === undefined) return undefined;
+  const parts: Buffer[] = [];
+  let length = 0;
+  for (const piece of pieces(opened)) {
+    length += piece.length;
+    if (length > limit) throw invalid(finding('manifest', path, `has more than ${limit} bytes`));
+    parts.push(Buffer.from(piece));
+  }
+  return Buffer.concat(parts);
+}
+
+/** Bytes as UTF-8. Throws `backup_invalid`. */
+export function textOf(bytes: Buffer, path: string): string {
+  if (!isUtf8(bytes)) throw invalid(finding('manifest', path, 'is not UTF-8'));
+  return bytes.toString();
+}
+
+const NEWLINE = 10;
+
+/** The lines of a file, without their newline, each within `limit` bytes. Throws `backup_invalid`; a last line without a newline counts as cut off. */
+export function* linesOf(opened: OpenFile, path: string, limit: number): Generator<string> {
+  let rest: Buffer = Buffer.alloc(0);
+  for (const piece of pieces(opened)) {
+    rest = Buffer.concat([rest, piece]);
+    let from = 0;
+    for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE, from)) {
+      if (end - from > limit) break;
+      yield textOf(rest.subarray(from, end), path);
+      from = end + 1;
+    }
+    rest = rest.subarray(from);
+    if (rest.length > limit) throw invalid(finding('manifest', path, `has a line of more than ${limit} bytes`));
+  }
+  if (rest.length > 0) throw invalid(finding('manifest', path, 'is cut off: its last line has no end'));
+}
+
+/** Creates a control file, which must not exist, with its whole text, synced; its directory is the caller's to sync. */
+export function writeControl(root: string, path: string, text: string): Promise<void> {
+  return writeFileDurable(inside(root, path), text, { mode: CONTROL_MODE });
+}
+
+/** Creates a control file to be written piece by piece; the caller syncs and closes it. */
+export function createControl(root: string, path: string): ReturnType<typeof createFile> {
+  return createFile(inside(root, path), { mode: CONTROL_MODE });
+}

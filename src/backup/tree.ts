@@ -1,0 +1,56 @@
+/** Walks the tree of a backup: in the order of its paths' bytes, no link followed, one directory open at a time. */
+import { isUtf8 } from 'node:buffer';
+import { lstatSync, readdirSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
+import { isErrno } from '../errors.js';
+import { byCodePoint } from '../store/read.js';
+
+export interface TreeEntry {
+  /** Relative, with slashes. */
+  readonly path: string;
+  readonly stats: Stats;
+  /** Of a directory: nothing stands in it. */
+  readonly empty: boolean;
+  /** False: the name is no UTF-8, and `path` only shows it. */
+  readonly readable: boolean;
+}
+
+/** Everything below `root`, a directory before what it holds. What vanishes meanwhile is left out. */
+export function walkTree(root: string): Generator<TreeEntry> {
+  return walk(root, '', namesIn(root));
+}
+
+interface Name {
+  readonly name: string;
+  readonly readable: boolean;
+}
+
+function* walk(root: string, below: string, names: readonly Name[]): Generator<TreeEntry> {
+  for (const { name, readable } of names) {
+    const path = below + name;
+    if (!readable) {
+      yield { path, stats: lstatSync(join(root, below)), empty: false, readable };
+      continue;
+    }
+    const stats = lstatSync(join(root, path), { throwIfNoEntry: false });
+    if (stats === undefined) continue;
+    const children = stats.isDirectory() ? namesIn(join(root, path)) : undefined;
+    yield { path, stats, empty: children?.length === 0, readable };
+    if (children !== undefined) yield* walk(root, `${path}/`, children);
+  }
+}
+
+/** As names stand in paths: `a-b` comes before what is in `a`. */
+function namesIn(directory: string): readonly Name[] {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true, encoding: 'buffer' });
+    const keyed = entries.map((entry) => {
+      const name = entry.name.toString();
+      return { name, readable: isUtf8(entry.name), key: entry.isDirectory() ? `${name}/` : name };
+    });
+    return keyed.sort((a, b) => byCodePoint(a.key, b.key));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
+}
