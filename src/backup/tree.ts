@@ -15,9 +15,9 @@ export interface TreeEntry {
   readonly readable: boolean;
 }
 
-/** Everything below `root`, a directory before what it holds. What vanishes meanwhile is left out. */
-export function walkTree(root: string): Generator<TreeEntry> {
-  return walk(root, '', namesIn(root));
+/** Everything below `root`, or below the directory `below` in it (with a slash at its end), a directory before what it holds. What vanishes meanwhile is left out. */
+export function walkTree(root: string, below = ''): Generator<TreeEntry> {
+  return walk(root, below, namesIn(join(root, below)));
 }
 
 interface Name {
@@ -38,6 +38,11 @@ function* walk(root: string, below: string, names: readonly Name[]): Generator<T
     yield { path, stats, empty: children?.length === 0, readable };
     if (children !== undefined) yield* walk(root, `${path}/`, children);
   }
+}
+
+/** The names in the directory `path` of the backup, in the order of their bytes; none where there is no such directory. */
+export function listDirectory(root: string, path: string): string[] {
+  return namesIn(join(root, path)).map(({ name }) => name);
 }
 
 /** As names stand in paths: `a-b` comes before what is in `a`. */

@@ -60,11 +60,14 @@ export interface RestoreIntent {
   readonly kind: 'restore';
   /** True: each family takes the place of what stands there as a whole; false: what is in it is added, and replaces what has its name. */
   readonly whole: boolean;
+  /** Names of the families that were staged. */
+  readonly staged: readonly string[];
 }
 
 export type Intent = OutputsIntent | UploadIntent | RenameIntent | DefinitionIntent | RestoreIntent;
 
-const INTENT = 'intent.json';
+/** In the directory of an intent. */
+export const INTENT = 'intent.json';
 const SUFFIX = '.intent';
 /** In a rename intent: the artifact on its way, its new record, and the old name's forward. */
 export const MOVING = 'artifact';
@@ -129,24 +132,24 @@ export async function rollForward(fence: Fence, dir: string): Promise<void> {
 const MOVES = 200;
 
 /** What stands in the bundle still has to move; so each step tells by itself whether it was done. */
-async function restoreFamilies(fence: Fence, dir: string, { whole }: RestoreIntent): Promise<void> {
+async function restoreFamilies(fence: Fence, dir: string, intent: RestoreIntent): Promise<void> {
   const { layout } = fence.repo;
   const changed: string[] = [];
   for (const family of FAMILIES) {
     const [staged, place] = [join(dir, family.name), family.directory(layout, fence.modelId)];
     changed.push(family.root(layout), place);
     const names = readDir(staged);
+    // What was staged and stands there no more is in its place.
+    if (names === undefined && (intent.staged.includes(family.name) || !intent.whole)) continue;
+    if (intent.whole && exists(place)) await moveToTrash(fence, place);
     if (names === undefined) continue;
-    if (whole) {
-      if (exists(place)) await moveToTrash(fence, place);
+    await failpoint('restore.family-gone');
+    if (intent.whole) {
       await makeDirs(family.root(layout));
-      // A directory that is published is never empty.
-      if (names.length > 0) await step(fence, staged, place);
-      else await moveToTrash(fence, staged);
-      await failpoint('restore.family-out');
+      await step(fence, staged, place);
       continue;
     }
-    if (names.length > 0) await makeDirs(place);
+    await makeDirs(place);
     for (const [index, name] of names.entries()) {
       const target = join(place, name);
       // A record takes the place of a record by the rename itself.
@@ -292,8 +295,10 @@ export function readIntent(dir: string): Intent {
     const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
     if (isDefinitionFile(publish) && isDefinitionFile(remove)) return { kind, publish, remove };
   }
-  const whole = fields?.get('whole');
-  if (kind === 'restore' && typeof whole === 'boolean') return { kind, whole };
+  if (kind === 'restore') {
+    const [whole, staged] = [fields?.get('whole'), fields?.get('staged')];
+    if (typeof whole === 'boolean' && Array.isArray(staged)) return { kind, whole, staged: staged.map(String) };
+  }
   throw damaged;
 }
 

@@ -9,7 +9,7 @@
  */
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { makeDir, makeDirs, publishFile, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
+import { makeDirs, publishFile, removeFile, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir, readText } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
@@ -18,7 +18,7 @@ import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, passTrashOn, step, syncCommit } from './commit.js';
 import { type DefinitionText, isDefinitionText, removeDefinition } from './definition-text.js';
 import { publishIntent } from './intent.js';
-import { number, readRecord, serialise } from './metadata.js';
+import { number, readRecord } from './metadata.js';
 
 /** In the staging of a restorer, and in the global entry on its way. */
 export const RESTORE_SLOT = 'restore';
@@ -50,19 +50,14 @@ export function bundleIn(record: string, modelId: string): string {
   return join(record, MODELS, modelId, BUNDLE);
 }
 
-/** Writes, or writes anew, what the fences of a model go up to. */
-export async function writeFences(record: string, modelId: string, epochs: FenceEpochs): Promise<void> {
-  const path = join(record, MODELS, modelId, FENCES);
-  await removeFile(path);
-  await writeFileDurable(path, serialise(epochs));
+/** What the fences of a model go up to. */
+export function fencesIn(record: string, modelId: string): string {
+  return join(record, MODELS, modelId, FENCES);
 }
 
-/** Writes the changes of definitions, in the place of earlier ones. */
-export async function writeDefinitions(record: string, changes: readonly DefinitionChange[]): Promise<void> {
-  const dir = join(record, DEFINITIONS);
-  if (!(await makeDir(dir))) for (const name of readDir(dir) ?? []) await removeFile(join(dir, name));
-  for (const [index, change] of changes.entries()) await writeFileDurable(join(dir, `${index}.json`), serialise(change));
-  await syncDir(dir);
+/** A change of definition files. */
+export function definitionIn(record: string, index: number): string {
+  return join(record, DEFINITIONS, `${index}.json`);
 }
 
 /** The commit point: staging/<me>/restore -> the global entry -> restoring/, durably. Throws FenceLost: nothing was published. */
@@ -82,7 +77,7 @@ export function modelsToRestore({ layout }: Repo): string[] {
 }
 
 export function fencesToReach({ layout }: Repo, modelId: string): FenceEpochs {
-  const path = join(layout.restoring, MODELS, modelId, FENCES);
+  const path = fencesIn(layout.restoring, modelId);
   const fields = readRecord(path);
   if (fields === undefined) throw damaged(path, 'it is missing');
   return { data: number(fields, 'data', path), run: number(fields, 'run', path) };
