@@ -9,7 +9,7 @@ import { newNonce } from '../locks/holder.js';
 import type { Session } from '../locks/session.js';
 import { INTENT } from '../store/intent.js';
 import { serialise } from '../store/metadata.js';
-import { bundleIn, definitionIn, fencesIn, RESTORE_SLOT } from '../store/restoration.js';
+import { bundleIn, definitionIn, fencesIn, stagedRestore } from '../store/restoration.js';
 import type { RestorePlan, Target } from './restore-plan.js';
 import { intentOf } from './restore-stage.js';
 
@@ -17,7 +17,7 @@ import { intentOf } from './restore-stage.js';
 export async function adaptStaged(session: Session, before: RestorePlan, after: RestorePlan, { signal }: { readonly signal: AbortSignal }): Promise<boolean> {
   const pairs = pairsOf(before, after);
   if (pairs === undefined) return false;
-  const record = join(session.staging, RESTORE_SLOT);
+  const record = stagedRestore(session);
   const bulk = new Bulk(record);
   const rewrite = async (path: string, value: object): Promise<void> => {
     await removeFile(path);

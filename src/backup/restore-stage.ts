@@ -15,7 +15,7 @@ import { segmentFor } from '../layout/names.js';
 import { openStaging, type Session } from '../locks/session.js';
 import { INTENT, type RestoreIntent } from '../store/intent.js';
 import { serialise } from '../store/metadata.js';
-import { bundleIn, definitionIn, fencesIn, RESTORE_FACTS, RESTORE_SLOT } from '../store/restoration.js';
+import { bundleIn, definitionIn, fencesIn, RESTORE_FACTS, stagedRestore } from '../store/restoration.js';
 import { sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
 import { UPLOAD_RECORD } from '../store/uploads/record.js';
@@ -38,7 +38,8 @@ const SMALL = 256 * 1024;
 
 /** staging/<me>/restore, complete and synced. Throws `checksum_mismatch`, `backup_invalid` for what has changed since it was verified, `no_space`. */
 export async function stageRestore(session: Session, backup: Saved, plan: RestorePlan, options: StageOptions): Promise<void> {
-  const record = join(await openStaging(session), RESTORE_SLOT);
+  await openStaging(session);
+  const record = stagedRestore(session);
   await makeDirs(record);
   const stager = new Stager(session, backup, record, options);
   for (const target of plan.targets) await stager.stage(target);

@@ -14,6 +14,7 @@ import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir, readText } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { newNonce } from '../locks/holder.js';
+import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, passTrashOn, step, syncCommit } from './commit.js';
 import { type DefinitionText, isDefinitionText, removeDefinition } from './definition-text.js';
@@ -21,7 +22,7 @@ import { publishIntent } from './intent.js';
 import { number, readRecord } from './metadata.js';
 
 /** In the staging of a restorer, and in the global entry on its way. */
-export const RESTORE_SLOT = 'restore';
+const RESTORE_SLOT = 'restore';
 export const RESTORE_FACTS = 'restore.json';
 const MODELS = 'models';
 const DEFINITIONS = 'definitions';
@@ -45,6 +46,11 @@ export function isRestoring({ layout }: Repo): boolean {
   return exists(layout.restoring);
 }
 
+/** What a session stages, to be published. */
+export function stagedRestore(session: Pick<Session, 'staging'>): string {
+  return join(session.staging, RESTORE_SLOT);
+}
+
 /** Where the bundle of a model is staged, in the record at `record`. */
 export function bundleIn(record: string, modelId: string): string {
   return join(record, MODELS, modelId, BUNDLE);
@@ -65,7 +71,7 @@ export async function publishRestore(fence: Fence): Promise<void> {
   const { layout } = fence.repo;
   const inside = join(fence.path, itemName(fence.session, RESTORE_SLOT));
   await failpoint('restore.before-publish');
-  await step(fence, join(fence.session.staging, RESTORE_SLOT), inside);
+  await step(fence, stagedRestore(fence.session), inside);
   await step(fence, inside, layout.restoring);
   await failpoint('restore.published');
   await syncCommit(fence, [layout.root]);
