@@ -149,9 +149,9 @@ describe('node:fs', () => {
     assert.deepEqual(opensToWrite(source), ["openSync(join(a, b), 'wx')", 'open(a, constants.O_RDWR)']);
   });
 
-  test('removes trees in one place only (P5)', () => {
+  test('removes trees of the store, and scratch beside a backup, in one place each (P5)', () => {
     const callers = SHIPPED.filter(({ path, code }) => path !== 'fs/tree.ts' && /\bremoveTree\(/.test(code)).map(({ path }) => path);
-    assert.deepEqual(callers, ['store/sweep.ts']);
+    assert.deepEqual(callers, ['backup/scratch.ts', 'store/sweep.ts']);
   });
 });
 

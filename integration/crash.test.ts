@@ -3,6 +3,7 @@
  * same command run again succeeds at once and without help, and nothing stays pending after a sweep (L12, P3, P4, P8, O4).
  */
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { type OpenRepo, openRepo, SwampError } from '../src/index.js';
 import { traceOf } from './support/failpoints.js';
@@ -11,10 +12,12 @@ import { start } from './support/swamp.js';
 
 interface Case {
   readonly title: string;
-  readonly args: readonly string[];
+  readonly args: readonly string[] | ((repo: TestRepo) => readonly string[]);
+  /** What is there besides. */
+  readonly prepare?: (repo: TestRepo) => Promise<void>;
   readonly stdin?: string;
   /** The same once more, by a process that was not killed. */
-  readonly again: (repo: OpenRepo) => Promise<unknown>;
+  readonly again: (repo: OpenRepo, args: readonly string[]) => Promise<unknown>;
   /** What must be true after the second attempt. */
   readonly expect: (store: Store) => void;
   /** Artifacts that the command may have deleted already when it is killed: each is there as it was, or gone. */
@@ -104,15 +107,80 @@ const CASES: readonly Case[] = [
     },
     expect: () => undefined,
   },
+  {
+    title: 'data upload begin',
+    args: ['data', 'upload', 'begin', 'm', 'a'],
+    again: async ({ upload }) => {
+      const { uploadId } = await upload.begin({ model: 'm', name: 'a' });
+      for (const one of (await upload.list()).uploads) {
+        await upload.part({ upload: one.uploadId, partNumber: 1, source: ['x'] });
+        if (one.uploadId !== uploadId) await upload.abort({ upload: one.uploadId });
+      }
+      await upload.complete({ upload: uploadId });
+    },
+    expect: (store) => assert.equal(store.get('m/a')?.get(3), 'x'),
+  },
+  {
+    title: 'data upload part, in place of an earlier one',
+    prepare: (repo) => beginUpload(repo, 'a'),
+    args: (repo) => ['data', 'upload', 'part', uploadIdOf(repo), '2'],
+    stdin: 'NEW',
+    again: async ({ upload }, [, , , id = '']) => {
+      // Whichever it is, it is whole.
+      await upload.part({ upload: id, partNumber: 2, source: ['NEW'] });
+      await upload.complete({ upload: id, parts: 2 });
+    },
+    expect: (store) => assert.equal(store.get('m/a')?.get(3), 'firstNEW'),
+  },
+  {
+    title: 'data upload complete of a first version',
+    prepare: (repo) => beginUpload(repo, 'new'),
+    args: (repo) => ['data', 'upload', 'complete', uploadIdOf(repo)],
+    again: ({ upload }, [, , , id = '']) => unlessDone(upload.complete({ upload: id, parts: 2 })),
+    expect: (store) => assert.deepEqual([...(store.get('m/new') ?? [])], [[1, 'firstsecond']]),
+  },
+  {
+    title: 'data upload abort',
+    prepare: (repo) => beginUpload(repo, 'a'),
+    args: (repo) => ['data', 'upload', 'abort', uploadIdOf(repo)],
+    again: async ({ upload }, [, , , id = '']) => {
+      await unlessDone(upload.abort({ upload: id }));
+      assert.deepEqual((await upload.list()).uploads, []);
+    },
+    expect: (store) => assert.equal(store.get('m/a')?.size, 2),
+  },
 ];
+
+/** An upload with two parts. */
+async function beginUpload({ dir }: TestRepo, name: string): Promise<void> {
+  const { upload } = openRepo(dir);
+  const { uploadId } = await upload.begin({ model: 'm', name });
+  for (const [i, text] of ['first', 'second'].entries()) await upload.part({ upload: uploadId, partNumber: i + 1, source: [text] });
+}
+
+/** The one upload, wherever it stands. */
+function uploadIdOf({ layout }: TestRepo): string {
+  const [modelId = ''] = readdirSync(layout.uploads);
+  return readdirSync(layout.modelUploads(modelId))[0]?.split('.')[0] ?? '';
+}
+
+/** It may have had its effect before it was killed. */
+async function unlessDone(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof SwampError) || error.code !== 'upload_not_found') throw error;
+  }
+}
 
 describe('killed at every point it passes, a command leaves a whole store', { concurrency: 2 }, () => {
   for (const item of CASES) {
     test(item.title, async (t) => {
       const origin = await tempRepo(t, { pending: 'allowed' });
       await prepare(origin);
+      await item.prepare?.(origin);
       const before = await readStore(origin);
-      const points = await traceOf(copyRepo(origin), item.args, { stdin: item.stdin ?? '' });
+      const points = await traceOf(copyRepo(origin), argsOf(item, origin), { stdin: item.stdin ?? '' });
       t.diagnostic(`${points.length} points`);
       let killed = 0;
       for (const [i, name] of points.entries()) if (await killedAt(copyRepo(origin), item, i + 1, name, before)) killed++;
@@ -131,16 +199,21 @@ async function prepare(repo: TestRepo): Promise<void> {
   await start(repo, ['model', 'method', 'run', 'shell', 'execute']).exited;
 }
 
+function argsOf({ args }: Case, repo: TestRepo): readonly string[] {
+  return typeof args === 'function' ? args(repo) : args;
+}
+
 /** False when the command ended before it passed so many points. */
 async function killedAt(repo: TestRepo, item: Case, hit: number, name: string, before: Store): Promise<boolean> {
   const where = `${item.title}, killed at point ${hit} (${name})`;
-  const first = await start(repo, item.args, { stdin: item.stdin ?? '', env: { SWAMP_FAILPOINTS: `#${hit}=kill` } }).exited;
+  const args = argsOf(item, repo);
+  const first = await start(repo, args, { stdin: item.stdin ?? '', env: { SWAMP_FAILPOINTS: `#${hit}=kill` } }).exited;
   if (first.code === 0) return false;
   assert.equal(first.signal, 'SIGKILL', `${where}: ${first.stderr}`);
   await expectNoFindings(repo, where);
   expectAcknowledged(await readStore(repo), before, item.deletes ?? [], where);
   const began = performance.now();
-  await item.again(openRepo(repo.dir)).catch((cause: unknown) => assert.fail(new Error(`${where}: run again, it failed`, { cause })));
+  await item.again(openRepo(repo.dir), args).catch((cause: unknown) => assert.fail(new Error(`${where}: run again, it failed`, { cause })));
   const took = performance.now() - began;
   assert.ok(took < AT_ONCE_MS, `${where}: run again, it took ${took} ms`);
   await expectNoFindings(repo, where);

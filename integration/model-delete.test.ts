@@ -54,6 +54,7 @@ for (const family of FAMILIES) {
       await put(repo, name, 'gone', name);
       await run(repo, ['data', 'delete', name, 'gone', '--force']);
       await put(repo, name, 'there', name);
+      await run(repo, ['data', 'upload', 'begin', name, 'unfinished']);
       const directory = family.directory(repo.layout, id);
       if (!existsSync(directory)) mkdirSync(join(directory, '1-abcdefabcdef'), { recursive: true });
     }

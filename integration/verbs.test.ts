@@ -1,6 +1,10 @@
 /** Every verb as it is shipped: its text, its JSON, its failure, its exit code; and the conventions that hold for all of them. */
 import assert from 'node:assert/strict';
+<<<<<<< HEAD
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+=======
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+>>>>>>> uploads
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from '../src/cli/parse.js';
@@ -8,6 +12,7 @@ import { COMMANDS } from '../src/cli/table.js';
 import type { ErrorCode } from '../src/errors.js';
 import { openRepo } from '../src/index.js';
 import { timingFrom } from '../src/timing.js';
+import { writeTree } from './support/backup-tree.js';
 import { refused, toldError } from './support/refused.js';
 import { copyRepo, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { assertShape, fields, type Shape } from './support/shape.js';
@@ -52,8 +57,16 @@ const LOCK: Shape = {
 };
 const SWEPT: Shape = { ...fields('path kind', 'text'), bytes: 'number' };
 const TEARDOWN: Shape = fields('id name state', 'text');
+<<<<<<< HEAD
+/** A backup beside the repository, the same for all rows. */
+function backupIn(base: string): string {
+  const dir = join(base, 'backup');
+  return existsSync(dir) ? dir : writeTree(dir, [{ name: 'm', artifacts: { a: ['content'] } }]).dir;
+}
+=======
 const UPLOAD: Shape = { ...fields('uploadId modelName name createdAt', 'text'), ...fields('parts bytes', 'number') };
 const NO_UPLOAD = '00000000-0000-4000-8000-000000000000-000000000000';
+>>>>>>> uploads
 const NO_FILE = '/nonexistent/file';
 
 const VERBS: readonly Verb[] = [
@@ -297,6 +310,20 @@ const VERBS: readonly Verb[] = [
     writes: ['datastore', 'lock', 'release', '--model', 'none'],
   },
   {
+    verb: 'backup verify',
+    args: (_, { base }) => ['backup', 'verify', backupIn(base)],
+    text: /^\/.*\/backup of 2026-11-20T12:00:00\.000Z: 1 model, 1 artifact, 1 version\nChecked 5 files, 7 B: whole\n$/,
+    result: {
+      dir: 'text',
+      findings: [fields('path kind message', 'text')],
+      checked: fields('files bytes', 'number'),
+      formatVersion: 'number?',
+      ...fields('toolVersion repoId createdAt', 'text?'),
+      counts: fields('models artifacts versions bytes tombstones uploads orphans', 'number'),
+    },
+    fails: [['backup', 'verify', NO_FILE], 'io'],
+  },
+  {
     verb: 'demo',
     args: () => ['demo', '--seconds', '1', '--writers', '1', '--deletes', '1', '--quiet'],
     text: /\nPassed: /,
@@ -315,7 +342,11 @@ const VERBS: readonly Verb[] = [
 /** The verbs that --read-only does not concern; `demo` writes to a repository of its own. */
 const READING = [
   ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data get', 'data list', 'data versions'],
+<<<<<<< HEAD
+  ...['datastore status', 'datastore check', 'datastore lock status', 'backup verify', 'demo', 'completion'],
+=======
   ...['data upload list', 'datastore status', 'datastore check', 'datastore lock status', 'demo', 'completion'],
+>>>>>>> uploads
 ];
 
 /** Two unfinished uploads of `big`, with one part of four bytes each. */

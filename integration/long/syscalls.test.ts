@@ -8,8 +8,9 @@ import { cannotTrace } from '../support/strace.js';
 
 /** Commands that change nothing, and the demo, which is made of the others. */
 const OTHERS = [
-  ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data list', 'data versions'],
+  ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data list', 'data versions', 'data upload list'],
   ...['datastore status', 'datastore check', 'datastore lock status', 'demo', 'completion'],
+  ...['backup verify'],
 ];
 
 describe('broken at every system call, a command leaves a whole store', { concurrency: 2, skip: cannotTrace() ?? false }, () => {

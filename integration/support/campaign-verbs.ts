@@ -178,6 +178,97 @@ export const VERBS: readonly Verb[] = [
     },
   },
   {
+    title: 'data upload begin',
+    verb: 'data upload begin',
+    args: ['m', 'new', '--tag', 'k=v'],
+    prepare,
+    done: async ({ dir }) => {
+      const { uploads } = await openRepo(dir).upload.list();
+      assert.ok(uploads.length > 0 && uploads.every(({ name, parts }) => name === 'new' && parts === 0), JSON.stringify(uploads));
+    },
+  },
+  {
+    title: 'data upload part: in place of an earlier one',
+    verb: 'data upload part',
+    args: (repo) => [uploadId(repo), '2'],
+    stdin: 'NEW',
+    prepare: (repo) => prepareUpload(repo, 'new'),
+    whole: async (repo) => assert.match(readFileSync(partOf(repo, 2), 'utf8'), /^(second|NEW)$/),
+    done: async (repo) => assert.equal(readFileSync(partOf(repo, 2), 'utf8'), 'NEW'),
+  },
+  {
+    title: 'data upload part: of an upload whose completion died',
+    verb: 'data upload part',
+    args: (repo) => [uploadId(repo), '3'],
+    stdin: 'third',
+    prepare: async (repo) => {
+      await prepareUpload(repo, 'new');
+      await killedAt(repo, 'upload.before-intent', ['data', 'upload', 'complete', uploadId(repo)]);
+    },
+    done: async (repo) => assert.equal(readFileSync(partOf(repo, 3), 'utf8'), 'third'),
+  },
+  {
+    title: 'data upload complete: first version',
+    verb: 'data upload complete',
+    args: (repo) => [uploadId(repo), '--parts', '2'],
+    prepare: (repo) => prepareUpload(repo, 'new'),
+    again: ['upload_not_found'],
+    done: async (repo) => {
+      await expectLatest(repo, 'm', 'new', 'firstsecond');
+      assert.deepEqual(await versionsOf(repo, 'm', 'new'), [1]);
+    },
+  },
+  {
+    title: 'data upload complete: next version, that another completion had published',
+    verb: 'data upload complete',
+    args: (repo) => [uploadId(repo)],
+    prepare: async (repo) => {
+      await prepareUpload(repo, 'a');
+      await killedAt(repo, 'upload.parts-moved', ['data', 'upload', 'complete', uploadId(repo)]);
+    },
+    again: ['upload_not_found'],
+    done: async (repo) => {
+      await expectLatest(repo, 'm', 'a', 'firstsecond');
+      assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2, 3, 4]);
+    },
+  },
+  {
+    title: 'data upload complete: --if-changed, unchanged',
+    verb: 'data upload complete',
+    args: (repo) => [uploadId(repo)],
+    prepare: async (repo) => {
+      await prepareUpload(repo, 'same', { ifChanged: true });
+      await openRepo(repo.dir).data.put({ model: 'm', name: 'same', source: ['firstsecond'] });
+    },
+    again: ['upload_not_found'],
+    done: async (repo) => {
+      assert.deepEqual(await versionsOf(repo, 'm', 'same'), [1]);
+      assert.deepEqual((await openRepo(repo.dir).upload.list()).uploads, []);
+    },
+  },
+  {
+    title: 'data upload abort',
+    verb: 'data upload abort',
+    args: (repo) => [uploadId(repo)],
+    prepare: (repo) => prepareUpload(repo, 'new'),
+    again: ['upload_not_found'],
+    done: async ({ dir }) => assert.deepEqual((await openRepo(dir).upload.list()).uploads, []),
+  },
+  {
+    title: 'datastore sweep: an upload whose completion died',
+    verb: 'datastore sweep',
+    args: [],
+    prepare: async (repo) => {
+      await prepareUpload(repo, 'new');
+      await killedAt(repo, 'upload.aside', ['data', 'upload', 'complete', uploadId(repo)]);
+    },
+    mayLeaveSome: true,
+    done: async (repo) => {
+      assert.deepEqual((await openRepo(repo.dir).datastore.check()).pending, []);
+      assert.equal(readFileSync(partOf(repo, 2), 'utf8'), 'second');
+    },
+  },
+  {
     title: 'datastore sweep: trash, staging, a half-done method, a dead ticket, kept outputs',
     verb: 'datastore sweep',
     args: ['--kept'],
@@ -264,6 +355,25 @@ async function prepareLeftovers(repo: TestRepo): Promise<void> {
   const kept = layout.keptOutputs(id, 1, newNonce());
   mkdirSync(join(kept, 'log'), { recursive: true });
   writeFileSync(join(kept, 'log', 'content'), 'said\n');
+}
+
+/** An upload of two parts, whose id is kept beside the repository's files. */
+async function prepareUpload(repo: TestRepo, name: string, more: { readonly ifChanged?: boolean } = {}): Promise<void> {
+  await prepare(repo);
+  const { upload } = openRepo(repo.dir);
+  const { uploadId: id } = await upload.begin({ model: 'm', name, ...more });
+  for (const [i, text] of ['first', 'second'].entries()) await upload.part({ upload: id, partNumber: i + 1, source: [text] });
+  writeFileSync(join(repo.dir, 'upload-id'), id);
+}
+
+function uploadId({ dir }: TestRepo): string {
+  return readFileSync(join(dir, 'upload-id'), 'utf8');
+}
+
+/** The file of a part of the upload in its place. */
+function partOf(repo: TestRepo, number: number): string {
+  const id = uploadId(repo);
+  return join(repo.layout.upload(id.slice(0, 36), id), 'parts', String(number));
 }
 
 /** Runs a command that dies at a named point. */

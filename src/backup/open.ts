@@ -59,8 +59,8 @@ function requirePlain(path: string, stats: Stats): void {
 }
 
 /** The pieces of an open file, which is closed at the end; each is valid until the next one is asked for. */
-export function* pieces({ file }: OpenFile): Generator<Uint8Array> {
-  const buffer = Buffer.allocUnsafe(PIECE);
+export function* pieces({ file, size }: OpenFile): Generator<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(Math.min(PIECE, size + 1));
   try {
     for (let read = readSync(file, buffer); read > 0; read = readSync(file, buffer)) yield buffer.subarray(0, read);
   } finally {

@@ -42,9 +42,11 @@ export function versionPath(content: string, version: number): string {
 /** What a path is in the format; undefined for what the format has no place for. */
 export type Place =
   | { readonly kind: 'control' }
-  | { readonly kind: 'definition' | 'tombstones'; readonly directory: string }
+  | { readonly kind: 'definition'; readonly directory: string }
+  | { readonly kind: 'tombstones'; readonly directory: string }
   /** `content`: the path of the latest content that it belongs to. */
-  | { readonly kind: 'sidecar' | 'content'; readonly directory: string; readonly content: string }
+  | { readonly kind: 'sidecar'; readonly directory: string; readonly content: string }
+  | { readonly kind: 'content'; readonly directory: string; readonly content: string }
   | { readonly kind: 'version'; readonly directory: string; readonly content: string; readonly version: number }
   /** `directory`: `uploads/<model>/<upload-id>`. */
   | { readonly kind: 'upload'; readonly directory: string };

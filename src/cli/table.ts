@@ -18,6 +18,7 @@ export interface Command {
 }
 
 const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
+const BACKUP: Positional = { name: 'dir', description: 'The directory of a backup' };
 const VERSION: Flag = { name: 'version', type: 'value', value: 'N', description: 'This version, not the latest' };
 
 /** What a new version is to be. */
@@ -41,6 +42,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   'data upload': 'Versions that are written in parts, by many processes at once',
   datastore: 'The store below: health, locks, leftovers',
   'datastore lock': 'Locks: who holds them, and letting go of them by force',
+  backup: 'Backups: plain trees for cat, find and sha256sum',
 };
 
 export const COMMANDS: readonly Command[] = [
@@ -286,6 +288,13 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: [['datastore lock release --force --model build', 'free one stuck model']],
     asItIs: true,
+  },
+  {
+    verb: 'backup verify',
+    summary: 'Check everything in a backup; tell all that is wrong with it',
+    positionals: [BACKUP],
+    flags: [],
+    examples: [],
   },
   {
     verb: 'demo',

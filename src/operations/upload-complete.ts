@@ -1,16 +1,17 @@
 /** `data upload complete`: moves the upload aside, looks at its parts without a lock, then commits them as the next version under the data fence. */
 import { basename } from 'node:path';
 import { SwampError } from '../errors.js';
+import { parseHolder } from '../locks/holder.js';
 import { findModel, type Model } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
 import { type Writer, write } from '../protocol/write.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
 import { moveToTrash, syncCommit } from '../store/commit.js';
-import { type StagedVersion, stageWithoutContent } from '../store/stage.js';
+import { commitOf, type StagedVersion, stageWithoutContent } from '../store/stage.js';
 import { assemble, MAX_PARTS } from '../store/uploads/parts.js';
-import { putBack, type Standing, takeAside, uploadNotFound } from '../store/uploads/place.js';
+import { abandonedAside, modelOfUpload, putBack, type Standing, takeAside, uploadNotFound } from '../store/uploads/place.js';
 import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js';
-import { committedBefore, commitUpload, latestVersion, type UploadAttempt } from '../store/write.js';
+import { committedBefore, commitUpload, findCommitted, latestVersion, type UploadAttempt } from '../store/write.js';
 import { type DataPutResult, expectVersion, putResult, requireModel, sameAsLatest } from './data-put.js';
 import { requireNotDeleted, requireUpload } from './upload-reclaim.js';
 
@@ -38,7 +39,18 @@ export async function uploadComplete(plain: Repo, input: UploadCompleteInput, op
   if (declared !== undefined && (!Number.isSafeInteger(declared) || declared < 0 || declared > MAX_PARTS))
     throw new SwampError('usage', `--parts must be a whole number from 0 to ${MAX_PARTS}, not ${declared}.`);
   const repo = underName(plain, `data upload complete ${id}`);
-  const model = await findModel(repo, await requireUpload(repo, id, options));
+  const interrupted = interruptedCompletion(repo, id);
+  let modelId: string;
+  try {
+    modelId = await requireUpload(repo, id, options);
+  } catch (error) {
+    // Any other error may have come before what was published is durable.
+    const isGone = error instanceof SwampError && error.code === 'upload_not_found';
+    const finished = isGone && interrupted !== undefined ? await versionOf(repo, interrupted) : undefined;
+    if (finished === undefined) throw error;
+    return finished;
+  }
+  const model = await findModel(repo, modelId);
   return withSession(repo, async (session) => {
     const aside = await takeAside(session, model.id, id);
     if (aside === undefined) throw uploadNotFound(repo, id);
@@ -47,7 +59,7 @@ export async function uploadComplete(plain: Repo, input: UploadCompleteInput, op
       const record = readUploadRecord(aside.dir);
       if (record === undefined) throw gone(repo, model, id);
       const assembled = await assemble(aside.dir, { id, name: record.name, declared }, options);
-      const staged = await stageWithoutContent(session, 'v', assembled, record.fields);
+      const staged = await stageWithoutContent(session, SLOT, assembled, record.fields);
       const completion = { model, aside, record, staged, attempt };
       return await write(repo, model.id, (writer) => commit(writer, completion), { session, signal: options.signal });
     } catch (error) {
@@ -57,6 +69,30 @@ export async function uploadComplete(plain: Repo, input: UploadCompleteInput, op
       throw error;
     }
   });
+}
+
+const SLOT = 'v';
+
+/** A completion that died on its way, and may have published what it wanted. */
+interface Interrupted {
+  readonly modelId: string;
+  readonly name: string;
+  /** How the version it made, if any, is known. */
+  readonly commit: string;
+}
+
+function interruptedCompletion(repo: Repo, id: string): Interrupted | undefined {
+  const modelId = modelOfUpload(id);
+  const aside = modelId === undefined ? undefined : abandonedAside(repo, modelId).find((standing) => standing.id === id);
+  const record = aside === undefined ? undefined : readUploadRecord(aside.dir);
+  if (modelId === undefined || record === undefined) return undefined;
+  return { modelId, name: record.name, commit: commitOf(parseHolder(aside?.holder ?? '')?.nonce ?? '', SLOT) };
+}
+
+/** The way to the upload has finished what the dead completion had published: this is its version, and the retry has succeeded. */
+async function versionOf(repo: Repo, { modelId, name, commit }: Interrupted): Promise<DataPutResult | undefined> {
+  const found = findCommitted(repo, modelId, name, commit);
+  return found === undefined ? undefined : putResult(repo, await findModel(repo, modelId), { name, committed: found, metadata: found.metadata, changed: true });
 }
 
 async function commit(writer: Writer, { model, aside, record, staged, attempt }: Completion): Promise<DataPutResult> {

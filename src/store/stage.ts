@@ -48,6 +48,11 @@ export async function stageWithoutContent(
   return finishVersion(session, slot, content, fields);
 }
 
+/** How a version that the session of this nonce staged in this slot is known. */
+export function commitOf(nonce: string, slot: string): string {
+  return `${nonce}.${slot}`;
+}
+
 /** Completes staging/<me>/<slot>, whose content is written and synced, with its metadata. */
 export async function finishVersion(
   session: Session,
@@ -56,7 +61,7 @@ export async function finishVersion(
   fields: VersionFields,
 ): Promise<StagedVersion> {
   const dir = join(session.staging, slot);
-  const metadata: VersionMetadata = { id: randomUUID(), commit: `${session.nonce}.${slot}`, ...fields, createdAt: new Date().toISOString(), ...content };
+  const metadata: VersionMetadata = { id: randomUUID(), commit: commitOf(session.nonce, slot), ...fields, createdAt: new Date().toISOString(), ...content };
   await writeFileDurable(join(dir, METADATA), serialise(metadata));
   await syncDir(dir);
   await failpoint('stage.complete');

@@ -6,6 +6,7 @@ import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
+import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveThrough, step, syncCommit } from './commit.js';
 import { eraseIntent, type IntentItem, publishIntent, writeIntent } from './intent.js';
 import { type ArtifactRecord, readVersionMetadata, serialise, type VersionMetadata } from './metadata.js';
@@ -46,7 +47,7 @@ export function latestMetadata(fence: Fence, name: string): (Committed & { reado
  * of the artifact's state was then true when it was made, and is not to be asked again.
  */
 export async function committedBefore(fence: Fence, name: string, staged: StagedVersion): Promise<Committed | undefined> {
-  const before = fence.retaken ? findCommitted(fence, name, staged.metadata.commit) : undefined;
+  const before = fence.retaken ? findCommitted(fence.repo, fence.modelId, name, staged.metadata.commit) : undefined;
   if (before === undefined) return undefined;
   await syncCommit(fence, [fence.repo.layout.artifact(fence.modelId, name), fence.repo.layout.model(fence.modelId)]);
   return before;
@@ -200,12 +201,13 @@ async function regainBundle(fence: Fence, outputs: readonly Output[]): Promise<s
 }
 
 /** The version that carries this commit, if any. */
-function findCommitted(fence: Fence, name: string, commit: string): Committed | undefined {
-  const artifact: Artifact | undefined = findArtifact(fence.repo, fence.modelId, name);
+export function findCommitted(repo: Repo, modelId: string, name: string, commit: string): (Committed & { readonly metadata: VersionMetadata }) | undefined {
+  const artifact: Artifact | undefined = findArtifact(repo, modelId, name);
   if (artifact === undefined) return undefined;
   for (const version of artifact.versions.toReversed()) {
     const metadata = readVersionMetadata(join(artifact.dir, String(version), METADATA));
-    if (metadata?.commit === commit) return { version, generation: artifactRecord(artifact, name)?.generation ?? fence.epoch };
+    const record = metadata?.commit === commit ? artifactRecord(artifact, name) : undefined;
+    if (metadata !== undefined && record !== undefined) return { version, generation: record.generation, metadata };
   }
   return undefined;
 }

@@ -58,10 +58,10 @@ export async function createUpload(session: Session, record: UploadRecord): Prom
   await writeFileDurable(join(staged, UPLOAD_RECORD), serialise(record));
   await syncDir(staged);
   const id = `${record.modelId}-${newNonce()}`;
+  await failpoint('upload.before-begin');
   await makeDirs(layout.modelUploads(record.modelId));
   await rename(staged, layout.upload(record.modelId, id));
   await syncDir(layout.modelUploads(record.modelId));
-  await failpoint('upload.begun');
   return id;
 }
 
@@ -78,10 +78,16 @@ export async function takeAside(session: Session, modelId: string, id: string): 
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
   }
-  // The intent that is published later names this directory: it must not be found under another name after power loss.
-  await syncDir(layout.modelUploads(modelId));
+  const standing = { id, dir, holder: session.holder };
+  try {
+    // The intent that is published later names this directory: it must not be found under another name after power loss.
+    await syncDir(layout.modelUploads(modelId));
+  } catch (error) {
+    await putBack(session.repo, modelId, standing);
+    throw error;
+  }
   await failpoint('upload.aside');
-  return { id, dir, holder: session.holder };
+  return standing;
 }
 
 /** Puts an upload back into its place. Nothing happens when it has gone, with its model or into a version. */

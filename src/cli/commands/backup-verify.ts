@@ -1,0 +1,21 @@
+/** `swamp backup verify DIR`: prints what it found, and fails when there is something. */
+import { type BackupVerifyResult, backupVerify, verdictOf } from '../../operations/backup-verify.js';
+import type { Context, Outcome } from '../context.js';
+import { createProgress } from '../progress.js';
+import { count, printable, size } from '../render/text.js';
+
+export async function run({ args, json, signal }: Context): Promise<Outcome> {
+  const progress = createProgress('Verified', { silent: json || args.has('quiet') });
+  const result = await backupVerify({ dir: args.need('dir') }, { signal, onProgress: progress.show }).finally(progress.end);
+  const error = verdictOf(result);
+  const outcome = { result, text: () => text(result) };
+  return error === undefined ? outcome : { ...outcome, error };
+}
+
+function text({ dir, findings, checked, counts, createdAt }: BackupVerifyResult): string {
+  const lines = findings.map(({ path, kind, message }) => `${kind}: ${printable(path)} ${printable(message)}\n`).join('');
+  const verdict = findings.length === 0 ? 'whole' : count(findings.length, 'finding');
+  const of =
+    counts === null ? '' : ` of ${createdAt}: ${count(counts.models, 'model')}, ${count(counts.artifacts, 'artifact')}, ${count(counts.versions, 'version')}`;
+  return `${lines}${printable(dir)}${of}\nChecked ${count(checked.files, 'file')}, ${size(checked.bytes)}: ${verdict}\n`;
+}

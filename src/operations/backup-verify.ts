@@ -1,0 +1,64 @@
+/** `backup verify`: every finding of a backup in one run; reads all of it and changes nothing. */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { BackupFinding, Counts } from '../backup/format.js';
+import { type Checked, type VerifyOptions, verifyTree } from '../backup/verify.js';
+import { SwampError } from '../errors.js';
+
+export interface BackupVerifyResult {
+  /** Absolute. */
+  readonly dir: string;
+  readonly findings: readonly BackupFinding[];
+  /** What was read. */
+  readonly checked: Checked;
+  /** What the manifest says; null when it cannot be read. */
+  readonly formatVersion: number | null;
+  readonly toolVersion: string | null;
+  readonly repoId: string | null;
+  readonly createdAt: string | null;
+  readonly counts: Counts | null;
+}
+
+/** Findings are the result, not an error: the caller decides (`verdictOf`). Throws `io` when there is no such directory. */
+export async function backupVerify(input: { readonly dir: string }, options: VerifyOptions): Promise<BackupVerifyResult> {
+  const dir = requireBackupDirectory(input.dir);
+  const { findings, manifest, checked } = await verifyTree(dir, options);
+  return {
+    dir,
+    findings,
+    checked,
+    formatVersion: manifest?.formatVersion ?? null,
+    toolVersion: manifest?.toolVersion ?? null,
+    repoId: manifest?.repoId ?? null,
+    createdAt: manifest?.createdAt ?? null,
+    counts: manifest?.counts ?? null,
+  };
+}
+
+/** What a backup with these findings is refused with: `checksum_mismatch` when all are `altered`, else `backup_invalid`. */
+export function verdictOf({ dir, findings }: Pick<BackupVerifyResult, 'dir' | 'findings'>): SwampError | undefined {
+  const [first] = findings;
+  if (first === undefined) return undefined;
+  const more = findings.length === 1 ? '' : `, and ${findings.length - 1} more`;
+  const code = findings.every(({ kind }) => kind === 'altered') ? 'checksum_mismatch' : 'backup_invalid';
+  return new SwampError(code, `${dir} is no whole backup: ${first.path} ${first.message}${more}.`, {
+    hint:
+      code === 'checksum_mismatch' ? 'Take another copy of this backup, or another backup.' : 'Run "swamp backup verify" for everything that is wrong with it.',
+    data: { dir, findings },
+  });
+}
+
+/** Throws what `verdictOf` answers: for commands that go on with a whole backup only. */
+export async function requireWholeBackup(dir: string, options: VerifyOptions): Promise<BackupVerifyResult> {
+  const result = await backupVerify({ dir }, options);
+  const verdict = verdictOf(result);
+  if (verdict !== undefined) throw verdict;
+  return result;
+}
+
+/** Absolute. A link there is followed: the person named it. Throws `io`. */
+export function requireBackupDirectory(dir: string): string {
+  const path = resolve(dir);
+  if (statSync(path).isDirectory()) return path;
+  throw new SwampError('io', `${path} is no directory.`, { hint: 'Name the directory of a backup.', data: { path, errno: 'ENOTDIR' } });
+}
