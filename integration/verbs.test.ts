@@ -1,10 +1,6 @@
 /** Every verb as it is shipped: its text, its JSON, its failure, its exit code; and the conventions that hold for all of them. */
 import assert from 'node:assert/strict';
-<<<<<<< HEAD
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-=======
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
->>>>>>> uploads
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from '../src/cli/parse.js';
@@ -57,16 +53,13 @@ const LOCK: Shape = {
 };
 const SWEPT: Shape = { ...fields('path kind', 'text'), bytes: 'number' };
 const TEARDOWN: Shape = fields('id name state', 'text');
-<<<<<<< HEAD
 /** A backup beside the repository, the same for all rows. */
 function backupIn(base: string): string {
   const dir = join(base, 'backup');
   return existsSync(dir) ? dir : writeTree(dir, [{ name: 'm', artifacts: { a: ['content'] } }]).dir;
 }
-=======
 const UPLOAD: Shape = { ...fields('uploadId modelName name createdAt', 'text'), ...fields('parts bytes', 'number') };
 const NO_UPLOAD = '00000000-0000-4000-8000-000000000000-000000000000';
->>>>>>> uploads
 const NO_FILE = '/nonexistent/file';
 
 const VERBS: readonly Verb[] = [
@@ -342,11 +335,8 @@ const VERBS: readonly Verb[] = [
 /** The verbs that --read-only does not concern; `demo` writes to a repository of its own. */
 const READING = [
   ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data get', 'data list', 'data versions'],
-<<<<<<< HEAD
   ...['datastore status', 'datastore check', 'datastore lock status', 'backup verify', 'demo', 'completion'],
-=======
   ...['data upload list', 'datastore status', 'datastore check', 'datastore lock status', 'demo', 'completion'],
->>>>>>> uploads
 ];
 
 /** Two unfinished uploads of `big`, with one part of four bytes each. */

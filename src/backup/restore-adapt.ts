@@ -65,7 +65,8 @@ async function adaptTarget(
     if (to === undefined) await hands.setAside(dir);
     else if (JSON.stringify(to) !== JSON.stringify(record)) await hands.rewrite(join(dir, ARTIFACT_RECORD), to);
   }
-  for (const { id } of old.uploads) if (!now.uploads.some((upload) => upload.id === id)) await hands.setAside(join(bundle, 'uploads', now.modelId + id.slice(now.modelId.length)));
+  for (const { id } of old.uploads)
+    if (!now.uploads.some((upload) => upload.id === id)) await hands.setAside(join(bundle, 'uploads', now.modelId + id.slice(now.modelId.length)));
   const tombstones = join(bundle, 'tombstones');
   if (exists(tombstones)) await hands.setAside(tombstones);
   for (const tombstone of now.tombstones) await hands.rewrite(join(tombstones, `${segmentFor(tombstone.name)}.json`), tombstone);

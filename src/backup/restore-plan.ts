@@ -81,7 +81,8 @@ export async function planRestore(repo: Repo, backup: Saved, choice: Choice, fre
 function selected({ models, root }: Saved, { only }: Choice): readonly SavedModel[] {
   if (only === undefined) return models;
   if (only.as !== undefined) checkModelName(only.as);
-  const named = models.find(({ definition }) => definition?.name === only.model) ?? models.find(({ id, definition }) => id === only.model && definition !== undefined);
+  const named =
+    models.find(({ definition }) => definition?.name === only.model) ?? models.find(({ id, definition }) => id === only.model && definition !== undefined);
   if (named !== undefined) return [named];
   throw new SwampError('model_not_found', `The backup ${root} has no model ${JSON.stringify(only.model.slice(0, 200))}.`, {
     hint: 'Its models are the directories under models/ in it.',
@@ -101,7 +102,8 @@ function requireMode(repo: Repo, files: readonly SurveyedFile[], { mode }: Choic
   const models = files.filter(({ deleted }) => !deleted).map(({ name }) => name);
   const ids = idsWithFiles(repo);
   if (models.length === 0 && ids.length === 0) return;
-  const what = models.length > 0 ? `it has ${models.length === 1 ? 'the model' : `${models.length} models, among them`} ${models[0]}` : `there is data of ${ids[0]}`;
+  const what =
+    models.length > 0 ? `it has ${models.length === 1 ? 'the model' : `${models.length} models, among them`} ${models[0]}` : `there is data of ${ids[0]}`;
   throw new SwampError('conflict', `The repository is not empty: ${what}.`, {
     hint: 'Choose what becomes of it: --mode replace (all of it goes), merge (the backup wins), or skip-existing (what is there wins).',
     data: { models: models.slice(0, 100), modelsTotal: models.length, dataOf: ids.slice(0, 100) },
@@ -182,7 +184,9 @@ class Planner {
 
   end(): RestorePlan {
     const kept = new Set(this.#targets.map(({ modelId }) => modelId));
-    const gone = this.#replacesAll ? [...new Set([...idsWithFiles(this.#repo), ...this.#present.flatMap(({ model }) => model?.id ?? [])])].filter((id) => !kept.has(id)) : [];
+    const gone = this.#replacesAll
+      ? [...new Set([...idsWithFiles(this.#repo), ...this.#present.flatMap(({ model }) => model?.id ?? [])])].filter((id) => !kept.has(id))
+      : [];
     if (this.#replacesAll) this.#dismissOthers();
     const definitions = this.#definitions();
     const goneArtifacts = gone.reduce((sum, id) => sum + (readDir(this.#repo.layout.model(id)) ?? []).length, 0);

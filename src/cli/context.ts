@@ -73,7 +73,8 @@ export function contextFor({ command, args, words, signal, reporter }: Surroundi
 
 /** Refuses a destructive command that nobody can be asked about. Throws `usage`. */
 export function requireConsent(command: Command, args: Args): void {
-  if (command.destructive !== true || args.has('dry-run') || isForced(args)) return;
+  const destructive = typeof command.destructive === 'function' ? command.destructive(args) : command.destructive === true;
+  if (!destructive || args.has('dry-run') || isForced(args)) return;
   if (process.stdin.isTTY && process.stderr.isTTY) return;
   throw new SwampError('usage', `"${command.verb}" deletes, and there is no terminal to ask on.`, { hint: 'Add --force to go on without a question.' });
 }

@@ -1,4 +1,5 @@
 /** The one table of commands: help, completion, suggestions and parsing all read it. What a command does stands in load.ts. */
+import type { Args } from './args.js';
 import { DRY_RUN, type Flag, FORCE, MODEL, NAME, type Positional, YES } from './options.js';
 
 export interface Command {
@@ -11,8 +12,8 @@ export interface Command {
   readonly flags: readonly Flag[];
   /** What follows `swamp`, each with what it does. */
   readonly examples: readonly (readonly [command: string, what: string])[];
-  /** Asks on a terminal and refuses elsewhere, unless --force or --yes is given; with --dry-run it does neither. */
-  readonly destructive?: true;
+  /** Asks on a terminal and refuses elsewhere, unless --force or --yes is given; with --dry-run it does neither. A function: with these words. */
+  readonly destructive?: true | ((args: Pick<Args, 'text'>) => boolean);
   /** Looks at the store as it stands: a restore that was interrupted is told of, not finished first. */
   readonly asItIs?: true;
 }
@@ -288,6 +289,23 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: [['datastore lock release --force --model build', 'free one stuck model']],
     asItIs: true,
+  },
+  {
+    verb: 'backup restore',
+    summary: 'Bring a backup back: all of it, or one model; all or nothing',
+    positionals: [BACKUP],
+    flags: [
+      { name: 'mode', type: 'value', value: 'M', description: 'Where the repository is not empty: replace, merge or skip-existing' },
+      { name: 'model', type: 'value', value: 'A', description: 'Only this model; A=B: under the name B, with a new id' },
+      DRY_RUN,
+      FORCE,
+      YES,
+    ],
+    examples: [
+      ['backup restore ../backup', 'into an empty repository'],
+      ['backup restore ../backup --model web --mode skip-existing', 'one model that was deleted'],
+    ],
+    destructive: (args) => args.text('mode') === 'replace',
   },
   {
     verb: 'backup verify',

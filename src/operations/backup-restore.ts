@@ -82,11 +82,12 @@ export async function backupRestore(plain: Repo, input: BackupRestoreInput, opti
   const shown = await planRestore(repo, backup, choice, fresh);
   const result = resultOf(shown, input);
   if (input.dryRun === true) return result;
-  if (choice.mode === 'replace' && options.confirm !== undefined && !(await options.confirm({ dir, removed: shown.removed, restored: result })))
-    return { ...nothing(input), cancelled: true };
-  const asked = options.confirm === undefined ? undefined : shown;
+  const asks = choice.mode === 'replace' && options.confirm !== undefined;
+  if (asks && !(await options.confirm({ dir, removed: shown.removed, restored: result }))) return { ...nothing(input), cancelled: true };
+  const asked = asks ? shown : undefined;
   const done = await withSession(repo, (session) => new Restorer(session, backup, choice, fresh, asked, options).run());
-  for (const { model, newId } of done.newIds) if (choice.only?.as === undefined) repo.reporter.info(`The id of ${model} was deleted here, and is gone for good: it came back as ${newId}.`);
+  for (const { model, newId } of done.newIds)
+    if (choice.only?.as === undefined) repo.reporter.info(`The id of ${model} was deleted here, and is gone for good: it came back as ${newId}.`);
   return resultOf(done, input);
 }
 
