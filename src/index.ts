@@ -1,6 +1,7 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
 
 import { asSwampError } from './errors.js';
+import { type BackupRestoreInput, type BackupRestoreOptions, type BackupRestoreResult, backupRestore } from './operations/backup-restore.js';
 import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from './operations/data-delete.js';
 import { type DataGetInput, type DataGetResult, dataGet } from './operations/data-get.js';
 import { type DataListInput, type DataListResult, dataList } from './operations/data-list.js';
@@ -32,6 +33,9 @@ import { timingFrom } from './timing.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
 export type {
+  BackupRestoreInput,
+  BackupRestoreOptions,
+  BackupRestoreResult,
   DataDeleteInput,
   DataGetInput,
   DataGetResult,
@@ -126,6 +130,9 @@ export interface OpenRepo {
     abort(input: { readonly upload: string }, options?: Cancel): Promise<UploadAbortResult>;
     list(input?: { readonly model?: string }): Promise<UploadListResult>;
   };
+  readonly backup: {
+    restore(input: BackupRestoreInput, options?: Partial<BackupRestoreOptions>): Promise<BackupRestoreResult>;
+  };
   readonly datastore: {
     status(): Promise<DatastoreStatusResult>;
     check(options?: Cancel): Promise<DatastoreCheckResult>;
@@ -175,6 +182,9 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       abort: (input, cancel) => told(uploadAbort(repo, input, withSignal(cancel))),
       list: (input) => told(uploadList(repo, input)),
     },
+    backup: {
+      restore: (input, cancel) => told(backupRestore(repo, input, withSignal(cancel))),
+    },
     datastore: {
       status: () => told(datastoreStatus(repo)),
       check: (cancel) => told(datastoreCheck(repo, {}, withSignal(cancel))),
@@ -195,7 +205,13 @@ function settling(repo: Repo, api: OpenRepo): OpenRepo {
       await told(settleFirst(repo, withSignal(undefined)));
       return method(...given);
     };
-  return Object.freeze({ ...api, info: after(api.info as Method) as OpenRepo['info'], model: first(api.model), data: first(api.data) });
+  return Object.freeze({
+    ...api,
+    info: after(api.info as Method) as OpenRepo['info'],
+    model: first(api.model),
+    data: first(api.data),
+    upload: first(api.upload),
+  });
 }
 
 type Method = (...given: unknown[]) => Promise<unknown>;

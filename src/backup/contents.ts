@@ -16,6 +16,8 @@ export interface SavedArtifact {
   readonly generation: number;
   readonly floor: number;
   readonly versions: number;
+  /** The number of the latest one. */
+  readonly latest: number;
   /** Of all its contents. */
   readonly bytes: number;
   /** Path of the latest content, relative to the backup. */
@@ -79,7 +81,8 @@ function artifactsIn(root: string, directory: string): SavedArtifact[] {
     if (place?.kind !== 'sidecar') continue;
     const { name, generation, floor, versions } = readSidecar(root, place.content);
     const bytes = versions.reduce((sum, { size }) => sum + size, 0);
-    artifacts.push({ name, generation, floor, versions: versions.length, bytes, content: place.content });
+    const latest = versions.at(-1)?.version ?? 0;
+    artifacts.push({ name, generation, floor, versions: versions.length, latest, bytes, content: place.content });
   }
   return artifacts;
 }

@@ -330,13 +330,15 @@ class Planner {
  * repository has the same one, or has seen no later commit of this model than the backup. Its floor is the higher one.
  */
 function numbered(
-  { name, generation, floor }: SavedArtifact,
+  { name, generation, floor, latest }: SavedArtifact,
   known: Known | undefined,
   { current, point, next, foreign }: { readonly current: number; readonly point: number; readonly next: number; readonly foreign: boolean },
 ): ArtifactRecord {
   const older = known === undefined || known.generation < generation;
   const keeps = !foreign && (known?.generation === generation || (older && current <= point));
-  return { name, generation: keeps ? generation : next, floor: Math.max(floor, known?.floor ?? 0) };
+  // Within one generation the versions themselves count, too; an earlier one is counted on from by the floor alone.
+  const counted = keeps && known?.generation === generation ? Math.max(floor, latest) : floor;
+  return { name, generation: keeps ? generation : next, floor: (known?.floor ?? 0) > counted ? (known?.floor ?? 0) : floor };
 }
 
 /** `web`, or the id of an orphan. */
