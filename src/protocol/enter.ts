@@ -20,21 +20,23 @@ export async function enter(contender: Contender, lock: Exclude<LockName, { kind
   try {
     for (;;) {
       await waitForGlobal(contender, lock.modelId, place);
-      await settle({ ...contender.repo, ancestors: contender.ancestors }, { signal: contender.signal });
       await failpoint('enter.before-fence');
       // From here on the global lock is not what we wait for: a structural command need not let us pass first.
       const lease = await acquire(contender, lock, ticket, { onWait: () => place.withdraw() });
       await failpoint('enter.before-second-look');
       let inTheWay: boolean;
+      let restoring = false;
       try {
         // In this order: a restorer that had drained before we came has published by the time its global fence is free.
-        inTheWay = (await globalInTheWay(contender, lock.modelId)) !== undefined || isRestoring(contender.repo);
+        inTheWay = (await globalInTheWay(contender, lock.modelId)) !== undefined;
+        restoring = !inTheWay && isRestoring(contender.repo);
       } catch (error) {
         await lease.release();
         throw error;
       }
-      if (!inTheWay) return lease;
+      if (!inTheWay && !restoring) return lease;
       await lease.release();
+      if (restoring) await settle({ ...contender.repo, ancestors: contender.ancestors }, { signal: contender.signal });
     }
   } finally {
     await place.withdraw();
