@@ -1,6 +1,8 @@
 /** Every verb as it is shipped: its text, its JSON, its failure, its exit code; and the conventions that hold for all of them. */
 import assert from 'node:assert/strict';
+
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from '../src/cli/parse.js';
@@ -53,13 +55,14 @@ const LOCK: Shape = {
 };
 const SWEPT: Shape = { ...fields('path kind', 'text'), bytes: 'number' };
 const TEARDOWN: Shape = fields('id name state', 'text');
+const UPLOAD: Shape = { ...fields('uploadId modelName name createdAt', 'text'), ...fields('parts bytes', 'number') };
+const NO_UPLOAD = '00000000-0000-4000-8000-000000000000-000000000000';
 /** A backup beside the repository, the same for all rows. */
 function backupIn(base: string): string {
   const dir = join(base, 'backup');
   return existsSync(dir) ? dir : writeTree(dir, [{ name: 'm', artifacts: { a: ['content'] } }]).dir;
 }
-const UPLOAD: Shape = { ...fields('uploadId modelName name createdAt', 'text'), ...fields('parts bytes', 'number') };
-const NO_UPLOAD = '00000000-0000-4000-8000-000000000000-000000000000';
+
 const NO_FILE = '/nonexistent/file';
 
 const VERBS: readonly Verb[] = [
@@ -264,6 +267,7 @@ const VERBS: readonly Verb[] = [
       healthy: 'flag',
       bytes: 'number',
       sweeps: [SWEPT],
+      pins: [{ ...fields('path command host since', 'text'), pid: 'number' }],
       teardowns: [TEARDOWN],
       kept: [{ ...fields('modelId path', 'text'), bytes: 'number' }],
       uploads: [UPLOAD],
@@ -303,6 +307,20 @@ const VERBS: readonly Verb[] = [
     writes: ['datastore', 'lock', 'release', '--model', 'none'],
   },
   {
+    verb: 'backup create',
+    args: (round, { base }) => ['backup', 'create', join(base, `backup${round}`), '--all-versions'],
+    text: /^Backup: +\/.*\/backup0\nAs of: +20.*Z\nHolds: +[0-9]+ models, /,
+    result: {
+      ...fields('backupDir createdAt', 'text'),
+      ...fields('models artifacts versions bytes tombstones uploads orphans reused', 'number'),
+      excluded: fields('olderVersions incompleteUploads orphans otherModels deletedModels keptOutputs', 'number'),
+      renamed: [fields('path model name reason', 'text')],
+      dryRun: 'flag',
+    },
+    fails: [['backup', 'create', '/dev/null/x'], 'io'],
+    writes: ['backup', 'create', '/nonexistent/x', '--model', 'nonexistent'],
+  },
+  {
     verb: 'backup verify',
     args: (_, { base }) => ['backup', 'verify', backupIn(base)],
     text: /^\/.*\/backup of 2026-11-20T12:00:00\.000Z: 1 model, 1 artifact, 1 version\nChecked 5 files, 7 B: whole\n$/,
@@ -335,8 +353,7 @@ const VERBS: readonly Verb[] = [
 /** The verbs that --read-only does not concern; `demo` writes to a repository of its own. */
 const READING = [
   ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data get', 'data list', 'data versions'],
-  ...['datastore status', 'datastore check', 'datastore lock status', 'backup verify', 'demo', 'completion'],
-  ...['data upload list', 'datastore status', 'datastore check', 'datastore lock status', 'demo', 'completion'],
+  ...['data upload list', 'datastore status', 'datastore check', 'datastore lock status', 'backup verify', 'demo', 'completion'],
 ];
 
 /** Two unfinished uploads of `big`, with one part of four bytes each. */

@@ -1,5 +1,6 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
 
+import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './backup/create.js';
 import { asSwampError } from './errors.js';
 import { type BackupRestoreInput, type BackupRestoreOptions, type BackupRestoreResult, backupRestore } from './operations/backup-restore.js';
 import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from './operations/data-delete.js';
@@ -33,6 +34,8 @@ import { timingFrom } from './timing.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
 export type {
+  BackupCreateInput,
+  BackupCreateResult,
   BackupRestoreInput,
   BackupRestoreOptions,
   BackupRestoreResult,
@@ -131,6 +134,7 @@ export interface OpenRepo {
     list(input?: { readonly model?: string }): Promise<UploadListResult>;
   };
   readonly backup: {
+    create(input: BackupCreateInput, options?: Partial<BackupCreateOptions>): Promise<BackupCreateResult>;
     restore(input: BackupRestoreInput, options?: Partial<BackupRestoreOptions>): Promise<BackupRestoreResult>;
   };
   readonly datastore: {
@@ -183,6 +187,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       list: (input) => told(uploadList(repo, input)),
     },
     backup: {
+      create: (input, options) => told(backupCreate(repo, input, withSignal(options))),
       restore: (input, cancel) => told(backupRestore(repo, input, withSignal(cancel))),
     },
     datastore: {
@@ -211,6 +216,7 @@ function settling(repo: Repo, api: OpenRepo): OpenRepo {
     model: first(api.model),
     data: first(api.data),
     upload: first(api.upload),
+    backup: first(api.backup),
   });
 }
 

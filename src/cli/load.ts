@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> =
   'datastore sweep': () => import('./commands/datastore-sweep.js'),
   'datastore lock status': () => import('./commands/lock-status.js'),
   'datastore lock release': () => import('./commands/lock-release.js'),
+  'backup create': () => import('./commands/backup-create.js'),
   'backup restore': () => import('./commands/backup-restore.js'),
   'backup verify': () => import('./commands/backup-verify.js'),
   demo: () => import('./commands/demo.js'),

@@ -308,6 +308,25 @@ export const COMMANDS: readonly Command[] = [
     destructive: (args) => args.text('mode') === 'replace',
   },
   {
+    verb: 'backup create',
+    summary: 'Write everything, as it is at one moment, to a new directory',
+    positionals: [{ name: 'dir', description: 'The directory it becomes; it must not exist, or be empty' }],
+    flags: [
+      { name: 'model', type: 'list', value: 'M', description: 'Only this model; may be given again' },
+      { name: 'all-versions', type: 'switch', description: 'All versions, not only the latest' },
+      { name: 'include-incomplete-uploads', type: 'switch', description: 'Also unfinished multi-part writes' },
+      { name: 'include-orphans', type: 'switch', description: 'Also data whose model has no definition' },
+      { name: 'encode-names', type: 'switch', description: 'Write names that cannot be paths under safe ones' },
+      { name: 'rename-collisions', type: 'switch', description: 'Write names that want one path under safe ones' },
+      { name: 'base', type: 'value', value: 'DIR2', description: 'Take unchanged files from this earlier backup' },
+      DRY_RUN,
+    ],
+    examples: [
+      ['backup create /backups/today', 'the latest version of everything'],
+      ['backup create today --all-versions --base yesterday', 'all versions; what is unchanged is cloned'],
+    ],
+  },
+  {
     verb: 'backup verify',
     summary: 'Check everything in a backup; tell all that is wrong with it',
     positionals: [BACKUP],

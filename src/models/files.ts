@@ -38,6 +38,8 @@ export interface Model extends Definition {
 /** A definition file that was read. A model can have problems too: then it shares its name or id with another one. */
 export interface SurveyedFile extends DefinitionFile {
   readonly model: Model | undefined;
+  /** As it stands in the file, where there is a model. */
+  readonly text: string | undefined;
   /** True: the file stands, but its model was deleted, and counts as gone. */
   readonly deleted: boolean;
   readonly problems: readonly Problem[];
@@ -69,16 +71,19 @@ export async function listModels(repo: Repo): Promise<{ readonly models: readonl
   return { models: files.flatMap(({ model }) => model ?? []), problems: [...files.flatMap(({ problems }) => problems), ...strays] };
 }
 
-/** Reads every definition file, by name; what stands under models/ and cannot be one is a stray. */
-export async function surveyDefinitions(repo: Repo): Promise<{ readonly files: readonly SurveyedFile[]; readonly strays: readonly Problem[] }> {
+/** Reads every definition file, by name; what stands under models/ and cannot be one is a stray. `read`: how a file is read, for who has read it before. */
+export async function surveyDefinitions(
+  repo: Repo,
+  read: (repo: Repo, file: DefinitionFile) => Content | undefined = readOrTell,
+): Promise<{ readonly files: readonly SurveyedFile[]; readonly strays: readonly Problem[] }> {
   const { files, strays } = definitionFiles(repo);
   const surveyed: SurveyedFile[] = [];
   for (const [index, file] of files.entries()) {
     await breathe(index);
-    const content = readOrTell(repo, file);
+    const content = read(repo, file);
     if (content === undefined) continue;
-    const model = content.kind === 'valid' ? { ...content.definition, path: file.path } : undefined;
-    surveyed.push({ ...file, model, deleted: content.kind === 'deleted', problems: content.problems });
+    const [model, text] = content.kind === 'valid' ? [{ ...content.definition, path: file.path }, content.text] : [];
+    surveyed.push({ ...file, model, text, deleted: content.kind === 'deleted', problems: content.problems });
   }
   return { files: withShared(repo, surveyed), strays };
 }

@@ -13,6 +13,8 @@ export type Writer = Fence;
 
 /** What the body of a structural command may do: one model at a time, each under its data fence (L9). */
 export interface Structural {
+  /** Of the global fence. */
+  readonly epoch: number;
   /** Takes the model's data fence, at `atLeast` or above, rolls forward what a dead holder left, runs `body`, releases (S4). */
   withModel<T>(modelId: string, body: (writer: Writer) => Promise<T>, options?: { readonly atLeast?: number }): Promise<T>;
   /** Throws `lock_lost` unless the global fence is still ours. */
@@ -88,6 +90,7 @@ function leaveToNext(fence: Fence, error: unknown): void {
 /** The hands of a structural command that has closed its global fence. */
 export function structural(contender: Contender, global: HeldGlobal): Structural {
   return {
+    epoch: global.lease.epoch,
     withModel: (modelId, body, options) => writeInside(contender, global, modelId, body, options),
     stillHeld: () => {
       if (!exists(global.lease.path)) throw lockLost('The global lock was taken away from this command; it changed nothing more.');

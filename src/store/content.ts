@@ -109,7 +109,8 @@ async function* chunksOf({ pieces }: OpenContent, name: string): AsyncGenerator<
   }
 }
 
-function openPiece({ path, part }: Pick<Piece, 'path' | 'part'>, name: string): number | undefined {
+/** The descriptor of one file of a content, the caller's to close; undefined when it is not there. Throws as openContent. */
+export function openPiece({ path, part }: Pick<Piece, 'path' | 'part'>, name: string): number | undefined {
   const file = openFile(path);
   if (file === undefined) return undefined;
   const status = fstatSync(file);

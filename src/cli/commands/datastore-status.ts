@@ -1,5 +1,5 @@
 /** `swamp datastore status` */
-import { datastoreStatus } from '../../operations/datastore-status.js';
+import { type DatastoreStatusResult, datastoreStatus } from '../../operations/datastore-status.js';
 import type { Context, Outcome } from '../context.js';
 import { lockTable } from '../render/locks.js';
 import { fields, size, table } from '../render/text.js';
@@ -13,6 +13,7 @@ export async function run({ openRepo }: Context): Promise<Outcome> {
       ['Size', size(result.bytes)],
       ['Locks held', result.locks.length],
       ['Pending sweeps', result.sweeps.length],
+      ['Running backups', pinnedBy(result.pins)],
       ['Kept outputs', result.kept.length],
       ['Unfinished uploads', result.uploads.length],
       ['Catalog', `${result.catalog.state}, ${size(result.catalog.bytes)}`],
@@ -24,4 +25,11 @@ export async function run({ openRepo }: Context): Promise<Outcome> {
     return blocks.filter((block) => block !== '').join('\n');
   };
   return { result, text };
+}
+
+/** Undefined when nothing is running: then there is nothing to tell. */
+function pinnedBy(pins: DatastoreStatusResult['pins']): string | undefined {
+  if (pins.length === 0) return undefined;
+  const who = pins.map(({ command, pid, host }) => `"${command}" (pid ${pid} on ${host})`).join(', ');
+  return `${who}; what is removed meanwhile is swept afterwards`;
 }

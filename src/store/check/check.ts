@@ -11,6 +11,7 @@ import { nameOf } from '../../layout/names.js';
 import { parseHolder } from '../../locks/holder.js';
 import { isDeadTicket, readQueue } from '../../locks/queue.js';
 import type { Repo } from '../../repo.js';
+import { abandonedPins } from '../pins.js';
 import { versionNumbers } from '../read.js';
 import { abandonedStagings } from '../sweep.js';
 import { isRecordName, isSegment, lookAtArtifact, lookAtTombstone } from './artifact.js';
@@ -43,6 +44,7 @@ const LEVELS: ReadonlySet<string> = new Set([
   'deleted',
   'uploads',
   'kept',
+  'pins',
   'trash',
   'restoring',
   'quarantine',
@@ -58,6 +60,7 @@ const STEPS = [
   checkDeleted,
   checkUploads,
   checkKept,
+  checkPins,
   checkTrash,
   checkRestoring,
 ];
@@ -208,6 +211,13 @@ async function checkKept(checker: Checker): Promise<void> {
       await checker.look(join(dir, name), () => lookAtPending(join(dir, name), 'kept', 'holds the outputs of a method that lost its lock'));
     }
   }
+}
+
+async function checkPins(checker: Checker): Promise<void> {
+  const { repo } = checker;
+  if (!isDirectory(repo.layout.pins)) return;
+  for await (const _ of checker.entries(repo.layout.pins, (name) => (parseHolder(name) === undefined ? undefined : 'file')));
+  for (const path of abandonedPins(repo)) await checker.look(path, () => lookAtPending(path, 'pin', 'was left by a backup that has ended'));
 }
 
 /** Whatever stands in the trash was committed to be removed. */

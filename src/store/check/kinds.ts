@@ -27,6 +27,7 @@ export const PENDINGS = {
   dead_holder: 'the next command that needs this lock takes it over',
   leftover: 'the next command that takes this lock, or "swamp datastore sweep", clears it',
   staging: '"swamp datastore sweep" removes it',
+  pin: 'the next sweep removes it',
   trash: '"swamp datastore sweep" removes it',
   restore: 'the next command finishes it before it does its own work',
   upload: 'the next "swamp data upload" that needs it, or "swamp datastore sweep", puts it back',
