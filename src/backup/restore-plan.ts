@@ -3,23 +3,22 @@
  * goes. Reads the repository without a lock; `seen` tells whether that still stands. The rules stand in design/backup.md, "Restoring".
  */
 import { randomUUID } from 'node:crypto';
-import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { readDir, readText } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
-import { ARTIFACT_RECORD, isModelId } from '../layout/layout.js';
-import { MAX_EPOCH, readFence } from '../locks/fence.js';
-import { HOLDER_DETAILS } from '../locks/lease.js';
+import { ARTIFACT_RECORD } from '../layout/layout.js';
+import { MAX_EPOCH } from '../locks/fence.js';
 import { checkModelName, isModelType, withFields } from '../models/definition.js';
 import { isDeletedModel } from '../models/definition-file.js';
-import { definitionFiles, modelPath, type SurveyedFile, surveyDefinitions } from '../models/files.js';
+import { modelPath, type SurveyedFile, surveyDefinitions } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import { hasEntries } from '../store/check/check.js';
 import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../store/metadata.js';
 import { versionNumbers } from '../store/read.js';
 import type { DefinitionChange, FenceEpochs } from '../store/restoration.js';
 import { type Saved, type SavedArtifact, type SavedModel, type SavedUpload, tombstonesOf } from './contents.js';
+import { epochOf, idsWithFiles, seenNow } from './restore-state.js';
 
 export type RestoreMode = 'replace' | 'merge' | 'skip-existing';
 
@@ -88,12 +87,6 @@ function selected({ models, root }: Saved, { only }: Choice): readonly SavedMode
     hint: 'Its models are the directories under models/ in it.',
     data: { model: only.model.slice(0, 200), models: models.flatMap(({ definition }) => definition?.name ?? []).slice(0, 100) },
   });
-}
-
-/** Ids of everything that has files. */
-function idsWithFiles({ layout }: Repo): string[] {
-  const ids = FAMILIES.flatMap((family) => (readDir(family.root(layout)) ?? []).filter((id) => isModelId(id) && hasEntries(family.directory(layout, id))));
-  return [...new Set(ids)].sort();
 }
 
 /** B16. */
@@ -346,10 +339,6 @@ export function titleOf({ definition, id }: SavedModel): string {
   return definition?.name ?? id;
 }
 
-function epochOf({ layout }: Repo, modelId: string): number {
-  return readFence(layout.fence({ kind: 'data', modelId }))?.epoch ?? 0;
-}
-
 /** A damaged record is replaced, or left to `datastore check`. */
 function readable<T>(read: () => T): T | undefined {
   try {
@@ -359,34 +348,6 @@ function readable<T>(read: () => T): T | undefined {
     if (isErrno(error, 'ELOOP', 'EISDIR', 'ENOTDIR')) return undefined;
     throw error;
   }
-}
-
-/** Tells one state of everything a plan depends on from every other: fences, definition files, and which models have files. */
-export function seenNow(repo: Repo, ids: readonly string[]): string {
-  const { layout } = repo;
-  const fences = ids.toSorted().map((modelId) => {
-    const dir = layout.fence({ kind: 'data', modelId });
-    const entry = readFence(dir);
-    return [modelId, entry?.name ?? null, ...(entry === undefined ? [] : leftIn(join(dir, entry.name)))];
-  });
-  const files = definitionFiles(repo).files.map(({ path }) => {
-    const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    return [path, status === undefined ? null : `${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`];
-  });
-  return JSON.stringify([fences, files, idsWithFiles(repo), ids.filter((id) => isDeletedModel(repo, id))]);
-}
-
-function leftIn(entry: string): string[] {
-  return (readDir(entry) ?? []).filter((name) => name !== HOLDER_DETAILS).sort();
-}
-
-/** Those models among `ids` in whose data fence a dead holder has left something that is still to be carried out. */
-export function unfinished({ layout }: Repo, ids: readonly string[]): string[] {
-  return ids.filter((modelId) => {
-    const dir = layout.fence({ kind: 'data', modelId });
-    const entry = readFence(dir);
-    return entry !== undefined && leftIn(join(dir, entry.name)).length > 0;
-  });
 }
 
 function taken(repo: Repo, name: string, file: SurveyedFile): SwampError {

@@ -1,7 +1,7 @@
 /** What a command is given to work with, and what it gives back. */
 import { SwampError } from '../errors.js';
-import { exists } from '../fs/tree.js';
 import { findRepoDir, openRepoAt, type Repo, type Reporter } from '../repo.js';
+import { isRestoring } from '../store/restoring.js';
 import { timingFrom } from '../timing.js';
 import type { Args } from './args.js';
 import type { Command } from './table.js';
@@ -64,7 +64,7 @@ export function contextFor({ command, args, words, signal, reporter }: Surroundi
     openRepo: () => {
       const timing = timingFrom(env, args.text('lock-timeout'));
       const repo = openRepoAt(findRepoDir(args.text('repo-dir'), env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env });
-      if (command.asItIs !== true && exists(repo.layout.restoring)) throw new Unsettled(repo);
+      if (command.asItIs !== true && isRestoring(repo)) throw new Unsettled(repo);
       return repo;
     },
     confirm: isForced(args) ? undefined : async (question) => (await import('./ask.js')).ask(question, signal),

@@ -2,8 +2,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { readSaved, type Saved } from '../backup/contents.js';
 import { adaptStaged } from '../backup/restore-adapt.js';
-import { type Choice, type FreshIds, planRestore, type RestoreMode, type RestorePlan, type Skipped, seenNow, unfinished } from '../backup/restore-plan.js';
+import { type Choice, type FreshIds, planRestore, type RestoreMode, type RestorePlan, type Skipped } from '../backup/restore-plan.js';
 import { stageRestore } from '../backup/restore-stage.js';
+import { seenNow, unfinished } from '../backup/restore-state.js';
 import { SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
 import { MAX_EPOCH } from '../locks/fence.js';

@@ -2,7 +2,7 @@
 import { SwampError } from '../errors.js';
 import { settle } from '../protocol/restructure.js';
 import { displayPath, type Repo } from '../repo.js';
-import { isRestoring } from '../store/restoration.js';
+import { isRestoring } from '../store/restoring.js';
 
 /** Nobody reads or writes between the two states of a restore (B16). One look where there is none. Throws `read_only`, `lock_timeout`. */
 export async function settleFirst(repo: Repo, options: { readonly signal: AbortSignal }): Promise<void> {

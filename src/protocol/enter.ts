@@ -3,7 +3,7 @@ import { failpoint } from '../fs/failpoints.js';
 import { GLOBAL, type LockName } from '../layout/layout.js';
 import type { Lease } from '../locks/lease.js';
 import type { OwnTicket } from '../locks/queue.js';
-import { isRestoring } from '../store/restoration.js';
+import { isRestoring } from '../store/restoring.js';
 import { acquire, blockedBy, newTicket } from './acquire.js';
 import type { Contender } from './contender.js';
 import { globalInTheWay } from './global.js';

@@ -7,7 +7,7 @@ import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { recoverEntry } from '../store/recover.js';
-import { isRestoring } from '../store/restoration.js';
+import { isRestoring } from '../store/restoring.js';
 import { reclaimLeftovers } from '../store/sweep.js';
 import { acquire, newTicket } from './acquire.js';
 import { carryOut } from './carry-out.js';

@@ -41,11 +41,6 @@ export interface DefinitionChange {
   readonly remove: readonly DefinitionText[];
 }
 
-/** True while a published restore is not carried out. One look. */
-export function isRestoring({ layout }: Repo): boolean {
-  return exists(layout.restoring);
-}
-
 /** What a session stages, to be published. */
 export function stagedRestore(session: Pick<Session, 'staging'>): string {
   return join(session.staging, RESTORE_SLOT);
