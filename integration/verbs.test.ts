@@ -325,6 +325,21 @@ const VERBS: readonly Verb[] = [
     writes: ['backup', 'create', '/nonexistent/x', '--model', 'nonexistent'],
   },
   {
+    verb: 'backup restore',
+    args: (_, { base }) => ['backup', 'restore', backupIn(base), '--mode', 'merge'],
+    text: /^Restored 1 model, 1 artifact, 1 version, 7 B\n/,
+    result: {
+      mode: 'text?',
+      ...fields('models artifacts versions bytes uploads orphans', 'number'),
+      skipped: [{ model: 'text', name: 'text?' }],
+      removed: fields('models artifacts', 'number'),
+      newIds: [fields('model id newId', 'text')],
+      dryRun: 'flag',
+    },
+    fails: [['backup', 'restore', NO_FILE], 'io'],
+    writes: ['backup', 'restore', '/nonexistent', '--mode', 'merge'],
+  },
+  {
     verb: 'backup verify',
     args: (_, { base }) => ['backup', 'verify', backupIn(base)],
     text: /^\/.*\/backup of 2026-11-20T12:00:00\.000Z: 1 model, 1 artifact, 1 version\nChecked 5 files, 7 B: whole\n$/,

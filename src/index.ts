@@ -5,6 +5,7 @@ import { asSwampError } from './errors.js';
 import { type BackupDifference, type BackupDiffResult, backupDiff } from './operations/backup-diff.js';
 import { type BackupPackResult, backupPack } from './operations/backup-pack.js';
 import { type BackupPruneInput, type BackupPruneResult, backupPrune } from './operations/backup-prune.js';
+import { type BackupRestoreInput, type BackupRestoreOptions, type BackupRestoreResult, backupRestore } from './operations/backup-restore.js';
 import { type BackupUnpackResult, backupUnpack } from './operations/backup-unpack.js';
 import { type BackupVerifyResult, backupVerify } from './operations/backup-verify.js';
 import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from './operations/data-delete.js';
@@ -28,12 +29,13 @@ import { type ModelRunInput, type ModelRunOptions, type ModelRunResult, modelRun
 import { type ModelValidateResult, modelValidate } from './operations/model-validate.js';
 import { type RepoInfoResult, repoInfo } from './operations/repo-info.js';
 import { type RepoInitResult, repoInit } from './operations/repo-init.js';
+import { settleFirst } from './operations/settle.js';
 import { type UploadAbortResult, uploadAbort } from './operations/upload-abort.js';
 import { type UploadBeginResult, uploadBegin } from './operations/upload-begin.js';
 import { type UploadCompleteInput, uploadComplete } from './operations/upload-complete.js';
 import { type UploadListResult, uploadList } from './operations/upload-list.js';
 import { type UploadPartInput, type UploadPartResult, uploadPart } from './operations/upload-part.js';
-import { findRepoDir, openRepoAt, type Reporter, SILENT } from './repo.js';
+import { findRepoDir, openRepoAt, type Repo, type Reporter, SILENT } from './repo.js';
 import { timingFrom } from './timing.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
@@ -45,6 +47,9 @@ export type {
   BackupPackResult,
   BackupPruneInput,
   BackupPruneResult,
+  BackupRestoreInput,
+  BackupRestoreOptions,
+  BackupRestoreResult,
   BackupUnpackResult,
   BackupVerifyResult,
   DataDeleteInput,
@@ -146,6 +151,7 @@ export interface OpenRepo {
   };
   readonly backup: {
     create(input: BackupCreateInput, options?: Partial<BackupCreateOptions>): Promise<BackupCreateResult>;
+    restore(input: BackupRestoreInput, options?: Partial<BackupRestoreOptions>): Promise<BackupRestoreResult>;
   };
   readonly datastore: {
     status(): Promise<DatastoreStatusResult>;
@@ -191,7 +197,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
   const { lockTimeoutMs, ...rest } = options;
   const timing = timingFrom(env, lockTimeoutMs === undefined ? undefined : String(lockTimeoutMs));
   const repo = openRepoAt(findRepoDir(dir, env, process.cwd()), { ...rest, timing, env });
-  return Object.freeze({
+  return settling(repo, {
     root: repo.root,
     id: repo.id,
     info: (cancel) => told(repoInfo(repo, cancel)),
@@ -221,6 +227,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
     },
     backup: {
       create: (input, options) => told(backupCreate(repo, input, withSignal(options))),
+      restore: (input, cancel) => told(backupRestore(repo, input, withSignal(cancel))),
     },
     datastore: {
       status: () => told(datastoreStatus(repo)),
@@ -232,6 +239,28 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
     },
   } satisfies OpenRepo);
 }
+
+/** Every method of `api` finishes first what a restore left that was interrupted, but for those of `datastore`, which look at the store as it stands. */
+function settling(repo: Repo, api: OpenRepo): OpenRepo {
+  const first = <T extends object>(group: T): T =>
+    Object.freeze(Object.fromEntries(Object.entries(group).map(([name, method]: [string, Method]) => [name, after(method)]))) as T;
+  const after =
+    (method: Method): Method =>
+    async (...given) => {
+      await told(settleFirst(repo, withSignal(undefined)));
+      return method(...given);
+    };
+  return Object.freeze({
+    ...api,
+    info: after(api.info as Method) as OpenRepo['info'],
+    model: first(api.model),
+    data: first(api.data),
+    upload: first(api.upload),
+    backup: first(api.backup),
+  });
+}
+
+type Method = (...given: unknown[]) => Promise<unknown>;
 
 /** The options of an operation, with a signal that never fires where none was given. */
 function withSignal<T extends Cancel>(options: T | undefined): T & { readonly signal: AbortSignal } {

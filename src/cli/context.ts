@@ -1,6 +1,7 @@
 /** What a command is given to work with, and what it gives back. */
 import { SwampError } from '../errors.js';
 import { findRepoDir, openRepoAt, type Repo, type Reporter } from '../repo.js';
+import { isRestoring } from '../store/restoring.js';
 import { timingFrom } from '../timing.js';
 import type { Args } from './args.js';
 import { hasColour } from './render/text.js';
@@ -36,6 +37,14 @@ export interface Outcome {
 /** Undefined when the command has printed by itself. */
 export type Run = (context: Context) => Promise<Outcome | undefined>;
 
+/** Thrown where the repository is opened while a restore waits to be carried out: that is done first, and the command begins anew. */
+export class Unsettled extends Error {
+  constructor(readonly repo: Repo) {
+    super(`${repo.layout.restoring} waits to be carried out`);
+    this.name = 'Unsettled';
+  }
+}
+
 export interface Surroundings {
   readonly command: Command;
   readonly args: Args;
@@ -61,7 +70,9 @@ export function contextFor({ command, args, words, signal, reporter }: Surroundi
     },
     openRepo: () => {
       const timing = timingFrom(env, args.text('lock-timeout'));
-      return openRepoAt(findRepoDir(args.text('repo-dir'), env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env });
+      const repo = openRepoAt(findRepoDir(args.text('repo-dir'), env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env });
+      if (command.asItIs !== true && isRestoring(repo)) throw new Unsettled(repo);
+      return repo;
     },
     confirm: isForced(args) ? undefined : async (question, above) => (await import('./ask.js')).ask(question, signal, above),
   };
@@ -71,9 +82,12 @@ export function contextFor({ command, args, words, signal, reporter }: Surroundi
 export function requireConsent(command: Command, args: Args): void {
   const { destructive } = command;
   if (destructive === undefined || args.has('dry-run') || isForced(args)) return;
-  if (destructive !== true && !args.has(destructive.flag)) return;
+  if (destructive !== true && !(destructive.value === undefined ? args.has(destructive.flag) : args.text(destructive.flag) === destructive.value)) return;
   if (process.stdin.isTTY && process.stderr.isTTY) return;
-  const what = destructive === true ? `"${command.verb}" deletes` : `"${command.verb} --${destructive.flag}" takes things out of their place`;
+  const what =
+    destructive === true
+      ? `"${command.verb}" deletes`
+      : `"${command.verb} --${[destructive.flag, destructive.value ?? []].flat().join(' ')}" takes things out of their place`;
   throw new SwampError('usage', `${what}, and there is no terminal to ask on.`, { hint: 'Add --force to go on without a question.' });
 }
 

@@ -11,8 +11,10 @@ export interface Command {
   readonly flags: readonly Flag[];
   /** What follows `swamp`, each with what it does. */
   readonly examples: readonly (readonly [command: string, what: string])[];
-  /** Asks on a terminal and refuses elsewhere, unless --force or --yes is given; with --dry-run it does neither. A flag: only with that one. */
-  readonly destructive?: true | { readonly flag: string };
+  /** Asks on a terminal and refuses elsewhere, unless --force or --yes is given; with --dry-run it does neither. A flag: only with that one, of that value if it has one. */
+  readonly destructive?: true | { readonly flag: string; readonly value?: string };
+  /** Looks at the store as it stands: a restore that was interrupted is told of, not finished first. */
+  readonly asItIs?: true;
 }
 
 const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
@@ -242,6 +244,7 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [],
     examples: [],
+    asItIs: true,
   },
   {
     verb: 'datastore check',
@@ -255,6 +258,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: [['datastore check --repair --dry-run', 'see what a repair would do']],
     destructive: { flag: 'repair' },
+    asItIs: true,
   },
   {
     verb: 'datastore sweep',
@@ -278,6 +282,7 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [{ name: 'watch', type: 'switch', description: 'Go on showing them as they change, until Ctrl-C' }],
     examples: [['datastore lock status --watch', 'see who waits for whom, live']],
+    asItIs: true,
   },
   {
     verb: 'datastore lock release',
@@ -288,6 +293,24 @@ export const COMMANDS: readonly Command[] = [
       { ...FORCE, description: 'Yes, really' },
     ],
     examples: [['datastore lock release --force --model build', 'free one stuck model']],
+    asItIs: true,
+  },
+  {
+    verb: 'backup restore',
+    summary: 'Bring a backup back: all of it, or one model; all or nothing',
+    positionals: [BACKUP],
+    flags: [
+      { name: 'mode', type: 'value', value: 'M', description: 'Where the repository is not empty: replace, merge or skip-existing' },
+      { name: 'model', type: 'value', value: 'A', description: 'Only this model; A=B: under the name B, with a new id' },
+      DRY_RUN,
+      FORCE,
+      YES,
+    ],
+    examples: [
+      ['backup restore ../backup', 'into an empty repository'],
+      ['backup restore ../backup --model web --mode skip-existing', 'one model that was deleted'],
+    ],
+    destructive: { flag: 'mode', value: 'replace' },
   },
   {
     verb: 'backup create',

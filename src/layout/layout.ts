@@ -18,6 +18,7 @@
  *     kept/<model-id>/<epoch>-<nonce>/                       outputs of a method that lost its run fence
  *     pins/<holder>                                          a backup that runs: nothing is swept that a commit moved away
  *     trash/<model-id>-<epoch>-<nonce>/                      committed removals waiting for the sweep
+ *     restoring/                                             a restore that is published, and not carried out yet
  *     quarantine/20261120T183116Z-<nonce>/data/...           what a repair set aside, under its old path
  */
 import { join } from 'node:path';
@@ -132,6 +133,10 @@ export class Layout {
   }
   trash(owner: string, epoch: number, nonce: string): string {
     return this.#at('trash', `${owner}-${epoch}-${nonce}`);
+  }
+  /** A published restore: whoever comes next finishes it. */
+  get restoring(): string {
+    return this.#at('restoring');
   }
   get quarantines(): string {
     return this.#at('quarantine');

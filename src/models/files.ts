@@ -242,6 +242,14 @@ function readByName(repo: Repo, type: ModelType, name: string): Found[] {
   return [{ path, content }];
 }
 
+/** True when a definition with this id stands under any name. */
+export function hasDefinition(repo: Repo, id: string): boolean {
+  return definitionFiles(repo).files.some((file) => {
+    const content = readDefinition(repo, file, id);
+    return content?.kind === 'valid' && content.definition.id === id;
+  });
+}
+
 /** Only files that mention the id are parsed; the invalid ones count when there is no valid one. */
 async function readById(repo: Repo, id: string): Promise<Found[]> {
   const { found } = await readListed(repo, (file) => readDefinition(repo, file, id));

@@ -2,11 +2,14 @@
  * An intent: several steps published as one by a rename into the data fence's entry. Whoever holds the fence next finishes
  * what a dead or fenced-off holder began; each step may find itself done.
  */
+import { lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir, readText } from '../fs/tree.js';
+import { FAMILIES } from '../layout/families.js';
 import { ARTIFACT_RECORD, PARTS } from '../layout/layout.js';
 import { FenceLost, readFence } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
@@ -52,9 +55,19 @@ export interface DefinitionIntent {
   readonly remove: { readonly path: string; readonly text: string };
 }
 
-export type Intent = OutputsIntent | UploadIntent | RenameIntent | DefinitionIntent;
+/** A model becomes what a restore brings: beside intent.json stand its families, each under its name. */
+export interface RestoreIntent {
+  readonly kind: 'restore';
+  /** True: each family takes the place of what stands there as a whole; false: what is in it is added, and replaces what has its name. */
+  readonly whole: boolean;
+  /** Names of the families that were staged. */
+  readonly staged: readonly string[];
+}
 
-const INTENT = 'intent.json';
+export type Intent = OutputsIntent | UploadIntent | RenameIntent | DefinitionIntent | RestoreIntent;
+
+/** In the directory of an intent. */
+export const INTENT = 'intent.json';
 const SUFFIX = '.intent';
 /** In a rename intent: the artifact on its way, its new record, and the old name's forward. */
 export const MOVING = 'artifact';
@@ -111,8 +124,43 @@ export async function rollForward(fence: Fence, dir: string): Promise<void> {
   if (intent.kind === 'outputs') await publishOutputs(fence, dir, intent);
   else if (intent.kind === 'upload') await publishUpload(fence, dir, intent);
   else if (intent.kind === 'rename') await moveArtifact(fence, dir, intent);
+  else if (intent.kind === 'restore') await restoreFamilies(fence, dir, intent);
   else await replaceDefinition(fence, intent);
   await moveToTrash(fence, dir);
+}
+
+/** Moves between two turns of the event loop: a heartbeat must go on beside them. */
+const MOVES = 200;
+
+/** What stands in the bundle still has to move; so each step tells by itself whether it was done. */
+async function restoreFamilies(fence: Fence, dir: string, intent: RestoreIntent): Promise<void> {
+  const { layout } = fence.repo;
+  const changed: string[] = [];
+  for (const family of FAMILIES) {
+    const [staged, place] = [join(dir, family.name), family.directory(layout, fence.modelId)];
+    changed.push(family.root(layout), place);
+    const names = readDir(staged);
+    // What was staged and stands there no more is in its place.
+    if (names === undefined && (intent.staged.includes(family.name) || !intent.whole)) continue;
+    if (intent.whole && exists(place)) await moveToTrash(fence, place);
+    if (names === undefined) continue;
+    await failpoint('restore.family-gone');
+    if (intent.whole) {
+      await makeDirs(family.root(layout));
+      await step(fence, staged, place);
+      continue;
+    }
+    await makeDirs(place);
+    for (const [index, name] of names.entries()) {
+      const target = join(place, name);
+      // A record takes the place of a record by the rename itself.
+      if (lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true) await moveToTrash(fence, target);
+      await step(fence, join(staged, name), target);
+      await failpoint('restore.one-out');
+      if (index % MOVES === MOVES - 1) await turn();
+    }
+  }
+  await syncCommit(fence, changed);
 }
 
 /** The bytes are moved, not copied: the directory of the parts is renamed into the version, then the version into its place. */
@@ -263,6 +311,10 @@ function parseIntent(fields: Fields | undefined, path: string): Intent {
   if (kind === 'definition') {
     const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
     if (isDefinitionFile(publish) && isDefinitionFile(remove)) return { kind, publish, remove };
+  }
+  if (kind === 'restore') {
+    const [whole, staged] = [fields?.get('whole'), fields?.get('staged')];
+    if (typeof whole === 'boolean' && Array.isArray(staged)) return { kind, whole, staged: staged.map(String) };
   }
   throw new SwampError('corrupt', `${path} is damaged: it does not say what to move where.`, { hint: 'Run "swamp datastore check".', data: { path } });
 }

@@ -60,12 +60,12 @@ export function isDetails(name: string, lock: LockName): boolean {
 
 function kindOf(name: string, lock: LockName): LeftoverKind | undefined {
   if (isDetails(name, lock)) return undefined;
-  // Nothing is committed through the global fence, so nobody clears it either.
-  if (lock.kind === 'global') return 'unknown';
   if (name === ENTRY_TRASH) return 'trash';
   if (name === ENTRY_QUARANTINE) return 'quarantined';
   if (parseHolder(name.slice(0, Math.max(name.indexOf('.'), 0))) === undefined) return 'unknown';
-  return name.endsWith('.intent') ? 'intent' : 'staged';
+  if (!name.endsWith('.intent')) return 'staged';
+  // Only a data fence has intents: nobody carries out one that stands in the global one.
+  return lock.kind === 'global' ? 'unknown' : 'intent';
 }
 
 function readableEntry(dir: string): Entry | undefined {

@@ -101,7 +101,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     title: 'a structural command that lost its global fence goes on (S4)',
-    edits: [{ file: 'protocol/write.ts', from: 'if (exists(global.lease.path)) return lease;', to: 'return lease;' }],
+    edits: [{ file: 'protocol/inside.ts', from: 'if (exists(global.lease.path)) return lease;', to: 'return lease;' }],
     scenario: 'method and delete, a lock is broken',
     opening: [{ actor: 1, until: TAKES_DATA }, { breaks: 0 }],
     breaks: /^P[29]: /,
@@ -187,7 +187,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     title: 'an error under a lost data fence is taken for an answer',
     edits: [
-      { file: 'protocol/write.ts', from: 'if (exists(lease.path)) throw error;', to: 'if (!(error instanceof FenceLost) || exists(lease.path)) throw error;' },
+      { file: 'protocol/inside.ts', from: 'if (exists(lease.path)) throw error;', to: 'if (!(error instanceof FenceLost) || exists(lease.path)) throw error;' },
     ],
     scenario: 'put and rename, a lock is broken',
     breaks: /corrupt/,

@@ -35,9 +35,35 @@ export async function checkStore(checker: Checker): Promise<void> {
   if (isDirectory(layout.root)) for (const step of STEPS) await step(checker);
 }
 
-const LEVELS: ReadonlySet<string> = new Set(['fences', 'queues', 'staging', 'data', 'tombstones', 'deleted', 'uploads', 'kept', 'pins', 'trash', 'quarantine']);
+const LEVELS: ReadonlySet<string> = new Set([
+  'fences',
+  'queues',
+  'staging',
+  'data',
+  'tombstones',
+  'deleted',
+  'uploads',
+  'kept',
+  'pins',
+  'trash',
+  'restoring',
+  'quarantine',
+]);
 
-const STEPS = [checkTop, checkData, checkTombstones, checkFences, checkQueues, checkStagings, checkDeleted, checkUploads, checkKept, checkPins, checkTrash];
+const STEPS = [
+  checkTop,
+  checkData,
+  checkTombstones,
+  checkFences,
+  checkQueues,
+  checkStagings,
+  checkDeleted,
+  checkUploads,
+  checkKept,
+  checkPins,
+  checkTrash,
+  checkRestoring,
+];
 
 async function checkTop(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
@@ -200,6 +226,13 @@ async function checkTrash(checker: Checker): Promise<void> {
   for (const name of isDirectory(trashes) ? (readDir(trashes) ?? []).sort() : []) {
     await checker.look(join(trashes, name), () => lookAtPending(join(trashes, name), 'trash', 'waits to be removed'));
   }
+}
+
+/** Published, and not carried out: what it brings is looked at when it stands in its place. */
+async function checkRestoring(checker: Checker): Promise<void> {
+  const { restoring } = checker.repo.layout;
+  if (statusOf(restoring) === undefined) return;
+  await checker.look(restoring, () => lookAtPending(restoring, 'restore', 'is a restore that is being carried out, or was interrupted'));
 }
 
 /** State: that it is there; what its owner does inside, if it lives after all, changes nothing. */

@@ -29,6 +29,7 @@ export const PENDINGS = {
   staging: '"swamp datastore sweep" removes it',
   pin: 'the next sweep removes it',
   trash: '"swamp datastore sweep" removes it',
+  restore: 'the next command finishes it before it does its own work',
   upload: 'the next "swamp data upload" that needs it, or "swamp datastore sweep", puts it back',
   kept: '"swamp datastore sweep --kept" removes it',
   dead_ticket: 'the next command that waits for this lock, or "swamp datastore sweep", removes it',
