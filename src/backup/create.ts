@@ -186,6 +186,8 @@ interface Plan {
 const AT_ONCE = 4;
 /** Between two turns of the event loop, in which signals and the terminal are served. Milliseconds. */
 const TURN_MS = 20;
+/** Artifacts between two looks at the clock. */
+const BATCH = 16;
 const CONTROL_MODE = 0o600;
 /** Of CHECKSUMS that are joined before they are written. */
 const LINES = 2_000;
@@ -201,6 +203,7 @@ class Maker {
   /** Versions that are to be copied. */
   readonly #total: number;
   #reused = 0;
+  #tasks = 0;
   readonly #began = performance.now();
   #turned = performance.now();
   #bytes = 0;
@@ -239,7 +242,7 @@ class Maker {
       this.#bytes += bytes;
     };
     const copying: Copying = { locator: new Locator(this.#repo), bulk, base: this.#plan.base, signal, onBytes };
-    const queue = this.#tasks(root, copying);
+    const queue = this.#work(root, copying);
     const work = async (): Promise<void> => {
       for (const task of queue) {
         signal.throwIfAborted();
@@ -261,7 +264,7 @@ class Maker {
   }
 
   /** Everything that is to be copied, one at a time, to whoever asks first. */
-  *#tasks(root: string, copying: Copying): Generator<() => Promise<void>, undefined> {
+  *#work(root: string, copying: Copying): Generator<() => Promise<void>, undefined> {
     for (const model of this.#plan.snapshot.models) {
       yield () => this.#writeRecords(root, copying.bulk, model);
       for (const artifact of model.artifacts) yield () => this.#copyArtifact(root, copying, model, artifact);
@@ -270,8 +273,9 @@ class Maker {
     return undefined;
   }
 
+  /** Asks the clock now and then only: where it is a system call, it costs as much as reading a file. */
   async #breathe(): Promise<void> {
-    if (performance.now() - this.#turned < TURN_MS) return;
+    if (++this.#tasks % BATCH !== 0 || performance.now() - this.#turned < TURN_MS) return;
     this.#options.onProgress?.({ versions: this.#counts.versions, total: this.#total, bytes: this.#bytes });
     await turn();
     this.#turned = performance.now();
