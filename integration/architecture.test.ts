@@ -28,6 +28,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   'yargs-parser': /^cli\/parse\.ts$/,
   '@logtape/logtape': /^cli\/log\.ts$/,
   'proper-lockfile': /^locks\/lease\.ts$/,
+  'tar-stream': /^backup\/archive\.ts$/,
   yaml: /^(models\/|repo\.ts$)/,
 };
 

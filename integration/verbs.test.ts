@@ -1,9 +1,8 @@
 /** Every verb as it is shipped: its text, its JSON, its failure, its exit code; and the conventions that hold for all of them. */
 import assert from 'node:assert/strict';
-
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from '../src/cli/parse.js';
 import { COMMANDS } from '../src/cli/table.js';
@@ -16,7 +15,7 @@ import { copyRepo, createModel, heldLocks, put, type TestRepo, tempRepo, version
 import { assertShape, fields, type Shape } from './support/shape.js';
 import { snapshot } from './support/snapshot.js';
 import { checkedCopy, stockedRepo } from './support/stocked.js';
-import { finished, launch, type Result, type Running, run, runJson } from './support/swamp.js';
+import { finished, launch, type Result, type Running, run, runJson, SWAMP_BIN } from './support/swamp.js';
 import { onTerminal } from './support/terminal.js';
 
 interface Verb {
@@ -55,14 +54,19 @@ const LOCK: Shape = {
 };
 const SWEPT: Shape = { ...fields('path kind', 'text'), bytes: 'number' };
 const TEARDOWN: Shape = fields('id name state', 'text');
-const UPLOAD: Shape = { ...fields('uploadId modelName name createdAt', 'text'), ...fields('parts bytes', 'number') };
-const NO_UPLOAD = '00000000-0000-4000-8000-000000000000-000000000000';
 /** A backup beside the repository, the same for all rows. */
 function backupIn(base: string): string {
   const dir = join(base, 'backup');
   return existsSync(dir) ? dir : writeTree(dir, [{ name: 'm', artifacts: { a: ['content'] } }]).dir;
 }
-
+/** The archive of such a backup. */
+function archiveIn(base: string): string {
+  const file = join(base, 'archive.tar.gz');
+  if (!existsSync(file)) execFileSync(process.execPath, [SWAMP_BIN, 'backup', 'pack', backupIn(base), file], { timeout: 20_000 });
+  return file;
+}
+const UPLOAD: Shape = { ...fields('uploadId modelName name createdAt', 'text'), ...fields('parts bytes', 'number') };
+const NO_UPLOAD = '00000000-0000-4000-8000-000000000000-000000000000';
 const NO_FILE = '/nonexistent/file';
 
 const VERBS: readonly Verb[] = [
@@ -335,6 +339,43 @@ const VERBS: readonly Verb[] = [
     fails: [['backup', 'verify', NO_FILE], 'io'],
   },
   {
+    verb: 'backup diff',
+    args: (_, { base }) => ['backup', 'diff', backupIn(base), backupIn(base)],
+    text: /^No difference\n$/,
+    result: { ...fields('from to', 'text'), equal: 'flag', ...fields('added removed changed', 'number'), differences: ['text'] },
+    fails: [['backup', 'diff', NO_FILE, '.'], 'io'],
+  },
+  {
+    verb: 'backup pack',
+    args: (round, { base }) => ['backup', 'pack', backupIn(base), join(base, `packed-${round}.tar.gz`)],
+    text: /^Packed 6 files, [\d.]+ kB, to \/.*\/packed-0\.tar\.gz: [\d.]+ k?B\n$/,
+    result: { ...fields('dir file', 'text'), ...fields('files bytes size', 'number') },
+    fails: [['backup', 'pack', '.', 'x.zip'], 'usage'],
+  },
+  {
+    verb: 'backup unpack',
+    args: (round, { base }) => ['backup', 'unpack', archiveIn(base), join(base, `unpacked-${round}`)],
+    text: /^Unpacked 6 files, [\d.]+ kB, to \/.*\/unpacked-0; it is whole\n$/,
+    result: { ...fields('file dir createdAt', 'text'), ...fields('files bytes', 'number') },
+    fails: [['backup', 'unpack', '/nonexistent/file.tar.gz', 'out'], 'io'],
+  },
+  {
+    verb: 'backup prune',
+    args: (_, { base }) => ['backup', 'prune', dirname(backupIn(join(base, 'backups'))), '--keep-daily', '1', '--force'],
+    text: /^ +CREATED +KEEPS +PATH\nkeep +2026-11-20T12:00:00\.000Z +2026-11-20 +\/.*\nRemoved 0 backups, 0 B; 1 backup kept\n$/,
+    result: {
+      dir: 'text',
+      kept: [{ ...fields('path repoId createdAt', 'text'), bytes: 'number', keeps: ['text'] }],
+      removed: ['text'],
+      skipped: ['text'],
+      reclaimed: ['text'],
+      bytesReclaimed: 'number',
+      dryRun: 'flag',
+    },
+    fails: [['backup', 'prune', '.', '--force'], 'usage'],
+    writes: ['backup', 'prune', NO_FILE, '--keep-daily', '1', '--force'],
+  },
+  {
     verb: 'demo',
     args: () => ['demo', '--seconds', '1', '--writers', '1', '--deletes', '1', '--quiet'],
     text: /\nPassed: /,
@@ -353,7 +394,18 @@ const VERBS: readonly Verb[] = [
 /** The verbs that --read-only does not concern; `demo` writes to a repository of its own. */
 const READING = [
   ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data get', 'data list', 'data versions'],
-  ...['data upload list', 'datastore status', 'datastore check', 'datastore lock status', 'backup verify', 'demo', 'completion'],
+  ...[
+    'data upload list',
+    'datastore status',
+    'datastore check',
+    'datastore lock status',
+    'backup verify',
+    'backup diff',
+    'backup pack',
+    'backup unpack',
+    'demo',
+    'completion',
+  ],
 ];
 
 /** Two unfinished uploads of `big`, with one part of four bytes each. */

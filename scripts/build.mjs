@@ -40,6 +40,7 @@ const APART = {
   './help.js': 'help',
   './log.js': 'log',
   'proper-lockfile': 'proper-lockfile',
+  'tar-stream': 'tar-stream',
 };
 
 const program = await build({
@@ -51,6 +52,7 @@ const program = await build({
     help: 'src/cli/help.ts',
     log: 'src/cli/log.ts',
     'proper-lockfile': 'proper-lockfile',
+    'tar-stream': 'tar-stream',
   },
   format: 'cjs',
   outExtension: { '.js': '.cjs' },

@@ -1,7 +1,12 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
 
-import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './backup/create.js';
 import { asSwampError } from './errors.js';
+import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './operations/backup-create.js';
+import { type BackupDifference, type BackupDiffResult, backupDiff } from './operations/backup-diff.js';
+import { type BackupPackResult, backupPack } from './operations/backup-pack.js';
+import { type BackupPruneInput, type BackupPruneResult, backupPrune } from './operations/backup-prune.js';
+import { type BackupUnpackResult, backupUnpack } from './operations/backup-unpack.js';
+import { type BackupVerifyResult, backupVerify } from './operations/backup-verify.js';
 import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from './operations/data-delete.js';
 import { type DataGetInput, type DataGetResult, dataGet } from './operations/data-get.js';
 import { type DataListInput, type DataListResult, dataList } from './operations/data-list.js';
@@ -27,13 +32,20 @@ import { type UploadBeginResult, uploadBegin } from './operations/upload-begin.j
 import { type UploadCompleteInput, uploadComplete } from './operations/upload-complete.js';
 import { type UploadListResult, uploadList } from './operations/upload-list.js';
 import { type UploadPartInput, type UploadPartResult, uploadPart } from './operations/upload-part.js';
-import { findRepoDir, openRepoAt, type Reporter } from './repo.js';
+import { findRepoDir, openRepoAt, type Reporter, SILENT } from './repo.js';
 import { timingFrom } from './timing.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
 export type {
   BackupCreateInput,
   BackupCreateResult,
+  BackupDifference,
+  BackupDiffResult,
+  BackupPackResult,
+  BackupPruneInput,
+  BackupPruneResult,
+  BackupUnpackResult,
+  BackupVerifyResult,
   DataDeleteInput,
   DataGetInput,
   DataGetResult,
@@ -142,6 +154,28 @@ export interface OpenRepo {
 
 /** Creates a repository in `dir`; does nothing where there is one. */
 export const initRepo: (dir: string) => Promise<RepoInitResult> = (dir) => told(repoInit(dir));
+
+/** What can be done with backups without a repository. Findings and differences are results; everything else throws a SwampError, or the reason of its signal. */
+export interface Backups {
+  verify(input: { readonly dir: string }, options?: Cancel): Promise<BackupVerifyResult>;
+  /** `other`: a backup, or the directory of a repository. */
+  diff(input: { readonly dir: string; readonly other: string }, options?: Cancel): Promise<BackupDiffResult>;
+  /** Nobody is asked. */
+  prune(input: BackupPruneInput, options?: Cancel): Promise<BackupPruneResult>;
+  pack(input: { readonly dir: string; readonly file: string }, options?: Cancel): Promise<BackupPackResult>;
+  unpack(input: { readonly file: string; readonly dir: string }, options?: Cancel): Promise<BackupUnpackResult>;
+}
+
+export const backups: Backups = Object.freeze({
+  verify: (input, cancel) => told(backupVerify(input, withSignal(cancel))),
+  diff: (input, cancel) => told(backupDiff(input, withSignal(cancel))),
+  prune: (input, cancel) => {
+    const readOnly = process.env['SWAMP_READ_ONLY'] === '1';
+    return told(backupPrune(input, { ...withSignal(cancel), reporter: SILENT, readOnly, command: 'backup prune' }));
+  },
+  pack: (input, cancel) => told(backupPack(input, { ...withSignal(cancel), reporter: SILENT })),
+  unpack: (input, cancel) => told(backupUnpack(input, { ...withSignal(cancel), reporter: SILENT })),
+} satisfies Backups);
 
 /**
  * Opens the repository in `dir`; without it the one that SWAMP_REPO_DIR names, else the nearest upwards from the working

@@ -171,7 +171,7 @@ export function displayPath(repo: Repo, path: string): string {
 }
 
 /** Throws `read_only` for a command that would write (D10). First line of every mutating operation. */
-export function requireWritable(repo: Repo): void {
+export function requireWritable(repo: Pick<Repo, 'readOnly' | 'command'>): void {
   if (repo.readOnly)
     throw new SwampError('read_only', `"${repo.command}" would write, and the repository is opened read-only.`, {
       hint: 'Leave out --read-only (or unset SWAMP_READ_ONLY).',

@@ -10,7 +10,8 @@ import { cannotTrace } from '../support/strace.js';
 const OTHERS = [
   ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data list', 'data versions', 'data upload list'],
   ...['datastore status', 'datastore check', 'datastore lock status', 'demo', 'completion'],
-  ...['backup verify'],
+  // Nothing in a repository.
+  ...['backup verify', 'backup diff', 'backup pack', 'backup unpack', 'backup prune'],
 ];
 
 describe('broken at every system call, a command leaves a whole store', { concurrency: 2, skip: cannotTrace() ?? false }, () => {

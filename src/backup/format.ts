@@ -22,6 +22,9 @@ export const MAX_SEGMENT_BYTES = 220;
 /** Bytes of a name that stands as it is: some systems have room for 1,024 in a whole path, DIR and model included. */
 export const MAX_NAME_BYTES = 700;
 
+/** Of control files; content follows the umask. */
+export const CONTROL_MODE = 0o600;
+
 /** What a reader takes at most, in bytes. Room for 100,000 models, and for as many versions of one artifact. */
 export const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
 export const MAX_SIDECAR_BYTES = 128 * 1024 * 1024;

@@ -1,17 +1,15 @@
 /** Opens files of a backup: regular ones with one name, no link followed, no FIFO waited for, within limits (B11). */
 import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { isErrno } from '../errors.js';
 import { createFile, writeFileDurable } from '../fs/durable.js';
-import type { BackupFinding } from './format.js';
+import { type BackupFinding, CONTROL_MODE } from './format.js';
 import { finding, invalid } from './invalid.js';
 import { inside } from './paths.js';
 
 /** Content is read in pieces of this size. Bytes. */
 const PIECE = 256 * 1024;
-
-/** Of control files; content follows the umask. */
-const CONTROL_MODE = 0o600;
 
 /** A file that is open for reading; the caller closes it. */
 export interface OpenFile {
@@ -66,6 +64,13 @@ export function* pieces({ file, size }: OpenFile): Generator<Uint8Array> {
   } finally {
     closeSync(file);
   }
+}
+
+/** SHA-256 of what an open file holds, which is closed at the end. */
+export function digestOf(opened: OpenFile): string {
+  const hash = createHash('sha256');
+  for (const piece of pieces(opened)) hash.update(piece);
+  return hash.digest('hex');
 }
 
 /** The bytes of a control file; undefined when there is none. Throws `backup_invalid` when it is no plain file, or larger than `limit`. */

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { parseRecord } from '../store/metadata.js';
 import { byCodePoint } from '../store/read.js';
+import { parseUploadRecord } from '../store/uploads/record.js';
 import { parseChecksumLine } from './checksums.js';
 import {
   type BackupFinding,
@@ -20,7 +21,7 @@ import {
 } from './format.js';
 import { finding, findingsOf, invalid, reading } from './invalid.js';
 import { readManifest } from './manifest.js';
-import { linesOf, openPlain, pieces, readControl, refusal, textOf } from './open.js';
+import { digestOf, linesOf, openPlain, pieces, readControl, refusal, textOf } from './open.js';
 import { isContained, type Place, placeOf, sidecarPath } from './paths.js';
 import { keymapRecord, parseSidecar, readTombstones } from './records.js';
 import { type TreeEntry, walkTree } from './tree.js';
@@ -236,7 +237,11 @@ class Verification {
   #lookAtUpload(path: string, directory: string): void {
     const isRecord = path.endsWith(`/${UPLOAD_RECORD}`);
     this.#uploads.set(directory, isRecord || this.#uploads.get(directory) === true);
-    if (isRecord) this.#collect(() => reading(path, () => parseRecord(this.#textOf(path, MAX_CONTROL_BYTES), path, MAX_CONTROL_BYTES)));
+    if (!isRecord) return;
+    this.#collect(() => {
+      const source = textOf(readControl(this.#root, path, MAX_CONTROL_BYTES) ?? Buffer.alloc(0), path);
+      reading(path, () => parseUploadRecord(parseRecord(source, path), path));
+    });
   }
 
   #lookAtControl(path: string, place: Exclude<Place, { kind: 'content' | 'version' | 'upload' }>, listed: string | undefined): void {
@@ -266,14 +271,7 @@ class Verification {
 
   #hashOf(path: string): string | undefined {
     const opened = openPlain(this.#root, path);
-    if (opened === undefined) return undefined;
-    const hash = createHash('sha256');
-    for (const piece of pieces(opened)) hash.update(piece);
-    return hash.digest('hex');
-  }
-
-  #textOf(path: string, limit: number): string {
-    return textOf(readControl(this.#root, path, limit) ?? Buffer.alloc(0), path);
+    return opened === undefined ? undefined : digestOf(opened);
   }
 
   /** The model that was walked last is complete. */

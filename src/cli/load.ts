@@ -30,6 +30,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> =
   'datastore lock release': () => import('./commands/lock-release.js'),
   'backup create': () => import('./commands/backup-create.js'),
   'backup verify': () => import('./commands/backup-verify.js'),
+  'backup diff': () => import('./commands/backup-diff.js'),
+  'backup pack': () => import('./commands/backup-pack.js'),
+  'backup unpack': () => import('./commands/backup-unpack.js'),
+  'backup prune': () => import('./commands/backup-prune.js'),
   demo: () => import('./commands/demo.js'),
   completion: () => import('./commands/completion.js'),
 };

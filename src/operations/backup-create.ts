@@ -2,19 +2,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Bulk } from '../fs/bulk.js';
-import { syncDir, syncFile } from '../fs/durable.js';
-import { failpoint } from '../fs/failpoints.js';
-import { METADATA } from '../layout/layout.js';
-import { withSession } from '../protocol/session.js';
-import { type Repo, requireWritable, underName } from '../repo.js';
-import { readVersionMetadata, serialise } from '../store/metadata.js';
-import { pin, unpin } from '../store/pins.js';
-import { sweepUnpinned } from '../store/sweep.js';
-import { TOOL_VERSION } from '../version.js';
-import { Base } from './base.js';
-import { checksumLines } from './checksums.js';
-import { type Copying, copyUpload, copyVersion } from './copy.js';
+import { Base } from '../backup/base.js';
+import { checksumLines } from '../backup/checksums.js';
+import { type Copying, copyUpload, copyVersion } from '../backup/copy.js';
 import {
   BACKUP_FORMAT,
   type BackupOptions,
@@ -26,17 +16,27 @@ import {
   MANIFEST,
   type Manifest,
   UPLOAD_RECORD,
-} from './format.js';
-import type { ExcludedCounts, ListedArtifact, ListedModel, ListedUpload, Snapshot } from './listed.js';
-import { Locator } from './locate.js';
-import { serialiseManifest } from './manifest.js';
-import { type NamePlan, planNames } from './names.js';
-import { createControl } from './open.js';
-import { definitionPath, inside, sidecarPath, tombstonesPath, versionPath } from './paths.js';
-import { keymapLine, serialiseSidecar, tombstoneLine } from './records.js';
-import { reclaimScratch, removeScratch } from './scratch.js';
-import { lookWithoutLock, takeSnapshot } from './snapshot.js';
-import { makeScratch, publish, type Target, targetOf } from './target.js';
+} from '../backup/format.js';
+import type { ExcludedCounts, ListedArtifact, ListedModel, ListedUpload, Snapshot } from '../backup/listed.js';
+import { Locator } from '../backup/locate.js';
+import { serialiseManifest } from '../backup/manifest.js';
+import { type NamePlan, planNames } from '../backup/names.js';
+import { createControl } from '../backup/open.js';
+import { definitionPath, inside, sidecarPath, tombstonesPath, versionPath } from '../backup/paths.js';
+import { keymapLine, serialiseSidecar, tombstoneLine } from '../backup/records.js';
+import { reclaimScratch, removeScratch } from '../backup/scratch.js';
+import { lookWithoutLock, takeSnapshot } from '../backup/snapshot.js';
+import { makeScratch, publish, type Target, targetOf } from '../backup/target.js';
+import { Bulk } from '../fs/bulk.js';
+import { syncDir, syncFile } from '../fs/durable.js';
+import { failpoint } from '../fs/failpoints.js';
+import { METADATA } from '../layout/layout.js';
+import { withSession } from '../protocol/session.js';
+import { type Repo, requireWritable, underName } from '../repo.js';
+import { readVersionMetadata, serialise } from '../store/metadata.js';
+import { pin, unpin } from '../store/pins.js';
+import { sweepUnpinned } from '../store/sweep.js';
+import { TOOL_VERSION } from '../version.js';
 
 export interface BackupCreateInput {
   /** Where the backup appears. */

@@ -1,0 +1,12 @@
+/** `swamp backup unpack FILE DIR` */
+import { backupUnpack } from '../../operations/backup-unpack.js';
+import type { Context, Outcome } from '../context.js';
+import { createProgress } from '../progress.js';
+import { count, printable, size } from '../render/text.js';
+
+export async function run({ args, json, signal, reporter }: Context): Promise<Outcome> {
+  const progress = createProgress('Unpacked', { silent: json || args.has('quiet') });
+  const input = { file: args.need('file'), dir: args.need('dir') };
+  const result = await backupUnpack(input, { signal, reporter, onProgress: progress.show }).finally(progress.end);
+  return { result, text: () => `Unpacked ${count(result.files, 'file')}, ${size(result.bytes)}, to ${printable(result.dir)}; it is whole\n` };
+}

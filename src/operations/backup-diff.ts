@@ -1,0 +1,167 @@
+/** `backup diff`: what differs between two backups, or between a backup and a repository; changes nothing, takes no lock. */
+
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Sidecar } from '../backup/format.js';
+import { readManifest } from '../backup/manifest.js';
+import { backupSide, repoSide, type Side, type SideModel } from '../backup/sides.js';
+import type { VerifyOptions } from '../backup/verify.js';
+import { exists } from '../fs/tree.js';
+import { MARKER, openRepoAt, type Reporter } from '../repo.js';
+import { findOrphans } from '../store/check/orphans.js';
+import { byCodePoint } from '../store/read.js';
+import { requireBackupDirectory, requireWholeBackup } from './backup-verify.js';
+import { knownModels } from './orphans.js';
+
+export interface BackupDifference {
+  /** From the first to the second. */
+  readonly change: 'added' | 'removed' | 'changed';
+  readonly what: 'model' | 'definition' | 'artifact' | 'version' | 'tombstone' | 'upload';
+  /** The name of the model, or the id of one without a definition. */
+  readonly model: string;
+  /** Of the artifact, or the id of the upload; null for the model itself. */
+  readonly name: string | null;
+  readonly version: number | null;
+  /** Of what was changed: the fields that differ. */
+  readonly fields: readonly string[];
+}
+
+export interface BackupDiffResult {
+  /** Absolute. */
+  readonly from: string;
+  readonly to: string;
+  readonly equal: boolean;
+  readonly added: number;
+  readonly removed: number;
+  readonly changed: number;
+  /** By model, then by name. */
+  readonly differences: readonly BackupDifference[];
+}
+
+export interface BackupDiffOptions extends VerifyOptions {
+  readonly reporter?: Reporter;
+}
+
+/**
+ * Only what both sides can hold is compared: without --all-versions the latest version; only the models that were asked for.
+ * Backups are verified first. Throws `backup_invalid`, `checksum_mismatch`, `io`; of a repository also `corrupt`.
+ */
+export async function backupDiff(input: { readonly dir: string; readonly other: string }, options: BackupDiffOptions): Promise<BackupDiffResult> {
+  const from = requireBackupDirectory(input.dir);
+  const to = requireBackupDirectory(input.other);
+  const first = await sideOf(from, options);
+  const second = await sideOf(to, options);
+  const differences: BackupDifference[] = [];
+  for (const directory of directoriesInScope(first, second)) {
+    options.signal.throwIfAborted();
+    const pair = [first, second].map((side) => (side.directories.includes(directory) ? side.read(directory) : undefined));
+    differences.push(...compareModels(directory, { from: pair[0], to: pair[1], covers: coveredByBoth(first, second) }));
+  }
+  const count = (change: BackupDifference['change']): number => differences.filter((one) => one.change === change).length;
+  return { from, to, equal: differences.length === 0, added: count('added'), removed: count('removed'), changed: count('changed'), differences };
+}
+
+async function sideOf(dir: string, options: BackupDiffOptions): Promise<Side> {
+  if (!exists(join(dir, MARKER))) {
+    await requireWholeBackup(dir, options);
+    return backupSide(dir, readManifest(dir));
+  }
+  const repo = openRepoAt(dir, { readOnly: true, ...(options.reporter === undefined ? {} : { reporter: options.reporter }) });
+  const orphans = await findOrphans(repo, () => knownModels(repo));
+  return repoSide(
+    repo,
+    orphans.map(({ modelId }) => modelId),
+  );
+}
+
+interface Covers {
+  readonly allVersions: boolean;
+  readonly uploads: boolean;
+}
+
+function coveredByBoth({ covers: a }: Side, { covers: b }: Side): Covers {
+  return { allVersions: a.allVersions && b.allVersions, uploads: a.incompleteUploads && b.incompleteUploads };
+}
+
+function directoriesInScope(first: Side, second: Side): string[] {
+  const sides = [first, second];
+  const asked = (directory: string): boolean =>
+    sides.every(({ covers }) => {
+      const orphan = directory.startsWith('orphans/');
+      return (!orphan || covers.orphans) && (covers.models === null || (!orphan && covers.models.includes(directory.slice('models/'.length))));
+    });
+  return [...new Set(sides.flatMap(({ directories }) => directories))].filter(asked).sort(byCodePoint);
+}
+
+interface Pair {
+  readonly from: SideModel | undefined;
+  readonly to: SideModel | undefined;
+  readonly covers: Covers;
+}
+
+const NOTHING: SideModel = { definition: undefined, artifacts: new Map(), tombstones: new Map(), uploads: new Map() };
+
+function compareModels(directory: string, { from, to, covers }: Pair): BackupDifference[] {
+  const model = directory.slice(directory.indexOf('/') + 1);
+  const told: BackupDifference[] = [];
+  const tell = (change: BackupDifference['change'], what: BackupDifference['what'], rest: Partial<BackupDifference> = {}): void => {
+    told.push({ change, what, model, name: null, version: null, fields: [], ...rest });
+  };
+  if (from === undefined || to === undefined) tell(from === undefined ? 'added' : 'removed', 'model');
+  else if (from.definition !== to.definition) tell('changed', 'definition');
+  const [a, b] = [from ?? NOTHING, to ?? NOTHING];
+  for (const { name, before, after } of pairs(a.artifacts, b.artifacts)) {
+    if (before === undefined || after === undefined) tell(before === undefined ? 'added' : 'removed', 'artifact', { name });
+    else
+      for (const difference of compareArtifacts(before, after, covers))
+        tell(difference.change, difference.version === null ? 'artifact' : 'version', { ...difference, name });
+  }
+  const live = new Set([...a.artifacts.keys(), ...b.artifacts.keys()]);
+  for (const { name, before, after } of pairs(a.tombstones, b.tombstones)) {
+    // A live artifact outranks its tombstone, and carries what that said.
+    if (!live.has(name) && !isDeepStrictEqual(before, after)) tell(changeOf(before, after), 'tombstone', { name, fields: differing(before, after) });
+  }
+  if (covers.uploads) {
+    for (const { name, before, after } of pairs(a.uploads, b.uploads)) {
+      if (!isDeepStrictEqual(before, after)) tell(changeOf(before, after), 'upload', { name, fields: differing(before, after) });
+    }
+  }
+  return told;
+}
+
+type ArtifactDifference = Pick<BackupDifference, 'change' | 'version' | 'fields'>;
+
+function compareArtifacts(before: Sidecar, after: Sidecar, { allVersions }: Covers): ArtifactDifference[] {
+  const own = differing({ generation: before.generation, floor: before.floor }, { generation: after.generation, floor: after.floor });
+  const compared = ({ versions }: Sidecar): ReadonlyMap<number, object> =>
+    new Map((allVersions ? versions : versions.slice(-1)).map((one) => [one.version, withoutParts(one)]));
+  const versions = pairs(compared(before), compared(after)).flatMap(({ name: version, before: old, after: young }): ArtifactDifference[] =>
+    isDeepStrictEqual(old, young) ? [] : [{ change: changeOf(old, young), version, fields: differing(old, young) }],
+  );
+  return [...(own.length === 0 ? [] : [{ change: 'changed' as const, version: null, fields: own }]), ...versions];
+}
+
+/** A backup does not tell in how many parts a content was written. */
+function withoutParts(version: Sidecar['versions'][number]): object {
+  return Object.fromEntries(Object.entries(version).filter(([key]) => key !== 'parts'));
+}
+
+function changeOf(before: unknown, after: unknown): BackupDifference['change'] {
+  return before === undefined ? 'added' : after === undefined ? 'removed' : 'changed';
+}
+
+function differing(before: object | undefined, after: object | undefined): string[] {
+  if (before === undefined || after === undefined) return [];
+  const [a, b] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
+  return [...new Set([...a.keys(), ...b.keys()])].filter((key) => !isDeepStrictEqual(a.get(key), b.get(key)));
+}
+
+/** What stands under each key on both sides, sorted. */
+function pairs<K extends string | number, V>(
+  before: ReadonlyMap<K, V>,
+  after: ReadonlyMap<K, V>,
+): { readonly name: K; readonly before: V | undefined; readonly after: V | undefined }[] {
+  const keys = [...new Set([...before.keys(), ...after.keys()])];
+  const sorted = keys.sort((a, b) => (typeof a === 'number' && typeof b === 'number' ? a - b : byCodePoint(String(a), String(b))));
+  return sorted.map((name) => ({ name, before: before.get(name), after: after.get(name) }));
+}

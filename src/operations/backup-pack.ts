@@ -1,0 +1,53 @@
+/** `backup pack`: one file of a backup, for carrying it about; the same backup gives the same archive. */
+
+import { realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { type ArchiveOptions, codecFor, packTree } from '../backup/archive.js';
+import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
+import { isErrno, SwampError } from '../errors.js';
+import { createFile, publishFile } from '../fs/durable.js';
+import { exists } from '../fs/tree.js';
+import type { Reporter } from '../repo.js';
+import { requireBackupDirectory, requireWholeBackup } from './backup-verify.js';
+
+export interface BackupPackResult {
+  readonly dir: string;
+  /** Absolute. */
+  readonly file: string;
+  readonly files: number;
+  /** In the archive, and of the archive. */
+  readonly bytes: number;
+  readonly size: number;
+}
+
+export interface PackOptions extends ArchiveOptions {
+  readonly reporter: Reporter;
+}
+
+/** Verifies first. `file` must not exist, and appears whole or not at all. Throws `backup_invalid`, `checksum_mismatch`, `conflict`, `usage`, `io`. */
+export async function backupPack(input: { readonly dir: string; readonly file: string }, options: PackOptions): Promise<BackupPackResult> {
+  const codec = codecFor(input.file);
+  const dir = requireBackupDirectory(input.dir);
+  const file = resolve(input.file);
+  if (exists(file)) throw inTheWay(file);
+  const parent = realpathSync(dirname(file));
+  if (`${join(parent, basename(file))}${sep}`.startsWith(realpathSync(dir) + sep)) {
+    throw new SwampError('usage', `${file} would stand in the backup itself.`, { hint: 'Name a file elsewhere.', data: { dir, file } });
+  }
+  await requireWholeBackup(dir, options);
+  await reclaimScratch(parent, options.reporter.warn);
+  const scratch = scratchFor(file);
+  try {
+    const output = await createFile(scratch);
+    const { files, bytes } = await packTree(dir, output, codec, options).finally(() => output.close());
+    await publishFile(scratch, file);
+    return { dir, file, files, bytes, size: statSync(file).size };
+  } catch (error) {
+    await removeScratch(scratch);
+    throw isErrno(error, 'EEXIST') ? inTheWay(file) : error;
+  }
+}
+
+function inTheWay(path: string): SwampError {
+  return new SwampError('conflict', `${path} exists.`, { hint: 'Name something that does not exist yet, or remove it first.', data: { path } });
+}

@@ -1,0 +1,77 @@
+/** `backup unpack`: the backup in an archive, verified before it appears. */
+import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { codecFor, unpackTree } from '../backup/archive.js';
+import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
+import { isErrno, SwampError } from '../errors.js';
+import { makeDir, rename, syncDir } from '../fs/durable.js';
+import { readDir } from '../fs/tree.js';
+import type { PackOptions } from './backup-pack.js';
+import { requireWholeBackup } from './backup-verify.js';
+
+export interface BackupUnpackResult {
+  /** Absolute. */
+  readonly file: string;
+  readonly dir: string;
+  readonly files: number;
+  readonly bytes: number;
+  readonly createdAt: string | null;
+}
+
+/** `dir` must not exist, or be empty; it appears by one rename. Throws `backup_invalid`, `checksum_mismatch`, `conflict`, `usage`, `io`. */
+export async function backupUnpack(input: { readonly file: string; readonly dir: string }, options: PackOptions): Promise<BackupUnpackResult> {
+  const codec = codecFor(input.file);
+  const file = resolve(input.file);
+  const dir = resolve(input.dir);
+  requireRoom(dir);
+  await reclaimScratch(dirname(dir), options.reporter.warn);
+  const scratch = scratchFor(dir);
+  try {
+    await makeDir(scratch);
+    const { files, bytes } = await unpackTree(openArchive(file), scratch, codec, options);
+    const { createdAt } = await requireWholeBackup(scratch, options);
+    await publish(scratch, dir);
+    return { file, dir, files, bytes, createdAt };
+  } catch (error) {
+    await removeScratch(scratch);
+    throw told(error, { file, scratch });
+  }
+}
+
+async function publish(scratch: string, dir: string): Promise<void> {
+  try {
+    await rename(scratch, dir);
+  } catch (error) {
+    throw isErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR') ? inTheWay(dir) : error;
+  }
+  await syncDir(dirname(dir));
+}
+
+/** Throws `conflict` unless nothing stands there, or an empty directory. */
+function requireRoom(dir: string): void {
+  const stats = lstatSync(dir, { throwIfNoEntry: false });
+  if (stats === undefined || (stats.isDirectory() && readDir(dir)?.length === 0)) return;
+  throw inTheWay(dir);
+}
+
+/** A link is followed: the person named it. What is no file is not waited for. */
+function openArchive(file: string): number {
+  const archive = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (fstatSync(archive).isFile()) return archive;
+  closeSync(archive);
+  throw new SwampError('io', `${file} is no regular file.`, { hint: 'Name an archive that "swamp backup pack" has made.', data: { path: file } });
+}
+
+/** What is wrong with the archive is told of the file that the person named, not of scratch that is gone. */
+function told(error: unknown, { file, scratch }: { readonly file: string; readonly scratch: string }): unknown {
+  if (!(error instanceof SwampError) || !['backup_invalid', 'checksum_mismatch'].includes(error.code)) return error;
+  return new SwampError(error.code, `${file}: ${error.message.replace(`${scratch} is no whole backup: `, '')}`, {
+    hint: 'Nothing was unpacked. Take another copy of the archive.',
+    data: { file, findings: error.data['findings'] ?? [] },
+    cause: error,
+  });
+}
+
+function inTheWay(dir: string): SwampError {
+  return new SwampError('conflict', `${dir} exists, and is not empty.`, { hint: 'Name a directory that does not exist yet.', data: { path: dir } });
+}
