@@ -1,7 +1,7 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
 
-import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './backup/create.js';
 import { asSwampError } from './errors.js';
+import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './operations/backup-create.js';
 import { type BackupDifference, type BackupDiffResult, backupDiff } from './operations/backup-diff.js';
 import { type BackupPackResult, backupPack } from './operations/backup-pack.js';
 import { type BackupPruneInput, type BackupPruneResult, backupPrune } from './operations/backup-prune.js';

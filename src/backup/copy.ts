@@ -1,6 +1,6 @@
 /** Reads what was listed, wherever it is now, and writes it into the scratch: streamed, hashed on the way, compared with what was recorded (B5, B6). */
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, fstatSync, read as readCallback, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, read as readCallback, readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -102,7 +102,8 @@ async function copyFile(copying: Copying, file: number, recorded: number, path: 
   if (size !== recorded) return { size, checksum: '' };
   const hash = createHash('sha256');
   if (size <= SMALL) {
-    const bytes = readFileSync(file);
+    const bytes = Buffer.alloc(size);
+    for (let at = 0, read = 1; at < size && read > 0; at += read) read = readSync(file, bytes, at, size - at, at);
     await copying.bulk.write(path, bytes);
     copying.onBytes(bytes.length);
     return { size: bytes.length, checksum: hash.update(bytes).digest('hex') };

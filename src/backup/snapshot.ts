@@ -2,6 +2,7 @@
  * One point in time: everything is listed ahead without a lock, and under the closed global fence only what has changed since
  * is listed again (B4). No content, and no metadata.json, is read under the lock.
  */
+import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
@@ -171,7 +172,7 @@ class Lister {
     this.#skipped = undefined;
     const root = layout.model(modelId);
     for (const segment of readDir(root) ?? []) {
-      const one = this.#once(join(root, segment), known.artifacts.get(segment), (dir) => this.#artifact(dir, segment), tolerant);
+      const one = this.#once(join(root, segment), known.artifacts.get(segment), (dir, status) => this.#artifact(dir, segment, status), tolerant);
       if (one !== undefined) artifacts.set(segment, one);
       await this.#breathe();
     }
@@ -192,14 +193,14 @@ class Lister {
   }
 
   /** As it was listed before, when it looks as it did then; else listed now. `tolerant`: what changes at this moment is left for later. */
-  #once<T>(path: string, known: Known<T> | undefined, list: (path: string) => T | undefined, tolerant: boolean): Known<T> | undefined {
+  #once<T>(path: string, known: Known<T> | undefined, list: (path: string, status: BigIntStats) => T | undefined, tolerant: boolean): Known<T> | undefined {
     const status = statusOf(path);
     if (status === undefined || isTransient(path.slice(path.lastIndexOf('/') + 1))) return undefined;
     const state = `${status.dev}:${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`;
     if (known?.state === state) return known;
     const lasting = status.mtimeNs < this.#since && status.ctimeNs < this.#since;
     try {
-      const value = list(path);
+      const value = list(path, status);
       return value === undefined ? undefined : { state: lasting ? state : undefined, value };
     } catch (error) {
       if (!tolerant || !(error instanceof SwampError) || error.code !== 'corrupt') throw error;
@@ -208,10 +209,11 @@ class Lister {
     }
   }
 
-  #artifact(dir: string, segment: string): ListedArtifact | undefined {
-    const identity = identityOf(dir);
+  #artifact(dir: string, segment: string, status: BigIntStats): ListedArtifact | undefined {
+    if (!status.isDirectory()) throw damaged(dir, 'it is no directory');
+    const identity = `${status.dev}:${status.ino}`;
     const names = readDir(dir);
-    if (names === undefined || identity === undefined) return undefined;
+    if (names === undefined) return undefined;
     const numbers = versionNumbers(names);
     const record = readArtifactRecord(join(dir, ARTIFACT_RECORD));
     if (record === undefined) throw damaged(dir, `${ARTIFACT_RECORD} is missing`);

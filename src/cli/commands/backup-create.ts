@@ -1,5 +1,5 @@
 /** `swamp backup create DIR` */
-import { type BackupCreateResult, type BackupProgress, backupCreate } from '../../backup/create.js';
+import { type BackupCreateResult, type BackupProgress, backupCreate } from '../../operations/backup-create.js';
 import { given } from '../args.js';
 import type { Context, Outcome } from '../context.js';
 import { createLive } from '../live.js';
