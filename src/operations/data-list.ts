@@ -2,7 +2,7 @@
 import { findModel, listModels, type Model, problemText } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { closeContent } from '../store/content.js';
-import { artifactNames, byCodePoint, openVersion } from '../store/read.js';
+import { artifactNames, byCodePoint, changesTooFast, LOOKS, openVersion, tombstoneOf } from '../store/read.js';
 import { dataRecord } from './data-record.js';
 
 export interface DataListInput {
@@ -44,13 +44,7 @@ export async function dataList(repo: Repo, input: DataListInput): Promise<DataLi
   const model = input.model === undefined ? undefined : await findModel(repo, input.model);
   const models = model === undefined ? await allModels(repo) : [model];
   const items: DataListItem[] = [];
-  for (const one of models) {
-    for (const name of wantedNames(repo, one, input)) {
-      if (input.limit !== undefined && items.length >= input.limit) break;
-      const item = latestItem(repo, one, name);
-      if (item !== undefined && (input.type === undefined || item.type === input.type)) items.push(item);
-    }
-  }
+  for (const one of models) items.push(...itemsOf(repo, one, input, (input.limit ?? Number.POSITIVE_INFINITY) - items.length));
   const groups = grouped(items);
   return { ...(model === undefined ? {} : { modelId: model.id, modelName: model.name, modelType: model.type }), groups, total: items.length };
 }
@@ -60,6 +54,22 @@ async function allModels(repo: Repo): Promise<readonly Model[]> {
   const { models, problems } = await listModels(repo);
   for (const problem of problems) repo.reporter.warn(problemText(problem));
   return models;
+}
+
+/** A name that went on as another one while the items were read may be missing under both: then the model is listed again. */
+function itemsOf(repo: Repo, model: Model, input: DataListInput, limit: number): DataListItem[] {
+  for (let look = 0; look < LOOKS; look++) {
+    const items: DataListItem[] = [];
+    let renamed = false;
+    for (const name of wantedNames(repo, model, input)) {
+      if (items.length >= limit) break;
+      const item = latestItem(repo, model, name);
+      if (item === undefined) renamed ||= tombstoneOf(repo, model.id, name)?.renamedTo !== undefined;
+      else if (input.type === undefined || item.type === input.type) items.push(item);
+    }
+    if (!renamed) return items;
+  }
+  throw changesTooFast(repo.layout.model(model.id));
 }
 
 function wantedNames(repo: Repo, model: Model, { prefix, after }: DataListInput): string[] {

@@ -5,6 +5,7 @@ import { SwampError } from '../errors.js';
 import { readDir, readText } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
 import { isHashedSegment, nameOf } from '../layout/names.js';
+import { readFence } from '../locks/fence.js';
 import type { Repo } from '../repo.js';
 import { closeContent, contentPathIn, type OpenContent, openContent } from './content.js';
 import { movingTo, renamesUnderWay } from './intent.js';
@@ -41,7 +42,7 @@ export interface OpenVersion {
 
 const VERSION = /^[1-9][0-9]{0,14}$/;
 /** A listing that keeps changing is looked at again; this many times without an answer is a fault, not a race. */
-const LOOKS = 1_000;
+export const LOOKS = 1_000;
 
 /** The versions an artifact directory lists, ascending. */
 export function versionNumbers(names: readonly string[]): number[] {
@@ -119,7 +120,7 @@ export function openVersion(repo: Repo, modelId: string, name: string, version?:
   throw changesTooFast(name);
 }
 
-function changesTooFast(what: string): SwampError {
+export function changesTooFast(what: string): SwampError {
   return new SwampError('io', `${JSON.stringify(what)} changed faster than it could be read.`, { hint: 'Run the command again.' });
 }
 
@@ -167,8 +168,25 @@ function requireStillThere(dir: string, name: string): void {
   });
 }
 
-/** The names of a model's artifacts, sorted by code point; those of hashed segments are read from their records. */
+/**
+ * The names of a model's artifacts, sorted by code point; those of hashed segments are read from their records. An artifact
+ * that a rename has on its way shows under neither name in a listing that ends as it arrives: what was listed under a free
+ * fence is true, and so is what two looks show alike.
+ */
 export function artifactNames(repo: Repo, modelId: string): string[] {
+  const fence = repo.layout.fence({ kind: 'data', modelId });
+  let before: string | undefined;
+  for (let look = 0; look < LOOKS; look++) {
+    const entry = readFence(fence);
+    const names = listNames(repo, modelId);
+    const seen = JSON.stringify(names);
+    if (seen === before || (entry?.state !== 'held' && readFence(fence)?.name === entry?.name)) return names;
+    before = seen;
+  }
+  throw changesTooFast(repo.layout.model(modelId));
+}
+
+function listNames(repo: Repo, modelId: string): string[] {
   const names: string[] = [];
   const root = repo.layout.model(modelId);
   for (const segment of readDir(root) ?? []) {

@@ -46,6 +46,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { title: 'get and delete', setup: STORE, tasks: [{ kind: 'get', model: M, name: 'a' }, deleteA] },
   { title: 'versions and rename', setup: STORE, tasks: [{ kind: 'versions', model: M, name: 'a' }, renameA] },
   { title: 'versions of the new name, and rename', setup: STORE, tasks: [{ kind: 'versions', model: M, name: 'z' }, renameA] },
+  { title: 'list and rename', setup: STORE, tasks: [{ kind: 'list', model: M }, renameA] },
   {
     title: 'get, put and rename, a lock is broken',
     setup: STORE,

@@ -93,6 +93,8 @@ function done(model: Model, task: Task, told: Told): Model | undefined {
       return got(model, task.name, told) ? model : undefined;
     case 'versions':
       return listed(model, task.name, told) ? model : undefined;
+    case 'list':
+      return JSON.stringify(told.names) === JSON.stringify(Object.keys(model.artifacts).sort()) ? model : undefined;
     default:
       return undefined;
   }

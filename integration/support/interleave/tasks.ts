@@ -14,6 +14,7 @@ export type Task =
   | { readonly kind: 'renameModel'; readonly model: string; readonly to: string }
   | { readonly kind: 'get'; readonly model: string; readonly name: string }
   | { readonly kind: 'versions'; readonly model: string; readonly name: string }
+  | { readonly kind: 'list'; readonly model: string }
   | { readonly kind: 'sweep' }
   | { readonly kind: 'check' };
 
@@ -25,6 +26,8 @@ export interface Told {
   readonly alreadyDeleted?: boolean;
   readonly text?: string;
   readonly versions?: readonly number[];
+  /** Of artifacts, sorted. */
+  readonly names?: readonly string[];
   readonly outputs?: readonly { readonly name: string; readonly version: number }[];
   readonly findings?: readonly string[];
   readonly pending?: readonly string[];
@@ -55,6 +58,8 @@ export function titleOf(task: Task): string {
       return `get ${task.model} ${task.name}`;
     case 'versions':
       return `versions ${task.model} ${task.name}`;
+    case 'list':
+      return `list ${task.model}`;
     default:
       return task.kind;
   }

@@ -56,6 +56,13 @@ export function promisify(): () => Promise<never> {
 
 // node:stream
 
+/** Only for content in parts, which no scenario writes. */
+export const Readable = {
+  from(): never {
+    throw new TypeError('not simulated');
+  },
+};
+
 /** One producer, one consumer, no limit. */
 export class PassThrough {
   readonly #chunks: Uint8Array[] = [];

@@ -2,6 +2,7 @@
 import { asSwampError } from '../../../../src/errors.js';
 import { dataDelete } from '../../../../src/operations/data-delete.js';
 import { dataGet } from '../../../../src/operations/data-get.js';
+import { dataList } from '../../../../src/operations/data-list.js';
 import { dataPut } from '../../../../src/operations/data-put.js';
 import { dataRename } from '../../../../src/operations/data-rename.js';
 import { dataVersions } from '../../../../src/operations/data-versions.js';
@@ -61,6 +62,8 @@ async function command(repo: Repo, task: Exclude<Task, { kind: 'init' }>): Promi
       return got(repo, task);
     case 'versions':
       return { versions: (await dataVersions(repo, task)).versions.map(({ version }) => version) };
+    case 'list':
+      return { names: (await dataList(repo, task)).groups.flatMap(({ items }) => items.map(({ name }) => name)).sort() };
     case 'sweep':
       await datastoreSweep(repo, {}, never());
       return {};
