@@ -18,7 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['fs'],
   ['repo.ts'],
   ['layout'],
-  ['timing.ts'],
+  ['timing.ts', 'version.ts'],
   ['errors.ts'],
 ];
 

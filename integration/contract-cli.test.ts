@@ -286,9 +286,14 @@ describe('completion', () => {
     assert.deepEqual(await offered('data', 'get', '--model', 'store-1', 'a'), ['a/b']);
     assert.deepEqual(await offered('model', 'run', 'shell-1', ''), ['execute']);
     assert.deepEqual(await offered('data', 'delete', 'm', '--dr'), ['--dry-run']);
+    assert.deepEqual(await offered('datastore', 'check', '--repa'), ['--repair']);
+    assert.deepEqual(await offered('datastore', 'lock', 'status', '--w'), ['--watch']);
     assert.deepEqual(await offered('completion', 'z'), ['zsh']);
     assert.deepEqual(await offered('nope', ''), []);
     assert.deepEqual(await offered('data', 'get', 'nope', ''), []);
+    assert.deepEqual(await offered('data', 'upload', ''), ['begin', 'part', 'complete', 'abort', 'list']);
+    const { uploadId } = await runJson<{ uploadId: string }>(repo, ['data', 'upload', 'begin', 'm', 'x', '--create']);
+    assert.deepEqual(await offered('data', 'upload', 'part', ''), [uploadId]);
     assert.equal((await run(repo, ['--complete', 'data', 'get', ''], { cwd: repo.base })).stdout, '');
   });
 

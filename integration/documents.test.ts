@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { parse } from '../src/cli/parse.js';
 import { COMMANDS } from '../src/cli/table.js';
 import { CODES } from '../src/errors.js';
+import { openRepo } from '../src/index.js';
 import { FAMILIES } from '../src/layout/families.js';
 import { createGated, runGated, startGated } from './support/gated.js';
 import { createModel, put, type TestRepo, tempRepo, ticketsOf } from './support/repo.js';
@@ -268,6 +269,15 @@ async function fillEveryFamily(repo: TestRepo): Promise<void> {
   await run(repo, ['data', 'delete', 'm', 'Reports/2026 Q3.txt', '--force']);
   await put(repo, 'm', 'Reports/2026 Q3.txt', 'y');
   await put(repo, 'm', 'a very long name/'.repeat(20), 'x');
+  const { upload } = openRepo(repo.dir);
+  for (const [name, ...parts] of [
+    ['dump', 'one', 'two'],
+    ['unfinished', 'hello'],
+  ]) {
+    const { uploadId } = await upload.begin({ model: 'm', name: name ?? '' });
+    for (const [i, text] of parts.entries()) await upload.part({ upload: uploadId, partNumber: i + 1, source: [text] });
+    if (name === 'dump') await upload.complete({ upload: uploadId });
+  }
   const losing = startGated(repo, 'm');
   await losing.begun();
   await run(repo, ['datastore', 'lock', 'release', '--force', '--model', 'm']);
@@ -306,6 +316,8 @@ function shapeOf(path: string): string {
     .replace(/^(fences\/.*\/)[0-9]+\.free-[0-9a-f]{12}(?=\/|$)/, '$1<free>')
     .replaceAll(new RegExp(HOLDER, 'g'), '<holder>')
     .replace(/scope\.[0-9]+\./, 'scope.<epoch>.')
+    .replace(/^uploads\/<id>\/<id>-[0-9a-f]{12}/, 'uploads/<id>/<upload>')
+    .replace(/\/sums\/[0-9]+\.[0-9]+\.[0-9a-f]{64}$/, '/sums/<sum>')
     .replace(/^kept\/<id>\/[0-9]+-[0-9a-f]{12}\//, 'kept/<id>/<epoch>-<nonce>/')
     .replace(/^trash\/<id>-[0-9]+-[0-9a-f]{12}/, 'trash/<id>-<epoch>-<nonce>')
     .replace(/(?<=tombstone-|trash\/)[0-9a-f]{12}$/, '<nonce>')
@@ -334,6 +346,46 @@ describe('the order of syncs', () => {
       'rename fences/<id>/data/<held>/<holder>.v data/<id>/a/<version>',
       'sync fences/<id>/data',
       'sync data/<id>/a',
+      'rename fences/<id>/data/<held> fences/<id>/data/<free>',
+      'answer',
+    ]);
+  });
+
+  test('of an upload is the one that design/disk-layout.md tells (P3, P6)', { skip }, async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    await put(repo, 'm', 'a', 'one');
+    const { uploadId } = await openRepo(repo.dir).upload.begin({ model: 'm', name: 'a' });
+    assert.deepEqual(await stepsOf(repo, ['data', 'upload', 'part', uploadId, '1', '/etc/hostname']), [
+      'sync staging/<holder>/part',
+      'sync uploads/<id>/<upload>/sums',
+      'rename staging/<holder>/part uploads/<id>/<upload>/parts/1',
+      'sync uploads/<id>/<upload>/parts',
+      'answer',
+    ]);
+    assert.deepEqual(await stepsOf(repo, ['data', 'upload', 'complete', uploadId]), [
+      'rename uploads/<id>/<upload> uploads/<id>/<upload>.<holder>',
+      'sync uploads/<id>',
+      'sync uploads/<id>/<upload>.<holder>/parts',
+      'sync staging/<holder>/v/metadata.json',
+      'sync staging/<holder>/v',
+      'rename fences/<id>/data/<free> fences/<id>/data/<held>',
+      'rename staging/<holder>/v staging/<holder>/outputs/v',
+      'sync staging/<holder>/outputs/intent.json',
+      'sync staging/<holder>/outputs',
+      'rename staging/<holder>/outputs fences/<id>/data/<held>/<holder>.intent',
+      'sync fences/<id>/data',
+      'sync fences/<id>/data/<held>',
+      'rename uploads/<id>/<upload>.<holder>/parts fences/<id>/data/<held>/<holder>.intent/v/parts',
+      'sync fences/<id>/data/<held>/<holder>.intent/v',
+      'rename fences/<id>/data/<held>/<holder>.intent/v data/<id>/a/<version>',
+      'sync fences/<id>/data',
+      'sync data/<id>/a',
+      'rename uploads/<id>/<upload>.<holder> fences/<id>/data/<held>/trash/<nonce>',
+      'sync fences/<id>/data',
+      'sync uploads/<id>',
+      'rename fences/<id>/data/<held>/<holder>.intent fences/<id>/data/<held>/trash/<nonce>',
+      'rename fences/<id>/data/<held>/trash trash/<id>-<epoch>-<nonce>',
       'rename fences/<id>/data/<held> fences/<id>/data/<free>',
       'answer',
     ]);

@@ -17,7 +17,7 @@ import {
   type Verdict,
   whoDrainsTheAncestorGivesWay,
 } from './support/drain-scenarios.js';
-import type { Edit } from './support/mutant.js';
+import type { Edit } from './support/edits.js';
 import { type TestRepo, tempRepo } from './support/repo.js';
 
 const SECOND_DRAIN: Edit = { file: 'protocol/restructure.ts', from: "if ((await drainAll(contender, scope)) === 'give way') return false;", to: '' };

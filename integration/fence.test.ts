@@ -7,10 +7,10 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { brokenRepo } from './support/broken.js';
+import type { Edit } from './support/edits.js';
 import { errorOf } from './support/errors.js';
 import { Pauses, traceOf } from './support/failpoints.js';
 import { createGated, runGated, startGated } from './support/gated.js';
-import type { Edit } from './support/mutant.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
 import { finished, type Running, run, runJson, start } from './support/swamp.js';
 import { until } from './support/until.js';
@@ -145,6 +145,30 @@ test('a method that lost its fences after its intent was published has succeeded
   assert.deepEqual(await versionsOf(repo, 'p', 'log'), [1, 2]);
 });
 
+for (const [what, args] of [
+  ['outputs were', ['data', 'delete', 'p', '--all', '--force']],
+  ['model was', ['model', 'delete', 'p', '--with-data', '--force']],
+] as const) {
+  test(`a method whose published ${what} deleted before it took its fence again has succeeded all the same`, async (t) => {
+    const repo = await gatedRepo(t, {});
+    const points = new Pauses(repo, ['intent.published']);
+    const gated = startGated(repo, 'p', ['--json'], { env: points.env });
+    gated.letGo('echo precious');
+    await points.at('intent.published', gated.running);
+    await overtake(repo, 'by force', gated.running);
+    await run(repo, args);
+    points.go('intent.published');
+    const { dataArtifacts } = JSON.parse((await finished(gated.running)).stdout) as { dataArtifacts: { name: string; version: number }[] };
+    assert.deepEqual(
+      dataArtifacts.map(({ name, version }) => [name, version]),
+      [
+        ['result', 2],
+        ['log', 2],
+      ],
+    );
+  });
+}
+
 test('a delete counts and buries what the intent of a dead holder brings: its listing is made anew (P4)', async (t) => {
   const repo = await gatedRepo(t, {});
   const points = new Pauses(repo, ['intent.published']);
@@ -242,7 +266,7 @@ describe('a rename that was put out by force', { concurrency: 2 }, () => {
   }
 });
 
-const STILL_OURS: Edit = { file: 'protocol/write.ts', from: 'if (exists(global.lease.path)) return lease;', to: 'return lease;' };
+const STILL_OURS: Edit = { file: 'protocol/inside.ts', from: 'if (exists(global.lease.path)) return lease;', to: 'return lease;' };
 
 const BYPASS: readonly Edit[] = [
   { file: 'store/write.ts', from: 'if (!exists(runPath)) throw new FenceLost(runPath);', to: '' },

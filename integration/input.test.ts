@@ -1,6 +1,6 @@
 /** Hostile and broken input: names, files, definitions, file systems, garbage in the store. It is kept faithfully or refused with the documented code, and nothing else is touched. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,7 @@ import { contentOf, createModel, put, type TestRepo, tempRepo, versionsOf } from
 import { snapshot } from './support/snapshot.js';
 import { stockedRepo } from './support/stocked.js';
 import { finished, launch, type Result, ROOT, type Running, run, runJson, start, startProgram } from './support/swamp.js';
+import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 import { until } from './support/until.js';
 
 const ESCAPE = `swamp-escape-${process.pid}`;
@@ -296,10 +297,6 @@ describe('a definition', () => {
   });
 });
 
-/** Without the right of root to read everything. */
-const asAnybody: readonly string[] = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : ['env'];
-const canBeAnybody = spawnSync(asAnybody[0] ?? '', [...asAnybody.slice(1), 'true'], { timeout: 10_000 }).status === 0;
-
 describe('FILE', () => {
   test('that is missing or a directory is io, and leaves no trace', async (t) => {
     const repo = await stockedRepo(t);
@@ -311,13 +308,12 @@ describe('FILE', () => {
     assert.deepEqual(snapshot(repo.dir, ['.swamp/v1/staging', '.swamp/v1/trash']), before);
   });
 
-  test('that may not be read is io with its errno', { skip: canBeAnybody ? false : 'setpriv(1) of util-linux is not installed' }, async (t) => {
+  test('that may not be read is io with its errno', unprivileged, async (t) => {
     const repo = await stockedRepo(t);
     const file = join(repo.base, 'unreadable');
     writeFileSync(file, 'secret');
     chmodSync(file, 0o000);
-    const [command = '', ...words] = [...asAnybody, process.execPath, repo.bin, 'data', 'put', 'm', 'a', file, '--json'];
-    const result = await finished(launch(repo, command, words), 74);
+    const result = await runUnprivileged(repo, ['data', 'put', 'm', 'a', file, '--json'], 74);
     assert.equal(result.stdout, '');
     assert.equal(toldError(result, 'io').data['errno'], 'EACCES');
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);

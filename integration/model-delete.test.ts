@@ -5,46 +5,18 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { FAMILIES } from '../src/layout/families.js';
 import { Pauses } from './support/failpoints.js';
+import { type Deleted, linesOf, oneWinner, withTeardown } from './support/one-winner.js';
 import { contentOf, createModel, entryOf, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { finished, run, runJson, start } from './support/swamp.js';
 import { until } from './support/until.js';
 
-interface Deleted {
-  readonly id: string;
-  readonly versionsDeleted: number;
-  readonly alreadyDeleted: boolean;
-  readonly teardown: string | null;
-}
-
 const DELETE = ['model', 'delete'] as const;
-
-/** A command/shell model whose teardown appends a line to `torn`. */
-async function withTeardown(repo: TestRepo, name: string, teardown = 'echo torn >> torn'): Promise<string> {
-  return (await runJson<{ id: string }>(repo, ['model', 'create', 'command/shell', name, '--run', 'true', '--delete-run', teardown])).id;
-}
-
-function lines(repo: TestRepo): number {
-  const path = join(repo.dir, 'torn');
-  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
-}
 
 function recordOf(repo: TestRepo, id: string): { teardown: { state: string } | null } {
   return JSON.parse(readFileSync(repo.layout.deletedModel(id), 'utf8'));
 }
 
-test('O1, O3: of 16 deletes at once one removes and one runs the teardown, and all succeed', async (t) => {
-  const repo = await tempRepo(t);
-  for (let round = 0; round < 4; round++) {
-    const id = await withTeardown(repo, 'box');
-    const before = lines(repo);
-    const all = Array.from({ length: 16 }, () => start(repo, [...DELETE, 'box', '--force', '--json'], { timeoutMs: 60_000 }));
-    const results = (await Promise.all(all.map((running) => finished(running)))).map(({ stdout }) => JSON.parse(stdout) as Deleted);
-    assert.equal(results.filter(({ alreadyDeleted }) => !alreadyDeleted).length, 1);
-    assert.equal(lines(repo), before + 1);
-    assert.deepEqual(recordOf(repo, id).teardown, { state: 'done' });
-    for (const result of results) assert.equal(result.id, id);
-  }
-});
+test('O1, O3: of 16 deletes at once one removes and one runs the teardown, and all succeed', (t) => oneWinner(t, { rounds: 4, processes: 16 }));
 
 for (const family of FAMILIES) {
   test(`D6, D7, D8: the family ${family.name} of a deleted model is swept, and that of no other model`, async (t) => {
@@ -126,7 +98,7 @@ test('O6: a late retry never tears down a newer model of the same name', async (
   const young = await withTeardown(repo, 'same', 'echo young >> torn');
   const again = await runJson<Deleted>(repo, [...DELETE, old, '--force']);
   assert.equal(again.alreadyDeleted, true);
-  assert.equal(lines(repo), 1);
+  assert.equal(linesOf(repo), 1);
   assert.equal((await runJson<{ id: string }>(repo, ['model', 'get', 'same'])).id, young);
 });
 
@@ -150,11 +122,11 @@ for (const point of ['model-delete.before-commit', 'model-delete.committed', 'mo
     await put(repo, 'm', 'a', 'x');
     const killed = await run(repo, [...DELETE, 'm', '--with-data', '--force'], { env: { SWAMP_FAILPOINTS: `${point}=kill` }, expect: 'any' });
     assert.equal(killed.signal, 'SIGKILL');
-    await until('the teardown that was begun has ended', () => !existsSync(repo.layout.deletedModel(id)) || lines(repo) <= 1);
+    await until('the teardown that was begun has ended', () => !existsSync(repo.layout.deletedModel(id)) || linesOf(repo) <= 1);
     const next = await runJson<Deleted>(repo, [...DELETE, id, '--with-data', '--force']);
     assert.equal(next.alreadyDeleted, point !== 'model-delete.before-commit');
     assert.equal(next.teardown, 'done');
-    assert.equal(lines(repo), 1);
+    assert.equal(linesOf(repo), 1);
     assert.ok(!existsSync(repo.layout.model(id)));
     assert.ok(!existsSync(join(repo.dir, 'models/command/shell/m.yaml')));
     await run(repo, ['datastore', 'sweep']);
@@ -170,7 +142,7 @@ test('O5: sweep finishes a deletion whose winner died, and runs its teardown', a
     swept.teardowns.map(({ id: which, state }) => ({ id: which, state })),
     [{ id, state: 'done' }],
   );
-  assert.equal(lines(repo), 1);
+  assert.equal(linesOf(repo), 1);
 });
 
 test('O7: a failing teardown is teardown_failed with its output, stays pending, and can be tried again', async (t) => {
@@ -185,7 +157,7 @@ test('O7: a failing teardown is teardown_failed with its output, stays pending, 
   writeFileSync(join(repo.dir, 'allowed'), '');
   const again = await runJson<Deleted>(repo, [...DELETE, id, '--force']);
   assert.equal(again.teardown, 'done');
-  assert.equal(lines(repo), 1);
+  assert.equal(linesOf(repo), 1);
 });
 
 test('O3: a loser does not wait for the teardown of a living winner', async (t) => {
@@ -198,7 +170,7 @@ test('O3: a loser does not wait for the teardown of a living winner', async (t) 
   assert.equal(winner.hasExited(), false);
   writeFileSync(join(repo.dir, 'go'), '');
   assert.equal((JSON.parse((await finished(winner)).stdout) as Deleted).teardown, 'done');
-  assert.equal(lines(repo), 1);
+  assert.equal(linesOf(repo), 1);
 });
 
 test('data rename carries all versions, leads readers of the old name on, and never gives out a number twice (P4)', async (t) => {

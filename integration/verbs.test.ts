@@ -271,6 +271,7 @@ const VERBS: readonly Verb[] = [
       healthy: 'flag',
       bytes: 'number',
       sweeps: [SWEPT],
+      pins: [{ ...fields('path command host since', 'text'), pid: 'number' }],
       teardowns: [TEARDOWN],
       kept: [{ ...fields('modelId path', 'text'), bytes: 'number' }],
       uploads: [UPLOAD],
@@ -308,6 +309,35 @@ const VERBS: readonly Verb[] = [
     result: { released: [LOCK] },
     fails: [['datastore', 'lock', 'release', '--force', '--model', 'none'], 'model_not_found'],
     writes: ['datastore', 'lock', 'release', '--model', 'none'],
+  },
+  {
+    verb: 'backup create',
+    args: (round, { base }) => ['backup', 'create', join(base, `backup${round}`), '--all-versions'],
+    text: /^Backup: +\/.*\/backup0\nAs of: +20.*Z\nHolds: +[0-9]+ models, /,
+    result: {
+      ...fields('backupDir createdAt', 'text'),
+      ...fields('models artifacts versions bytes tombstones uploads orphans reused', 'number'),
+      excluded: fields('olderVersions incompleteUploads orphans otherModels deletedModels keptOutputs', 'number'),
+      renamed: [fields('path model name reason', 'text')],
+      dryRun: 'flag',
+    },
+    fails: [['backup', 'create', '/dev/null/x'], 'io'],
+    writes: ['backup', 'create', '/nonexistent/x', '--model', 'nonexistent'],
+  },
+  {
+    verb: 'backup restore',
+    args: (_, { base }) => ['backup', 'restore', backupIn(base), '--mode', 'merge'],
+    text: /^Restored 1 model, 1 artifact, 1 version, 7 B\n/,
+    result: {
+      mode: 'text?',
+      ...fields('models artifacts versions bytes uploads orphans', 'number'),
+      skipped: [{ model: 'text', name: 'text?' }],
+      removed: fields('models artifacts', 'number'),
+      newIds: [fields('model id newId', 'text')],
+      dryRun: 'flag',
+    },
+    fails: [['backup', 'restore', NO_FILE], 'io'],
+    writes: ['backup', 'restore', '/nonexistent', '--mode', 'merge'],
   },
   {
     verb: 'backup verify',
@@ -528,6 +558,7 @@ describe('--read-only', () => {
     await assert.rejects(upload.complete({ upload: 'none', parts: -1 }), readOnly);
     await assert.rejects(upload.abort({ upload: 'none' }), readOnly);
     await assert.rejects(datastore.sweep(), readOnly);
+    await assert.rejects(datastore.repair(), readOnly);
     await assert.rejects(datastore.lockRelease({}), readOnly);
     assert.equal((await data.list()).total, 2);
     assert.deepEqual(snapshot(repo.dir), before);

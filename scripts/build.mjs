@@ -28,6 +28,7 @@ const COMMON = {
   // graceful-fs would patch the process; proper-lockfile is given its own fs. The ES modules of yaml can be bundled in parts.
   alias: { 'graceful-fs': 'node:fs', yaml: resolve(root, 'node_modules/yaml/browser/dist/index.js') },
   metafile: true,
+  define: { SWAMP_VERSION: JSON.stringify(version) },
   write: false,
   logLevel: 'warning',
 };
@@ -56,7 +57,7 @@ const program = await build({
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
   supported: { 'dynamic-import': false },
-  define: { SWAMP_VERSION: JSON.stringify(version), 'import.meta.url': 'importMetaUrl' },
+  define: { ...COMMON.define, 'import.meta.url': 'importMetaUrl' },
   banner: { js: `const importMetaUrl=require("node:url").pathToFileURL(__filename).href;const lazyReq=${lazyModule};` },
   plugins: [{ name: 'apart', setup: keepApart }],
 });

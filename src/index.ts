@@ -1,9 +1,11 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
 
 import { asSwampError } from './errors.js';
+import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './operations/backup-create.js';
 import { type BackupDifference, type BackupDiffResult, backupDiff } from './operations/backup-diff.js';
 import { type BackupPackResult, backupPack } from './operations/backup-pack.js';
 import { type BackupPruneInput, type BackupPruneResult, backupPrune } from './operations/backup-prune.js';
+import { type BackupRestoreInput, type BackupRestoreOptions, type BackupRestoreResult, backupRestore } from './operations/backup-restore.js';
 import { type BackupUnpackResult, backupUnpack } from './operations/backup-unpack.js';
 import { type BackupVerifyResult, backupVerify } from './operations/backup-verify.js';
 import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from './operations/data-delete.js';
@@ -13,6 +15,7 @@ import { type DataPutInput, type DataPutResult, dataPut, type VersionInput } fro
 import { type DataRenameResult, dataRename } from './operations/data-rename.js';
 import { type DataVersionsResult, dataVersions } from './operations/data-versions.js';
 import { type DatastoreCheckResult, datastoreCheck } from './operations/datastore-check.js';
+import { type DatastoreRepairInput, type DatastoreRepairOptions, type DatastoreRepairResult, datastoreRepair } from './operations/datastore-repair.js';
 import { type DatastoreStatusResult, datastoreStatus } from './operations/datastore-status.js';
 import { type DatastoreSweepInput, type DatastoreSweepResult, datastoreSweep } from './operations/datastore-sweep.js';
 import { type LockReleaseInput, type LockReleaseResult, lockRelease } from './operations/lock-release.js';
@@ -26,21 +29,27 @@ import { type ModelRunInput, type ModelRunOptions, type ModelRunResult, modelRun
 import { type ModelValidateResult, modelValidate } from './operations/model-validate.js';
 import { type RepoInfoResult, repoInfo } from './operations/repo-info.js';
 import { type RepoInitResult, repoInit } from './operations/repo-init.js';
+import { settleFirst } from './operations/settle.js';
 import { type UploadAbortResult, uploadAbort } from './operations/upload-abort.js';
 import { type UploadBeginResult, uploadBegin } from './operations/upload-begin.js';
 import { type UploadCompleteInput, uploadComplete } from './operations/upload-complete.js';
 import { type UploadListResult, uploadList } from './operations/upload-list.js';
 import { type UploadPartInput, type UploadPartResult, uploadPart } from './operations/upload-part.js';
-import { findRepoDir, openRepoAt, type Reporter, SILENT } from './repo.js';
+import { findRepoDir, openRepoAt, type Repo, type Reporter, SILENT } from './repo.js';
 import { timingFrom } from './timing.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
 export type {
+  BackupCreateInput,
+  BackupCreateResult,
   BackupDifference,
   BackupDiffResult,
   BackupPackResult,
   BackupPruneInput,
   BackupPruneResult,
+  BackupRestoreInput,
+  BackupRestoreOptions,
+  BackupRestoreResult,
   BackupUnpackResult,
   BackupVerifyResult,
   DataDeleteInput,
@@ -52,6 +61,9 @@ export type {
   DataPutResult,
   DataRenameResult,
   DatastoreCheckResult,
+  DatastoreRepairInput,
+  DatastoreRepairOptions,
+  DatastoreRepairResult,
   DatastoreStatusResult,
   DatastoreSweepInput,
   DatastoreSweepResult,
@@ -137,9 +149,14 @@ export interface OpenRepo {
     abort(input: { readonly upload: string }, options?: Cancel): Promise<UploadAbortResult>;
     list(input?: { readonly model?: string }): Promise<UploadListResult>;
   };
+  readonly backup: {
+    create(input: BackupCreateInput, options?: Partial<BackupCreateOptions>): Promise<BackupCreateResult>;
+    restore(input: BackupRestoreInput, options?: Partial<BackupRestoreOptions>): Promise<BackupRestoreResult>;
+  };
   readonly datastore: {
     status(): Promise<DatastoreStatusResult>;
     check(options?: Cancel): Promise<DatastoreCheckResult>;
+    repair(input?: DatastoreRepairInput, options?: Partial<DatastoreRepairOptions>): Promise<DatastoreRepairResult>;
     sweep(input?: DatastoreSweepInput, options?: Cancel): Promise<DatastoreSweepResult>;
     lockStatus(): Promise<LockStatusResult>;
     lockRelease(input: LockReleaseInput, options?: Cancel): Promise<LockReleaseResult>;
@@ -180,7 +197,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
   const { lockTimeoutMs, ...rest } = options;
   const timing = timingFrom(env, lockTimeoutMs === undefined ? undefined : String(lockTimeoutMs));
   const repo = openRepoAt(findRepoDir(dir, env, process.cwd()), { ...rest, timing, env });
-  return Object.freeze({
+  return settling(repo, {
     root: repo.root,
     id: repo.id,
     info: (cancel) => told(repoInfo(repo, cancel)),
@@ -208,15 +225,42 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       abort: (input, cancel) => told(uploadAbort(repo, input, withSignal(cancel))),
       list: (input) => told(uploadList(repo, input)),
     },
+    backup: {
+      create: (input, options) => told(backupCreate(repo, input, withSignal(options))),
+      restore: (input, cancel) => told(backupRestore(repo, input, withSignal(cancel))),
+    },
     datastore: {
       status: () => told(datastoreStatus(repo)),
       check: (cancel) => told(datastoreCheck(repo, {}, withSignal(cancel))),
+      repair: (input = {}, options) => told(datastoreRepair(repo, input, withSignal(options))),
       sweep: (input = {}, cancel) => told(datastoreSweep(repo, input, withSignal(cancel))),
       lockStatus: () => told(lockStatus(repo)),
       lockRelease: (input, cancel) => told(lockRelease(repo, input, withSignal(cancel))),
     },
   } satisfies OpenRepo);
 }
+
+/** Every method of `api` finishes first what a restore left that was interrupted, but for those of `datastore`, which look at the store as it stands. */
+function settling(repo: Repo, api: OpenRepo): OpenRepo {
+  const first = <T extends object>(group: T): T =>
+    Object.freeze(Object.fromEntries(Object.entries(group).map(([name, method]: [string, Method]) => [name, after(method)]))) as T;
+  const after =
+    (method: Method): Method =>
+    async (...given) => {
+      await told(settleFirst(repo, withSignal(undefined)));
+      return method(...given);
+    };
+  return Object.freeze({
+    ...api,
+    info: after(api.info as Method) as OpenRepo['info'],
+    model: first(api.model),
+    data: first(api.data),
+    upload: first(api.upload),
+    backup: first(api.backup),
+  });
+}
+
+type Method = (...given: unknown[]) => Promise<unknown>;
 
 /** The options of an operation, with a signal that never fires where none was given. */
 function withSignal<T extends Cancel>(options: T | undefined): T & { readonly signal: AbortSignal } {

@@ -29,6 +29,14 @@ export function parseMilliseconds(text: string, source: string): number {
   return value;
 }
 
+/** A duration as people read it: `0.3 s`, `12 s`, `5 min`, `7 h`, `3 d`. */
+export function duration(ms: number): string {
+  if (ms < 120_000) return ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
+  const minutes = ms / 60_000;
+  if (minutes < 120) return `${Math.round(minutes)} min`;
+  return minutes < 48 * 60 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 60 / 24)} d`;
+}
+
 /**
  * The durations of this process. `lockTimeout` (the flag's text) goes before SWAMP_LOCK_TIMEOUT_MS.
  * SWAMP_LOCK_TTL_MS (at least 2000) changes the ttl: every process of one repository must agree on it.

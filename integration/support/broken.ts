@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { buildMutant, type Edit } from './mutant.js';
+import type { Edit } from './edits.js';
+import { buildMutant } from './mutant.js';
 import { type TestRepo, tempRepo } from './repo.js';
 
 /** A repository whose program lacks something on purpose; what it leaves is not checked. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { verifyTree } from '../../src/backup/verify.js';
 import { openRepo, SwampError } from '../../src/index.js';
 import { GLOBAL } from '../../src/layout/layout.js';
 import { currentProcess, formatHolder, newNonce } from '../../src/locks/holder.js';
@@ -291,6 +292,18 @@ export const VERBS: readonly Verb[] = [
     done: async (repo) => assert.deepEqual(heldLocks(repo), []),
   },
   {
+    title: 'backup create: --all-versions',
+    verb: 'backup create',
+    args: (repo) => [backupOf(repo), '--all-versions'],
+    prepare,
+    again: ['conflict'],
+    whole: async (repo) => {
+      const dir = backupOf(repo);
+      if (existsSync(dir)) await verifyWhole(dir);
+    },
+    done: (repo) => verifyWhole(backupOf(repo)),
+  },
+  {
     title: 'repo init',
     verb: 'repo init',
     args: [],
@@ -319,6 +332,17 @@ export function verbOf(title: string): Verb {
   const verb = VERBS.find((one) => one.title === title);
   assert.ok(verb !== undefined, `nothing is called ${title}`);
   return verb;
+}
+
+function backupOf({ dir }: TestRepo): string {
+  return join(dirname(dir), 'backup');
+}
+
+/** Everything of `prepare` is in it, and nothing is wrong with it. */
+async function verifyWhole(dir: string): Promise<void> {
+  const { findings, manifest } = await verifyTree(dir, { signal: new AbortController().signal });
+  assert.deepEqual(findings, []);
+  assert.ok((manifest?.counts.versions ?? 0) >= 9, JSON.stringify(manifest?.counts));
 }
 
 function outputOf({ dir }: TestRepo): string {

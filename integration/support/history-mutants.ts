@@ -1,6 +1,7 @@
 /** The program with one thing broken, which a history must find: at once, or when it goes on for longer. */
+
+import type { Edit } from './edits.js';
 import type { HistoryOptions } from './history.js';
-import type { Edit } from './mutant.js';
 
 export interface Mutant {
   readonly title: string;

@@ -10,9 +10,10 @@ import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type OpenRepo, openRepo, SwampError } from '../../src/index.js';
 import type { Violation } from './account.js';
+import type { Edit } from './edits.js';
 import { Pauses } from './failpoints.js';
 import { judge } from './judge.js';
-import { buildMutant, type Edit } from './mutant.js';
+import { buildMutant } from './mutant.js';
 import { sharedClock } from './program.js';
 import { type Random, randomFrom, seedOfThisRun } from './random.js';
 import {

@@ -1,5 +1,6 @@
 /** What can happen to a store on disk: each injury, and what a check must tell of it, exactly. */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   cpSync,
@@ -20,6 +21,9 @@ import { join } from 'node:path';
 import { newSession } from '../../src/locks/session.js';
 import { dataDelete } from '../../src/operations/data-delete.js';
 import { modelGet } from '../../src/operations/model-get.js';
+import { uploadBegin } from '../../src/operations/upload-begin.js';
+import { uploadComplete } from '../../src/operations/upload-complete.js';
+import { uploadPart } from '../../src/operations/upload-part.js';
 import { openRepoAt, type Repo } from '../../src/repo.js';
 import { deadHolder, libraryRepo, NEVER, newModel, putAll } from './library-repo.js';
 
@@ -37,6 +41,9 @@ export interface Places {
   readonly metadata: string;
   readonly record: string;
   readonly tombstone: string;
+  /** A version in two parts, and an unfinished upload with one. */
+  readonly inParts: string;
+  readonly upload: string;
   /** Its fences, and the entry of its data fence. */
   readonly data: string;
   readonly entry: string;
@@ -60,7 +67,7 @@ export async function written(t: { after(cleanup: () => void): void }): Promise<
   return placesIn(openRepoAt(dir, { env: {} }));
 }
 
-/** Two versions of `a`; `gone` was deleted; `back` was deleted and came again; one name is hashed. */
+/** Two versions of `a`; `gone` was deleted; `back` was deleted and came again; one name is hashed; `parts` was written in parts, and an upload is unfinished. */
 async function fill(repo: Repo): Promise<void> {
   await newModel(repo, 'm');
   await putAll(repo, 'm', 'a', 'one', 'two');
@@ -69,6 +76,15 @@ async function fill(repo: Repo): Promise<void> {
   await putAll(repo, 'm', 'back', '1', '2');
   for (const name of ['gone', 'back']) await dataDelete(repo, { model: 'm', name }, NEVER);
   await putAll(repo, 'm', 'back', '3');
+  await uploadComplete(repo, { upload: await sent(repo, 'parts', 'p1', 'p2') }, NEVER);
+  await sent(repo, 'dump', 'u1');
+}
+
+/** An upload with these parts; its id. */
+async function sent(repo: Repo, name: string, ...parts: readonly string[]): Promise<string> {
+  const { uploadId } = await uploadBegin(repo, { model: 'm', name }, NEVER);
+  for (const [i, text] of parts.entries()) await uploadPart(repo, { upload: uploadId, partNumber: i + 1, source: [text] }, NEVER);
+  return uploadId;
 }
 
 async function placesIn(repo: Repo): Promise<Places> {
@@ -84,6 +100,8 @@ async function placesIn(repo: Repo): Promise<Places> {
     metadata: join(version, 'metadata.json'),
     record: join(artifact, 'artifact.json'),
     tombstone: layout.tombstone(id, 'gone'),
+    inParts: layout.version(id, 'parts', 1),
+    upload: layout.upload(id, readdirSync(layout.modelUploads(id))[0] ?? ''),
     entry: join(data, entry),
   };
 }
@@ -132,6 +150,33 @@ export function heldByDead({ repo, data, entry }: Places): string {
   const held = join(data, `99.${deadHolder(newSession(repo).holder)}`);
   renameSync(entry, held);
   return held;
+}
+
+/** What a person must do: a repair tells it again, and leaves it as it is. */
+export const TOLD: ReadonlySet<string> = new Set([
+  'the datastore is behind a link',
+  'the marker of the repository is missing',
+  'the marker of the repository is that of another one',
+  'a definition has problems',
+  'two definitions have one id',
+  'a definition is a link',
+  'the definitions are behind a link',
+  'the definition of a deleted model came back with changes',
+]);
+
+/** The content of every file of the repository, by its hash; what locks, queues and sessions keep for themselves aside. */
+export function readableBytes(root: string): Map<string, string> {
+  const found = new Map<string, string>();
+  const walk = (dir: string): void => {
+    for (const entry of readdirSync(dir, { withFileTypes: true })) {
+      const path = join(dir, entry.name);
+      if (entry.isDirectory()) walk(path);
+      else if (entry.isFile() && entry.name !== 'holder.json' && !entry.name.startsWith('scope.'))
+        found.set(createHash('sha256').update(readFileSync(path)).digest('hex'), path);
+    }
+  };
+  walk(root);
+  return found;
 }
 
 export type Expectation = readonly (readonly [kind: string, path: string])[];
@@ -432,6 +477,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     writeDeleted(repo, id, { epoch: 1_000, definition: 'another text' });
     rmSync(repo.layout.model(id), { recursive: true });
     rmSync(repo.layout.tombstones(id), { recursive: true });
+    rmSync(repo.layout.modelUploads(id), { recursive: true });
     unlinkSync(join(repo.root, 'models/store/m.yaml'));
     return [['generation_ahead', repo.layout.deletedModel(id)]];
   },
@@ -439,11 +485,91 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     writeDeleted(repo, id, { definition: 'another text' });
     rmSync(repo.layout.model(id), { recursive: true });
     rmSync(repo.layout.tombstones(id), { recursive: true });
+    rmSync(repo.layout.modelUploads(id), { recursive: true });
     return [['model_invalid', join(repo.root, 'models/store/m.yaml')]];
   },
   'a forward leads to a name that nothing can have': ({ tombstone }) => {
     edit(tombstone, (fields) => ({ ...fields, renamedTo: '' }));
     return [['record_invalid', tombstone]];
+  },
+  'a part differs': ({ inParts }) => {
+    writeFileSync(join(inParts, 'parts/2'), 'P2');
+    return [['checksum_mismatch', join(inParts, 'parts/2')]];
+  },
+  'a part is too short': ({ inParts }) => {
+    truncateSync(join(inParts, 'parts/1'), 1);
+    return [['size_mismatch', join(inParts, 'parts/1')]];
+  },
+  'a part is missing': ({ inParts }) => {
+    unlinkSync(join(inParts, 'parts/1'));
+    return [['missing_file', join(inParts, 'parts/1')]];
+  },
+  'a part is a link to the very same bytes': ({ inParts, repo }) => {
+    renameSync(join(inParts, 'parts/1'), join(repo.root, 'bytes'));
+    symlinkSync(join(repo.root, 'bytes'), join(inParts, 'parts/1'));
+    return [['symlink', join(inParts, 'parts/1')]];
+  },
+  'all parts are missing': ({ inParts }) => {
+    rmSync(join(inParts, 'parts'), { recursive: true });
+    return [['missing_file', join(inParts, 'parts')]];
+  },
+  'a part is there that nobody declared': ({ inParts }) => {
+    writeFileSync(join(inParts, 'parts/3'), 'p3');
+    return [['unknown_entry', join(inParts, 'parts/3')]];
+  },
+  'a content stands beside parts': ({ inParts }) => {
+    writeFileSync(join(inParts, 'content'), 'p1p2');
+    return [['unknown_entry', join(inParts, 'content')]];
+  },
+  'parts stand beside a content': ({ version }) => {
+    mkdirSync(join(version, 'parts'));
+    return [['unknown_entry', join(version, 'parts')]];
+  },
+  'the metadata of a version in parts is missing': ({ inParts }) => {
+    unlinkSync(join(inParts, 'metadata.json'));
+    return [['missing_file', join(inParts, 'metadata.json')]];
+  },
+  'the parts do not add up': ({ inParts }) => {
+    edit(join(inParts, 'metadata.json'), (record) => ({ ...record, parts: [] }));
+    return [['record_invalid', join(inParts, 'metadata.json')]];
+  },
+  'the parts are not what the whole was': ({ inParts }) => {
+    edit(join(inParts, 'metadata.json'), (record) => ({ ...record, checksum: 'a'.repeat(64) }));
+    return [['checksum_mismatch', join(inParts, 'parts')]];
+  },
+  'a part of an upload is not what was sent': ({ upload }) => {
+    writeFileSync(join(upload, 'parts/1'), 'U1');
+    return [['checksum_mismatch', join(upload, 'parts/1')]];
+  },
+  'a part of an upload is a FIFO': ({ upload }) => {
+    replaceByFifo(join(upload, 'parts/1'));
+    return [['wrong_type', join(upload, 'parts/1')]];
+  },
+  'something in an upload is no part': ({ upload }) => {
+    writeFileSync(join(upload, 'parts/01'), '');
+    writeFileSync(join(upload, 'sums/1'), '');
+    writeFileSync(join(upload, 'notes'), '');
+    return [
+      ['unknown_entry', join(upload, 'parts/01')],
+      ['unknown_entry', join(upload, 'sums/1')],
+      ['unknown_entry', join(upload, 'notes')],
+    ];
+  },
+  'the record of an upload is missing': ({ upload }) => {
+    unlinkSync(join(upload, 'upload.json'));
+    return [['missing_file', upload]];
+  },
+  'the record of an upload is no record': ({ upload }) => {
+    writeFileSync(join(upload, 'upload.json'), '{}');
+    return [['record_invalid', upload]];
+  },
+  'an upload has no place for parts': ({ upload }) => {
+    rmSync(join(upload, 'parts'), { recursive: true });
+    return [['missing_file', upload]];
+  },
+  'an upload has a name that is none': ({ upload }) => {
+    renameSync(upload, `${upload}.x`);
+    return [['unknown_entry', `${upload}.x`]];
   },
   'something among the uploads is no model': ({ repo }) => {
     mkdirSync(join(repo.layout.uploads, 'u'), { recursive: true });
@@ -708,6 +834,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
   },
   'a file stands where the tombstones of a model belong': ({ repo, id }) => {
     rmSync(repo.layout.tombstones(id), { recursive: true });
+    rmSync(repo.layout.modelUploads(id), { recursive: true });
     writeFileSync(repo.layout.tombstones(id), 'x');
     return [['wrong_type', repo.layout.tombstones(id)]];
   },
@@ -734,5 +861,134 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     writeDeleted(repo, UUID, { epoch: Number.MAX_SAFE_INTEGER, definition: 'another text' });
     mkdirSync(join(repo.layout.fence({ kind: 'data', modelId: UUID }), '5.free-000000000000'), { recursive: true });
     return [['generation_ahead', repo.layout.deletedModel(UUID)]];
+  },
+  'the metadata is a link': ({ metadata, repo }) => {
+    renameSync(metadata, join(repo.root, 'record'));
+    symlinkSync(join(repo.root, 'record'), metadata);
+    return [['symlink', metadata]];
+  },
+  'the metadata is a directory': ({ metadata }) => {
+    unlinkSync(metadata);
+    mkdirSync(metadata);
+    return [['wrong_type', metadata]];
+  },
+  'the metadata is cut off': ({ metadata }) => {
+    truncateSync(metadata, 40);
+    return [['record_invalid', metadata]];
+  },
+  'the metadata is no text': ({ metadata }) => {
+    writeFileSync(metadata, Buffer.from([0, 255, 254, 128, 10, 0]));
+    return [['record_invalid', metadata]];
+  },
+  'the metadata tells the checksum of other content': ({ metadata }) => {
+    edit(metadata, (record) => ({ ...record, checksum: 'f'.repeat(64) }));
+    return [['checksum_mismatch', join(metadata, '..', 'content')]];
+  },
+  'the metadata tells another size': ({ metadata }) => {
+    edit(metadata, (record) => ({ ...record, size: 2 }));
+    return [['size_mismatch', join(metadata, '..', 'content')]];
+  },
+  'the content and the metadata are those of another version': ({ version, artifact }) => {
+    const first = join(artifact, '1');
+    renameSync(join(version, 'content'), join(version, 'c'));
+    renameSync(join(first, 'content'), join(version, 'content'));
+    renameSync(join(version, 'c'), join(first, 'content'));
+    return [
+      ['checksum_mismatch', join(first, 'content')],
+      ['checksum_mismatch', join(version, 'content')],
+    ];
+  },
+  'artifact.json is empty': ({ record }) => {
+    truncateSync(record, 0);
+    return [['record_invalid', record]];
+  },
+  'artifact.json is a directory': ({ record }) => {
+    unlinkSync(record);
+    mkdirSync(record);
+    return [['wrong_type', record]];
+  },
+  'a tombstone is empty': ({ tombstone }) => {
+    truncateSync(tombstone, 0);
+    return [['record_invalid', tombstone]];
+  },
+  'a tombstone is a link': ({ tombstone, repo }) => {
+    renameSync(tombstone, join(repo.root, 'record'));
+    symlinkSync(join(repo.root, 'record'), tombstone);
+    return [['symlink', tombstone]];
+  },
+  'a fence has a file without an epoch beside its entry': ({ data }) => {
+    writeFileSync(join(data, 'note'), 'n');
+    return [['fence_damaged', data]];
+  },
+  'a fence has the entries of three holders who have ended': (places) => {
+    heldByDead(places);
+    for (const epoch of [3, 100]) mkdirSync(join(places.data, `${epoch}.${deadHolder(newSession(places.repo).holder)}`));
+    return [['fence_damaged', places.data]];
+  },
+  'the entry of a fence has a holder that is none': ({ data, entry }) => {
+    writeFileSync(join(entry, 'holder.json'), '{"command": ');
+    renameSync(entry, join(data, 'x.free-000000000000'));
+    return [['fence_damaged', data]];
+  },
+  'the run fence of a model has no entry': ({ repo, id }) => {
+    const fence = repo.layout.fence({ kind: 'run', modelId: id });
+    rmSync(fence, { recursive: true, force: true });
+    mkdirSync(fence);
+    return [['fence_damaged', fence]];
+  },
+  'a staging directory is a file': ({ repo }) => {
+    const staging = repo.layout.staging(newSession(repo).holder);
+    writeFileSync(staging, 'x');
+    return [['wrong_type', staging]];
+  },
+  'a ticket has no time': ({ repo }) => {
+    const queue = repo.layout.queue({ kind: 'global' });
+    mkdirSync(queue, { recursive: true });
+    const ticket = join(queue, `17-a-${newSession(repo).holder}.json`);
+    writeFileSync(ticket, '{}');
+    return [['unknown_entry', ticket]];
+  },
+  'a record of a deleted model is cut off': ({ repo }) => {
+    writeDeleted(repo, UUID, { epoch: 7, definition: 'another text' });
+    truncateSync(repo.layout.deletedModel(UUID), 60);
+    return [['record_invalid', repo.layout.deletedModel(UUID)]];
+  },
+  'a record of a deleted model is a link': ({ repo }) => {
+    writeDeleted(repo, UUID, { definition: 'another text' });
+    renameSync(repo.layout.deletedModel(UUID), join(repo.root, 'record'));
+    symlinkSync(join(repo.root, 'record'), repo.layout.deletedModel(UUID));
+    return [['symlink', repo.layout.deletedModel(UUID)]];
+  },
+  'a record of a deleted model is a directory': ({ repo }) => {
+    mkdirSync(repo.layout.deletedModel(UUID), { recursive: true });
+    return [['wrong_type', repo.layout.deletedModel(UUID)]];
+  },
+  'a file stands where the uploads of a model belong': ({ repo, id }) => {
+    mkdirSync(repo.layout.uploads, { recursive: true });
+    writeFileSync(repo.layout.modelUploads(id), 'x');
+    return [['wrong_type', repo.layout.modelUploads(id)]];
+  },
+  'a file stands where kept outputs belong': ({ repo, id }) => {
+    mkdirSync(repo.layout.modelKept(id), { recursive: true });
+    writeFileSync(repo.layout.keptOutputs(id, 3, 'abcdefabcdef'), 'x');
+    return [['wrong_type', repo.layout.keptOutputs(id, 3, 'abcdefabcdef')]];
+  },
+  'kept outputs are behind a link': ({ repo }) => {
+    mkdirSync(join(repo.root, 'kept'));
+    symlinkSync(join(repo.root, 'kept'), repo.layout.kept);
+    return [['symlink', repo.layout.kept]];
+  },
+  'the trash is behind a link': ({ repo }) => {
+    replaceByLink(repo.layout.trashes);
+    return [['symlink', repo.layout.trashes]];
+  },
+  'the catalog is a link': ({ repo }) => {
+    writeFileSync(join(repo.root, 'catalog'), 'x');
+    symlinkSync(join(repo.root, 'catalog'), repo.layout.catalog);
+    return [['symlink', repo.layout.catalog]];
+  },
+  'a file of an editor stands at the top': ({ v1 }) => {
+    writeFileSync(join(v1, '.notes.swp'), 'x');
+    return [['unknown_entry', join(v1, '.notes.swp')]];
   },
 };

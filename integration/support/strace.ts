@@ -222,12 +222,17 @@ function pointsIn(calls: readonly Call[], scope: string): Point[] {
   return calls.flatMap((call): Point[] => {
     const paths = pathsOf(call, main).filter((path) => path === STDOUT || path.startsWith(`${scope}/`));
     if (paths.length === 0 || children.has(call.tid) || (OPENS.includes(call.syscall) && !/O_CREAT|O_TRUNC/.test(call.text))) return [];
-    const label = `${call.syscall} ${paths.map((path) => nameless(path.replace(`${scope}/`, ''))).join(' -> ')}`;
+    const label = `${call.syscall} ${paths.map((path) => labelOf(call.syscall, path.replace(`${scope}/`, ''))).join(' -> ')}`;
     const occurrence = (occurrences.get(label) ?? 0) + 1;
     occurrences.set(label, occurrence);
     const others = Math.max(0, ...calls.filter(({ tid, syscall }) => tid !== call.tid && syscall === call.syscall).map(({ nth }) => nth));
     return [{ thread: call.tid === main ? 'main' : 'worker', syscall: call.syscall, nth: call.nth, label, occurrence, others }];
   });
+}
+
+/** In the trash, directories have random names and are removed in the order in which they are listed. */
+function labelOf(syscall: string, path: string): string {
+  return /^(unlink|rmdir)/.test(syscall) ? nameless(path).replace(/(\/trash\/).*/, '$1*') : nameless(path);
 }
 
 function pathsOf({ tid, syscall, text }: Call, main: number | undefined): string[] {

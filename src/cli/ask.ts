@@ -3,11 +3,11 @@ import { createInterface } from 'node:readline';
 import { atLineStart, tell } from './output.js';
 import { printable } from './render/text.js';
 
-/** True for `y` or `yes`; anything else, the end of the input too, means no. Throws the reason of `signal` when it fires. */
-export function ask(question: string, signal: AbortSignal): Promise<boolean> {
+/** `above`: lines that are shown first, as they are. True for `y` or `yes`; anything else, the end of the input too, means no. Throws the reason of `signal` when it fires. */
+export function ask(question: string, signal: AbortSignal, above = ''): Promise<boolean> {
   // Not in terminal mode: the terminal's own line editing is enough, and Ctrl-C stays a signal.
   const lines = createInterface({ input: process.stdin, terminal: false });
-  tell(`${printable(question)} [y/N] `);
+  tell(`${above}${printable(question)} [y/N] `);
   return new Promise<boolean>((done, fail) => {
     const interrupted = (): void => {
       tell('\n');

@@ -1,8 +1,10 @@
 /** What a command is given to work with, and what it gives back. */
 import { SwampError } from '../errors.js';
 import { findRepoDir, openRepoAt, type Repo, type Reporter } from '../repo.js';
+import { isRestoring } from '../store/restoring.js';
 import { timingFrom } from '../timing.js';
 import type { Args } from './args.js';
+import { hasColour } from './render/text.js';
 import type { Command } from './table.js';
 
 export interface Context {
@@ -14,10 +16,12 @@ export interface Context {
   readonly reporter: Reporter;
   readonly env: NodeJS.ProcessEnv;
   readonly readOnly: boolean;
+  /** What text on stdout may be like. */
+  readonly page: { readonly columns?: number | undefined; readonly colour: boolean };
   /** Opens the repository that the flags, the environment or the working directory name. */
   openRepo(): Repo;
-  /** Asks the person, on the terminal; never called while a lock is held. Undefined when --force or --yes stands for the answer. */
-  readonly confirm: ((question: string) => Promise<boolean>) | undefined;
+  /** Asks the person, on the terminal, below the lines `above`; never called while a lock is held. Undefined when --force or --yes stands for the answer. */
+  readonly confirm: ((question: string, above?: string) => Promise<boolean>) | undefined;
 }
 
 /** What a command prints. */
@@ -32,6 +36,14 @@ export interface Outcome {
 
 /** Undefined when the command has printed by itself. */
 export type Run = (context: Context) => Promise<Outcome | undefined>;
+
+/** Thrown where the repository is opened while a restore waits to be carried out: that is done first, and the command begins anew. */
+export class Unsettled extends Error {
+  constructor(readonly repo: Repo) {
+    super(`${repo.layout.restoring} waits to be carried out`);
+    this.name = 'Unsettled';
+  }
+}
 
 export interface Surroundings {
   readonly command: Command;
@@ -52,19 +64,31 @@ export function contextFor({ command, args, words, signal, reporter }: Surroundi
     reporter,
     env,
     readOnly,
+    get page() {
+      const { stdout } = process;
+      return { columns: stdout.isTTY ? stdout.columns : undefined, colour: hasColour(stdout, args.has('no-color'), env) };
+    },
     openRepo: () => {
       const timing = timingFrom(env, args.text('lock-timeout'));
-      return openRepoAt(findRepoDir(args.text('repo-dir'), env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env });
+      const repo = openRepoAt(findRepoDir(args.text('repo-dir'), env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env });
+      if (command.asItIs !== true && isRestoring(repo)) throw new Unsettled(repo);
+      return repo;
     },
-    confirm: isForced(args) ? undefined : async (question) => (await import('./ask.js')).ask(question, signal),
+    confirm: isForced(args) ? undefined : async (question, above) => (await import('./ask.js')).ask(question, signal, above),
   };
 }
 
 /** Refuses a destructive command that nobody can be asked about. Throws `usage`. */
 export function requireConsent(command: Command, args: Args): void {
-  if (command.destructive !== true || args.has('dry-run') || isForced(args)) return;
+  const { destructive } = command;
+  if (destructive === undefined || args.has('dry-run') || isForced(args)) return;
+  if (destructive !== true && !(destructive.value === undefined ? args.has(destructive.flag) : args.text(destructive.flag) === destructive.value)) return;
   if (process.stdin.isTTY && process.stderr.isTTY) return;
-  throw new SwampError('usage', `"${command.verb}" deletes, and there is no terminal to ask on.`, { hint: 'Add --force to go on without a question.' });
+  const what =
+    destructive === true
+      ? `"${command.verb}" deletes`
+      : `"${command.verb} --${[destructive.flag, destructive.value ?? []].flat().join(' ')}" takes things out of their place`;
+  throw new SwampError('usage', `${what}, and there is no terminal to ask on.`, { hint: 'Add --force to go on without a question.' });
 }
 
 function isForced(args: Args): boolean {

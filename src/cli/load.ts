@@ -28,6 +28,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> =
   'datastore sweep': () => import('./commands/datastore-sweep.js'),
   'datastore lock status': () => import('./commands/lock-status.js'),
   'datastore lock release': () => import('./commands/lock-release.js'),
+  'backup create': () => import('./commands/backup-create.js'),
+  'backup restore': () => import('./commands/backup-restore.js'),
   'backup verify': () => import('./commands/backup-verify.js'),
   'backup diff': () => import('./commands/backup-diff.js'),
   'backup pack': () => import('./commands/backup-pack.js'),

@@ -1,6 +1,6 @@
 /** One run of the program: understand the words, run the command, print its outcome, tell the exit code. */
 import { asSwampError, isErrno, type SwampError } from '../errors.js';
-import { type Context, contextFor, type Outcome, type Run, requireConsent } from './context.js';
+import { type Context, contextFor, type Outcome, type Run, requireConsent, Unsettled } from './context.js';
 import { flushed, print, tell, tellLine } from './output.js';
 import { type Parsed, parse } from './parse.js';
 import { errorLine, errorText, stackText } from './render/error.js';
@@ -58,13 +58,26 @@ async function run({ command, args, words }: Invocation, load: Load): Promise<nu
     reporter = createReporter(logLevel(args, process.env));
     requireConsent(command, args);
     const context = contextFor({ command, args, words, signal: signals.signal, reporter });
-    const outcome = await (await load(command.verb))(context);
+    const outcome = await settled(await load(command.verb), context);
     await reporter.flush();
     if (signals.exitCode !== undefined) return signals.exitCode;
     return outcome === undefined ? 0 : await printOutcome(outcome, context, manner);
   } catch (error) {
     await reporter?.flush();
     return signals.exitCode ?? failed(error, manner);
+  }
+}
+
+/** A restore that waits to be carried out goes first; the command has done nothing before it opened the repository. */
+async function settled(command: Run, context: Context): Promise<Outcome | undefined> {
+  for (;;) {
+    try {
+      return await command(context);
+    } catch (error) {
+      if (!(error instanceof Unsettled)) throw error;
+      const { settleFirst } = await import('../operations/settle.js');
+      await settleFirst(error.repo, context);
+    }
   }
 }
 

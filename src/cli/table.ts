@@ -11,8 +11,10 @@ export interface Command {
   readonly flags: readonly Flag[];
   /** What follows `swamp`, each with what it does. */
   readonly examples: readonly (readonly [command: string, what: string])[];
-  /** Asks on a terminal and refuses elsewhere, unless --force or --yes is given; with --dry-run it does neither. */
-  readonly destructive?: true;
+  /** Asks on a terminal and refuses elsewhere, unless --force or --yes is given; with --dry-run it does neither. A flag: only with that one, of that value if it has one. */
+  readonly destructive?: true | { readonly flag: string; readonly value?: string };
+  /** Looks at the store as it stands: a restore that was interrupted is told of, not finished first. */
+  readonly asItIs?: true;
 }
 
 const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
@@ -242,13 +244,21 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [],
     examples: [],
+    asItIs: true,
   },
   {
     verb: 'datastore check',
     summary: 'Check every invariant of the store and every checksum',
     positionals: [],
-    flags: [],
-    examples: [],
+    flags: [
+      { name: 'repair', type: 'switch', description: 'Mend what is damaged; set aside, under quarantine/, what cannot be mended' },
+      { ...DRY_RUN, description: 'With --repair: show what would be done, and do nothing' },
+      FORCE,
+      YES,
+    ],
+    examples: [['datastore check --repair --dry-run', 'see what a repair would do']],
+    destructive: { flag: 'repair' },
+    asItIs: true,
   },
   {
     verb: 'datastore sweep',
@@ -270,8 +280,9 @@ export const COMMANDS: readonly Command[] = [
     verb: 'datastore lock status',
     summary: 'List the locks that are held, their holders and who waits',
     positionals: [],
-    flags: [],
-    examples: [],
+    flags: [{ name: 'watch', type: 'switch', description: 'Go on showing them as they change, until Ctrl-C' }],
+    examples: [['datastore lock status --watch', 'see who waits for whom, live']],
+    asItIs: true,
   },
   {
     verb: 'datastore lock release',
@@ -282,6 +293,43 @@ export const COMMANDS: readonly Command[] = [
       { ...FORCE, description: 'Yes, really' },
     ],
     examples: [['datastore lock release --force --model build', 'free one stuck model']],
+    asItIs: true,
+  },
+  {
+    verb: 'backup restore',
+    summary: 'Bring a backup back: all of it, or one model; all or nothing',
+    positionals: [BACKUP],
+    flags: [
+      { name: 'mode', type: 'value', value: 'M', description: 'Where the repository is not empty: replace, merge or skip-existing' },
+      { name: 'model', type: 'value', value: 'A', description: 'Only this model; A=B: under the name B, with a new id' },
+      DRY_RUN,
+      FORCE,
+      YES,
+    ],
+    examples: [
+      ['backup restore ../backup', 'into an empty repository'],
+      ['backup restore ../backup --model web --mode skip-existing', 'one model that was deleted'],
+    ],
+    destructive: { flag: 'mode', value: 'replace' },
+  },
+  {
+    verb: 'backup create',
+    summary: 'Write everything, as it is at one moment, to a new directory',
+    positionals: [{ name: 'dir', description: 'The directory it becomes; it must not exist, or be empty' }],
+    flags: [
+      { name: 'model', type: 'list', value: 'M', description: 'Only this model; may be given again' },
+      { name: 'all-versions', type: 'switch', description: 'All versions, not only the latest' },
+      { name: 'include-incomplete-uploads', type: 'switch', description: 'Also unfinished multi-part writes' },
+      { name: 'include-orphans', type: 'switch', description: 'Also data whose model has no definition' },
+      { name: 'encode-names', type: 'switch', description: 'Write names that cannot be paths under safe ones' },
+      { name: 'rename-collisions', type: 'switch', description: 'Write names that want one path under safe ones' },
+      { name: 'base', type: 'value', value: 'DIR2', description: 'Take unchanged files from this earlier backup' },
+      DRY_RUN,
+    ],
+    examples: [
+      ['backup create /backups/today', 'the latest version of everything'],
+      ['backup create today --all-versions --base yesterday', 'all versions; what is unchanged is cloned'],
+    ],
   },
   {
     verb: 'backup verify',

@@ -16,7 +16,9 @@
  *     uploads/<model-id>/<upload-id>/                        an unfinished multi-part write: upload.json, parts/1, sums/
  *     uploads/<model-id>/<upload-id>.<holder>/               the same while that session completes it
  *     kept/<model-id>/<epoch>-<nonce>/                       outputs of a method that lost its run fence
+ *     pins/<holder>                                          a backup that runs: nothing is swept that a commit moved away
  *     trash/<model-id>-<epoch>-<nonce>/                      committed removals waiting for the sweep
+ *     restoring/                                             a restore that is published, and not carried out yet
  *     quarantine/20261120T183116Z-<nonce>/data/...           what a repair set aside, under its old path
  */
 import { join } from 'node:path';
@@ -120,11 +122,21 @@ export class Layout {
   keptOutputs(modelId: string, epoch: number, nonce: string): string {
     return this.#at('kept', checked(modelId), `${epoch}-${nonce}`);
   }
+  get pins(): string {
+    return this.#at('pins');
+  }
+  pin(holder: string): string {
+    return this.#at('pins', holder);
+  }
   get trashes(): string {
     return this.#at('trash');
   }
   trash(owner: string, epoch: number, nonce: string): string {
     return this.#at('trash', `${owner}-${epoch}-${nonce}`);
+  }
+  /** A published restore: whoever comes next finishes it. */
+  get restoring(): string {
+    return this.#at('restoring');
   }
   get quarantines(): string {
     return this.#at('quarantine');

@@ -101,9 +101,9 @@ export async function buildFence(dir: string, epoch: number): Promise<void> {
   await syncDir(dir);
 }
 
-/** Takes a free entry for `holder`: the new entry's name, or undefined when somebody was first. */
-export async function takeEntry(dir: string, free: Entry, holder: string): Promise<string | undefined> {
-  const name = `${free.epoch + 1}.${holder}`;
+/** Takes a free entry for `holder`, at `epoch`, which is higher than that of the entry: the new entry's name, or undefined when somebody was first. */
+export async function takeEntry(dir: string, free: Entry, holder: string, epoch: number): Promise<string | undefined> {
+  const name = `${epoch}.${holder}`;
   return (await move(dir, free.name, name)) ? name : undefined;
 }
 

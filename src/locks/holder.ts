@@ -64,6 +64,19 @@ export function currentProcess(): Process {
   return self;
 }
 
+/** Nonces of sessions of this process that could not give a lock back: it stands, and nobody holds it. */
+const forsaken = new Set<string>();
+
+/** The lock of this process's session `holder` could not be given back: from here on it counts as a dead one's. Without it this process would wait for itself. */
+export function forsake(holder: string): void {
+  forsaken.add(holder.slice(holder.lastIndexOf('-') + 1));
+}
+
+/** True when nobody can hold what stands under this name: its process is provably dead, or is this one and has forsaken it. */
+export function isEnded(holder: Holder): boolean {
+  return forsaken.has(holder.nonce) || isProvablyDead(holder);
+}
+
 /**
  * True only when the process of `holder` cannot exist any more: same machine, boot and pid namespace, and its pid is
  * gone, a zombie, or another process (L8); or the machine has booted since. What cannot be seen is alive (P7).

@@ -9,6 +9,7 @@ import { touch, writeAdvisory } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import type { Timing } from '../timing.js';
 import { type Entry, freeEntry, freeEntrySync, takeEntry } from './fence.js';
+import { forsake } from './holder.js';
 
 export const HOLDER_DETAILS = 'holder.json';
 
@@ -38,7 +39,7 @@ type Callback<T = void> = (error: unknown, value?: T) => void;
 
 /**
  * One attempt to take the fence `dir`, whose entry was read as `seen`; `breakable` says that its holder is dead or
- * stale. Undefined when somebody else was first. Throws only for errors of the system.
+ * stale. The epoch goes up by one, or to `atLeast`. Undefined when somebody else was first. Throws only for errors of the system.
  */
 export async function tryLease(
   dir: string,
@@ -47,9 +48,10 @@ export async function tryLease(
   holder: string,
   details: HolderDetails,
   timing: Timing,
+  atLeast = 0,
 ): Promise<Lease | undefined> {
   const { default: lockfile } = await import('proper-lockfile');
-  const grip = new Grip(dir, seen, breakable, holder);
+  const grip = new Grip(dir, seen, breakable, holder, atLeast);
   const aborter = new AbortController();
   let releaseLock: () => Promise<void>;
   try {
@@ -74,12 +76,15 @@ export async function tryLease(
   const release = async (): Promise<void> => {
     if (grip.released) return;
     try {
-      await releaseLock();
+      await releaseLock().catch((error: unknown) => {
+        // Its registry forgets a lock it holds for compromised; the entry decides, not the registry.
+        if (!isErrno(error, 'ERELEASED', 'ENOTACQUIRED')) throw error;
+      });
+      await grip.giveBack();
     } catch (error) {
-      // Its registry forgets a lock it holds for compromised; the entry decides, not the registry.
-      if (!isErrno(error, 'ERELEASED', 'ENOTACQUIRED')) throw error;
+      forsake(holder);
+      throw error;
     }
-    await grip.giveBack();
   };
   try {
     writeAdvisory(join(path, HOLDER_DETAILS), `${JSON.stringify({ holder, ...details })}\n`);
@@ -90,7 +95,7 @@ export async function tryLease(
       throw error;
     }
   }
-  return { fence: dir, name, epoch: seen.epoch + 1, path, signal: aborter.signal, release };
+  return { fence: dir, name, epoch: grip.epoch, path, signal: aborter.signal, release };
 }
 
 /** The file system that proper-lockfile sees: one lock file, which is one fence entry. */
@@ -100,15 +105,22 @@ class Grip {
   #current: Entry;
   #breakable: boolean;
   #holder: string;
+  #atLeast: number;
   #mine: string | undefined;
   /** Renames into the entry move its mtime, so stat answers with what the owner last set. */
   #beat = new Date();
 
-  constructor(dir: string, seen: Entry, breakable: boolean, holder: string) {
+  constructor(dir: string, seen: Entry, breakable: boolean, holder: string, atLeast: number) {
     this.#dir = dir;
     this.#current = seen;
     this.#breakable = breakable;
     this.#holder = holder;
+    this.#atLeast = atLeast;
+  }
+
+  /** Of our entry. */
+  get epoch(): number {
+    return Math.max(this.#current.epoch + 1, this.#atLeast);
   }
 
   get held(): string {
@@ -127,18 +139,18 @@ class Grip {
   async giveBack(): Promise<void> {
     if (this.#mine === undefined || this.released) return;
     this.released = true;
-    await freeEntry(this.#dir, { name: this.#mine, epoch: this.#current.epoch + 1 });
+    await freeEntry(this.#dir, { name: this.#mine, epoch: this.epoch });
   }
 
   #giveBackSync(): void {
     if (this.#mine === undefined || this.released) return;
     this.released = true;
-    freeEntrySync(this.#dir, { name: this.#mine, epoch: this.#current.epoch + 1 });
+    freeEntrySync(this.#dir, { name: this.#mine, epoch: this.epoch });
   }
 
   async #take(): Promise<void> {
     if (this.#current.state !== 'free') throw systemError('EEXIST');
-    this.#mine = await takeEntry(this.#dir, this.#current, this.#holder);
+    this.#mine = await takeEntry(this.#dir, this.#current, this.#holder, this.epoch);
     if (this.#mine === undefined) throw systemError('EEXIST');
   }
 

@@ -4,7 +4,7 @@ import { modifiedAt } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
 import type { Timing } from '../timing.js';
 import { type Entry, readFence } from './fence.js';
-import { isProvablyDead } from './holder.js';
+import { isEnded } from './holder.js';
 
 export type Verdict = 'free' | 'live' | 'stale' | 'dead' | 'unreadable';
 
@@ -72,7 +72,7 @@ export class Observer {
   }
 
   #judge(entry: Entry & { state: 'held' }, unmovedMs: number): Verdict {
-    if (entry.holder !== undefined && isProvablyDead(entry.holder)) return 'dead';
+    if (entry.holder !== undefined && isEnded(entry.holder)) return 'dead';
     if (unmovedMs >= this.#timing.ttlMs) return 'stale';
     return entry.holder === undefined ? 'unreadable' : 'live';
   }

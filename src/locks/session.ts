@@ -32,8 +32,11 @@ export async function openStaging(session: Session): Promise<string> {
 /** Discards the staging directory with what is left in it. */
 export async function closeStaging(session: Session): Promise<void> {
   if ((await removeEmptyDir(session.staging)) || !exists(session.staging)) return;
-  session.trashed.push(...(await discard(session.repo, session.staging, 'staging')));
+  session.trashed.push(...(await discard(session.repo, session.staging, STAGING)));
 }
+
+/** Names a discarded staging in the trash: no commit put it there. */
+export const STAGING = 'staging';
 
 /** Moves `path` into the trash, where nobody else writes to it (P5), for a sweep. Where it is now; nothing when somebody else had moved it. */
 export async function discard(repo: Repo, path: string, owner: string): Promise<readonly string[]> {

@@ -5,7 +5,7 @@ import { modifiedAt, readDir } from '../fs/tree.js';
 import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
 import type { Timing } from '../timing.js';
 import { type Entry, readFence } from './fence.js';
-import { isProvablyDead } from './holder.js';
+import { isEnded } from './holder.js';
 import type { Seen, Verdict } from './observe.js';
 
 /** A lock that somebody holds. The verdict goes by the wall clock: it is for people, and nobody is put out by it. */
@@ -59,7 +59,7 @@ function surveyLock(layout: Layout, timing: Timing, lock: LockName): HeldLock | 
 }
 
 function judge({ holder }: Entry & { state: 'held' }, unmovedMs: number, timing: Timing): Verdict {
-  if (holder !== undefined && isProvablyDead(holder)) return 'dead';
+  if (holder !== undefined && isEnded(holder)) return 'dead';
   if (unmovedMs > timing.ttlMs) return 'stale';
   return holder === undefined ? 'unreadable' : 'live';
 }

@@ -19,7 +19,7 @@ export interface DefinitionFile {
 
 /** What one file turned out to hold. */
 export type Content =
-  | { readonly kind: 'valid'; readonly definition: Definition; readonly problems: readonly [] }
+  | { readonly kind: 'valid'; readonly definition: Definition; readonly text: string; readonly problems: readonly [] }
   | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
   | { readonly kind: 'deleted'; readonly id: string; readonly problems: readonly Problem[] };
 
@@ -60,7 +60,7 @@ export function readDefinition(repo: Repo, file: DefinitionFile, wanted?: string
   const parsed = parseDefinition(text, path, file);
   if ('problems' in parsed) return wanted === undefined || text.includes(wanted) ? { kind: 'invalid', problems: parsed.problems } : undefined;
   const { definition } = parsed;
-  if (!isDeletedModel(repo, definition.id)) return { kind: 'valid', definition, problems: [] };
+  if (!isDeletedModel(repo, definition.id)) return { kind: 'valid', definition, text, problems: [] };
   return { kind: 'deleted', id: definition.id, problems: [{ path, message: `the id ${definition.id} belongs to a deleted model`, hint: DELETED_HINT }] };
 }
 

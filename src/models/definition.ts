@@ -234,7 +234,12 @@ function readTexts(source: Source, field: Field | undefined, refuse: (name: stri
 
 /** The text of a definition with another name; comments and layout stay. */
 export function withName(text: string, name: string): string {
+  return withFields(text, { name });
+}
+
+/** The text with other values of these fields; the rest stays, comments too. */
+export function withFields(text: string, fields: Partial<Pick<Definition, 'id' | 'name'>>): string {
   const document = parseDocument(text);
-  document.set('name', name);
+  for (const [key, value] of Object.entries(fields)) document.set(key, value);
   return document.toString({ lineWidth: 0 });
 }

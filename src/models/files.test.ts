@@ -216,7 +216,7 @@ test('everything under models/ that looks like a definition and cannot be one is
   write(repo, 'store/README.md', '# not told');
   write(repo, 'store/.draft.yaml', 'not told');
   mkdirSync(join(repo.root, 'models/store/dir.yaml'));
-  execFileSync('mkfifo', [join(repo.root, 'models/store/fifo.yaml')]);
+  execFileSync('mkfifo', [join(repo.root, 'models/store/fifo.yaml')], { timeout: 10_000 });
   writeFileSync(join(repo.root, 'elsewhere.yaml'), serialiseDefinition(store('link')));
   symlinkSync(join(repo.root, 'elsewhere.yaml'), modelPath(repo, 'store', 'link'));
   symlinkSync('/', join(repo.root, 'models/root'));

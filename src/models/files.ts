@@ -8,9 +8,10 @@ import { basename, dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, writeFileDurable } from '../fs/durable.js';
-import { readDir, readDirTypes } from '../fs/tree.js';
+import { exists, modifiedAt, readDir, readDirTypes } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { displayPath, type Repo } from '../repo.js';
+import { definitionGoing } from '../store/intent.js';
 import {
   checkModelName,
   type Definition,
@@ -38,6 +39,8 @@ export interface Model extends Definition {
 /** A definition file that was read. A model can have problems too: then it shares its name or id with another one. */
 export interface SurveyedFile extends DefinitionFile {
   readonly model: Model | undefined;
+  /** As it stands in the file, where there is a model. */
+  readonly text: string | undefined;
   /** True: the file stands, but its model was deleted, and counts as gone. */
   readonly deleted: boolean;
   readonly problems: readonly Problem[];
@@ -69,18 +72,51 @@ export async function listModels(repo: Repo): Promise<{ readonly models: readonl
   return { models: files.flatMap(({ model }) => model ?? []), problems: [...files.flatMap(({ problems }) => problems), ...strays] };
 }
 
-/** Reads every definition file, by name; what stands under models/ and cannot be one is a stray. */
-export async function surveyDefinitions(repo: Repo): Promise<{ readonly files: readonly SurveyedFile[]; readonly strays: readonly Problem[] }> {
-  const { files, strays } = definitionFiles(repo);
-  const surveyed: SurveyedFile[] = [];
-  for (const [index, file] of files.entries()) {
-    await breathe(index);
-    const content = readOrTell(repo, file);
-    if (content === undefined) continue;
-    const model = content.kind === 'valid' ? { ...content.definition, path: file.path } : undefined;
-    surveyed.push({ ...file, model, deleted: content.kind === 'deleted', problems: content.problems });
+/** Reads every definition file, by name; what stands under models/ and cannot be one is a stray. `read`: how a file is read, for who has read it before. */
+export async function surveyDefinitions(
+  repo: Repo,
+  read: (repo: Repo, file: DefinitionFile) => Content | undefined = readOrTell,
+): Promise<{ readonly files: readonly SurveyedFile[]; readonly strays: readonly Problem[] }> {
+  const { found, strays } = await readListed(repo, (file) => read(repo, file));
+  const surveyed = found.map(({ content, ...file }): SurveyedFile => {
+    const [model, text] = content.kind === 'valid' ? [{ ...content.definition, path: file.path }, content.text] : [];
+    return { ...file, model, text, deleted: content.kind === 'deleted', problems: content.problems };
+  });
+  return { files: withShared(repo, withoutRenamed(repo, surveyed)), strays };
+}
+
+/** A listing of which files keep going away is looked at again; this many times is a fault, not a race. */
+const LOOKS = 100;
+
+/** Every listed file that `read` answers. A file that went away may have been renamed to one that the listing did not show: then all is looked at again. */
+async function readListed<T>(
+  repo: Repo,
+  read: (file: DefinitionFile) => T | undefined,
+): Promise<{ readonly found: readonly (DefinitionFile & { readonly content: T })[]; readonly strays: readonly Problem[] }> {
+  for (let look = 0; look < LOOKS; look++) {
+    const { files, strays } = definitionFiles(repo);
+    const found: (DefinitionFile & { readonly content: T })[] = [];
+    let gone = false;
+    for (const [index, file] of files.entries()) {
+      await breathe(index);
+      const content = read(file);
+      if (content !== undefined) found.push({ ...file, content });
+      else if (!exists(file.path)) gone = true;
+    }
+    if (!gone) return { found, strays };
   }
-  return { files: withShared(repo, surveyed), strays };
+  throw new SwampError('io', `Definitions under ${join(repo.root, DIRECTORY)} come and go faster than they can be read.`, { hint: 'Run the command again.' });
+}
+
+/** While a model is being renamed both its definitions stand: the old one does not count any more. */
+function withoutRenamed(repo: Repo, files: readonly SurveyedFile[]): SurveyedFile[] {
+  const ids = groupBy(files, ({ model }) => model?.id);
+  return files.filter(({ model, path }) => model === undefined || (ids.get(model.id)?.length ?? 0) < 2 || !isRenamedAway(repo, model.id, path));
+}
+
+/** The intent is looked at first: it goes after the file. */
+function isRenamedAway(repo: Repo, modelId: string, path: string): boolean {
+  return definitionGoing(repo, modelId) === displayPath(repo, path) || !exists(path);
 }
 
 /** Lets timers and signals through now and then: thousands of definitions take seconds. */
@@ -138,6 +174,30 @@ export function definitionFiles(repo: Repo): { readonly files: readonly Definiti
   return { files: files.sort((a, b) => compare(a.name, b.name) || compare(a.type, b.type)), strays: strays.sort((a, b) => compare(a.path, b.path)) };
 }
 
+/** What a publication writes before it has its name; that of an editor or of git looks otherwise. */
+const TEMPORARY = /^\.[A-Za-z0-9][A-Za-z0-9._-]*\.[0-9a-f]{12}\.tmp$/;
+
+/** Temporary files of publications that nobody has touched for `ms` milliseconds: whoever wrote them has died. What is behind a link is left alone. */
+export function abandonedTemporaries(repo: Repo, ms: number): string[] {
+  const directories = MODEL_TYPES.map((type) => join(repo.root, DIRECTORY, type)).filter(isUnlinked);
+  return directories.flatMap((directory) =>
+    (readDirTypes(directory) ?? [])
+      .filter((entry) => entry.isFile() && TEMPORARY.test(entry.name))
+      .map((entry) => join(directory, entry.name))
+      .filter((path) => Date.now() - (modifiedAt(path) ?? Date.now()) > ms),
+  );
+}
+
+function isUnlinked(directory: string): boolean {
+  try {
+    requireUnlinked(directory);
+    return true;
+  } catch (error) {
+    if (error instanceof SwampError) return false;
+    throw error;
+  }
+}
+
 /** Throws `model_exists` when a definition of any type has that name, case aside. Holds only as long as the global fence does. */
 export function assertNameFree(repo: Repo, name: string): void {
   checkModelName(name);
@@ -182,15 +242,19 @@ function readByName(repo: Repo, type: ModelType, name: string): Found[] {
   return [{ path, content }];
 }
 
+/** True when a definition with this id stands under any name. */
+export function hasDefinition(repo: Repo, id: string): boolean {
+  return definitionFiles(repo).files.some((file) => {
+    const content = readDefinition(repo, file, id);
+    return content?.kind === 'valid' && content.definition.id === id;
+  });
+}
+
 /** Only files that mention the id are parsed; the invalid ones count when there is no valid one. */
 async function readById(repo: Repo, id: string): Promise<Found[]> {
-  const found: Found[] = [];
-  for (const [index, file] of definitionFiles(repo).files.entries()) {
-    await breathe(index);
-    const content = readDefinition(repo, file, id);
-    if (content !== undefined) found.push({ path: file.path, content });
-  }
+  const { found } = await readListed(repo, (file) => readDefinition(repo, file, id));
   const valid = found.filter(({ content }) => content.kind === 'valid' && content.definition.id === id);
+  if (valid.length > 1) return valid.filter(({ path }) => !isRenamedAway(repo, id, path));
   return valid.length > 0 ? valid : found.filter(({ content }) => content.kind === 'invalid');
 }
 

@@ -35,12 +35,11 @@ export async function dataGet(repo: Repo, input: DataGetInput, options: { readon
 
 /** Opens the artifact, by its own name or by one it had before. It may be renamed or deleted between two looks. */
 function openNamed(repo: Repo, modelId: string, input: DataGetInput): { readonly name: string; readonly opened: OpenVersion } {
-  const direct = openVersion(repo, modelId, input.name, input.version);
-  if (direct !== undefined) return { name: input.name, opened: direct };
-  const name = resolveName(repo, modelId, input.name);
-  const opened = name === undefined ? undefined : openVersion(repo, modelId, name, input.version);
-  if (name === undefined || opened === undefined) throw notFound(repo, modelId, input);
-  return { name, opened };
+  for (let name: string | undefined = input.name; name !== undefined; name = resolveName(repo, modelId, input.name)) {
+    const opened = openVersion(repo, modelId, name, input.version);
+    if (opened !== undefined) return { name, opened };
+  }
+  throw notFound(repo, modelId, input);
 }
 
 function notFound(repo: Repo, modelId: string, { name, version }: DataGetInput): SwampError {

@@ -33,8 +33,10 @@ export async function dataVersions(
   const model = await findModel(repo, reference);
   for (;;) {
     const name = resolveName(repo, model.id, asked);
-    const artifact = name === undefined ? undefined : findArtifact(repo, model.id, name);
-    if (name === undefined || artifact === undefined) throw dataNotFound(asked);
+    if (name === undefined) throw dataNotFound(asked);
+    const artifact = findArtifact(repo, model.id, name);
+    // Renamed or deleted between the two looks: its forward, or none, stands now.
+    if (artifact === undefined) continue;
     const versions = readAll(artifact);
     // What is left of an artifact that is deleted while we read never was all of it.
     if (versions.length < artifact.versions.length && !allStand(artifact)) continue;

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { INJURIES, LONG_NAME, type Places, written } from '../../integration/support/injuries.js';
+import { INJURIES, LONG_NAME, type Places, readableBytes, TOLD, written } from '../../integration/support/injuries.js';
 import { deadHolder, NEVER } from '../../integration/support/library-repo.js';
 import { SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
@@ -17,18 +16,6 @@ import { dataGet } from './data-get.js';
 import { dataPut } from './data-put.js';
 import { type DatastoreCheckResult, datastoreCheck } from './datastore-check.js';
 import { datastoreRepair, type RepairPlan } from './datastore-repair.js';
-
-/** What a person must do: a repair tells it again, and leaves it as it is. */
-const TOLD: ReadonlySet<string> = new Set([
-  'the datastore is behind a link',
-  'the marker of the repository is missing',
-  'the marker of the repository is that of another one',
-  'a definition has problems',
-  'two definitions have one id',
-  'a definition is a link',
-  'the definitions are behind a link',
-  'the definition of a deleted model came back with changes',
-]);
 
 const check = (repo: Repo): Promise<DatastoreCheckResult> => datastoreCheck(repo, {}, NEVER);
 
@@ -58,21 +45,6 @@ for (const [title, injure] of Object.entries(INJURIES)) {
     if (!TOLD.has(title)) await stillWorks(places, given);
     assert.deepEqual((await check(repo)).findings, after.findings);
   });
-}
-
-/** The content of every file of the repository, by its hash; what locks, queues and sessions keep for themselves aside. */
-function readableBytes(root: string): Map<string, string> {
-  const found = new Map<string, string>();
-  const walk = (dir: string): void => {
-    for (const entry of readdirSync(dir, { withFileTypes: true })) {
-      const path = join(dir, entry.name);
-      if (entry.isDirectory()) walk(path);
-      else if (entry.isFile() && entry.name !== 'holder.json' && !entry.name.startsWith('scope.'))
-        found.set(createHash('sha256').update(readFileSync(path)).digest('hex'), path);
-    }
-  };
-  walk(root);
-  return found;
 }
 
 /** Generation and version of everything that was ever given out, by name. */

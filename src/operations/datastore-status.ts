@@ -2,6 +2,7 @@
 import { lstatSync } from 'node:fs';
 import { treeBytes } from '../fs/tree.js';
 import { displayPath, type Repo } from '../repo.js';
+import { type PinFacts, readPin, standingPins } from '../store/pins.js';
 import { keptOutputs, pendingTeardowns, type SweepItem, sweepPlan, type TeardownItem } from './datastore-sweep.js';
 import { type LockRecord, lockStatus } from './lock-status.js';
 import { type UploadItem, uploadList } from './upload-list.js';
@@ -12,6 +13,8 @@ export interface DatastoreStatusResult {
   /** All files of the datastore. */
   readonly bytes: number;
   readonly sweeps: readonly SweepItem[];
+  /** Backups that run: while there is one, what was removed stays in the trash. */
+  readonly pins: readonly PinFacts[];
   readonly teardowns: readonly TeardownItem[];
   readonly kept: readonly { readonly modelId: string; readonly path: string; readonly bytes: number }[];
   /** Unfinished multi-part writes: neither damage nor pending. */
@@ -32,6 +35,7 @@ export async function datastoreStatus(repo: Repo): Promise<DatastoreStatusResult
     healthy: locks.every(({ state }) => state !== 'damaged') && teardowns.every(({ state }) => state !== 'failed'),
     bytes: await treeBytes(repo.layout.root),
     sweeps: sweeps.map((item) => ({ ...item, path: displayPath(repo, item.path) })),
+    pins: standingPins(repo).map((path) => ({ ...readPin(path), path: displayPath(repo, path) })),
     teardowns,
     kept: kept.map(({ modelId, path, bytes }) => ({ modelId, path: displayPath(repo, path), bytes })),
     uploads,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { deadHolder, libraryRepo, NEVER, newModel, putAll } from '../../integration/support/library-repo.js';
@@ -76,6 +76,25 @@ test('a dry run tells the plan of the real one, works read-only, and changes not
   assert.deepEqual(readdirSync(repo.layout.root, { recursive: true }).sort(), before);
   const done = await datastoreSweep(repo, { kept: true }, NEVER);
   assert.deepEqual({ ...done, dryRun: true }, plan);
+});
+
+test("sweep removes what publications of definitions left a week ago, and no file that is younger, or somebody else's", async (t) => {
+  const repo = await libraryRepo(t);
+  await newModel(repo, 'm');
+  const at = (name: string): string => join(repo.root, 'models/store', name);
+  const [old, young, renamed, foreign] = [at('.m.abcdefabcdef.tmp'), at('.m.0123456789ab.tmp'), at('.m.yaml.abcdefabcdef.tmp'), at('.m.yaml.swp')];
+  const week = new Date(Date.now() - 8 * 24 * 3600 * 1000);
+  for (const path of [old, young, renamed, foreign]) writeFileSync(path, 'x');
+  for (const path of [old, renamed, foreign]) utimesSync(path, week, week);
+  const { removed } = await datastoreSweep(repo, {}, NEVER);
+  assert.deepEqual(
+    removed.map(({ kind, path }) => [kind, join(repo.root, path)]).sort(),
+    [old, renamed].sort().map((path) => ['temporary', path]),
+  );
+  assert.deepEqual(
+    [old, young, renamed, foreign].map((path) => existsSync(path)),
+    [false, true, false, true],
+  );
 });
 
 test('sweep is refused in a repository that is opened read-only', async (t) => {

@@ -2,6 +2,7 @@
 import { lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { asSwampError, isErrno, SwampError } from '../errors.js';
+import { removeFile } from '../fs/durable.js';
 import { exists, readDir, readText, treeBytes } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { isModelId, type LockName } from '../layout/layout.js';
@@ -9,14 +10,17 @@ import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
 import { discard } from '../locks/session.js';
 import { listLocks } from '../locks/survey.js';
 import { isDeletedModel } from '../models/definition-file.js';
+import { abandonedTemporaries } from '../models/files.js';
 import { restructure } from '../protocol/restructure.js';
 import { withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable } from '../repo.js';
+import { ABANDONED_MS } from '../store/abandoned.js';
 import { findOrphans } from '../store/check/orphans.js';
 import { type DeletedModel, isMovedAside, listDeleted, readDeleted, type Teardown } from '../store/deletion.js';
 import { abandonedEntries } from '../store/leftovers.js';
+import { isPinned } from '../store/pins.js';
 import { abandonedStagings, pendingRemovals, sweepOne, sweepTrash } from '../store/sweep.js';
 import { abandonedAside, type Standing } from '../store/uploads/place.js';
 import { finishMovingAside } from './model-delete.js';
@@ -35,9 +39,11 @@ export interface DatastoreSweepInput {
 /**
  * `trash`: committed removals. `staging`: of sessions that have ended. `intent`, `staged`: left in a lock, to be finished
  * and to be given back. `ticket`: the place in a queue of a process that has ended. `deleted`: files of a deleted model.
- * `upload`: moved aside by a completion that died, to be put back. `kept`: outputs of a method. `quarantined`: set aside by a repair that did not end, to be moved on to quarantine/.
+ * `upload`: moved aside by a completion that died, to be put back. `pin`: of a backup that has ended. `kept`: outputs of a
+ * method. `quarantined`: set aside by a repair that did not end, to be moved on to quarantine/. `temporary`: a definition
+ * that was not published, a week ago.
  */
-export type SweepKind = 'trash' | 'staging' | 'intent' | 'staged' | 'ticket' | 'deleted' | 'upload' | 'kept' | 'quarantined';
+export type SweepKind = 'trash' | 'staging' | 'pin' | 'intent' | 'staged' | 'ticket' | 'deleted' | 'upload' | 'kept' | 'quarantined' | 'temporary';
 
 export interface SweepItem {
   readonly path: string;
@@ -71,7 +77,10 @@ export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, opt
   requireDeleted(repo, input.retryTeardown);
   const waiting = pendingTeardowns(repo);
   const kept = input.kept === true ? await keptOutputs(repo) : [];
-  const plan = [...(await sweepPlan(repo)), ...kept];
+  const pending = await sweepPlan(repo);
+  const pinned = pending.filter(({ kind, path }) => kind === 'trash' && isPinned(repo, path));
+  if (pinned.length > 0) repo.reporter.info(`A backup is running: ${pinned.length} of what was removed stays until it has ended.`);
+  const plan = [...pending.filter((item) => !pinned.includes(item)), ...kept];
   if (!dryRun) await execute(repo, plan, signal);
   const removed = dryRun ? plan : plan.filter((item) => !isLeft(repo, item));
   await attempt(repo, signal, () => tellOrphans(repo), 'Data without a model could not be listed.');
@@ -143,6 +152,7 @@ export async function sweepPlan(repo: Repo): Promise<SweepItem[]> {
   for (const { dir } of abandonedUploads(repo)) plan.push({ path: dir, kind: 'upload', bytes: 0 });
   plan.push(...(await pendingRemovals(repo)));
   for (const { lock, ticket } of deadTickets(repo)) plan.push({ path: join(repo.layout.queue(lock), ticket.name), kind: 'ticket', bytes: 0 });
+  for (const path of abandonedTemporaries(repo, ABANDONED_MS)) plan.push({ path, kind: 'temporary', bytes: await bytesOf(path) });
   return plan;
 }
 
@@ -176,13 +186,15 @@ export async function keptOutputs(repo: Repo): Promise<(SweepItem & { readonly k
   return kept;
 }
 
+const REMOVED: readonly SweepKind[] = ['trash', 'staging', 'pin', 'kept', 'temporary'];
+
 /** Entries first: what they held goes to the trash, and to the staging of those who put it there. */
 async function execute(repo: Repo, plan: readonly SweepItem[], signal: AbortSignal): Promise<void> {
   for (const { lock } of abandonedEntries(repo.layout)) await attempt(repo, signal, () => clearEntry(repo, lock, signal));
   for (const { record } of unfinishedDeletions(repo)) await attempt(repo, signal, () => finishMovingAside(repo, record, signal));
   for (const modelId of new Set(abandonedUploads(repo).map((upload) => upload.modelId)))
     await attempt(repo, signal, () => reclaimUploads(repo, modelId, { signal }));
-  const planned = plan.filter((item) => item.kind === 'trash' || item.kind === 'staging' || item.kind === 'kept');
+  const planned = plan.filter((item) => REMOVED.includes(item.kind));
   for (const item of planned) await attempt(repo, signal, () => removeItem(repo, item));
   for (const path of abandonedStagings(repo)) await attempt(repo, signal, () => removeItem(repo, { path, kind: 'staging', bytes: 0 }));
   for (const { lock, ticket } of deadTickets(repo)) await attempt(repo, signal, () => dropTicket(repo.layout, lock, ticket));
@@ -214,8 +226,9 @@ async function clearEntry(repo: Repo, lock: LockName, signal: AbortSignal): Prom
 }
 
 async function removeItem(repo: Repo, { path, kind, bytes }: SweepItem): Promise<void> {
-  if (kind === 'kept') await sweepTrash(repo, await discard(repo, path, 'kept'));
-  else if (exists(path)) await sweepOne(repo, { path, kind: kind === 'staging' ? kind : 'trash', bytes });
+  if (kind === 'temporary') await removeFile(path);
+  else if (kind === 'kept') await sweepTrash(repo, await discard(repo, path, 'kept'));
+  else if (exists(path)) await sweepOne(repo, { path, kind: kind === 'staging' || kind === 'pin' ? kind : 'trash', bytes });
 }
 
 function deadTickets(repo: Repo) {

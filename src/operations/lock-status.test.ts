@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -53,6 +53,21 @@ test('status tells holder, host, pid, command, times and verdict of a held lock,
     });
     assert.match(holder, /^[0-9]+\.x?[0-9a-f]{12}-/);
     for (const time of [acquiredAt, heartbeatAt]) assert.ok(Math.abs(Date.parse(time ?? '') - Date.now()) < 5_000);
+  });
+});
+
+test('a lock that was taken a moment ago, and still has the time of the holder before, is not told as stale', async (t) => {
+  const { repo, id } = await repoWithModel(t);
+  await whileHeld(repo, id, async () => {
+    const fence = repo.layout.fence({ kind: 'data', modelId: id });
+    const entry = join(fence, readdirSync(fence)[0] ?? '');
+    const long = new Date(Date.now() - 3_600_000);
+    utimesSync(entry, long, long);
+    const looking = lockStatus(repo);
+    utimesSync(entry, new Date(), new Date());
+    assert.equal((await looking).locks[0]?.verdict, 'live');
+    utimesSync(entry, long, long);
+    assert.equal((await lockStatus(repo)).locks[0]?.verdict, 'stale');
   });
 });
 

@@ -1,5 +1,6 @@
 /** `datastore lock status`: every lock that is held, by whom, and who waits; takes none. */
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
 import type { LockName } from '../layout/layout.js';
 import { isDeadTicket, readQueue, readTicket, type TicketKind } from '../locks/queue.js';
@@ -44,8 +45,19 @@ export interface LockStatusResult {
 export async function lockStatus(repo: Repo): Promise<LockStatusResult> {
   const nameOf = modelNames(repo);
   const locks: LockRecord[] = [];
-  for (const found of surveyLocks(repo.layout, repo.timing)) locks.push(await lockRecord(repo, found, nameOf));
+  for (const found of await survey(repo)) locks.push(await lockRecord(repo, found, nameOf));
   return { locks };
+}
+
+/** An entry keeps the time of the holder before until its new one has moved it for the first time: who seems stale is looked at twice. */
+const FIRST_HEARTBEAT_MS = 50;
+
+async function survey({ layout, timing }: Repo): Promise<(HeldLock | DamagedLock)[]> {
+  const isStale = (found: HeldLock | DamagedLock): found is HeldLock => found.state === 'held' && found.seen.verdict === 'stale';
+  const first = surveyLocks(layout, timing);
+  if (!first.some(isStale)) return first;
+  await delay(FIRST_HEARTBEAT_MS);
+  return first.flatMap((found) => (isStale(found) ? surveyLocks(layout, timing, [found.seen.lock]) : [found]));
 }
 
 type NameOf = (modelId: string) => Promise<string | undefined>;

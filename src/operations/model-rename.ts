@@ -38,9 +38,9 @@ export async function modelRename(
       { models: [definition.id], runs: true },
       (structural) =>
         structural.withModel(definition.id, async (writer) => {
+          // What a dead holder had published was rolled forward, or the next holder has finished this very rename.
+          if (readText(path) === undefined && readText(target) === newText) return;
           requireModel(repo, { ...definition, path });
-          // A fence taken again may find that the next holder has finished this very rename.
-          if (writer.retaken && readText(target) === newText) return;
           requireFree(repo, input.newName);
           if (readText(path) !== oldText)
             throw new SwampError('conflict', `The definition of "${definition.name}" changed meanwhile; nothing was renamed.`, {

@@ -182,13 +182,14 @@ async function commit(
   signal: AbortSignal,
 ): Promise<ModelRunResult['dataArtifacts']> {
   const { repo } = session;
-  const attempt = {};
+  const attempt: Parameters<typeof commitOutputs>[3] = {};
   try {
     const committed = await write(
       repo,
       model.id,
       async (writer) => {
-        requireModel(repo, model);
+        // Once published it has succeeded; the model may have been deleted since.
+        if (attempt.published === undefined) requireModel(repo, model);
         return commitOutputs(writer, outputs, run.path, attempt);
       },
       { signal, session, own: run.key },

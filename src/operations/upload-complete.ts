@@ -8,7 +8,7 @@ import { type Writer, write } from '../protocol/write.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
 import { moveToTrash, syncCommit } from '../store/commit.js';
 import { commitOf, type StagedVersion, stageWithoutContent } from '../store/stage.js';
-import { assemble, MAX_PARTS } from '../store/uploads/parts.js';
+import { assemble, MAX_PARTS, type OnProgress } from '../store/uploads/parts.js';
 import { abandonedAside, modelOfUpload, putBack, type Standing, takeAside, uploadNotFound } from '../store/uploads/place.js';
 import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js';
 import { committedBefore, commitUpload, findCommitted, latestVersion, type UploadAttempt } from '../store/write.js';
@@ -33,7 +33,11 @@ interface Completion {
  * Throws `upload_not_found`, `incomplete_chunks`, `checksum_mismatch`, `conflict`, `model_not_found`, `lock_timeout`: the upload is then as it
  * was, unless it is gone with its model.
  */
-export async function uploadComplete(plain: Repo, input: UploadCompleteInput, options: { readonly signal: AbortSignal }): Promise<DataPutResult> {
+export async function uploadComplete(
+  plain: Repo,
+  input: UploadCompleteInput,
+  options: { readonly signal: AbortSignal; readonly onProgress?: OnProgress },
+): Promise<DataPutResult> {
   requireWritable(plain);
   const { upload: id, parts: declared } = input;
   if (declared !== undefined && (!Number.isSafeInteger(declared) || declared < 0 || declared > MAX_PARTS))

@@ -46,10 +46,12 @@ function itemOf(repo: Repo, modelId: string, id: string, modelName: string): Upl
   for (;;) {
     const standing = uploadsOf(repo, modelId).find((one) => one.id === id);
     if (standing === undefined) return undefined;
-    const seen = look(repo, standing.dir);
+    const seen = look(standing.dir);
     if (seen === undefined) {
-      if (exists(standing.dir)) return undefined;
-      continue;
+      if (!exists(standing.dir)) continue;
+      // One that stands aside may have given its parts away at this moment.
+      if (standing.holder === undefined) repo.reporter.warn(`The upload ${id} is damaged and is left out. "swamp datastore check" tells more.`);
+      return undefined;
     }
     const { record, parts } = seen;
     const bytes = parts.reduce((sum, { size }) => sum + size, 0);
@@ -57,15 +59,14 @@ function itemOf(repo: Repo, modelId: string, id: string, modelName: string): Upl
   }
 }
 
-/** One that is damaged is told, and does not keep the others from being listed. */
-function look(repo: Repo, dir: string): { readonly record: UploadRecord; readonly parts: readonly { readonly size: number }[] } | undefined {
+/** Undefined for one that has gone, or is damaged: that does not keep the others from being listed. */
+function look(dir: string): { readonly record: UploadRecord; readonly parts: readonly { readonly size: number }[] } | undefined {
   try {
     const record = readUploadRecord(dir);
     const parts = partsIn(dir);
     return record === undefined || parts === undefined ? undefined : { record, parts };
   } catch (error) {
     if (!(error instanceof SwampError)) throw error;
-    repo.reporter.warn(`${error.message} "swamp datastore check" tells more.`);
     return undefined;
   }
 }

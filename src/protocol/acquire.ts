@@ -14,14 +14,21 @@ export function newTicket(contender: Contender, lock: LockName, kind: 'acquire' 
   return new OwnTicket(contender.session, lock, kind, contender.ancestors);
 }
 
+export interface AcquireOptions {
+  /** Runs before the first sleep. */
+  readonly onWait?: () => Promise<void>;
+  /** The epoch goes up to this at least. */
+  readonly atLeast?: number;
+}
+
 /**
- * Waits for `lock` and takes it. `ticket` keeps its place between attempts; `onWait` runs before the first sleep.
+ * Waits for `lock` and takes it. `ticket` keeps its place between attempts.
  * Throws `lock_timeout`, `deadlock` (N4), `corrupt` for a damaged fence, or the signal's reason.
  */
-export async function acquire(contender: Contender, lock: LockName, ticket: OwnTicket, onWait?: () => Promise<void>): Promise<Lease> {
+export async function acquire(contender: Contender, lock: LockName, ticket: OwnTicket, options: AcquireOptions = {}): Promise<Lease> {
   const grace = new Grace(contender);
   try {
-    return await contender.waiting.until(lockTitle(lock), () => attempt(contender, lock, ticket, grace, onWait));
+    return await contender.waiting.until(lockTitle(lock), () => attempt(contender, lock, ticket, grace, options));
   } finally {
     await ticket.withdraw();
   }
@@ -31,7 +38,7 @@ export async function acquire(contender: Contender, lock: LockName, ticket: OwnT
 const TRIES = 3;
 const RECHECK_MS = 10;
 
-async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, grace: Grace, onWait?: () => Promise<void>): Promise<Look<Lease>> {
+async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, grace: Grace, options: AcquireOptions): Promise<Look<Lease>> {
   const { repo, session, observer } = contender;
   const details = { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() };
   for (let tries = 0; ; tries++) {
@@ -42,13 +49,13 @@ async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, 
     }
     const head = isAvailable(seen) ? await grace.head(lock, ticket.name) : undefined;
     if (isAvailable(seen) && head === undefined) {
-      const lease = await tryLease(seen.dir, seen.entry, isBreakable(seen), session.holder, details, repo.timing);
+      const lease = await tryLease(seen.dir, seen.entry, isBreakable(seen), session.holder, details, repo.timing, options.atLeast);
       if (lease !== undefined) return { done: lease };
       // Somebody was first, again and again, or the directory we see is an old one (network disks): not in a spin.
       if (tries >= TRIES) return { blocked: { ...blockedBy(contender, seen), recheckMs: RECHECK_MS } };
       continue;
     }
-    await onWait?.();
+    await options.onWait?.();
     await ticket.file();
     if (lock.kind === 'run') failIfDeadlocked(contender, ticket, [{ lock, entryName: seen.entry.name }]);
     return { blocked: head === undefined ? blockedBy(contender, seen) : blockedByQueue(contender, seen, head, grace.leftMs) };

@@ -7,7 +7,8 @@ import { HOLDER_DETAILS } from '../locks/lease.js';
 import { Observer, type Seen } from '../locks/observe.js';
 import { newSession, type Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
-import { seconds, Waiting } from './wait.js';
+import { duration } from '../timing.js';
+import { Waiting } from './wait.js';
 
 export interface Contender {
   readonly repo: Repo;
@@ -71,7 +72,7 @@ export function describeHolder(seen: Seen): { readonly text: string; readonly da
   };
   if (details === undefined) return { text: `held by ${holder === undefined ? 'a holder that cannot be read' : `pid ${holder.pid}`}`, data };
   const age = Date.parse(details.since);
-  const since = Number.isNaN(age) ? '' : `, for ${seconds(Math.max(0, Date.now() - age))}`;
+  const since = Number.isNaN(age) ? '' : `, for ${duration(Math.max(0, Date.now() - age))}`;
   return { text: `held by "${details.command}" (pid ${details.pid} on ${details.host}${since})`, data };
 }
 
@@ -100,7 +101,7 @@ export function readHolderDetails(entryPath: string, entryName: string): HolderF
 export function remedy(seen: Seen, ttlMs: number): string {
   const model = seen.lock.kind === 'global' ? '' : ` --model ${seen.lock.modelId}`;
   const unsure =
-    seen.unmovedMs > ttlMs / 2 ? `Its heartbeat has not moved for ${seconds(seen.unmovedMs)}: a --lock-timeout above ${ttlMs} takes it over. ` : '';
+    seen.unmovedMs > ttlMs / 2 ? `Its heartbeat has not moved for ${duration(seen.unmovedMs)}: a --lock-timeout above ${ttlMs} takes it over. ` : '';
   return `${unsure}Try again, raise --lock-timeout, or look with "swamp datastore lock status"; a holder that is stuck is put out with "swamp datastore lock release --force${model}".`;
 }
 

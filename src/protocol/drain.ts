@@ -57,13 +57,16 @@ export async function drainAll(contender: Contender, scope: Scope): Promise<'dra
 
 async function waitWhileHeld(contender: Contender, look: () => Promise<Seen[] | 'give way'>): Promise<'drained' | 'give way'> {
   const tickets = new Map<string, OwnTicket>();
+  const { timing } = contender.repo;
+  const since = timing.now();
   try {
     return await contender.waiting.until('running writers to finish', async () => {
       const held = await look();
       if (held === 'give way') return { done: held };
       const [first] = held;
       if (first === undefined) return { done: 'drained' as const };
-      for (const seen of held) await nameWait(contender, tickets, seen);
+      const named = timing.now() - since < SHORT_MS ? held.filter((seen) => seen.lock.kind === 'run') : held;
+      for (const seen of named) await nameWait(contender, tickets, seen);
       const blocked = held.slice(0, MOST_WATCHED).map((seen) => blockedBy(contender, seen));
       const more = held.length > 1 ? ` (and ${held.length - 1} more)` : '';
       const on = `${lockTitle(first.lock)} is ${blocked[0]?.on ?? ''}${more}`;
@@ -78,9 +81,11 @@ async function waitWhileHeld(contender: Contender, look: () => Promise<Seen[] | 
 /** File-system watches are scarce; the poll sees the rest. */
 const MOST_WATCHED = 64;
 
-/** A ticket of kind `drain` names the wait for `lock status` and for the search for cycles (N4); nobody queues behind it. */
+/** A data fence is held for less, by whoever is not stuck: naming each of these waits would cost more than it tells. Milliseconds. */
+const SHORT_MS = 100;
+
+/** A ticket of kind `drain` names the wait for `lock status`, and that for a run fence for the search for cycles (N4); nobody queues behind it. */
 async function nameWait(contender: Contender, tickets: Map<string, OwnTicket>, seen: Seen): Promise<void> {
-  if (seen.lock.kind !== 'run') return;
   const ticket = tickets.get(seen.dir) ?? newTicket(contender, seen.lock, 'drain');
   tickets.set(seen.dir, ticket);
   await ticket.file();

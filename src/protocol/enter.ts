@@ -3,9 +3,11 @@ import { failpoint } from '../fs/failpoints.js';
 import { GLOBAL, type LockName } from '../layout/layout.js';
 import type { Lease } from '../locks/lease.js';
 import type { OwnTicket } from '../locks/queue.js';
+import { isRestoring } from '../store/restoring.js';
 import { acquire, blockedBy, newTicket } from './acquire.js';
 import type { Contender } from './contender.js';
 import { globalInTheWay } from './global.js';
+import { settle } from './restructure.js';
 
 /**
  * Waits until no global fence is held over the model (W1), takes the fence (W2), and looks at the global fence again
@@ -20,17 +22,21 @@ export async function enter(contender: Contender, lock: Exclude<LockName, { kind
       await waitForGlobal(contender, lock.modelId, place);
       await failpoint('enter.before-fence');
       // From here on the global lock is not what we wait for: a structural command need not let us pass first.
-      const lease = await acquire(contender, lock, ticket, () => place.withdraw());
+      const lease = await acquire(contender, lock, ticket, { onWait: () => place.withdraw() });
       await failpoint('enter.before-second-look');
-      let inTheWay: unknown;
+      let inTheWay: boolean;
+      let restoring = false;
       try {
-        inTheWay = await globalInTheWay(contender, lock.modelId);
+        // In this order: a restorer that had drained before we came has published by the time its global fence is free.
+        inTheWay = (await globalInTheWay(contender, lock.modelId)) !== undefined;
+        restoring = !inTheWay && isRestoring(contender.repo);
       } catch (error) {
         await lease.release();
         throw error;
       }
-      if (inTheWay === undefined) return lease;
+      if (!inTheWay && !restoring) return lease;
       await lease.release();
+      if (restoring) await settle({ ...contender.repo, ancestors: contender.ancestors }, { signal: contender.signal });
     }
   } finally {
     await place.withdraw();

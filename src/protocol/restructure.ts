@@ -1,26 +1,29 @@
 /** S1 to S5: the way of a structural command. The mirror image is enter.ts; both are argued in design/protocol.md. */
 import { syncDir } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
-import { exists } from '../fs/tree.js';
 import { GLOBAL } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
+import { recoverEntry } from '../store/recover.js';
+import { isRestoring } from '../store/restoring.js';
 import { reclaimLeftovers } from '../store/sweep.js';
 import { acquire, newTicket } from './acquire.js';
-import { type Contender, lockLost, newContender } from './contender.js';
+import { carryOut } from './carry-out.js';
+import { type Contender, newContender } from './contender.js';
 import { drainAll, drainSeen, fencesOf, heldNow } from './drain.js';
 import { publishScope, type Scope, setState } from './global.js';
+import { globalEntry, type Structural, structural } from './inside.js';
 import { withSession } from './session.js';
-import { type HeldGlobal, type Writer, writeInside } from './write.js';
 
-/** What the body of a structural command may do: one model at a time, each under its data fence (L9). */
-export interface Structural {
-  /** Takes the model's data fence, rolls forward what a dead holder left, runs `body`, releases (S4). */
-  withModel<T>(modelId: string, body: (writer: Writer) => Promise<T>): Promise<T>;
-  /** Throws `lock_lost` unless the global fence is still ours. */
-  stillHeld(): void;
+export type { Structural } from './inside.js';
+
+export interface RestructureOptions {
+  readonly signal: AbortSignal;
+  readonly session?: Session;
+  /** The global epoch goes up to this at least. */
+  readonly atLeast?: number;
 }
 
 /**
@@ -28,12 +31,7 @@ export interface Structural {
  * `body` must be safe to repeat until its first commit. What it moved into the trash is swept by the caller afterwards,
  * outside every lock. Throws `lock_timeout`, `lock_lost`, `deadlock`, `corrupt`, and what `body` throws.
  */
-export async function restructure<T>(
-  repo: Repo,
-  scope: Scope,
-  body: (structural: Structural) => Promise<T>,
-  options: { readonly signal: AbortSignal; readonly session?: Session },
-): Promise<T> {
+export async function restructure<T>(repo: Repo, scope: Scope, body: (structural: Structural) => Promise<T>, options: RestructureOptions): Promise<T> {
   const { session } = options;
   const result = await (session === undefined
     ? withSession(repo, (own) => run(repo, scope, body, { ...options, session: own }))
@@ -42,23 +40,44 @@ export async function restructure<T>(
   return result;
 }
 
+/**
+ * Finishes a restore that somebody published and did not carry out; does nothing, at the cost of one look, where there is
+ * none. Waits for a restorer that lives. Everybody who would read or write passes here first (B16). Throws `lock_timeout`.
+ */
+export async function settle(repo: Repo, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+  if (!isRestoring(repo)) return;
+  await withSession(repo, (session) => run(repo, EVERYTHING, (hands) => finish(hands, session), { signal, session, finishing: true }));
+}
+
+const EVERYTHING: Scope = Object.freeze({ models: 'all', runs: true });
+
+async function finish(hands: Structural, session: Session): Promise<void> {
+  if (!isRestoring(session.repo)) return;
+  await carryOut(hands, session);
+  session.repo.reporter.info('A restore had been interrupted; it is finished now.');
+}
+
 async function run<T>(
   repo: Repo,
   scope: Scope,
   body: (structural: Structural) => Promise<T>,
-  options: { readonly signal: AbortSignal; readonly session: Session },
+  options: RestructureOptions & { readonly session: Session; readonly finishing?: true },
 ): Promise<T> {
   const contender = newContender(repo, fencesOf(repo.layout, scope), options);
   const ticket = newTicket(contender, GLOBAL, 'acquire');
   for (let retaken = false; ; ) {
+    if (options.finishing !== true) await settle(repo, options);
     // S1. Waiting here, before the global fence, keeps everybody else working meanwhile.
     await drainSeen(contender, scope);
     await failpoint('restructure.after-first-drain');
     // S2
-    const lease = await acquire(contender, GLOBAL, ticket);
+    const lease = await acquire(contender, GLOBAL, ticket, { atLeast: options.atLeast ?? 0 });
     try {
+      await recoverEntry(globalEntry(contender, { lease, retaken }));
+      // Nobody else can publish a restore while this fence is ours; one whose restorer died since is finished first, in its own scope.
+      const clear = options.finishing === true || !isRestoring(repo);
       // S3
-      if (await close(contender, lease, scope)) {
+      if (clear && (await close(contender, lease, scope))) {
         await failpoint('restructure.closed');
         return await body(structural(contender, { lease, retaken })); // S4
       }
@@ -90,13 +109,4 @@ async function close(contender: Contender, lease: Lease, scope: Scope): Promise<
     if ((await heldNow(contender, locks)).length === 0) return true;
     await setState(lease, 'draining');
   }
-}
-
-function structural(contender: Contender, global: HeldGlobal): Structural {
-  return {
-    withModel: (modelId, body) => writeInside(contender, global, modelId, body),
-    stillHeld: () => {
-      if (!exists(global.lease.path)) throw lockLost('The global lock was taken away from this command; it changed nothing more.');
-    },
-  };
 }

@@ -2,9 +2,10 @@
  * The one waiting loop: arms the watches first and looks then, so that no wake-up is lost; polls slowly behind them
  * (network disks, exhausted watches); one deadline; tells once whom it waits for, and once how long it took (L13).
  */
-import { type FSWatcher, watch } from 'node:fs';
-import { isErrno, SwampError } from '../errors.js';
+import { SwampError } from '../errors.js';
 import type { Repo } from '../repo.js';
+import { duration } from '../timing.js';
+import { Watches } from './watches.js';
 
 /** What a look found in the way. */
 export interface Blocked {
@@ -49,7 +50,7 @@ export class Waiting {
         const changes = watches.changes;
         const seen = await look();
         if ('done' in seen) {
-          if (told) reporter.info(`Waited ${seconds(timing.now() - since)} for ${what}.`);
+          if (told) reporter.info(`Waited ${duration(timing.now() - since)} for ${what}.`);
           return seen.done;
         }
         const { blocked } = seen;
@@ -75,68 +76,5 @@ export class Waiting {
 const NOTICE_AFTER_MS = 100;
 
 function timedOut(what: string, waited: number, blocked: Blocked): SwampError {
-  return new SwampError('lock_timeout', `Gave up waiting for ${what} after ${seconds(waited)}: ${blocked.on}.`, { hint: blocked.hint, data: blocked.data });
-}
-
-/** `0.3 s`, `12 s`, `5 min`. */
-export function seconds(ms: number): string {
-  if (ms >= 120_000) return `${Math.round(ms / 60_000)} min`;
-  return ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
-}
-
-class Watches {
-  /** Counts events, so that one between look and sleep is not lost. */
-  changes = 0;
-  readonly #armed = new Map<string, FSWatcher | undefined>();
-  #wake: (() => void) | undefined;
-
-  /** Watches exactly `dirs`; true when one was new. A directory that cannot be watched is left to the poll. */
-  arm(dirs: readonly string[]): boolean {
-    for (const [dir, watcher] of this.#armed) {
-      if (dirs.includes(dir)) continue;
-      watcher?.close();
-      this.#armed.delete(dir);
-    }
-    let fresh = false;
-    for (const dir of dirs) {
-      if (this.#armed.has(dir)) continue;
-      const watcher = this.#open(dir);
-      this.#armed.set(dir, watcher);
-      fresh ||= watcher !== undefined;
-    }
-    return fresh;
-  }
-
-  #open(dir: string): FSWatcher | undefined {
-    const changed = (): void => {
-      this.changes++;
-      this.#wake?.();
-    };
-    try {
-      // A watch that breaks later (its directory went) also means: look again.
-      return watch(dir, { persistent: false }, changed).on('error', changed);
-    } catch (error) {
-      if (isErrno(error, 'ENOENT', 'ENOSPC', 'EMFILE', 'ENOTDIR', 'EACCES', 'ENOSYS')) return undefined;
-      throw error;
-    }
-  }
-
-  sleep(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        this.#wake = undefined;
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal.addEventListener('abort', done, { once: true });
-      this.#wake = done;
-    });
-  }
-
-  close(): void {
-    for (const watcher of this.#armed.values()) watcher?.close();
-    this.#armed.clear();
-  }
+  return new SwampError('lock_timeout', `Gave up waiting for ${what} after ${duration(waited)}: ${blocked.on}.`, { hint: blocked.hint, data: blocked.data });
 }

@@ -1,6 +1,6 @@
 /** The content of one version as a stream, whether it is one file or parts: the only reader of `content` and `parts/`. */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, createReadStream, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, createReadStream, fstatSync, lstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { isErrno, SwampError } from '../errors.js';
@@ -37,6 +37,7 @@ export function contentPathIn(dir: string, { parts }: Pick<VersionMetadata, 'par
 /** Opens what `metadata` declares, and nothing else (B6). Undefined when a file is missing; `checksum_mismatch` when a part has another size, `corrupt` for what is no file. */
 export function openContent(dir: string, metadata: Pick<VersionMetadata, 'parts'>, name: string): OpenContent | undefined {
   const path = contentPathIn(dir, metadata);
+  if (metadata.parts !== undefined && !isDirectory(path)) return undefined;
   const pieces: Piece[] = [];
   try {
     for (const part of metadata.parts ?? [undefined]) {
@@ -80,7 +81,12 @@ export interface Digest {
   readonly parts: readonly string[];
 }
 
-export async function digestContent(content: OpenContent, name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Digest> {
+/** `onBytes`: told how much was read so far, with every chunk. */
+export async function digestContent(
+  content: OpenContent,
+  name: string,
+  { onBytes, ...options }: { readonly signal?: AbortSignal; readonly onBytes?: (read: number) => void } = {},
+): Promise<Digest> {
   const whole = createHash('sha256');
   const parts: string[] = [];
   let size = 0;
@@ -90,6 +96,7 @@ export async function digestContent(content: OpenContent, name: string, options:
       whole.update(chunk);
       part?.update(chunk);
       size += chunk.length;
+      onBytes?.(size);
     }
     if (part !== undefined) parts.push(part.digest('hex'));
   }
@@ -109,7 +116,15 @@ async function* chunksOf({ pieces }: OpenContent, name: string): AsyncGenerator<
   }
 }
 
-function openPiece({ path, part }: Pick<Piece, 'path' | 'part'>, name: string): number | undefined {
+/** False when there is nothing. A link is not followed. */
+function isDirectory(path: string): boolean {
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  if (status === undefined || status.isDirectory()) return status !== undefined;
+  throw new SwampError('corrupt', `${path} is damaged: it is no directory.`, { hint: 'Run "swamp datastore check".', data: { path } });
+}
+
+/** The descriptor of one file of a content, the caller's to close; undefined when it is not there. Throws as openContent. */
+export function openPiece({ path, part }: Pick<Piece, 'path' | 'part'>, name: string): number | undefined {
   const file = openFile(path);
   if (file === undefined) return undefined;
   const status = fstatSync(file);

@@ -3,8 +3,8 @@
  * gone; definition and data are moved aside from the record by whoever comes next.
  */
 import { join } from 'node:path';
-import { isErrno, SwampError } from '../errors.js';
-import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
+import { SwampError } from '../errors.js';
+import { makeDirs, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir, readText } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
@@ -13,6 +13,7 @@ import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
+import { asideOf, isDefinitionPath, removeDefinition } from './definition-text.js';
 import { type Fields, readRecord, serialise } from './metadata.js';
 
 /** Where the teardown of a deleted model stands. `running` names the child, so that two never run at once. */
@@ -73,7 +74,8 @@ export async function commitDeletion(fence: Fence, record: DeletedModel): Promis
 
 /** Phase 2, rolled forward from the record by the winner or by whoever comes next: the definition goes, every family moves to the trash (D6). */
 export async function moveModelAside(fence: Fence, record: DeletedModel): Promise<void> {
-  await removeDefinition(fence.repo, record);
+  // O6: bound to the id, and to the text that was deleted.
+  await removeDefinition(fence.repo, { path: record.definitionPath, text: record.definition }, record.id);
   await failpoint('model-delete.definition-gone');
   const { layout } = fence.repo;
   for (const family of FAMILIES) {
@@ -87,35 +89,7 @@ export async function moveModelAside(fence: Fence, record: DeletedModel): Promis
 /** True when nothing of the model stands outside deleted/ any more. */
 export function isMovedAside(repo: Repo, record: DeletedModel): boolean {
   if (FAMILIES.some((family) => exists(family.directory(repo.layout, record.id)))) return false;
-  return !exists(asideOf(repo, record)) && readText(join(repo.root, record.definitionPath)) !== record.definition;
-}
-
-/** Where a definition stands while it is being removed: a dot name, which listings skip. */
-function asideOf(repo: Repo, { id, definitionPath }: DeletedModel): string {
-  return join(repo.root, definitionPath, '..', `.deleted.${id}.tmp`);
-}
-
-/**
- * Removes the definition file, if it is still the very one that was deleted: it is moved aside, looked at there, and put
- * back when somebody had replaced it meanwhile (O6). models/ may lie on another file system than the datastore, so it
- * cannot pass through the fence; a remover that dies in between is followed by the next one, which finds it by the id.
- */
-async function removeDefinition(repo: Repo, record: DeletedModel): Promise<void> {
-  const path = join(repo.root, record.definitionPath);
-  const aside = asideOf(repo, record);
-  if (!exists(aside)) {
-    if (readText(path) !== record.definition) return;
-    try {
-      await rename(path, aside);
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) return;
-      throw error;
-    }
-  }
-  if (readText(aside) === record.definition) {
-    await removeFile(aside);
-    await syncDir(join(path, '..'));
-  } else await publishFile(aside, path);
+  return !exists(asideOf(repo, record.definitionPath, record.id)) && readText(join(repo.root, record.definitionPath)) !== record.definition;
 }
 
 /** Replaces the record's teardown state through the run fence: a runner that was fenced off writes nothing. Throws FenceLost. */
@@ -157,11 +131,6 @@ function parseDeleted(fields: Fields, path: string, modelId: string): DeletedMod
     versionsDeleted: number('versionsDeleted'),
     teardown: teardown === undefined ? bad('teardown has no state') : teardown,
   };
-}
-
-/** True for the path, relative to the repository, of a file that can hold a definition. */
-export function isDefinitionPath(path: string): boolean {
-  return /^models\/[a-z]+(\/[a-z]+)?\/[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.yaml$/.test(path);
 }
 
 /** Undefined for what is no state. */

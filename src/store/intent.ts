@@ -2,18 +2,21 @@
  * An intent: several steps published as one by a rename into the data fence's entry. Whoever holds the fence next finishes
  * what a dead or fenced-off holder began; each step may find itself done.
  */
+import { lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir, readText } from '../fs/tree.js';
+import { FAMILIES } from '../layout/families.js';
 import { ARTIFACT_RECORD, PARTS } from '../layout/layout.js';
 import { FenceLost, readFence } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import { displayPath, type Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, step, syncCommit } from './commit.js';
-import { readRecord, serialise } from './metadata.js';
+import { type Fields, readRecord, serialise } from './metadata.js';
 
 /** Several outputs become visible together. */
 export interface OutputsIntent {
@@ -52,9 +55,19 @@ export interface DefinitionIntent {
   readonly remove: { readonly path: string; readonly text: string };
 }
 
-export type Intent = OutputsIntent | UploadIntent | RenameIntent | DefinitionIntent;
+/** A model becomes what a restore brings: beside intent.json stand its families, each under its name. */
+export interface RestoreIntent {
+  readonly kind: 'restore';
+  /** True: each family takes the place of what stands there as a whole; false: what is in it is added, and replaces what has its name. */
+  readonly whole: boolean;
+  /** Names of the families that were staged. */
+  readonly staged: readonly string[];
+}
 
-const INTENT = 'intent.json';
+export type Intent = OutputsIntent | UploadIntent | RenameIntent | DefinitionIntent | RestoreIntent;
+
+/** In the directory of an intent. */
+export const INTENT = 'intent.json';
 const SUFFIX = '.intent';
 /** In a rename intent: the artifact on its way, its new record, and the old name's forward. */
 export const MOVING = 'artifact';
@@ -75,12 +88,11 @@ export async function eraseIntent(bundle: string): Promise<void> {
   await removeFile(join(bundle, INTENT));
 }
 
-/** The commit point: `bundle` becomes the entry's intent, durably, and is carried out. Throws FenceLost; the next holder then carries it out if it was published, which `onPublished` tells. */
+/** The commit point: `bundle` becomes the entry's intent, and is carried out. Throws FenceLost; the next holder then carries it out if it was published, which `onPublished` tells. */
 export async function publishIntent(fence: Fence, bundle: string, onPublished?: () => void): Promise<void> {
   const published = join(fence.path, itemName(fence.session, 'intent'));
   await step(fence, bundle, published);
   onPublished?.();
-  await syncCommit(fence, [fence.path]);
   await failpoint('intent.published');
   await rollForward(fence, published);
 }
@@ -105,13 +117,50 @@ export function renameFiles(record: object, forward: object): Record<string, str
  * on the way; the next holder goes on.
  */
 export async function rollForward(fence: Fence, dir: string): Promise<void> {
+  // Durable before the first part of it is visible: who published it may have died before its sync, and after a power loss the rest would be gone.
+  await syncCommit(fence, [fence.path]);
   if (!exists(join(dir, INTENT)) && !exists(fence.path)) throw new FenceLost(fence.path);
   const intent = readIntent(dir);
   if (intent.kind === 'outputs') await publishOutputs(fence, dir, intent);
   else if (intent.kind === 'upload') await publishUpload(fence, dir, intent);
   else if (intent.kind === 'rename') await moveArtifact(fence, dir, intent);
+  else if (intent.kind === 'restore') await restoreFamilies(fence, dir, intent);
   else await replaceDefinition(fence, intent);
   await moveToTrash(fence, dir);
+}
+
+/** Moves between two turns of the event loop: a heartbeat must go on beside them. */
+const MOVES = 200;
+
+/** What stands in the bundle still has to move; so each step tells by itself whether it was done. */
+async function restoreFamilies(fence: Fence, dir: string, intent: RestoreIntent): Promise<void> {
+  const { layout } = fence.repo;
+  const changed: string[] = [];
+  for (const family of FAMILIES) {
+    const [staged, place] = [join(dir, family.name), family.directory(layout, fence.modelId)];
+    changed.push(family.root(layout), place);
+    const names = readDir(staged);
+    // What was staged and stands there no more is in its place.
+    if (names === undefined && (intent.staged.includes(family.name) || !intent.whole)) continue;
+    if (intent.whole && exists(place)) await moveToTrash(fence, place);
+    if (names === undefined) continue;
+    await failpoint('restore.family-gone');
+    if (intent.whole) {
+      await makeDirs(family.root(layout));
+      await step(fence, staged, place);
+      continue;
+    }
+    await makeDirs(place);
+    for (const [index, name] of names.entries()) {
+      const target = join(place, name);
+      // A record takes the place of a record by the rename itself.
+      if (lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true) await moveToTrash(fence, target);
+      await step(fence, join(staged, name), target);
+      await failpoint('restore.one-out');
+      if (index % MOVES === MOVES - 1) await turn();
+    }
+  }
+  await syncCommit(fence, changed);
 }
 
 /** The bytes are moved, not copied: the directory of the parts is renamed into the version, then the version into its place. */
@@ -154,23 +203,28 @@ async function publishOutputs(fence: Fence, dir: string, { items }: Pick<Outputs
   await syncCommit(fence, [...changed]);
 }
 
-/** The forward goes first: until the artifact has moved it outranks it, and from then on a reader of the old name is led on. */
+/**
+ * The forward goes first: until the artifact has moved it outranks it, and from then on a reader of the old name is led on.
+ * Each sync is made also when its rename finds itself done: who did it may have died before the sync.
+ */
 async function moveArtifact(fence: Fence, dir: string, { from, to }: RenameIntent): Promise<void> {
   const { layout } = fence.repo;
   const moving = join(dir, MOVING);
   if (exists(join(dir, FORWARD))) {
     await makeDirs(layout.tombstones(fence.modelId));
     await step(fence, join(dir, FORWARD), layout.tombstone(fence.modelId, from));
-    await syncDir(layout.tombstones(fence.modelId));
-    await failpoint('rename.forwarded');
   }
+  await syncCommit(fence, [layout.tombstones(fence.modelId)]);
+  await failpoint('rename.forwarded');
   if (exists(join(dir, ARTIFACT_RECORD))) {
     if (!exists(moving)) await step(fence, layout.artifact(fence.modelId, from), moving);
     await failpoint('rename.moving');
     await step(fence, join(dir, ARTIFACT_RECORD), join(moving, ARTIFACT_RECORD));
-    await syncDir(moving);
   }
-  if (exists(moving)) await step(fence, moving, layout.artifact(fence.modelId, to));
+  if (exists(moving)) {
+    await syncCommit(fence, [moving]);
+    await step(fence, moving, layout.artifact(fence.modelId, to));
+  }
   await syncCommit(fence, [layout.model(fence.modelId)]);
 }
 
@@ -210,27 +264,38 @@ export function movingTo(repo: Repo, modelId: string, name: string): string | un
 
 /** Every artifact that is between its two names at this moment, also when its renamer died there. */
 export function renamesUnderWay(repo: Repo, modelId: string): { readonly intent: RenameIntent; readonly dir: string }[] {
+  return intentsUnderWay(repo, modelId, 'rename').flatMap(({ intent, dir }) =>
+    intent.kind === 'rename' && exists(join(dir, MOVING)) ? [{ intent, dir: join(dir, MOVING) }] : [],
+  );
+}
+
+/** The definition that a rename of the model is about to remove, relative to the repository; undefined when none is under way. */
+export function definitionGoing(repo: Repo, modelId: string): string | undefined {
+  const [first] = intentsUnderWay(repo, modelId, 'definition');
+  return first?.intent.kind === 'definition' ? first.intent.remove.path : undefined;
+}
+
+/** Each is read once: its holder may finish and throw it away at any moment, which is no damage. */
+function intentsUnderWay(repo: Repo, modelId: string, kind: Intent['kind']): { readonly intent: Intent; readonly dir: string }[] {
   const fence = repo.layout.fence({ kind: 'data', modelId });
   const entry = readFence(fence);
   if (entry === undefined) return [];
   return (readDir(join(fence, entry.name)) ?? []).filter(isIntent).flatMap((name) => {
     const dir = join(fence, entry.name, name);
-    const fields = readRecord(join(dir, INTENT));
-    if (fields?.get('kind') !== 'rename' || !exists(join(dir, MOVING))) return [];
-    const intent = readIntent(dir);
-    return intent.kind === 'rename' ? [{ intent, dir: join(dir, MOVING) }] : [];
+    const path = join(dir, INTENT);
+    const fields = readRecord(path);
+    return fields?.get('kind') === kind ? [{ intent: parseIntent(fields, path), dir }] : [];
   });
 }
 
 /** The intent in `dir`. Throws `corrupt`. */
 export function readIntent(dir: string): Intent {
   const path = join(dir, INTENT);
-  const fields = readRecord(path);
+  return parseIntent(readRecord(path), path);
+}
+
+function parseIntent(fields: Fields | undefined, path: string): Intent {
   const kind = fields?.get('kind');
-  const damaged = new SwampError('corrupt', `${path} is damaged: it does not say what to move where.`, {
-    hint: 'Run "swamp datastore check".',
-    data: { path },
-  });
   if (kind === 'outputs') {
     const items = fields?.get('items');
     if (Array.isArray(items) && items.every(isItem)) return { kind, items };
@@ -247,7 +312,11 @@ export function readIntent(dir: string): Intent {
     const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
     if (isDefinitionFile(publish) && isDefinitionFile(remove)) return { kind, publish, remove };
   }
-  throw damaged;
+  if (kind === 'restore') {
+    const [whole, staged] = [fields?.get('whole'), fields?.get('staged')];
+    if (typeof whole === 'boolean' && Array.isArray(staged)) return { kind, whole, staged: staged.map(String) };
+  }
+  throw new SwampError('corrupt', `${path} is damaged: it does not say what to move where.`, { hint: 'Run "swamp datastore check".', data: { path } });
 }
 
 /** What keeps the intent in `dir` from being carried out, as a clause; undefined when nothing does. Throws `corrupt`, `name_invalid`. */

@@ -4,7 +4,7 @@ import { isErrno, SwampError } from '../errors.js';
 import { readDir } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
 import { type Entry, readFence } from '../locks/fence.js';
-import { isProvablyDead, parseHolder } from '../locks/holder.js';
+import { isEnded, parseHolder } from '../locks/holder.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
 import { listLocks } from '../locks/survey.js';
 import { ENTRY_TRASH } from './commit.js';
@@ -42,7 +42,7 @@ export function abandonedEntries(layout: Layout): AbandonedEntry[] {
 }
 
 export function isHeldByDead(entry: Entry): boolean {
-  return entry.state === 'held' && entry.holder !== undefined && isProvablyDead(entry.holder);
+  return entry.state === 'held' && entry.holder !== undefined && isEnded(entry.holder);
 }
 
 /** What is inside an entry besides the details of its holder; nothing when the entry has gone. */
@@ -60,12 +60,12 @@ export function isDetails(name: string, lock: LockName): boolean {
 
 function kindOf(name: string, lock: LockName): LeftoverKind | undefined {
   if (isDetails(name, lock)) return undefined;
-  // Nothing is committed through the global fence, so nobody clears it either.
-  if (lock.kind === 'global') return 'unknown';
   if (name === ENTRY_TRASH) return 'trash';
   if (name === ENTRY_QUARANTINE) return 'quarantined';
   if (parseHolder(name.slice(0, Math.max(name.indexOf('.'), 0))) === undefined) return 'unknown';
-  return name.endsWith('.intent') ? 'intent' : 'staged';
+  if (!name.endsWith('.intent')) return 'staged';
+  // Only a data fence has intents: nobody carries out one that stands in the global one.
+  return lock.kind === 'global' ? 'unknown' : 'intent';
 }
 
 function readableEntry(dir: string): Entry | undefined {

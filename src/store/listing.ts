@@ -29,7 +29,8 @@ export function listed(fence: Fence, name: string, ahead: Listing | undefined): 
   return ahead?.epoch === fence.epoch - 1 ? ahead.artifact : findArtifact(fence.repo, fence.modelId, name);
 }
 
-function quietEntry({ layout }: Repo, modelId: string): Entry | undefined {
+/** The entry of the model's data fence when nobody is at work there and nothing is left in it: while it stands, nothing of the model changes. */
+export function quietEntry({ layout }: Repo, modelId: string): Entry | undefined {
   const dir = layout.fence({ kind: 'data', modelId });
   const entry = readFence(dir);
   if (entry?.state !== 'free') return undefined;

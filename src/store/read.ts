@@ -58,8 +58,8 @@ export function findArtifact(repo: Repo, modelId: string, name: string): Artifac
   if (found !== undefined) return found;
   const moving = movingTo(repo, modelId, name);
   const carried = moving === undefined ? undefined : listArtifact(moving);
-  // It may have arrived between the two looks.
-  return carried === undefined ? (moving === undefined ? undefined : listArtifact(dir)) : { ...carried, moving: true };
+  // It may have arrived between the two looks, and its renamer may have let go of the fence.
+  return carried === undefined ? listArtifact(dir) : { ...carried, moving: true };
 }
 
 /** An artifact's directory is never visible without a version: one that lists none was moved away while it was listed, or is damaged. */

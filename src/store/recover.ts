@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { isErrno } from '../errors.js';
 import { makeDirs } from '../fs/durable.js';
 import { exists, readDir } from '../fs/tree.js';
+import { isModelId } from '../layout/layout.js';
 import { parseHolder } from '../locks/holder.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
 import { ENTRY_TRASH, type Fence, moveToTrash, passTrashOn, step } from './commit.js';
@@ -18,6 +19,7 @@ export async function recoverEntry(fence: Fence): Promise<void> {
     if (name === ENTRY_TRASH) trash = true;
     else if (name === ENTRY_QUARANTINE) quarantine = true;
     else if (isIntent(name)) {
+      if (!isModelId(fence.modelId)) continue;
       await rollForward(fence, join(fence.path, name));
       trash = true;
     } else await giveBack(fence, name);

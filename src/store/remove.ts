@@ -108,8 +108,8 @@ export async function renameArtifact(fence: Fence, from: string, to: string): Pr
   const artifact = findArtifact(repo, modelId, from);
   const forward = tombstoneOf(repo, modelId, from);
   const target = findArtifact(repo, modelId, to);
-  // A fence taken again may find that the next holder has finished this very rename.
-  if (artifact === undefined && fence.retaken && forward?.renamedTo === to && target !== undefined) return { version: target.versions.at(-1) ?? 0 };
+  // What a dead holder had published was rolled forward, or the next holder has finished this very rename.
+  if (artifact === undefined && forward?.renamedTo === to && target !== undefined) return { version: target.versions.at(-1) ?? 0 };
   if (artifact === undefined) throw dataNotFound(from);
   if (target !== undefined) {
     throw new SwampError('conflict', `There is data named ${JSON.stringify(to)} already.`, {

@@ -1,26 +1,29 @@
 /** Removes what was committed to the trash, and the staging of dead sessions: outside every lock, late, resumable. */
 import { basename, join } from 'node:path';
+import { removeFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, modifiedAt, readDir, removeTree, treeBytes } from '../fs/tree.js';
-import { isProvablyAlive, isProvablyDead, parseHolder } from '../locks/holder.js';
-import { discard } from '../locks/session.js';
+import { discard, STAGING } from '../locks/session.js';
 import type { Repo } from '../repo.js';
+import { isAbandoned } from './abandoned.js';
+import { abandonedPins, isPinned } from './pins.js';
 
 /** Something that waits to be removed. */
 export interface Pending {
   readonly path: string;
-  readonly kind: 'trash' | 'staging';
+  readonly kind: 'trash' | 'staging' | 'pin';
   readonly bytes: number;
 }
 
-/** Staging of a holder that cannot be proved dead is left alone for this long. */
-const ABANDONED_MS = 7 * 24 * 3600 * 1000;
-
-/** Removes these trash directories. One that cannot be removed is told with path and error, and stays pending (D5, P8). */
+/**
+ * Removes these trash directories. One that cannot be removed is told with path and error, and stays pending (D5, P8); one
+ * that a running backup may still read stays, too, and the backup sweeps it at its end.
+ */
 export async function sweepTrash(repo: Repo, paths: readonly string[]): Promise<string[]> {
   const removed: string[] = [];
   for (const path of paths) {
     await failpoint('sweep.one');
+    if (isPinned(repo, path)) continue;
     try {
       await removeTree(path);
       if (!exists(path)) removed.push(path);
@@ -33,7 +36,7 @@ export async function sweepTrash(repo: Repo, paths: readonly string[]): Promise<
   return removed;
 }
 
-/** What a sweep would remove now: everything in the trash, and the staging of sessions that are provably dead or a week old. */
+/** What a sweep would remove now: everything in the trash, and the staging and pins of sessions that are provably dead or a week old. */
 export async function pendingRemovals(repo: Repo): Promise<Pending[]> {
   const { layout } = repo;
   const pending: Pending[] = [];
@@ -42,6 +45,7 @@ export async function pendingRemovals(repo: Repo): Promise<Pending[]> {
     pending.push({ path, kind: 'trash', bytes: await treeBytes(path) });
   }
   for (const path of abandonedStagings(repo)) pending.push({ path, kind: 'staging', bytes: await treeBytes(path) });
+  for (const path of abandonedPins(repo)) pending.push({ path, kind: 'pin', bytes: 0 });
   return pending;
 }
 
@@ -54,19 +58,20 @@ export function abandonedStagings(repo: Repo): string[] {
     .filter((path) => isAbandoned(path, basename(path)));
 }
 
-/** True when the session named `holder`, which works at `path`, is provably dead, or cannot be judged and has not touched it for a week. */
-export function isAbandoned(path: string, holder: string): boolean {
-  const parsed = parseHolder(holder);
-  if (parsed !== undefined && isProvablyDead(parsed)) return true;
-  if (parsed !== undefined && isProvablyAlive(parsed)) return false;
-  const modified = modifiedAt(path);
-  return modified !== undefined && Date.now() - modified > ABANDONED_MS;
-}
-
 /** Removes one pending thing; a staging moves into the trash first (P5). True when it is gone. */
 export async function sweepOne(repo: Repo, pending: Pending): Promise<boolean> {
-  const paths = pending.kind === 'staging' ? await discard(repo, pending.path, 'staging') : [pending.path];
+  if (pending.kind === 'pin') return removeFile(pending.path);
+  const paths = pending.kind === 'staging' ? await discard(repo, pending.path, STAGING) : [pending.path];
   return (await sweepTrash(repo, paths)).length === paths.length;
+}
+
+/** What a backup does for others when its pin is gone: everything that was removed meanwhile goes. */
+export async function sweepUnpinned(repo: Repo): Promise<void> {
+  const { trashes } = repo.layout;
+  await sweepTrash(
+    repo,
+    (readDir(trashes) ?? []).sort().map((name) => join(trashes, name)),
+  );
 }
 
 /** A trash that nobody has worked on for this long has lost its sweeper. */
@@ -82,7 +87,8 @@ export async function reclaimLeftovers(repo: Repo): Promise<void> {
     .map((name) => join(layout.trashes, name))
     .filter((path) => Date.now() - (modifiedAt(path) ?? Date.now()) > ORPHANED_MS);
   try {
-    for (const path of abandonedStagings(repo)) orphaned.push(...(await discard(repo, path, 'staging')));
+    for (const path of abandonedPins(repo)) await removeFile(path);
+    for (const path of abandonedStagings(repo)) orphaned.push(...(await discard(repo, path, STAGING)));
   } catch (error) {
     repo.reporter.warn(
       `What a dead command left could not be cleared: ${error instanceof Error ? error.message : String(error)}. "swamp datastore sweep" tells more.`,

@@ -95,6 +95,8 @@ export async function commitOutputs(
   }
   const planned = places.map(({ version, generation }) => ({ version, generation }));
   await writeIntent(bundle, { kind: 'outputs', items });
+  // P6 for the epoch of the run fence; before the publication, since an attempt that finds it done comes here no more.
+  await syncCommit({ dir: dirname(runPath) }, []);
   await failpoint('outputs.before-run-fence');
   const inRun = join(runPath, itemName(fence.session, BUNDLE));
   await step({ path: runPath }, bundle, inRun);
@@ -108,8 +110,6 @@ export async function commitOutputs(
     if (isErrno(error, 'ENOENT') && !exists(runPath)) throw new FenceLost(runPath);
     throw error;
   }
-  // P6 for the epoch of the run fence, as syncCommit does it for that of the data fence.
-  await syncCommit({ dir: dirname(runPath) }, []);
   return planned;
 }
 

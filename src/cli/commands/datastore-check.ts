@@ -1,17 +1,26 @@
-/** `swamp datastore check`: prints what it found, and fails when there is damage. */
+/** `swamp datastore check [--repair]`: prints what it found, or did, and fails when there is damage. */
 import { SwampError } from '../../errors.js';
 import { type DatastoreCheckResult, datastoreCheck } from '../../operations/datastore-check.js';
+import { type DatastoreRepairResult, datastoreRepair, type RepairPlan } from '../../operations/datastore-repair.js';
+import { given } from '../args.js';
 import type { Context, Outcome } from '../context.js';
 import { createLive } from '../live.js';
-import { count, printable } from '../render/text.js';
+import { checkedText, checkText, planText } from '../render/check.js';
+import { count } from '../render/text.js';
 
-export async function run({ args, json, openRepo, signal }: Context): Promise<Outcome> {
+export async function run(context: Context): Promise<Outcome> {
+  const { args, json } = context;
+  if (args.has('dry-run') && !args.has('repair')) {
+    throw new SwampError('usage', '--dry-run goes with --repair: a check alone changes nothing.', { hint: 'Run "swamp datastore check --repair --dry-run".' });
+  }
   const live = createLive({ silent: json || args.has('quiet') });
   const onProgress = (checked: DatastoreCheckResult['checked']): void => live.show(`Checked ${checkedText(checked)}\n`);
-  const result = await datastoreCheck(openRepo(), {}, { signal, onProgress }).finally(() => live.end());
-  const outcome = { result, text: () => text(result) };
+  const result = await (args.has('repair') ? repair(context, onProgress, live.end) : check(context, onProgress)).finally(() => live.end());
+  const outcome = { result, text: () => checkText(result) };
   if (result.findings.length === 0) return outcome;
   const { findings } = result;
+  // Who answered no has seen what there is.
+  if (result.cancelled === true) return outcome;
   return {
     ...outcome,
     error: new SwampError('corrupt', `${count(findings.length, 'finding')} in the datastore.`, {
@@ -21,15 +30,20 @@ export async function run({ args, json, openRepo, signal }: Context): Promise<Ou
   };
 }
 
-function text({ findings, pending, checked }: DatastoreCheckResult): string {
-  const damage = findings.map(({ path, kind, message, hint }) => `${kind}: ${printable(path)} ${printable(message)}\n  ${printable(hint)}\n`);
-  const later = pending.map(({ path, kind, message }) => `pending ${kind}: ${printable(path)} ${printable(message)}\n`);
-  const verdict = findings.length === 0 ? 'no damage' : count(findings.length, 'finding');
-  return `${damage.join('')}${later.join('')}Checked ${checkedText(checked)}: ${verdict}, ${later.length} pending\n`;
+type OnProgress = (checked: DatastoreCheckResult['checked']) => void;
+
+function check({ openRepo, signal }: Context, onProgress: OnProgress): Promise<DatastoreRepairResult> {
+  return datastoreCheck(openRepo(), {}, { signal, onProgress });
 }
 
-function checkedText(checked: DatastoreCheckResult['checked']): string {
-  return Object.entries(checked)
-    .map(([what, n]) => count(n, what.replace(/s$/, '')))
-    .join(', ');
+function repair({ args, openRepo, signal, confirm }: Context, onProgress: OnProgress, clear: () => void): Promise<DatastoreRepairResult> {
+  const asked = given({
+    confirm:
+      confirm &&
+      ((plan: RepairPlan) => {
+        clear();
+        return confirm(`Repair ${count(plan.items.length, 'thing')}?`, planText(plan));
+      }),
+  });
+  return datastoreRepair(openRepo(), { dryRun: args.has('dry-run') }, { signal, onProgress, ...asked });
 }

@@ -19,6 +19,11 @@ export function bold(text: string, colour: boolean): string {
   return colour ? `\u001b[1m${text}\u001b[22m` : text;
 }
 
+/** Red, or as it is: somebody should look at it. */
+export function alarming(text: string, colour: boolean): string {
+  return colour ? `\u001b[31m${text}\u001b[39m` : text;
+}
+
 /** Lines of aligned columns under `head`; cells are escaped. Numbers go to the right. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const cells = [head, ...rows.map((row) => row.map((cell) => (typeof cell === 'string' ? printable(cell) : String(cell))))];

@@ -11,6 +11,7 @@ import { nameOf } from '../../layout/names.js';
 import { parseHolder } from '../../locks/holder.js';
 import { isDeadTicket, readQueue } from '../../locks/queue.js';
 import type { Repo } from '../../repo.js';
+import { abandonedPins } from '../pins.js';
 import { versionNumbers } from '../read.js';
 import { abandonedStagings } from '../sweep.js';
 import { isRecordName, isSegment, lookAtArtifact, lookAtTombstone } from './artifact.js';
@@ -34,9 +35,35 @@ export async function checkStore(checker: Checker): Promise<void> {
   if (isDirectory(layout.root)) for (const step of STEPS) await step(checker);
 }
 
-const LEVELS: ReadonlySet<string> = new Set(['fences', 'queues', 'staging', 'data', 'tombstones', 'deleted', 'uploads', 'kept', 'trash', 'quarantine']);
+const LEVELS: ReadonlySet<string> = new Set([
+  'fences',
+  'queues',
+  'staging',
+  'data',
+  'tombstones',
+  'deleted',
+  'uploads',
+  'kept',
+  'pins',
+  'trash',
+  'restoring',
+  'quarantine',
+]);
 
-const STEPS = [checkTop, checkData, checkTombstones, checkFences, checkQueues, checkStagings, checkDeleted, checkUploads, checkKept, checkTrash];
+const STEPS = [
+  checkTop,
+  checkData,
+  checkTombstones,
+  checkFences,
+  checkQueues,
+  checkStagings,
+  checkDeleted,
+  checkUploads,
+  checkKept,
+  checkPins,
+  checkTrash,
+  checkRestoring,
+];
 
 async function checkTop(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
@@ -186,12 +213,26 @@ async function checkKept(checker: Checker): Promise<void> {
   }
 }
 
+async function checkPins(checker: Checker): Promise<void> {
+  const { repo } = checker;
+  if (!isDirectory(repo.layout.pins)) return;
+  for await (const _ of checker.entries(repo.layout.pins, (name) => (parseHolder(name) === undefined ? undefined : 'file')));
+  for (const path of abandonedPins(repo)) await checker.look(path, () => lookAtPending(path, 'pin', 'was left by a backup that has ended'));
+}
+
 /** Whatever stands in the trash was committed to be removed. */
 async function checkTrash(checker: Checker): Promise<void> {
   const { trashes } = checker.repo.layout;
   for (const name of isDirectory(trashes) ? (readDir(trashes) ?? []).sort() : []) {
     await checker.look(join(trashes, name), () => lookAtPending(join(trashes, name), 'trash', 'waits to be removed'));
   }
+}
+
+/** Published, and not carried out: what it brings is looked at when it stands in its place. */
+async function checkRestoring(checker: Checker): Promise<void> {
+  const { restoring } = checker.repo.layout;
+  if (statusOf(restoring) === undefined) return;
+  await checker.look(restoring, () => lookAtPending(restoring, 'restore', 'is a restore that is being carried out, or was interrupted'));
 }
 
 /** State: that it is there; what its owner does inside, if it lives after all, changes nothing. */

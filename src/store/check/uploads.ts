@@ -2,13 +2,12 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwampError } from '../../errors.js';
-import { readDir } from '../../fs/tree.js';
 import { PARTS } from '../../layout/layout.js';
 import type { Repo } from '../../repo.js';
+import { isAbandoned } from '../abandoned.js';
 import { hasIntent } from '../intent.js';
 import { parseRecord } from '../metadata.js';
-import { isAbandoned } from '../sweep.js';
-import { isSum, partNumber } from '../uploads/parts.js';
+import { isSum, partNumber, sumOf } from '../uploads/parts.js';
 import { parseUploadEntry, type Standing, SUMS } from '../uploads/place.js';
 import { parseUploadRecord, UPLOAD_RECORD } from '../uploads/record.js';
 import { type Checker, type Look, lookAtObject } from './checker.js';
@@ -82,7 +81,7 @@ function lookAtPart(dir: string, name: string, onBytes: OnBytes): Promise<Look> 
     if ('issue' in opened) return [opened.issue];
     try {
       const checksum = await digestFile(opened, onBytes);
-      if (readDir(join(dir, SUMS))?.includes(`${name}.${opened.size}.${checksum}`) !== false) return [];
+      if (statusOf(join(dir, SUMS, sumOf({ number: Number(name), size: opened.size, checksum }))) !== undefined) return [];
       return [{ path, kind: 'checksum_mismatch', message: `has SHA-256 ${checksum}, and nothing like it was sent`, hint: PART_HINT }];
     } finally {
       closeSync(opened.file);

@@ -75,6 +75,9 @@ export function partsIn(dir: string): { readonly number: number; readonly size: 
   return parts?.sort((a, b) => a.number - b.number);
 }
 
+/** Told how many of how many bytes were read. */
+export type OnProgress = (read: number, bytes: number) => void;
+
 /** What an upload becomes. */
 export interface Assembled {
   readonly size: number;
@@ -89,9 +92,11 @@ export interface Assembled {
 export async function assemble(
   dir: string,
   told: { readonly id: string; readonly name: string; readonly declared: number | undefined },
-  options: { readonly signal: AbortSignal },
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress?: OnProgress | undefined },
 ): Promise<Assembled> {
   const { name } = told;
+  // Who sent a part may have died, or found its upload gone, before its rename was durable.
+  await syncDir(join(dir, PARTS));
   const found = partsIn(dir) ?? [];
   requireComplete(
     found.map(({ number }) => number),
@@ -101,7 +106,8 @@ export async function assemble(
   const content = openContent(dir, { parts: found.map((part) => ({ ...part, checksum: '' })) }, name);
   if (content === undefined) throw new SwampError('corrupt', `A part in ${dir} went away.`, { hint: 'Run "swamp datastore check".', data: { path: dir } });
   try {
-    const { size, checksum, parts: digests } = await digestContent(content, name, options);
+    const bytes = found.reduce((sum, part) => sum + part.size, 0);
+    const { size, checksum, parts: digests } = await digestContent(content, name, { signal, onBytes: (read) => onProgress?.(read, bytes) });
     const parts = found.map((part, i) => ({ ...part, checksum: digests[i] ?? '' }));
     const altered = parts.find((part) => !sums.has(sumOf(part)));
     if (altered === undefined) return { size, checksum, parts };

@@ -11,9 +11,9 @@ import { isModelId, PARTS } from '../../layout/layout.js';
 import { newNonce, parseHolder } from '../../locks/holder.js';
 import { openStaging, type Session } from '../../locks/session.js';
 import type { Repo } from '../../repo.js';
+import { isAbandoned } from '../abandoned.js';
 import type { Fence } from '../commit.js';
 import { serialise } from '../metadata.js';
-import { isAbandoned } from '../sweep.js';
 import { UPLOAD_RECORD, type UploadRecord } from './record.js';
 
 /** In an upload: one empty file for each part that was ever sent, whose name tells its digest. */

@@ -1,0 +1,119 @@
+/**
+ * A backup against what a person without it would do: `swamp backup create` within 1.5x of `cp -a` plus `sha256sum` of the same
+ * data, for many small files and for one large one; medians of interleaved rounds. A backup is on disk when it is told, a copy
+ * by cp is not: the same with `sync -f` behind it is printed beside. `npm run bench:backup -- 10000 4 3`: artifacts, GiB of the
+ * large one, rounds. Exit 1 when a limit is exceeded. Peak memory of the large one is printed, limit 150 MB.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { root } from '../scripts/tree.mjs';
+
+const [ARTIFACTS, GIB, ROUNDS] = [Number(process.argv[2] ?? 10_000), Number(process.argv[3] ?? 4), Number(process.argv[4] ?? 3)];
+const SWAMP = resolve(root, 'bin/swamp.js');
+const LIMIT = 1.5;
+const LIMIT_MB = 150;
+const MIB = 1024 * 1024;
+let count = 0;
+
+const dir = mkdtempSync(join(tmpdir(), 'swamp-bench-'));
+try {
+  measure(
+    `${ARTIFACTS} small files`,
+    repoWith('small', ARTIFACTS, () => randomBytes(100 + Math.floor(Math.random() * 900))),
+  );
+  const large = repoWith('large', 0, () => Buffer.alloc(0));
+  putLarge(large);
+  measure(`one file of ${GIB} GiB`, large);
+  reportMemory(large);
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+}
+
+function measure(title, repo) {
+  const ways = {
+    'cp -a + sha256sum': (out) => copyAndSum(repo, out),
+    'the same + sync -f': (out) => {
+      copyAndSum(repo, out);
+      run('sync', ['-f', out]);
+    },
+    'swamp backup create': (out) => run(process.execPath, [SWAMP, 'backup', 'create', out, '--quiet', '--repo-dir', repo]),
+  };
+  const times = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, act] of Object.entries(ways)) {
+      // Nothing is removed before the end: ext4 creates slowly for half a minute after many files were removed.
+      const out = join(dir, `out${count++}`);
+      run('sync', ['-f', dir]);
+      const start = performance.now();
+      act(out);
+      times[name].push(performance.now() - start);
+      if (GIB >= 2 && repo.endsWith('large')) rmSync(out, { recursive: true });
+    }
+  }
+  const base = median(times['cp -a + sha256sum']);
+  process.stdout.write(`${title}\n`);
+  for (const [name, all] of Object.entries(times)) {
+    const ratio = median(all) / base;
+    const verdict = name.startsWith('swamp') ? `, limit ${LIMIT}x: ${ratio <= LIMIT ? 'ok' : 'TOO SLOW'}` : '';
+    if (name.startsWith('swamp') && ratio > LIMIT) process.exitCode = 1;
+    process.stdout.write(`  ${name.padEnd(22)}${(median(all) / 1000).toFixed(2).padStart(8)} s  ${ratio.toFixed(2)}x${verdict}\n`);
+  }
+}
+
+/** The data of the store as it lies there, and the sums of the contents: what a backup gives, less the consistency. */
+function copyAndSum(repo, out) {
+  run('cp', ['-a', join(repo, '.swamp/v1/data'), out]);
+  run('sh', ['-c', 'find . -name content -print0 | xargs -0 sha256sum > CHECKSUMS'], { cwd: out });
+}
+
+function reportMemory(repo) {
+  const probe = `process.on('exit', () => process.stderr.write('peak ' + process.resourceUsage().maxRSS));`;
+  const hook = join(dir, 'hook.cjs');
+  writeFileSync(hook, probe);
+  const { stderr } = run(process.execPath, ['--require', hook, SWAMP, 'backup', 'create', join(dir, 'out'), '--quiet', '--repo-dir', repo]);
+  const mb = Number(/peak ([0-9]+)/.exec(stderr)?.[1]) / 1024;
+  if (!(mb <= LIMIT_MB)) process.exitCode = 1;
+  process.stdout.write(`  peak memory           ${mb.toFixed(0).padStart(8)} MB, limit ${LIMIT_MB} MB: ${mb <= LIMIT_MB ? 'ok' : 'TOO MUCH'}\n`);
+}
+
+/** A repository with one model and so many artifacts, written straight into the store: putting each would take longer than all that is measured. */
+function repoWith(name, artifacts, content) {
+  const repo = join(dir, name);
+  run(process.execPath, [SWAMP, 'repo', 'init', repo]);
+  run(process.execPath, [SWAMP, 'data', 'put', 'm', 'first', '--create', '--repo-dir', repo], { input: 'first' });
+  const data = join(repo, '.swamp/v1/data');
+  const model = join(data, readdirSync(data)[0]);
+  const [record, metadata] = ['artifact.json', '1/metadata.json'].map((path) => JSON.parse(readFileSync(join(model, 'first', path), 'utf8')));
+  for (let i = 0; i < artifacts; i++) {
+    const artifact = join(model, `a${i}`);
+    const bytes = content();
+    mkdirSync(join(artifact, '1'), { recursive: true });
+    writeFileSync(join(artifact, 'artifact.json'), JSON.stringify({ ...record, name: `a${i}` }));
+    writeFileSync(join(artifact, '1/content'), bytes);
+    const checksum = createHash('sha256').update(bytes).digest('hex');
+    writeFileSync(join(artifact, '1/metadata.json'), JSON.stringify({ ...metadata, size: bytes.length, checksum }));
+  }
+  return repo;
+}
+
+function putLarge(repo) {
+  const file = join(dir, 'large-file');
+  const out = openSync(file, 'w');
+  for (let i = 0; i < GIB * 1024; i += 64) writeSync(out, randomBytes(64 * MIB));
+  closeSync(out);
+  run(process.execPath, [SWAMP, 'data', 'put', 'm', 'large', file, '--repo-dir', repo]);
+  rmSync(file);
+}
+
+function run(command, args, options = {}) {
+  const result = spawnSync(command, args, { encoding: 'utf8', timeout: 900_000, maxBuffer: 64 * MIB, ...options });
+  if (result.status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${result.status}: ${result.stderr}`);
+  return result;
+}
+
+function median(values) {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
+}

@@ -1,0 +1,158 @@
+/** `backup restore`: what comes back, what stays, what is refused; all or nothing (B12, B15 to B17). */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { type ErrorCode, openRepo } from '../src/index.js';
+import type { BackupRestoreResult } from '../src/operations/backup-restore.js';
+import { backupOf, treeOf } from './support/backup-of.js';
+import { type Tree, writeTree } from './support/backup-tree.js';
+import { Pauses } from './support/failpoints.js';
+import { refused } from './support/refused.js';
+import { createModel, entryOf, put, type TestRepo, tempRepo } from './support/repo.js';
+import { killRestore } from './support/restore-crash.js';
+import { snapshot } from './support/snapshot.js';
+import { finished, run, runJson, start } from './support/swamp.js';
+
+/** Models with all that can be in one: hostile names, versions, tombstones, forwards, artifacts that were created again, uploads, orphans. */
+async function stock(repo: TestRepo): Promise<void> {
+  const { model, data, upload } = openRepo(repo.dir);
+  await model.create({ type: 'store', name: 'web', tags: { env: 'prod' }, description: 'of the web' });
+  await model.create({ type: 'command/shell', name: 'sh', run: 'echo out', deleteRun: 'true' });
+  for (const name of [
+    'a',
+    'a',
+    'a/b',
+    'a/b/c',
+    'A',
+    'x/../y',
+    '.',
+    'gr\u00f6\u00dfe',
+    'MANIFEST.json',
+    'x.swamp-v3',
+    'new\nline',
+    'n'.repeat(600),
+    'gone',
+    'gone',
+    'old',
+    'again',
+    'again',
+  ])
+    await data.put({ model: 'web', name, source: [`content of ${name}`], tags: { kind: 'test' } });
+  await data.put({ model: 'web', name: 'empty', source: [''] });
+  await data.put({ model: 'web', name: 'large', source: ['x'.repeat(700_000)] });
+  await data.delete({ model: 'web', name: 'gone' });
+  await data.delete({ model: 'web', name: 'again' });
+  await data.put({ model: 'web', name: 'again', source: ['again'] });
+  await data.put({ model: 'web', name: 'last', source: ['1'] });
+  await data.put({ model: 'web', name: 'last', source: ['2'] });
+  await data.delete({ model: 'web', name: 'last', version: 2 });
+  await data.rename({ model: 'web', oldName: 'old', newName: 'new' });
+  await model.run({ model: 'sh' });
+  await model.rename({ model: 'sh', newName: 'shell' });
+  const { uploadId } = await upload.begin({ model: 'web', name: 'parts' });
+  await upload.part({ upload: uploadId, partNumber: 1, source: ['one'] });
+  await upload.part({ upload: uploadId, partNumber: 2, source: ['two'] });
+  const done = await upload.begin({ model: 'web', name: 'assembled' });
+  await upload.part({ upload: done.uploadId, partNumber: 1, source: ['half'] });
+  await upload.part({ upload: done.uploadId, partNumber: 2, source: ['whole'] });
+  await upload.complete({ upload: done.uploadId });
+  await upload.begin({ model: 'web', name: 'nothing yet' });
+  await model.create({ type: 'store', name: 'lost' });
+  await data.put({ model: 'lost', name: 'found/x', source: ['kept'] });
+  rmSync(join(repo.dir, 'models/store/lost.yaml'));
+}
+
+/** A repository that was stocked, and its backup. */
+async function stocked(t: TestContext): Promise<{ readonly repo: TestRepo; readonly backup: string }> {
+  const repo = await tempRepo(t, { pending: 'allowed' });
+  await stock(repo);
+  return { repo, backup: await backupOf(repo.dir, join(repo.base, 'backup')) };
+}
+
+function restore(repo: TestRepo, backup: string, ...args: readonly string[]): Promise<BackupRestoreResult> {
+  return runJson<BackupRestoreResult>(repo, ['backup', 'restore', backup, ...args]);
+}
+
+describe('into an empty repository', () => {
+  test('everything comes back: backup, restore, backup gives an identical tree; each fence is at least where it was (B12, B17)', async (t) => {
+    const { repo: from, backup } = await stocked(t);
+    const repo = await tempRepo(t, { pending: 'allowed' });
+    const result = await restore(repo, backup);
+    const counts = JSON.parse(readFileSync(join(backup, 'MANIFEST.json'), 'utf8')).counts;
+    const { models, artifacts, versions, bytes, uploads, orphans } = result;
+    assert.deepEqual({ models, artifacts, versions, bytes, uploads, orphans, tombstones: counts.tombstones }, counts);
+    assert.deepEqual([result.mode, result.skipped, result.newIds, result.dryRun], [null, [], [], false]);
+    assert.deepEqual(treeOf(await backupOf(repo.dir, join(repo.base, 'again'))), treeOf(backup));
+    for (const modelId of readdirSync(from.layout.fences)) {
+      for (const lock of modelId === 'global'
+        ? ([{ kind: 'global' }] as const)
+        : ([
+            { kind: 'data', modelId },
+            { kind: 'run', modelId },
+          ] as const)) {
+        const before = entryOf(from, lock)?.epoch ?? 0;
+        assert.ok((entryOf(repo, lock)?.epoch ?? 0) >= before, `${modelId} ${lock.kind}`);
+      }
+    }
+    // The numbers go on: nothing is given out twice.
+    assert.equal((await put(repo, 'web', 'a', 'next')).version, 3);
+    assert.equal((await put(repo, 'web', 'gone', 'next')).version, 3);
+    assert.equal((await put(repo, 'web', 'last', 'next')).version, 3);
+    assert.equal((await run(repo, ['data', 'get', 'web', 'old'])).stdout, 'content of old', 'the forward');
+    const [open] = (await openRepo(repo.dir).upload.list()).uploads.filter(({ name }) => name === 'parts');
+    await openRepo(repo.dir).upload.complete({ upload: open?.uploadId ?? '' });
+    assert.equal((await run(repo, ['data', 'get', 'web', 'parts'])).stdout, 'onetwo');
+  });
+
+  test('an empty backup restores nothing, and a dry run changes nothing', async (t) => {
+    const repo = await tempRepo(t);
+    const { dir } = writeTree(join(repo.base, 'backup'), []);
+    assert.equal((await restore(repo, dir)).models, 0);
+    const other = writeTree(join(repo.base, 'other'), [{ name: 'm', artifacts: { a: ['one'] } }]).dir;
+    const before = snapshot(repo.dir);
+    const dry = await restore(repo, other, '--dry-run', '--read-only');
+    assert.deepEqual([dry.models, dry.artifacts, dry.versions, dry.bytes, dry.dryRun], [1, 1, 1, 3, true]);
+    assert.deepEqual(snapshot(repo.dir), before);
+  });
+});
+
+/** Copies of a tree are cheap; each has one thing wrong. */
+const INJURIES: Readonly<Record<string, { readonly code: ErrorCode; readonly hurt: (tree: Tree) => void }>> = {
+  'a tampered byte': { code: 'checksum_mismatch', hurt: ({ dir }) => writeFileSync(join(dir, 'models/m/data/a'), 'onE') },
+  'a missing file': { code: 'backup_invalid', hurt: ({ dir }) => rmSync(join(dir, 'models/m/data/a')) },
+  'an unlisted file': { code: 'backup_invalid', hurt: ({ dir }) => writeFileSync(join(dir, 'models/m/data/b'), '') },
+  'a newer format': { code: 'backup_invalid', hurt: ({ dir }) => writeFileSync(join(dir, 'MANIFEST.json'), '{"formatVersion":2}') },
+};
+
+describe('a backup that is not whole', () => {
+  for (const [what, { code, hurt }] of Object.entries(INJURIES)) {
+    test(`is refused before anything is touched: ${what} (B15)`, async (t) => {
+      const repo = await tempRepo(t);
+      await createModel(repo, 'm');
+      await put(repo, 'm', 'a', 'mine');
+      const tree = writeTree(join(repo.base, 'backup'), [{ name: 'm', artifacts: { a: ['one'] } }]);
+      hurt(tree);
+      const before = snapshot(repo.dir);
+      const error = await refused(repo, ['backup', 'restore', tree.dir, '--mode', 'replace', '--force'], code);
+      assert.notDeepEqual(error.data['findings'] ?? [], []);
+      assert.deepEqual(snapshot(repo.dir), before);
+    });
+  }
+
+  test('a content that changes after it was verified ends the restore, and leaves nothing (B16)', async (t) => {
+    const repo = await tempRepo(t);
+    const { dir } = writeTree(join(repo.base, 'backup'), [{ name: 'm', artifacts: { a: ['one'], b: ['two'] } }]);
+    const pauses = new Pauses(repo, ['fs.mkdir']);
+    const restoring = start(repo, ['backup', 'restore', dir, '--json'], { env: pauses.env });
+    await pauses.at('fs.mkdir', restoring);
+    writeFileSync(join(dir, 'models/m/data/b'), 'TWO');
+    pauses.go('fs.mkdir');
+    assert.match((await finished(restoring, 65)).stderr, /"checksum_mismatch"/);
+    assert.deepEqual((await openRepo(repo.dir).model.list()).models, []);
+  });
+});
+
+describe('killed at any point, a restore has happened or not (B16)', { concurrency: 2 }, () => {
+  for (const mode of ['replace', 'merge'] as const) test(`--mode ${mode}, at every tenth point`, (t) => killRestore(t, mode, { every: 10 }));
+});

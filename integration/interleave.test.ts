@@ -1,0 +1,24 @@
+/**
+ * Interleavings of the real code (P1 to P9): every schedule of two commands with one intervention, some of more at random, and
+ * every mutation of the protocol, which must be found. The long form goes further.
+ */
+import { describe, test } from 'node:test';
+import { requireFound, walkAll, wander } from './support/interleave/exploration.js';
+import { MUTATIONS } from './support/interleave/mutations.js';
+import { BROKEN_PAIRS, CROWDS, PAIRS } from './support/interleave/scenarios.js';
+
+test('every schedule of two commands with one intervention keeps P1 to P9', { timeout: 240_000 }, async (t) => {
+  await walkAll(t, { scenarios: PAIRS, interventions: 1 });
+});
+
+test('random schedules of up to four commands, beside one who breaks live locks, keep P1 to P9', { timeout: 240_000 }, async (t) => {
+  await wander(t, 'short', { scenarios: [...BROKEN_PAIRS, ...CROWDS], schedules: 12 });
+});
+
+describe('a schedule is found when', () => {
+  for (const mutation of MUTATIONS) {
+    test(mutation.title, { timeout: 240_000 }, async (t) => {
+      await requireFound(t, mutation);
+    });
+  }
+});

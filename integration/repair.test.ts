@@ -1,0 +1,162 @@
+/** `datastore check --repair` on the command line: asked before any lock, refused without a terminal, planned, done, clean afterwards. */
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { newSession } from '../src/locks/session.js';
+import { displayPath } from '../src/repo.js';
+import { injuredRepo, REPAIR, type Repaired, repairJson, repairs, survivesKills } from './support/repair.js';
+import { check, contentOf, heldLocks, versionsOf } from './support/repo.js';
+import { snapshot } from './support/snapshot.js';
+import { finished, run, start } from './support/swamp.js';
+import { onTerminal, startOnTerminal } from './support/terminal.js';
+import { runUnprivileged, unprivileged } from './support/unprivileged.js';
+
+/** One of each kind, and each family of files; the whole table is the long form. */
+const SHORT = [
+  'a byte of the content differs',
+  'the content is too short',
+  'the metadata is missing',
+  'the metadata is no text',
+  'an artifact has no version',
+  'an artifact is a file',
+  'artifact.json has another name',
+  'artifact.json has a generation above the epoch of the data fence',
+  'an artifact counts on from below its tombstone',
+  'a tombstone is empty',
+  'a version is empty',
+  'a fence has the entries of three holders who have ended',
+  'the entry of a fence has no epoch',
+  'the entry of the global fence has no epoch',
+  'the fence of a model that has data is missing',
+  'all fences are behind a link',
+  'an intent cannot be read',
+  'a file in a queue is no ticket',
+  'a staging directory is a file',
+  'a record of a deleted model is cut off',
+  'a file stands where kept outputs belong',
+  'an unknown directory stands at the top',
+  'a definition has problems',
+] as const;
+
+describe('datastore check --repair', { concurrency: 2 }, () => {
+  for (const title of SHORT) test(`finds, names, mends or sets aside: ${title}`, { timeout: 60_000 }, (t) => repairs(t, title));
+});
+
+for (const [title, every] of [
+  ['a version, its artifact and a stray beside it are damaged', 9],
+  ['a fence has the entries of three holders who have ended', 7],
+] as const) {
+  test(`killed at some of its points, a repair is ended by the next one: ${title}`, { timeout: 120_000 }, (t) => survivesKills(t, title, every));
+}
+
+test('a removal that went half-way leaves what is in the trash to a sweep, and the artifact it left is set aside', async (t) => {
+  const { repo, places } = await injuredRepo(t);
+  const half = join(repo.layout.trash(places.id, 3, 'abcdefabcdef'), 'a');
+  mkdirSync(half, { recursive: true });
+  for (const version of ['1', '2']) renameSync(join(places.artifact, version), join(half, version));
+  const [kind] = (await repairJson(repo, ['datastore', 'check'], 65)).findings;
+  assert.equal(kind?.kind, 'missing_version');
+  const { repaired, pending } = await repairJson(repo, [...REPAIR, '--force'], 0);
+  assert.deepEqual(
+    repaired.map(({ action, path }) => `${action} ${path}`),
+    [`rebuilt ${displayPath(places.repo, repo.layout.tombstone(places.id, 'a'))}`, `quarantined ${displayPath(places.repo, places.artifact)}`],
+  );
+  assert.deepEqual(
+    pending.map((item) => item.kind),
+    ['trash'],
+  );
+  assert.deepEqual(readdirSync(half), ['1', '2'], "what a removal has committed is a sweep's business");
+  await run(repo, ['datastore', 'sweep']);
+  await check(repo);
+});
+
+test('a file that the system does not let us read is told, and left where it is', unprivileged, async (t) => {
+  const { repo, places } = await injuredRepo(t);
+  chmodSync(places.content, 0o000);
+  const { stdout } = await runUnprivileged(repo, [...REPAIR, '--force', '--json'], 65);
+  const { findings, repaired } = JSON.parse(stdout) as Repaired;
+  assert.deepEqual([findings.map(({ kind, path }) => [kind, path]), repaired], [[['unreadable', displayPath(places.repo, places.content)]], []]);
+  chmodSync(places.content, 0o644);
+  await check(repo);
+});
+
+test('a lock with several entries is not mended while one names a live holder; the refusal says who, and the lock stays as it is (L7)', async (t) => {
+  const { repo, places } = await injuredRepo(t);
+  const { holder } = newSession(places.repo);
+  mkdirSync(join(places.data, `50.${holder}`));
+  const before = readdirSync(places.data).sort();
+  const refusal = await run(repo, [...REPAIR, '--force', '--json', '--lock-timeout', '300'], { expect: 75 });
+  assert.equal(refusal.stdout, '');
+  assert.match(refusal.stderr, /"lock_timeout".*is damaged and cannot be mended while somebody holds it/);
+  assert.match(refusal.stderr, new RegExp(`pid ${process.pid}`));
+  assert.deepEqual(readdirSync(places.data).sort(), before);
+  // And nobody acquires a damaged lock meanwhile.
+  await run(repo, ['data', 'put', 'm', 'a'], { stdin: 'x', expect: 65 });
+  renameSync(join(places.data, `50.${holder}`), join(places.data, '50.free-000000000000'));
+  await repairJson(repo, [...REPAIR, '-y'], 0);
+  const [entry = ''] = readdirSync(places.data);
+  assert.ok(Number(entry.split('.')[0]) > 50, `${entry} is not above every epoch that was seen`);
+});
+
+test('on a terminal it shows what it would do and asks before it takes any lock; no changes nothing, yes repairs', onTerminal, async (t) => {
+  const { repo, places } = await injuredRepo(t);
+  writeFileSync(places.content, 'twO');
+  const before = snapshot(repo.dir);
+  const asked = startOnTerminal(repo, [...REPAIR]);
+  await asked.says(/set aside .*data\/.*\/a\/2 \(checksum_mismatch\)/);
+  await asked.says(/\n {2}set aside [^\n]*\r?\nRepair 2 things\? \[y\/N\] $/);
+  assert.deepEqual(heldLocks(repo), []);
+  assert.deepEqual(snapshot(repo.dir), before);
+  asked.write('n\n');
+  assert.match((await finished(asked)).stdout, /Nothing was changed\./);
+  assert.deepEqual(snapshot(repo.dir), before);
+  const json = startOnTerminal(repo, [...REPAIR, '--json']);
+  await json.says(/\[y\/N\] /);
+  json.write('n\n');
+  const told = JSON.parse(/^\{.*\}/m.exec((await finished(json)).stdout)?.[0] ?? '') as Repaired;
+  assert.deepEqual([told.cancelled, told.repaired, told.findings.length], [true, [], 1]);
+  const interrupted = startOnTerminal(repo, [...REPAIR]);
+  await interrupted.says(/\[y\/N\] /);
+  interrupted.write('\u0003');
+  await finished(interrupted, 130);
+  assert.deepEqual(snapshot(repo.dir), before);
+  const agreed = startOnTerminal(repo, [...REPAIR]);
+  await agreed.says(/\[y\/N\] /);
+  agreed.write('y\n');
+  assert.match((await finished(agreed)).stdout, /quarantined +checksum_mismatch .*: no damage, 0 pending/s);
+  assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1]);
+  assert.equal(await contentOf(repo, 'm', 'a'), 'one');
+});
+
+test('--dry-run alone, and --repair on a read-only repository, are refused before anything is looked at', async (t) => {
+  const { repo, places } = await injuredRepo(t);
+  writeFileSync(places.content, 'twO');
+  const before = snapshot(repo.dir);
+  assert.match((await run(repo, ['datastore', 'check', '--dry-run', '--json'], { expect: 64 })).stderr, /"usage".*--repair --dry-run/);
+  await run(repo, [...REPAIR, '--force', '--read-only'], { expect: 77 });
+  assert.deepEqual(snapshot(repo.dir), before);
+});
+
+test('a store in order is repaired without a question to ask, a lock to take or a thing to do', async (t) => {
+  const { repo } = await injuredRepo(t);
+  const before = snapshot(repo.dir);
+  const { repaired, findings } = await repairJson(repo, [...REPAIR, '--force'], 0);
+  assert.deepEqual([repaired, findings], [[], []]);
+  assert.deepEqual(snapshot(repo.dir), before);
+});
+
+test('while writers are at work a repair waits for nobody but them, and every write is acknowledged and read again', async (t) => {
+  const { repo, places } = await injuredRepo(t);
+  writeFileSync(places.content, 'twO');
+  writeFileSync(join(places.v1, 'stray'), 'x');
+  const writers = Array.from({ length: 4 }, (_, i) => start(repo, ['data', 'put', 'm', `w${i}`], { stdin: `content ${i}` }));
+  const repairing = start(repo, [...REPAIR, '--force', '--json']);
+  await Promise.all([...writers, repairing].map((running) => finished(running)));
+  for (let i = 0; i < 4; i++) assert.equal(await contentOf(repo, 'm', `w${i}`), `content ${i}`);
+  assert.ok(!existsSync(join(places.v1, 'stray')));
+  const { repaired } = JSON.parse(repairing.stdout()) as Repaired;
+  const stray = repaired.find(({ path }) => path === '.swamp/v1/stray');
+  assert.equal(readFileSync(join(repo.dir, stray?.to ?? '-'), 'utf8'), 'x');
+  await check(repo);
+});

@@ -1,0 +1,167 @@
+/** A restore beside others: two at once, writers, deletes, a method that runs (P1, P2, P9, B16). */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { openRepo } from '../src/index.js';
+import { writeTree } from './support/backup-tree.js';
+import { Pauses } from './support/failpoints.js';
+import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { finished, run, runJson, start } from './support/swamp.js';
+import { until } from './support/until.js';
+
+/** A repository with a model `m`, whose `a` is `mine`; backups in which it is `one` and `two`. */
+async function stocked(t: TestContext): Promise<{ readonly repo: TestRepo; readonly one: string; readonly two: string }> {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  await put(repo, 'm', 'a', 'mine');
+  const [one = '', two = ''] = ['one', 'two'].map((text) => writeTree(join(repo.base, text), [{ name: 'm', artifacts: { a: [text], [text]: [text] } }]).dir);
+  return { repo, one, two };
+}
+
+function restoring(repo: TestRepo, dir: string, mode: string, env: Readonly<Record<string, string>> = {}) {
+  return start(repo, ['backup', 'restore', dir, '--mode', mode, '--force', '--json'], { env });
+}
+
+describe('beside a restore', { concurrency: 2 }, () => {
+  test('another restore: one after the other, each whole', async (t) => {
+    const { repo, one, two } = await stocked(t);
+    const pauses = new Pauses(repo, ['restore.published']);
+    const first = restoring(repo, one, 'replace', pauses.env);
+    await pauses.at('restore.published', first);
+    const second = restoring(repo, two, 'replace');
+    await second.says(/Waiting for the global lock/);
+    pauses.go('restore.published');
+    await finished(first);
+    await finished(second);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'two');
+    assert.deepEqual(await versionsOf(repo, 'm', 'one'), []);
+    assert.deepEqual(await versionsOf(repo, 'm', 'two'), [1]);
+  });
+
+  test('writers and readers wait while it is carried out, and then see what it brought', async (t) => {
+    const { repo, one } = await stocked(t);
+    const pauses = new Pauses(repo, ['restore.published']);
+    const restore = restoring(repo, one, 'merge', pauses.env);
+    await pauses.at('restore.published', restore);
+    const writer = start(repo, ['data', 'put', 'm', 'a', '--json'], { stdin: 'later' });
+    const reader = start(repo, ['data', 'get', 'm', 'one']);
+    await writer.says(/Waiting for the global lock/);
+    await reader.says(/Waiting for the global lock/);
+    pauses.go('restore.published');
+    await finished(restore);
+    assert.equal((await finished(reader)).stdout, 'one');
+    await finished(writer);
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
+    assert.equal(await contentOf(repo, 'm', 'a', 1), 'one');
+    assert.equal(await contentOf(repo, 'm', 'a', 2), 'later');
+  });
+
+  test('what was written after it had been planned is counted: no number is given out twice (P4)', async (t) => {
+    const { repo, one } = await stocked(t);
+    const pauses = new Pauses(repo, ['restore.staged']);
+    const restore = restoring(repo, one, 'merge', pauses.env);
+    await pauses.at('restore.staged', restore);
+    for (let i = 0; i < 3; i++) await put(repo, 'm', 'a', `mine ${i}`);
+    await put(repo, 'm', 'b', 'beside');
+    pauses.go('restore.staged');
+    await finished(restore);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'one');
+    assert.equal(await contentOf(repo, 'm', 'b'), 'beside');
+    assert.equal((await put(repo, 'm', 'a', 'next')).version, 5);
+  });
+
+  test('skip-existing leaves what came after it had been planned, and brings what went', async (t) => {
+    const { repo, one } = await stocked(t);
+    const pauses = new Pauses(repo, ['restore.staged']);
+    const restore = restoring(repo, one, 'skip-existing', pauses.env);
+    await pauses.at('restore.staged', restore);
+    await put(repo, 'm', 'one', 'mine');
+    await run(repo, ['data', 'delete', 'm', 'a', '--force']);
+    pauses.go('restore.staged');
+    const { skipped } = JSON.parse((await finished(restore)).stdout) as { skipped: { name: string | null }[] };
+    assert.deepEqual(
+      skipped.map(({ name }) => name),
+      [null, 'one'],
+    );
+    assert.equal(await contentOf(repo, 'm', 'one'), 'mine');
+    assert.equal(await contentOf(repo, 'm', 'a'), 'one');
+  });
+
+  test('a model that is deleted after it had been planned comes back under a new id', async (t) => {
+    const { repo, one } = await stocked(t);
+    const pauses = new Pauses(repo, ['restore.staged']);
+    const restore = restoring(repo, one, 'merge', pauses.env);
+    await pauses.at('restore.staged', restore);
+    const { id } = await runJson<{ id: string }>(repo, ['model', 'delete', 'm', '--with-data', '--force']);
+    pauses.go('restore.staged');
+    await finished(restore);
+    assert.notEqual((await openRepo(repo.dir).model.get({ model: 'm' })).id, id);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'one');
+  });
+
+  test('a write to a model that was removed by it fails, and leaves nothing (D11)', async (t) => {
+    const { repo, one } = await stocked(t);
+    await createModel(repo, 'x');
+    const pauses = new Pauses(repo, ['stage.complete']);
+    const writer = start(repo, ['data', 'put', 'x', 'a', '--json'], { stdin: 'late', env: pauses.env });
+    await pauses.at('stage.complete', writer);
+    await finished(restoring(repo, one, 'replace'));
+    pauses.go('stage.complete');
+    assert.match((await finished(writer, 66)).stderr, /"model_not_found"/);
+  });
+
+  test('a method that runs is waited for, and its outputs are replaced with the rest (P9)', async (t) => {
+    const { repo, one } = await stocked(t);
+    await createModel(repo, 'sh', 'touch started; while [ ! -e go ]; do sleep 0.05; done; echo out');
+    const method = start(repo, ['model', 'run', 'sh']);
+    await until('the method runs', () => existsSync(join(repo.dir, 'started')), { watch: [repo.dir], detail: () => method.stderr() });
+    const restore = restoring(repo, one, 'replace');
+    await restore.says(/Waiting for running writers to finish/);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'mine');
+    await run(repo, ['data', 'put', 'm', 'meanwhile'], { stdin: 'x' });
+    await run(repo, ['data', 'put', 'go', 'x', '--create'], { stdin: 'x' });
+    (await import('node:fs')).writeFileSync(join(repo.dir, 'go'), '');
+    await finished(method);
+    await finished(restore);
+    assert.deepEqual(
+      (await openRepo(repo.dir).model.list()).models.map(({ name }) => name),
+      ['m'],
+    );
+    assert.deepEqual(heldLocks(repo), []);
+  });
+
+  test('a restorer that loses the global lock before it publishes has changed nothing, and does it again', async (t) => {
+    const { repo, one } = await stocked(t);
+    const pauses = new Pauses(repo, ['restore.before-publish']);
+    const restore = restoring(repo, one, 'merge', pauses.env);
+    await pauses.at('restore.before-publish', restore);
+    await run(repo, ['datastore', 'lock', 'release', '--force']);
+    assert.ok(!existsSync(repo.layout.restoring));
+    assert.equal((await put(repo, 'm', 'a', 'mine again')).version, 2);
+    pauses.go('restore.before-publish');
+    await finished(restore);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'one');
+    assert.equal((await put(repo, 'm', 'a', 'next')).version, 3);
+  });
+
+  test('a restorer that loses the global lock after it has published is followed by whoever comes next, and succeeds', async (t) => {
+    const { repo, one } = await stocked(t);
+    const pauses = new Pauses(repo, ['restore.published']);
+    const restore = restoring(repo, one, 'merge', pauses.env);
+    await pauses.at('restore.published', restore);
+    await run(repo, ['datastore', 'lock', 'release', '--force']);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'one');
+    await put(repo, 'm', 'a', 'after');
+    pauses.go('restore.published');
+    await finished(restore);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'after');
+  });
+
+  test('a method of the repository may restore: its own run is no one to wait for (N2)', async (t) => {
+    const { repo, one } = await stocked(t);
+    await createModel(repo, 'sh', `swamp backup restore '${one}' --mode merge && swamp data get m a`);
+    await run(repo, ['model', 'run', 'sh'], { env: { PATH: `${repo.path}:${process.env['PATH']}` } });
+    assert.match(await contentOf(repo, 'sh', 'log'), /one/);
+  });
+});

@@ -1,0 +1,248 @@
+/** What `backup restore` makes of what is there already: each mode against each state of a model and of an artifact (B16, P4, D8). */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { type OpenRepo, openRepo } from '../src/index.js';
+import { backupOf, treeOf } from './support/backup-of.js';
+import { writeTree } from './support/backup-tree.js';
+import { refused } from './support/refused.js';
+import { copyRepo, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { checkInProcess } from './support/stocked.js';
+import { finished, run, runJson } from './support/swamp.js';
+import { onTerminal, startOnTerminal } from './support/terminal.js';
+
+type Mode = 'replace' | 'merge' | 'skip-existing';
+
+/** Every pair of generation and version that was given out for `a`, with its content. */
+type Given = Map<string, string>;
+
+async function write(data: OpenRepo['data'], model: string, content: string, given: Given): Promise<void> {
+  const { modelId, generation, version } = await data.put({ model, name: 'a', source: [content] });
+  const key = `${modelId} ${generation}.${version}`;
+  assert.ok(!given.has(key), `P4: ${key} is given out twice`);
+  given.set(key, content);
+}
+
+interface ModelState {
+  /** Changes the repository of the backup; the name of the model then, or undefined when there is none. */
+  readonly make: (repo: TestRepo) => Promise<string | undefined>;
+  /** The id under which the backup's model is restored. */
+  readonly id: 'own' | 'other' | 'new';
+}
+
+const MODELS: Readonly<Record<string, ModelState>> = {
+  'the same id': { id: 'own', make: async () => 'm' },
+  'the same id under another name': {
+    id: 'own',
+    make: async ({ dir }) => {
+      await openRepo(dir).model.rename({ model: 'm', newName: 'n' });
+      return 'n';
+    },
+  },
+  'the same name with another id': {
+    id: 'other',
+    make: async ({ dir }) => {
+      await openRepo(dir).model.delete({ model: 'm', withData: true });
+      await openRepo(dir).model.create({ type: 'store', name: 'm' });
+      return 'm';
+    },
+  },
+  'no model, its id deleted': {
+    id: 'new',
+    make: async ({ dir }) => {
+      await openRepo(dir).model.delete({ model: 'm', withData: true });
+      return undefined;
+    },
+  },
+  'no model, never seen': {
+    id: 'own',
+    make: async ({ dir }) => {
+      for (const path of ['models/store/m.yaml', '.swamp']) rmSync(join(dir, path), { recursive: true });
+      await openRepo(dir).data.put({ model: 'other', name: 'x', source: ['other'] });
+      return undefined;
+    },
+  },
+};
+
+const ARTIFACTS: Readonly<Record<string, (data: OpenRepo['data'], model: string, given: Given) => Promise<boolean>>> = {
+  missing: async () => false,
+  present: async (data, model, given) => {
+    await write(data, model, 'mine', given);
+    return true;
+  },
+  'a tombstone': async (data, model, given) => {
+    await write(data, model, 'mine', given);
+    await data.delete({ model, name: 'a' });
+    return false;
+  },
+  'a later generation': async (data, model, given) => {
+    await write(data, model, 'mine', given);
+    await data.delete({ model, name: 'a' });
+    await write(data, model, 'mine again', given);
+    return true;
+  },
+};
+
+for (const mode of ['replace', 'merge', 'skip-existing'] as const) {
+  describe(`--mode ${mode}`, { concurrency: 2 }, () => {
+    for (const [modelTitle, model] of Object.entries(MODELS)) {
+      for (const [artifactTitle, artifact] of Object.entries(ARTIFACTS)) {
+        if (model.id === 'new' && artifactTitle !== 'missing') continue;
+        test(`${modelTitle}; the artifact: ${artifactTitle}`, (t) => oneCase(t, mode, model, artifact, artifactTitle));
+      }
+    }
+  });
+}
+
+async function oneCase(t: TestContext, mode: Mode, model: ModelState, artifact: (typeof ARTIFACTS)[string], artifactTitle: string): Promise<void> {
+  const repo = await tempRepo(t, { pending: 'allowed' });
+  const given: Given = new Map();
+  const { model: models, data, backup } = openRepo(repo.dir);
+  const own = await models.create({ type: 'store', name: 'm', tags: { from: 'backup' } });
+  await write(data, 'm', 'one', given);
+  await write(data, 'm', 'two', given);
+  const dir = await backupOf(repo.dir, join(repo.base, 'backup'));
+  await models.create({ type: 'store', name: 'other' });
+  await data.put({ model: 'other', name: 'x', source: ['other'] });
+  const name = await model.make(repo);
+  const live = name === undefined ? false : (await artifact(data, name, given)) || (model.id === 'own' && artifactTitle === 'missing');
+  const there = name === undefined ? undefined : await models.get({ model: name });
+  const result = await backup.restore({ dir, mode });
+
+  const stays = mode === 'skip-existing' && name !== undefined;
+  const after = await models.get({ model: stays ? name : 'm' });
+  const id = { own: own.id, other: mode === 'replace' ? own.id : there?.id, new: undefined }[model.id];
+  // A name that was given to another model is that model's; in `replace`, where that one goes, a deleted id stays deleted.
+  const deleted = model.id === 'new' || (mode === 'replace' && model.id === 'other');
+  if (deleted) assert.ok(after.id !== own.id && result.newIds.length === 1, 'D8: a deleted id is gone for good');
+  else assert.deepEqual([after.id, result.newIds], [id, []]);
+  assert.deepEqual(after.tags, stays && model.id === 'other' ? {} : { from: 'backup' });
+  const kept = stays && live;
+  assert.deepEqual(
+    result.skipped.map((item) => item.name),
+    [...(stays ? [null] : []), ...(kept ? ['a'] : [])],
+  );
+  const { versions } = await data.versions({ model: after.name, name: 'a' });
+  if (!kept) {
+    assert.deepEqual(versions.map(({ version }) => version).sort(), [1, 2]);
+    for (const [version, content] of [
+      [1, 'one'],
+      [2, 'two'],
+    ] as const) {
+      const got = await data.get({ model: after.name, name: 'a', version, verify: true });
+      assert.equal((await got.openContent().setEncoding('utf8').toArray()).join(''), content);
+      const earlier = given.get(`${after.id} ${got.record.generation}.${version}`);
+      assert.ok(earlier === undefined || earlier === content, 'P4: a pair has another content now');
+      given.set(`${after.id} ${got.record.generation}.${version}`, content);
+    }
+  }
+  await write(data, after.name, 'next', given);
+  const others = (await models.list()).models.map((one) => one.name).filter((one) => one !== after.name);
+  assert.deepEqual(others, mode === 'replace' ? [] : ['other']);
+  await checkInProcess(repo);
+}
+
+describe('what is asked of a restore', () => {
+  async function full(t: TestContext): Promise<{ readonly repo: TestRepo; readonly dir: string }> {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'web');
+    await put(repo, 'web', 'a', 'mine');
+    return {
+      repo,
+      dir: writeTree(join(repo.base, 'backup'), [
+        { name: 'web', artifacts: { a: ['one'] } },
+        { name: 'db', artifacts: { b: ['two'] } },
+      ]).dir,
+    };
+  }
+
+  test('a repository that is not empty wants a mode (B16)', async (t) => {
+    const { repo, dir } = await full(t);
+    const error = await refused(repo, ['backup', 'restore', dir], 'conflict');
+    assert.deepEqual(error.data?.['models'], ['web']);
+    await refused(repo, ['backup', 'restore', dir, '--model', 'db'], 'conflict');
+    await refused(repo, ['backup', 'restore', dir, '--mode', 'everything'], 'usage');
+    await refused(repo, ['backup', 'restore', dir, '--mode', 'merge', '--read-only'], 'read_only');
+    await refused(repo, ['backup', 'restore', join(repo.base, 'nothing')], 'io');
+    await refused(repo, ['backup', 'restore', dir, '--mode', 'replace'], 'usage');
+  });
+
+  test('replace asks on a terminal; merge does not', onTerminal, async (t) => {
+    const { repo, dir } = await full(t);
+    const asking = startOnTerminal(repo, ['backup', 'restore', dir, '--mode', 'replace']);
+    await asking.says(/Replace 1 model and 1 artifact by 2 models, 2 artifacts and 2 versions of .*\? \[y\/N\]/);
+    asking.write('n\n');
+    assert.match((await finished(asking)).stdout, /Nothing was restored/);
+    assert.deepEqual(await versionsOf(repo, 'web', 'a'), [1]);
+    assert.equal((await run(repo, ['data', 'get', 'web', 'a'])).stdout, 'mine');
+    await run(repo, ['backup', 'restore', dir, '--mode', 'merge']);
+    assert.equal((await run(repo, ['data', 'get', 'web', 'a'])).stdout, 'one');
+  });
+
+  test('one model, and one model under another name with a new id; the rest of its text stays', async (t) => {
+    const { repo, dir } = await full(t);
+    await refused(repo, ['backup', 'restore', dir, '--model', 'nobody', '--mode', 'merge'], 'model_not_found');
+    await refused(repo, ['backup', 'restore', dir, '--model', 'db=web', '--mode', 'merge'], 'model_exists');
+    await refused(repo, ['backup', 'restore', dir, '--model', 'db=WEB', '--mode', 'merge'], 'model_exists');
+    await refused(repo, ['backup', 'restore', dir, '--model', 'db=a/b', '--mode', 'merge'], 'name_invalid');
+    const one = await runJson<{ models: number; artifacts: number }>(repo, ['backup', 'restore', dir, '--model', 'db', '--mode', 'merge']);
+    assert.deepEqual([one.models, one.artifacts], [1, 1]);
+    assert.equal(readFileSync(join(repo.dir, 'models/store/db.yaml'), 'utf8'), readFileSync(join(dir, 'models/db/_model.yaml'), 'utf8'));
+    const copy = await runJson<{ newIds: { newId: string }[] }>(repo, ['backup', 'restore', dir, '--model', 'db=db2', '--mode', 'merge']);
+    const text = readFileSync(join(repo.dir, 'models/store/db2.yaml'), 'utf8');
+    assert.equal(text, `id: ${copy.newIds[0]?.newId}\nname: "db2"\ntype: store\n`);
+    assert.equal((await run(repo, ['data', 'get', 'db2', 'b'])).stdout, 'two');
+    assert.equal((await run(repo, ['data', 'get', 'web', 'a'])).stdout, 'mine');
+  });
+
+  test('replace with one model touches no other', async (t) => {
+    const { repo, dir } = await full(t);
+    await createModel(repo, 'mine');
+    await put(repo, 'mine', 'x', 'kept');
+    await put(repo, 'web', 'b', 'goes');
+    const result = await runJson<{ removed: object }>(repo, ['backup', 'restore', dir, '--model', 'web', '--mode', 'replace', '-y']);
+    assert.deepEqual(result.removed, { models: 1, artifacts: 2 });
+    assert.equal((await run(repo, ['data', 'get', 'mine', 'x'])).stdout, 'kept');
+    assert.deepEqual(await versionsOf(repo, 'web', 'b'), []);
+  });
+
+  test('a definition of a deleted id that came back from git gives way; one that cannot be read does not', async (t) => {
+    const repo = await tempRepo(t);
+    const id = await createModel(repo, 'web');
+    await put(repo, 'web', 'a', 'one');
+    const path = join(repo.dir, 'models/store/web.yaml');
+    const text = readFileSync(path, 'utf8');
+    const dir = await backupOf(repo.dir, join(repo.base, 'backup'));
+    await run(repo, ['model', 'delete', 'web', '--with-data', '--force']);
+    writeFileSync(path, 'no: definition\n');
+    await refused(repo, ['backup', 'restore', dir, '--mode', 'merge'], 'model_exists');
+    writeFileSync(path, text);
+    const { newIds } = await runJson<{ newIds: { id: string; newId: string }[] }>(repo, ['backup', 'restore', dir]);
+    assert.equal(newIds[0]?.id, id);
+    assert.equal(readFileSync(path, 'utf8'), text.replace(id, newIds[0]?.newId ?? ''));
+    assert.equal((await run(repo, ['data', 'get', 'web', 'a'])).stdout, 'one');
+  });
+
+  test('names that models have exchanged are exchanged back', async (t) => {
+    const repo = await tempRepo(t);
+    for (const name of ['one', 'two']) {
+      await createModel(repo, name);
+      await put(repo, name, 'a', name);
+    }
+    const dir = await backupOf(repo.dir, join(repo.base, 'backup'));
+    const { model } = openRepo(repo.dir);
+    for (const [from, to] of [
+      ['one', 'x'],
+      ['two', 'one'],
+      ['x', 'two'],
+    ] as const)
+      await model.rename({ model: from, newName: to });
+    const copy = copyRepo(repo);
+    await run(repo, ['backup', 'restore', dir, '--mode', 'merge']);
+    assert.deepEqual(treeOf(await backupOf(repo.dir, join(repo.base, 'again'))), treeOf(dir));
+    await openRepo(copy.dir).backup.restore({ dir, mode: 'replace' });
+    assert.deepEqual(treeOf(await backupOf(copy.dir, join(repo.base, 'once more'))), treeOf(dir));
+    assert.ok(!existsSync(copy.layout.restoring));
+  });
+});

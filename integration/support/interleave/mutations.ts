@@ -1,0 +1,195 @@
+/** The program with one part of the protocol taken out, and what a schedule then breaks. */
+import type { Edit } from '../edits.js';
+
+import type { Opening } from './world.js';
+
+export interface Mutation {
+  readonly title: string;
+  readonly edits: readonly Edit[];
+  /** Where it is looked for. */
+  readonly scenario: string;
+  /** How the runs of that scenario begin here, where the way to the damage is long. */
+  readonly opening?: Opening;
+  /** What the violation says. */
+  readonly breaks: RegExp;
+}
+
+const TAKES_GLOBAL = /-> .*\/fences\/global\/[0-9]+\.[0-9a-f]{12}-/;
+const PUBLISHES_ITS_SCOPE = /-> .*\/scope\.[0-9]+\.draining\.json$/;
+const TAKES_DATA = /-> .*\/data\/[0-9]+\.[0-9a-f]{12}-[^/]*$/;
+const REMOVES = /-> .*\/data\/[0-9]+\.[^/]*\/trash/;
+const GIVES_RUN_BACK = /-> .*\/run\/[0-9]+\.free-/;
+
+const COMMIT = 'store/commit.ts';
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    title: 'no first drain (S1): nothing is unsafe, but all others stand still while a method runs',
+    edits: [{ file: 'protocol/restructure.ts', from: 'await drainSeen(contender, scope);', to: '' }],
+    scenario: 'method and delete',
+    breaks: /^S1: /,
+  },
+  {
+    title: 'no second drain, and no last look (S3)',
+    edits: [
+      { file: 'protocol/restructure.ts', from: "if ((await drainAll(contender, scope)) === 'give way') return false;", to: '' },
+      { file: 'protocol/restructure.ts', from: 'if ((await heldNow(contender, locks)).length === 0) return true;', to: 'return true;' },
+    ],
+    scenario: 'method and delete',
+    opening: [{ actor: 1, until: TAKES_GLOBAL }],
+    breaks: /^P2: /,
+  },
+  {
+    title: 'no second drain (S3): the last look finds everybody, but does not wait',
+    edits: [{ file: 'protocol/restructure.ts', from: "if ((await drainAll(contender, scope)) === 'give way') return false;", to: '' }],
+    scenario: 'method and delete',
+    opening: [{ actor: 1, until: TAKES_GLOBAL }],
+    breaks: /goes on for ever/,
+  },
+  {
+    title: 'no second look (W3)',
+    edits: [{ file: 'protocol/enter.ts', from: 'if (inTheWay === undefined) return lease;', to: 'return lease;' }],
+    scenario: 'method and delete',
+    breaks: /^P2: /,
+  },
+  {
+    title: 'no last look after closing (S3)',
+    edits: [{ file: 'protocol/restructure.ts', from: 'if ((await heldNow(contender, locks)).length === 0) return true;', to: 'return true;' }],
+    scenario: 'method with a child in the background, and delete',
+    opening: [
+      { actor: 1, until: TAKES_GLOBAL },
+      { actor: 0, until: GIVES_RUN_BACK },
+      { actor: 1, until: PUBLISHES_ITS_SCOPE },
+    ],
+    breaks: /^P2: /,
+  },
+  {
+    title: 'who gives a lock back, or breaks it, takes any entry for the one it has read',
+    edits: [
+      {
+        file: 'locks/fence.ts',
+        from: 'return (await move(dir, held.name, name)) ? parseEntry(name) : undefined;',
+        to: "if (!(await move(dir, held.name, name))) renameSync(join(dir, readDir(dir)?.[0] ?? ''), join(dir, name)); return parseEntry(name);",
+      },
+    ],
+    scenario: 'put and delete, a lock is broken',
+    breaks: /^P[16]: /,
+  },
+  {
+    title: 'a commit does not pass through the fence',
+    edits: [
+      { file: COMMIT, from: 'await step(fence, join(fence.session.staging, slot), inside);', to: '' },
+      {
+        file: COMMIT,
+        from: 'await step(fence, inside, destination);',
+        to: 'await rename(join(fence.session.staging, slot), destination); void inside;',
+      },
+    ],
+    scenario: 'two puts',
+    breaks: /^P1: /,
+  },
+  {
+    title: 'outputs bypass the run fence',
+    edits: [
+      { file: 'store/write.ts', from: 'if (!exists(runPath)) throw new FenceLost(runPath);', to: '' },
+      { file: 'store/write.ts', from: 'const inRun = join(runPath, itemName(fence.session, BUNDLE));', to: 'const inRun = bundle;' },
+      { file: 'store/write.ts', from: 'await step({ path: runPath }, bundle, inRun);', to: '' },
+    ],
+    scenario: 'method and delete, a lock is broken',
+    opening: [{ actor: 0, until: TAKES_DATA }, { breaks: 2 }],
+    breaks: /^P9: /,
+  },
+  {
+    title: 'a structural command that lost its global fence goes on (S4)',
+    edits: [{ file: 'protocol/inside.ts', from: 'if (exists(global.lease.path)) return lease;', to: 'return lease;' }],
+    scenario: 'method and delete, a lock is broken',
+    opening: [{ actor: 1, until: TAKES_DATA }, { breaks: 0 }],
+    breaks: /^P[29]: /,
+  },
+  {
+    title: 'a method starts while somebody holds the data fence',
+    edits: [{ file: 'protocol/run.ts', from: 'await drainSeen(contender, { models: [modelId], runs: false });', to: '' }],
+    scenario: 'method and delete, a lock is broken',
+    opening: [{ actor: 1, until: REMOVES }, { breaks: 0 }],
+    breaks: /^P9: /,
+  },
+  {
+    title: 'the floor is not durable before the newest version goes',
+    edits: [
+      {
+        file: 'store/remove.ts',
+        from: 'await moveThrough(fence, slot, join(artifact.dir, ARTIFACT_RECORD)); await syncDir(artifact.dir);',
+        to: 'await moveThrough(fence, slot, join(artifact.dir, ARTIFACT_RECORD));',
+      },
+    ],
+    scenario: 'put, and delete of the newest version',
+    breaks: /^P4: /,
+  },
+  {
+    title: 'the floor is not raised before the newest version goes',
+    edits: [
+      {
+        file: 'store/remove.ts',
+        from: 'if (version === latest && record.floor < latest) await replaceRecord(fence, artifact, serialise({ ...record, floor: latest }));',
+        to: 'void replaceRecord;',
+      },
+    ],
+    scenario: 'put, and delete of the newest version',
+    breaks: /^P4: /,
+  },
+  {
+    title: 'the tombstone is not durable before the artifact goes',
+    edits: [{ file: 'store/remove.ts', from: 'await syncDir(layout.tombstones(fence.modelId));', to: '' }],
+    scenario: 'put and delete',
+    breaks: /^P4: /,
+  },
+  {
+    title: 'a put is acknowledged before its directory is synced',
+    edits: [
+      { file: 'store/write.ts', from: 'await syncCommit(fence, [place.birth === undefined ? place.dir : fence.repo.layout.model(fence.modelId)]);', to: '' },
+    ],
+    scenario: 'two puts',
+    breaks: /(^P6: |is not durable)/,
+  },
+  {
+    title: 'a commit is acknowledged before the directory of its data fence is synced',
+    edits: [{ file: COMMIT, from: '[fence.dir, ...dirs].map(sync)', to: 'dirs.map(sync)' }],
+    scenario: 'two puts',
+    breaks: /^P6: /,
+  },
+  {
+    title: 'content is not synced before it is published',
+    edits: [{ file: 'store/stage.ts', from: 'await syncFile(file);', to: 'void syncFile;' }],
+    scenario: 'two puts',
+    breaks: /was not synced before it was published/,
+  },
+  {
+    title: 'an intent that another one published is carried out without a sync',
+    edits: [
+      { file: 'store/intent.ts', from: 'await syncCommit(fence, [fence.path]); if (!exists(join(dir, INTENT))', to: 'if (!exists(join(dir, INTENT))' },
+      { file: 'store/intent.ts', from: 'onPublished?.();', to: 'onPublished?.(); await syncCommit(fence, [fence.path]);' },
+    ],
+    scenario: 'put and rename, a lock is broken',
+    breaks: /the intent that is being carried out is not durable/,
+  },
+  {
+    title: 'an artifact that was renamed is looked for once, and then its intent once',
+    edits: [
+      {
+        file: 'store/read.ts',
+        from: 'carried === undefined ? listArtifact(dir)',
+        to: 'carried === undefined ? (moving === undefined ? undefined : listArtifact(dir))',
+      },
+    ],
+    scenario: 'versions and rename',
+    breaks: /data_not_found/,
+  },
+  {
+    title: 'an error under a lost data fence is taken for an answer',
+    edits: [
+      { file: 'protocol/inside.ts', from: 'if (exists(lease.path)) throw error;', to: 'if (!(error instanceof FenceLost) || exists(lease.path)) throw error;' },
+    ],
+    scenario: 'put and rename, a lock is broken',
+    breaks: /corrupt/,
+  },
+];

@@ -1,0 +1,97 @@
+/** The scenarios: writers and structural commands on one model, and an adversary that breaks a live lock. */
+import type { Break, Scenario } from './laboratory.js';
+import type { Task } from './tasks.js';
+
+const M = 'm';
+
+const create: Task = { kind: 'create', model: M };
+const run: Task = { kind: 'run', model: M };
+const deleteA: Task = { kind: 'delete', model: M, name: 'a' };
+const deleteAll: Task = { kind: 'delete', model: M };
+const renameA: Task = { kind: 'rename', model: M, from: 'a', to: 'z' };
+const deleteModel: Task = { kind: 'deleteModel', model: M };
+const renameModel: Task = { kind: 'renameModel', model: M, to: 'n' };
+
+function put(name: string, text: string, expectVersion?: number): Task {
+  return { kind: 'put', model: M, name, text, ...(expectVersion === undefined ? {} : { expectVersion }) };
+}
+
+/** A store with two versions of `a`, and a `b` that was deleted. */
+const STORE: readonly Task[] = [create, put('a', 'a1'), put('a', 'a2'), put('b', 'b1'), { kind: 'delete', model: M, name: 'b' }];
+/** A model whose method has run once. */
+const SHELL: readonly Task[] = [{ kind: 'create', model: M, run: 'true' }, run, put('a', 'a1')];
+/** A method of another model that writes into this one, nested. */
+const NESTED: readonly Task[] = [...STORE, { kind: 'create', model: 'p', run: 'put m nested n1' }, { kind: 'run', model: 'p' }];
+
+const GLOBAL: Break = { lock: 'global', model: M };
+const DATA: Break = { lock: 'data', model: M };
+const RUN: Break = { lock: 'run', model: M };
+
+export const SCENARIOS: readonly Scenario[] = [
+  { title: 'two puts', setup: STORE, tasks: [put('a', 'x'), put('a', 'y')] },
+  { title: 'two first puts', setup: [create], tasks: [put('a', 'x'), put('a', 'y')] },
+  { title: 'two puts that expect the same version', setup: STORE, tasks: [put('a', 'x', 2), put('a', 'y', 2)] },
+  { title: 'put and delete', setup: STORE, tasks: [put('a', 'x'), deleteA] },
+  { title: 'put after a delete, and delete', setup: STORE, tasks: [put('b', 'x'), { kind: 'delete', model: M, name: 'b' }] },
+  { title: 'put, and delete of the newest version', setup: STORE, tasks: [put('a', 'x'), { kind: 'delete', model: M, name: 'a', version: 2 }] },
+  { title: 'put and delete --all', setup: STORE, tasks: [put('c', 'x'), deleteAll] },
+  { title: 'put and rename', setup: STORE, tasks: [put('a', 'x'), renameA] },
+  { title: 'put and model delete', setup: STORE, tasks: [put('a', 'x'), deleteModel] },
+  { title: 'put and model rename', setup: STORE, tasks: [put('a', 'x'), renameModel] },
+  { title: 'method and delete', setup: SHELL, tasks: [run, { kind: 'delete', model: M, name: 'result' }] },
+  { title: 'two methods', setup: SHELL, tasks: [run, run] },
+  { title: 'two deletes', setup: STORE, tasks: [deleteA, deleteA] },
+  { title: 'delete and rename', setup: STORE, tasks: [deleteA, renameA] },
+  { title: 'get and rename', setup: STORE, tasks: [{ kind: 'get', model: M, name: 'z' }, renameA] },
+  { title: 'get and delete', setup: STORE, tasks: [{ kind: 'get', model: M, name: 'a' }, deleteA] },
+  { title: 'versions and rename', setup: STORE, tasks: [{ kind: 'versions', model: M, name: 'a' }, renameA] },
+  { title: 'versions of the new name, and rename', setup: STORE, tasks: [{ kind: 'versions', model: M, name: 'z' }, renameA] },
+  {
+    title: 'get, put and rename, a lock is broken',
+    setup: STORE,
+    tasks: [{ kind: 'get', model: M, name: 'a' }, put('a', 'x'), renameA],
+    breaks: [GLOBAL, DATA],
+  },
+  { title: 'nested put and delete', setup: NESTED, tasks: [{ kind: 'run', model: 'p' }, deleteAll] },
+  {
+    title: 'method with a child in the background, and delete',
+    setup: SHELL,
+    tasks: [run, { kind: 'delete', model: M, name: 'a' }, { kind: 'put', model: M, name: 'a', text: 'x', childOf: 0 }],
+  },
+  { title: 'put, method and delete', setup: SHELL, tasks: [put('a', 'x'), run, deleteAll] },
+  { title: 'put, put, delete and rename', setup: STORE, tasks: [put('a', 'x'), put('a', 'y'), deleteA, renameA] },
+  { title: 'put, method, delete and rename', setup: SHELL, tasks: [put('a', 'x'), run, { kind: 'delete', model: M, name: 'result' }, renameA] },
+  { title: 'put and delete, a lock is broken', setup: STORE, tasks: [put('a', 'x'), deleteA], breaks: [GLOBAL, DATA] },
+  { title: 'put that expects a version, and put, a lock is broken', setup: STORE, tasks: [put('a', 'x', 2), put('a', 'y')], breaks: [DATA] },
+  {
+    title: 'put and delete of the newest version, a lock is broken',
+    setup: STORE,
+    tasks: [put('a', 'x'), { kind: 'delete', model: M, name: 'a', version: 2 }],
+    breaks: [GLOBAL, DATA],
+  },
+  { title: 'put and rename, a lock is broken', setup: STORE, tasks: [put('a', 'x'), renameA], breaks: [GLOBAL, DATA] },
+  { title: 'put and model delete, a lock is broken', setup: STORE, tasks: [put('a', 'x'), deleteModel], breaks: [GLOBAL, DATA] },
+  { title: 'put and model rename, a lock is broken', setup: STORE, tasks: [put('a', 'x'), renameModel], breaks: [GLOBAL, DATA] },
+  { title: 'method and delete, a lock is broken', setup: SHELL, tasks: [run, { kind: 'delete', model: M, name: 'result' }], breaks: [GLOBAL, DATA, RUN] },
+  { title: 'two methods, a lock is broken', setup: SHELL, tasks: [run, run], breaks: [DATA, RUN] },
+  { title: 'put, method and delete, a lock is broken', setup: SHELL, tasks: [put('a', 'x'), run, deleteAll], breaks: [GLOBAL, DATA, RUN] },
+  {
+    title: 'put, method, delete and rename, a lock is broken',
+    setup: SHELL,
+    tasks: [put('a', 'x'), run, { kind: 'delete', model: M, name: 'result' }, renameA],
+    breaks: [GLOBAL, DATA, RUN],
+  },
+];
+
+export function scenarioOf(title: string): Scenario {
+  const scenario = SCENARIOS.find((one) => one.title === title);
+  if (scenario === undefined) throw new Error(`there is no scenario "${title}"`);
+  return scenario;
+}
+
+/** Two commands, and nobody who breaks locks. */
+export const PAIRS = SCENARIOS.filter(({ tasks, breaks }) => tasks.length === 2 && breaks === undefined);
+/** Two commands, and one who breaks locks. */
+export const BROKEN_PAIRS = SCENARIOS.filter(({ tasks, breaks }) => tasks.length === 2 && breaks !== undefined);
+/** Three or four commands. */
+export const CROWDS = SCENARIOS.filter(({ tasks }) => tasks.length > 2);

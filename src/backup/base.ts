@@ -1,0 +1,68 @@
+/** `--base`: an earlier backup, whose files are cloned where they have the checksum that is wanted. Nothing of it is trusted: what it gives is hashed. */
+import { createHash } from 'node:crypto';
+import { closeSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { removeFile } from '../fs/durable.js';
+import type { Repo } from '../repo.js';
+import type { VersionMetadata } from '../store/metadata.js';
+import { parseChecksumLine } from './checksums.js';
+import { type Copying, digestFile, type Reuse } from './copy.js';
+import { CHECKSUMS, MAX_LINE_BYTES } from './format.js';
+import { finding, invalid } from './invalid.js';
+import { readManifest } from './manifest.js';
+import { linesOf, openPlain } from './open.js';
+import { inside, isContained, placeOf } from './paths.js';
+
+/** Up to so many bytes are read and written at once. */
+const SMALL = 128 * 1024;
+
+export class Base implements Reuse {
+  readonly #repo: Repo;
+  readonly #root: string;
+  /** By checksum: the path of one content, relative to the root. */
+  readonly #files: ReadonlyMap<string, string>;
+
+  /** Reads which contents the backup in `root` has. Throws `backup_invalid`. */
+  constructor(repo: Repo, root: string) {
+    this.#repo = repo;
+    this.#root = root;
+    readManifest(root);
+    const opened = openPlain(root, CHECKSUMS);
+    if (opened === undefined) throw invalid(finding('manifest', CHECKSUMS, 'is missing'));
+    const files = new Map<string, string>();
+    for (const line of linesOf(opened, CHECKSUMS, MAX_LINE_BYTES)) {
+      const { path = '', checksum = '' } = parseChecksumLine(line) ?? {};
+      const kind = isContained(path) ? placeOf(path)?.kind : undefined;
+      if (kind === 'content' || kind === 'version') files.set(checksum, path);
+    }
+    this.#files = files;
+  }
+
+  /** Takes the content from here, when it is here and whole. False: it is to be copied from the store, and nothing stands at `path`. */
+  async reuse({ checksum, size }: Pick<VersionMetadata, 'checksum' | 'size'>, copying: Copying, path: string): Promise<boolean> {
+    const known = this.#files.get(checksum);
+    if (known === undefined) return false;
+    const from = inside(this.#root, known);
+    const status = lstatSync(from, { throwIfNoEntry: false });
+    if (status?.isFile() === true && status.size === size) {
+      if (size <= SMALL) {
+        const bytes = readFileSync(from);
+        if (createHash('sha256').update(bytes).digest('hex') === checksum) {
+          await copying.bulk.write(path, bytes);
+          copying.onBytes(bytes.length);
+          return true;
+        }
+      } else {
+        await copying.bulk.clone(from, path);
+        const file = openSync(path, 'r');
+        try {
+          if ((await digestFile(copying, file)).checksum === checksum) return true;
+        } finally {
+          closeSync(file);
+        }
+        await removeFile(path);
+      }
+    }
+    this.#repo.reporter.warn(`${from} is damaged, or gone; its content was taken from the datastore.`);
+    return false;
+  }
+}

@@ -1,0 +1,121 @@
+/** What a verified backup holds, for a restore: models with their artifacts, tombstones and uploads. Contents are opened one by one, when they are needed. */
+import { parseDefinition } from '../models/definition.js';
+import { parseRecord } from '../store/metadata.js';
+import { parseUploadRecord, type UploadRecord } from '../store/uploads/record.js';
+import { MAX_CONTROL_BYTES, MAX_SIDECAR_BYTES, type Manifest, type Sidecar, type TombstoneLine, UPLOAD_RECORD } from './format.js';
+import { finding, invalid, reading } from './invalid.js';
+import { readManifest } from './manifest.js';
+import { type OpenFile, openPlain, readControl, textOf } from './open.js';
+import { definitionPath, orphanDirectory, placeOf, sidecarPath, tombstonesPath } from './paths.js';
+import { parseSidecar, readTombstones } from './records.js';
+import { listDirectory, walkTree } from './tree.js';
+
+/** An artifact, as small as a plan needs it. */
+export interface SavedArtifact {
+  readonly name: string;
+  readonly generation: number;
+  readonly floor: number;
+  readonly versions: number;
+  /** The number of the latest one. */
+  readonly latest: number;
+  /** Of all its contents. */
+  readonly bytes: number;
+  /** Path of the latest content, relative to the backup. */
+  readonly content: string;
+}
+
+export interface SavedUpload {
+  readonly id: string;
+  /** `uploads/<model>/<upload-id>`, relative to the backup. */
+  readonly directory: string;
+  readonly record: UploadRecord;
+  /** Ascending. */
+  readonly parts: readonly number[];
+}
+
+/** One model. `definition` is undefined for an orphan. */
+export interface SavedModel {
+  /** `models/<name>` or `orphans/<id>`. */
+  readonly directory: string;
+  readonly id: string;
+  readonly definition: { readonly name: string; readonly type: string; readonly text: string } | undefined;
+  readonly artifacts: readonly SavedArtifact[];
+  readonly uploads: readonly SavedUpload[];
+}
+
+export interface Saved {
+  /** Absolute. */
+  readonly root: string;
+  readonly manifest: Manifest;
+  readonly models: readonly SavedModel[];
+}
+
+/** Reads every control file. Throws `backup_invalid`: something has changed since it was verified. */
+export function readSaved(root: string): Saved {
+  const manifest = readManifest(root);
+  const definitions = listDirectory(root, 'models').map((name) => readModel(root, `models/${name}`));
+  const names = new Set(definitions.map(({ directory }) => directory));
+  // Uploads may be all that an orphan has.
+  const uploaders = listDirectory(root, 'uploads').filter((model) => !names.has(`models/${model}`));
+  const orphans = [...new Set([...listDirectory(root, 'orphans'), ...uploaders])].sort().map((id) => {
+    const directory = orphanDirectory(id);
+    return { id, directory, definition: undefined, artifacts: artifactsIn(root, directory) };
+  });
+  const models = [...definitions, ...orphans];
+  return { root, manifest, models: models.map((model) => ({ ...model, uploads: uploadsIn(root, model.directory.slice(model.directory.indexOf('/') + 1)) })) };
+}
+
+function readModel(root: string, directory: string): Omit<SavedModel, 'uploads'> {
+  const path = definitionPath(directory);
+  const text = textOf(required(readControl(root, path, MAX_CONTROL_BYTES), path), path);
+  const parsed = parseDefinition(text, path);
+  if ('problems' in parsed) throw invalid(finding('manifest', path, parsed.problems.map(({ message }) => message).join('; ')));
+  const { id, name, type } = parsed.definition;
+  return { directory, id, definition: { name, type, text }, artifacts: artifactsIn(root, directory) };
+}
+
+function artifactsIn(root: string, directory: string): SavedArtifact[] {
+  const artifacts: SavedArtifact[] = [];
+  for (const { path } of walkTree(root, `${directory}/data/`)) {
+    const place = placeOf(path);
+    if (place?.kind !== 'sidecar') continue;
+    const { name, generation, floor, versions } = readSidecar(root, place.content);
+    const bytes = versions.reduce((sum, { size }) => sum + size, 0);
+    const latest = versions.at(-1)?.version ?? 0;
+    artifacts.push({ name, generation, floor, versions: versions.length, latest, bytes, content: place.content });
+  }
+  return artifacts;
+}
+
+/** The sidecar of the artifact whose latest content stands at `content`. */
+export function readSidecar(root: string, content: string): Sidecar {
+  const path = sidecarPath(content);
+  return parseSidecar(textOf(required(readControl(root, path, MAX_SIDECAR_BYTES), path), path), path);
+}
+
+export function tombstonesOf(root: string, { directory }: Pick<SavedModel, 'directory'>): Generator<TombstoneLine> {
+  return readTombstones(root, tombstonesPath(directory));
+}
+
+function uploadsIn(root: string, model: string): SavedUpload[] {
+  return listDirectory(root, `uploads/${model}`).map((id) => {
+    const directory = `uploads/${model}/${id}`;
+    const path = `${directory}/${UPLOAD_RECORD}`;
+    const source = textOf(required(readControl(root, path, MAX_CONTROL_BYTES), path), path);
+    const record = reading(path, () => parseUploadRecord(parseRecord(source, path), path));
+    const parts = listDirectory(root, directory).flatMap((name) => (name.startsWith('part-') ? [Number(name.slice('part-'.length))] : []));
+    return { id, directory, record, parts: parts.sort((a, b) => a - b) };
+  });
+}
+
+/** Opens a content; the caller closes it. Throws `backup_invalid`. */
+export function openSaved(root: string, path: string): OpenFile {
+  const opened = openPlain(root, path);
+  if (opened === undefined) throw invalid(finding('missing', path, 'is not there any more'));
+  return opened;
+}
+
+function required(bytes: Buffer | undefined, path: string): Buffer {
+  if (bytes === undefined) throw invalid(finding('missing', path, 'is not there any more'));
+  return bytes;
+}

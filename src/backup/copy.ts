@@ -1,0 +1,264 @@
+/** Reads what was listed, wherever it is now, and writes it into the scratch: streamed, hashed on the way, compared with what was recorded (B5, B6). */
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, fstatSync, read as readCallback, readSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { SwampError } from '../errors.js';
+import type { Bulk } from '../fs/bulk.js';
+import { readDir, readText } from '../fs/tree.js';
+import { CONTENT, METADATA, PARTS } from '../layout/layout.js';
+import { isTransient } from '../store/check/plain.js';
+import { openPiece } from '../store/content.js';
+import { type Part, parseRecord, parseVersionMetadata, readVersionMetadata, type VersionMetadata } from '../store/metadata.js';
+import { partNumber, sumOf } from '../store/uploads/parts.js';
+import { SUMS } from '../store/uploads/place.js';
+import { damaged, type ListedArtifact, type ListedUpload, type ListedVersion } from './listed.js';
+import type { Listed, Locator } from './locate.js';
+
+const read = promisify(readCallback);
+
+/** Up to so many bytes a content is read and written at once: a turn of the event loop costs more. */
+const SMALL = 128 * 1024;
+/** Of two buffers for a larger one: one is filled while the other is hashed and written. Bytes. */
+const CHUNK = 1024 * 1024;
+
+export interface Copying {
+  readonly locator: Locator;
+  readonly bulk: Bulk;
+  /** An earlier backup whose files are taken where they are the same. */
+  readonly base: Reuse | undefined;
+  readonly signal: AbortSignal;
+  onBytes(bytes: number): void;
+}
+
+export interface Reuse {
+  /** Puts the content to `path`, when it is there and whole. False: nothing stands at `path`. */
+  reuse(content: Pick<VersionMetadata, 'checksum' | 'size'>, copying: Copying, path: string): Promise<boolean>;
+}
+
+export interface Copied {
+  readonly metadata: VersionMetadata;
+  readonly reused: boolean;
+}
+
+/** Which version of what: for errors, and for finding it. */
+export interface Source {
+  readonly modelId: string;
+  readonly artifact: ListedArtifact;
+  readonly listed: ListedVersion;
+}
+
+/** Copies one version to `path`. Throws `checksum_mismatch`, `incomplete_chunks`, `corrupt`, `no_space`, `io`; what stands at `path` is then of no use. */
+export async function copyVersion(copying: Copying, source: Source, path: string): Promise<Copied> {
+  const { artifact, listed } = source;
+  const place: Listed = {
+    modelId: source.modelId,
+    dir: join(artifact.dir, String(listed.version)),
+    identity: listed.identity,
+    inside: { identity: artifact.identity, name: String(listed.version) },
+  };
+  const opened = copying.locator.within(place, (dir) => openVersion(dir, artifact.name), closeOpened);
+  if (opened === undefined) throw damaged(place.dir, `${METADATA} or ${CONTENT} is missing`);
+  const { metadata } = opened;
+  try {
+    if (await copying.base?.reuse(metadata, copying, path)) return { metadata, reused: true };
+    const found =
+      opened.file === undefined ? await copyParts(copying, source, place, metadata, path) : await copyFile(copying, opened.file, metadata.size, path);
+    if (found.checksum !== metadata.checksum || found.size !== metadata.size) throw mismatch(source, metadata, found);
+    return { metadata, reused: false };
+  } finally {
+    closeOpened(opened);
+  }
+}
+
+interface Opened {
+  readonly metadata: VersionMetadata;
+  /** Of a content that is one file. */
+  readonly file: number | undefined;
+}
+
+function closeOpened({ file }: Opened): void {
+  if (file !== undefined) closeSync(file);
+}
+
+function openVersion(dir: string, name: string): Opened | undefined {
+  const text = readText(join(dir, METADATA));
+  if (text === undefined) return undefined;
+  const metadata = parseVersionMetadata(parseRecord(text, join(dir, METADATA)), join(dir, METADATA));
+  if (metadata.parts !== undefined) return { metadata, file: undefined };
+  const file = openPiece({ path: join(dir, CONTENT), part: undefined }, name);
+  return file === undefined ? undefined : { metadata, file };
+}
+
+interface Found {
+  readonly size: number;
+  readonly checksum: string;
+}
+
+async function copyFile(copying: Copying, file: number, recorded: number, path: string): Promise<Found> {
+  const { size } = fstatSync(file);
+  // What is shorter or longer than was written is not copied before it is refused.
+  if (size !== recorded) return { size, checksum: '' };
+  const hash = createHash('sha256');
+  if (size <= SMALL) {
+    const bytes = Buffer.alloc(size);
+    for (let at = 0, read = 1; at < size && read > 0; at += read) read = readSync(file, bytes, at, size - at, at);
+    await copying.bulk.write(path, bytes);
+    copying.onBytes(bytes.length);
+    return { size: bytes.length, checksum: hash.update(bytes).digest('hex') };
+  }
+  const written = await copying.bulk.stream(path, (sink) => pump(copying, file, sink, [hash]));
+  return { size: written, checksum: hash.digest('hex') };
+}
+
+/** B5, B6: exactly those that the version declares, in their order; each is opened when its turn comes. */
+async function copyParts(copying: Copying, source: Source, place: Listed, metadata: VersionMetadata, path: string): Promise<Found> {
+  const { name } = source.artifact;
+  const declared = metadata.parts ?? [];
+  const names =
+    copying.locator.within(
+      place,
+      (dir) => readDir(join(dir, PARTS)),
+      () => undefined,
+    ) ?? [];
+  const present = new Set(names.filter((one) => !isTransient(one)));
+  const missing = declared.find(({ number }) => !present.has(String(number)));
+  const extra = [...present].find((one) => !declared.some(({ number }) => String(number) === one));
+  if (missing !== undefined) throw incomplete(source, `part ${missing.number} is missing`, missing.number);
+  if (extra !== undefined) throw incomplete(source, `part ${extra} is none of its own`, extra);
+  if (declared.reduce((sum, { size }) => sum + size, 0) !== metadata.size)
+    throw incomplete(source, `its parts have not the ${metadata.size} bytes that it has`);
+  const whole = createHash('sha256');
+  const size = await copying.bulk.stream(path, async (sink) => {
+    let total = 0;
+    for (const part of declared) total += await copyPart(copying, source, { place, part, name }, sink, whole);
+    return total;
+  });
+  return { size, checksum: whole.digest('hex') };
+}
+
+async function copyPart(
+  copying: Copying,
+  source: Source,
+  { place, part, name }: { readonly place: Listed; readonly part: Part; readonly name: string },
+  sink: FileHandle,
+  whole: Hash,
+): Promise<number> {
+  const file = copying.locator.within(place, (dir) => openPiece({ path: join(dir, PARTS, String(part.number)), part }, name), closeSync);
+  if (file === undefined) throw incomplete(source, `part ${part.number} is missing`, part.number);
+  try {
+    const own = createHash('sha256');
+    const size = await pump(copying, file, sink, [whole, own]);
+    const checksum = own.digest('hex');
+    if (checksum === part.checksum && size === part.size) return size;
+    throw mismatch(source, part, { size, checksum }, part.number);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Copies one open file to its end, hashing on this thread while the next piece is read and the last one is written. How many bytes it had. */
+async function pump({ signal, onBytes }: Copying, file: number, sink: FileHandle | undefined, hashes: readonly Hash[]): Promise<number> {
+  let [full, empty] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
+  let size = 0;
+  let { bytesRead } = await read(file, full, 0, CHUNK, size);
+  while (bytesRead > 0) {
+    signal.throwIfAborted();
+    const bytes = full.subarray(0, bytesRead);
+    size += bytesRead;
+    // Both are waited for before either may fail: nobody writes to a buffer, or reads a file, that is given up.
+    const work = [read(file, empty, 0, CHUNK, size).then((next) => next.bytesRead), sink?.writeFile(bytes).then(() => 0) ?? 0];
+    const settled = Promise.allSettled(work);
+    for (const hash of hashes) hash.update(bytes);
+    onBytes(bytesRead);
+    const [next, written] = await settled;
+    if (written?.status === 'rejected') throw written.reason;
+    if (next?.status === 'rejected') throw next.reason;
+    bytesRead = next?.value ?? 0;
+    [full, empty] = [empty, full];
+  }
+  return size;
+}
+
+/** The digest of an open file, read to its end. */
+export async function digestFile(copying: Copying, file: number): Promise<Found> {
+  const hash = createHash('sha256');
+  const size = await pump(copying, file, undefined, [hash]);
+  return { size, checksum: hash.digest('hex') };
+}
+
+/**
+ * Copies the parts of an unfinished upload; each must be what was sent. `pathOf` tells where a part goes. The upload may have
+ * been completed or aborted since it was listed. The digests, by path.
+ */
+export async function copyUpload(
+  copying: Copying,
+  modelId: string,
+  upload: ListedUpload,
+  pathOf: (number: number) => string,
+): Promise<ReadonlyMap<string, string>> {
+  const place: Listed = { modelId, dir: join(upload.dir, PARTS), identity: upload.identity, deep: true };
+  const { name } = upload.record;
+  const digests = new Map<string, string>();
+  for (const number of upload.parts.flatMap((one) => partNumber(one) ?? []).sort((a, b) => a - b)) {
+    const file = copying.locator.within(place, (dir) => openPiece({ path: join(dir, String(number)), part: undefined }, name), closeSync);
+    if (file === undefined) throw damaged(place.dir, `part ${number} went away`);
+    try {
+      const hash = createHash('sha256');
+      const size = await copying.bulk.stream(pathOf(number), (sink) => pump(copying, file, sink, [hash]));
+      const checksum = hash.digest('hex');
+      const sum = sumOf({ number, size, checksum });
+      const known =
+        upload.sums.includes(sum) ||
+        copying.locator.within(
+          place,
+          (dir) => sumsBeside(dir).includes(sum),
+          () => undefined,
+        );
+      if (known !== true) throw notSent(upload, number, checksum);
+      digests.set(pathOf(number), checksum);
+    } finally {
+      closeSync(file);
+    }
+  }
+  return digests;
+}
+
+/** What the parts in `dir` are, as told beside them: by the upload, or by the version that it has become. */
+function sumsBeside(dir: string): string[] {
+  const declared = readVersionMetadata(join(dirname(dir), METADATA))?.parts ?? [];
+  return [...(readDir(join(dirname(dir), SUMS)) ?? []), ...declared.map(sumOf)];
+}
+
+function notSent({ id, record: { name } }: ListedUpload, part: number, actual: string): SwampError {
+  return new SwampError('checksum_mismatch', `Part ${part} of the unfinished upload ${id} of ${JSON.stringify(name)} is not what was sent.`, {
+    hint: 'Send the part again, or leave out --include-incomplete-uploads. Nothing was written.',
+    data: { name, part, uploadId: id, actual },
+  });
+}
+
+const HINT = 'Nothing was written. Delete this version, or restore it from an earlier backup; "swamp datastore check" lists all damage.';
+
+function mismatch({ modelId, artifact, listed }: Source, recorded: Found, found: Found, part?: number): SwampError {
+  const what = `${part === undefined ? 'Version' : `Part ${part} of version`} ${listed.version} of ${JSON.stringify(artifact.name)} (model ${modelId})`;
+  const bytes = found.size === recorded.size ? `SHA-256 ${found.checksum}, recorded ${recorded.checksum}` : `${found.size} bytes, recorded ${recorded.size}`;
+  return new SwampError('checksum_mismatch', `${what} is not what was written: it has ${bytes}.`, {
+    hint: HINT,
+    data: {
+      modelId,
+      name: artifact.name,
+      version: listed.version,
+      ...(part === undefined ? {} : { part }),
+      expected: recorded.checksum,
+      actual: found.checksum,
+    },
+  });
+}
+
+function incomplete({ modelId, artifact, listed }: Source, why: string, part?: number | string): SwampError {
+  return new SwampError('incomplete_chunks', `Version ${listed.version} of ${JSON.stringify(artifact.name)} (model ${modelId}) is not complete: ${why}.`, {
+    hint: HINT,
+    data: { modelId, name: artifact.name, version: listed.version, ...(part === undefined ? {} : { part }) },
+  });
+}

@@ -1,0 +1,93 @@
+/** What a point in time consists of: plain data, and the identity by which a directory is found again. */
+import { lstatSync } from 'node:fs';
+import { SwampError } from '../errors.js';
+import type { ArtifactRecord, Tombstone } from '../store/metadata.js';
+import type { UploadRecord } from '../store/uploads/record.js';
+
+/** What a backup is to hold. */
+export interface Wanted {
+  /** Names or ids; null: all. */
+  readonly models: readonly string[] | null;
+  readonly allVersions: boolean;
+  readonly incompleteUploads: boolean;
+  readonly orphans: boolean;
+}
+
+/** `<device>:<inode>` of a directory, by which it is found again wherever it is moved. */
+export type Identity = string;
+
+export interface ListedVersion {
+  readonly version: number;
+  readonly identity: Identity;
+}
+
+export interface ListedArtifact extends ArtifactRecord {
+  /** Where it stood. */
+  readonly dir: string;
+  readonly identity: Identity;
+  /** Those that are to be read, ascending; the last one is the latest. */
+  readonly versions: readonly ListedVersion[];
+  /** How many older ones are left out. */
+  readonly older: number;
+}
+
+export interface ListedUpload {
+  readonly id: string;
+  readonly dir: string;
+  /** Of the directory of its parts. */
+  readonly identity: Identity;
+  readonly record: UploadRecord;
+  /** Those that were there: the names in parts/. */
+  readonly parts: readonly string[];
+  /** What was sent: the names in sums/. */
+  readonly sums: readonly string[];
+}
+
+export interface ListedModel {
+  readonly id: string;
+  /** In the backup: `models/<name>`, or `orphans/<id>`. */
+  readonly directory: string;
+  /** The text of the definition; undefined for an orphan. */
+  readonly definition: string | undefined;
+  /** By name. */
+  readonly artifacts: readonly ListedArtifact[];
+  /** By name. */
+  readonly tombstones: readonly Tombstone[];
+  readonly uploads: readonly ListedUpload[];
+  readonly epochs: { readonly data: number; readonly run: number };
+}
+
+/** How many of each kind are left out. */
+export interface ExcludedCounts {
+  readonly olderVersions: number;
+  readonly incompleteUploads: number;
+  readonly orphans: number;
+  readonly otherModels: number;
+  readonly deletedModels: number;
+  readonly keptOutputs: number;
+}
+
+export interface Snapshot {
+  /** The moment of the listing. RFC 3339, UTC. */
+  readonly createdAt: string;
+  /** Epoch of the global fence. */
+  readonly global: number;
+  /** Definitions by name, then orphans by id. */
+  readonly models: readonly ListedModel[];
+  readonly excluded: ExcludedCounts;
+}
+
+/** Undefined when nothing is there. Throws `corrupt` for what is no directory: no link is followed. */
+export function identityOf(dir: string): Identity | undefined {
+  const status = lstatSync(dir, { bigint: true, throwIfNoEntry: false });
+  if (status === undefined) return undefined;
+  if (!status.isDirectory()) throw damaged(dir, 'it is no directory');
+  return `${status.dev}:${status.ino}`;
+}
+
+export function damaged(path: string, why: string): SwampError {
+  return new SwampError('corrupt', `${path} is damaged: ${why}.`, {
+    hint: 'Run "swamp datastore check" for everything that is damaged. Nothing was written.',
+    data: { path },
+  });
+}

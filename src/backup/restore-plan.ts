@@ -1,0 +1,367 @@
+/**
+ * What a restore will do: where each model of the backup goes, which artifacts it brings and under which numbers, and what
+ * goes. Reads the repository without a lock; `seen` tells whether that still stands. The rules stand in design/backup.md, "Restoring".
+ */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { isErrno, SwampError } from '../errors.js';
+import { readDir, readText } from '../fs/tree.js';
+import { FAMILIES } from '../layout/families.js';
+import { ARTIFACT_RECORD } from '../layout/layout.js';
+import { MAX_EPOCH } from '../locks/fence.js';
+import { checkModelName, isModelType, withFields } from '../models/definition.js';
+import { isDeletedModel } from '../models/definition-file.js';
+import { modelPath, type SurveyedFile, surveyDefinitions } from '../models/files.js';
+import { displayPath, type Repo } from '../repo.js';
+import { hasEntries } from '../store/check/check.js';
+import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../store/metadata.js';
+import { versionNumbers } from '../store/read.js';
+import type { DefinitionChange, FenceEpochs } from '../store/restoration.js';
+import { type Saved, type SavedArtifact, type SavedModel, type SavedUpload, tombstonesOf } from './contents.js';
+import { epochOf, idsWithFiles, seenNow } from './restore-state.js';
+
+export type RestoreMode = 'replace' | 'merge' | 'skip-existing';
+
+export interface Choice {
+  /** Undefined: the repository must be empty. */
+  readonly mode: RestoreMode | undefined;
+  /** Only this model, and under which name. */
+  readonly only?: { readonly model: string; readonly as?: string };
+}
+
+/** One model of the backup, and where it goes. */
+export interface Target {
+  readonly saved: SavedModel;
+  readonly modelId: string;
+  /** Everything that stands there under the id goes first. */
+  readonly whole: boolean;
+  readonly epochs: FenceEpochs;
+  readonly artifacts: readonly { readonly saved: SavedArtifact; readonly record: ArtifactRecord }[];
+  readonly tombstones: readonly Tombstone[];
+  readonly uploads: readonly SavedUpload[];
+  readonly definition: DefinitionChange['publish'];
+}
+
+/** What was there and stays, instead of what the backup has. `name`: of the artifact or the upload; null: the definition. */
+export interface Skipped {
+  readonly model: string;
+  readonly name: string | null;
+}
+
+export interface RestorePlan {
+  readonly targets: readonly Target[];
+  /** Ids of models that go as a whole and do not come back. */
+  readonly gone: readonly string[];
+  readonly definitions: readonly DefinitionChange[];
+  readonly skipped: readonly Skipped[];
+  /** Models that come back under another id. */
+  readonly newIds: readonly { readonly model: string; readonly id: string; readonly newId: string }[];
+  /** What stands in the repository and is removed or replaced. */
+  readonly removed: { readonly models: number; readonly artifacts: number };
+  /** Of the global fence. */
+  readonly globalEpoch: number;
+  /** Another text: the repository has changed, and the plan must be made again. */
+  readonly seen: string;
+}
+
+/** Ids that are given out anew stay the same when the plan is made again. */
+export type FreshIds = Map<string, string>;
+
+/** Throws `conflict`, `model_not_found`, `model_exists`, `backup_invalid`. */
+export async function planRestore(repo: Repo, backup: Saved, choice: Choice, fresh: FreshIds): Promise<RestorePlan> {
+  const saved = selected(backup, choice);
+  const { files } = await surveyDefinitions(repo);
+  requireMode(repo, files, choice);
+  const planner = new Planner(repo, backup, choice, files, fresh);
+  for (const model of saved) planner.add(model);
+  return planner.end();
+}
+
+function selected({ models, root }: Saved, { only }: Choice): readonly SavedModel[] {
+  if (only === undefined) return models;
+  if (only.as !== undefined) checkModelName(only.as);
+  const named =
+    models.find(({ definition }) => definition?.name === only.model) ?? models.find(({ id, definition }) => id === only.model && definition !== undefined);
+  if (named !== undefined) return [named];
+  throw new SwampError('model_not_found', `The backup ${root} has no model ${JSON.stringify(only.model.slice(0, 200))}.`, {
+    hint: 'Its models are the directories under models/ in it.',
+    data: { model: only.model.slice(0, 200), models: models.flatMap(({ definition }) => definition?.name ?? []).slice(0, 100) },
+  });
+}
+
+/** B16. */
+function requireMode(repo: Repo, files: readonly SurveyedFile[], { mode }: Choice): void {
+  if (mode !== undefined) return;
+  const models = files.filter(({ deleted }) => !deleted).map(({ name }) => name);
+  const ids = idsWithFiles(repo);
+  if (models.length === 0 && ids.length === 0) return;
+  const what =
+    models.length > 0 ? `it has ${models.length === 1 ? 'the model' : `${models.length} models, among them`} ${models[0]}` : `there is data of ${ids[0]}`;
+  throw new SwampError('conflict', `The repository is not empty: ${what}.`, {
+    hint: 'Choose what becomes of it: --mode replace (all of it goes), merge (the backup wins), or skip-existing (what is there wins).',
+    data: { models: models.slice(0, 100), modelsTotal: models.length, dataOf: ids.slice(0, 100) },
+  });
+}
+
+/** What the repository knows of a name. */
+interface Known {
+  readonly live: boolean;
+  readonly generation: number;
+  readonly floor: number;
+  readonly tombstone: Tombstone | undefined;
+}
+
+class Planner {
+  readonly #repo: Repo;
+  readonly #backup: Saved;
+  readonly #choice: Choice;
+  readonly #present: readonly SurveyedFile[];
+  readonly #files: readonly SurveyedFile[];
+  readonly #fresh: FreshIds;
+  readonly #savedIds: ReadonlySet<string>;
+  readonly #targets: Target[] = [];
+  readonly #skipped: Skipped[] = [];
+  readonly #newIds: RestorePlan['newIds'][number][] = [];
+  /** Definition files that go, by path. */
+  readonly #leaving = new Map<string, { readonly path: string; readonly text: string }>();
+  #replacedArtifacts = 0;
+  #replacedModels = 0;
+
+  constructor(repo: Repo, backup: Saved, choice: Choice, files: readonly SurveyedFile[], fresh: FreshIds) {
+    this.#repo = repo;
+    this.#backup = backup;
+    this.#choice = choice;
+    this.#files = files;
+    this.#present = files.filter(({ deleted }) => !deleted);
+    this.#fresh = fresh;
+    this.#savedIds = new Set(backup.models.map(({ id }) => id));
+  }
+
+  get #replacesAll(): boolean {
+    return this.#choice.mode === 'replace' && this.#choice.only === undefined;
+  }
+
+  add(saved: SavedModel): void {
+    const { modelId, definition, foreign } = this.#place(saved);
+    const current = epochOf(this.#repo, modelId);
+    const point = this.#backup.manifest.consistencyPoint.models[saved.id] ?? { data: 0, run: 0 };
+    const whole = this.#choice.mode === 'replace' || !this.#hasFiles(modelId);
+    const tombstones = [...tombstonesOf(this.#backup.root, saved)];
+    const highest = [...saved.artifacts, ...tombstones].reduce((most, { generation }) => Math.max(most, generation), Math.max(current, point.data));
+    const next = highest + 1;
+    if (next > MAX_EPOCH || point.run > MAX_EPOCH) throw tooHigh(saved);
+    const artifacts: Target['artifacts'][number][] = [];
+    const names = new Set(saved.artifacts.map(({ name }) => name));
+    for (const artifact of saved.artifacts) {
+      const known = this.#known(modelId, artifact.name);
+      if (known?.live === true) {
+        if (this.#choice.mode === 'skip-existing') {
+          this.#skipped.push({ model: titleOf(saved), name: artifact.name });
+          continue;
+        }
+        this.#replacedArtifacts++;
+      }
+      artifacts.push({ saved: artifact, record: numbered(artifact, known, { current, point: point.data, next, foreign }) });
+    }
+    this.#targets.push({
+      saved,
+      modelId,
+      whole,
+      epochs: { data: next, run: point.run },
+      artifacts,
+      tombstones: tombstones.flatMap((tombstone) => this.#tombstone(modelId, tombstone, { whole, restored: names.has(tombstone.name) }) ?? []),
+      uploads: this.#uploads(saved, modelId),
+      definition,
+    });
+  }
+
+  end(): RestorePlan {
+    const kept = new Set(this.#targets.map(({ modelId }) => modelId));
+    const gone = this.#replacesAll
+      ? [...new Set([...idsWithFiles(this.#repo), ...this.#present.flatMap(({ model }) => model?.id ?? [])])].filter((id) => !kept.has(id))
+      : [];
+    if (this.#replacesAll) this.#dismissOthers();
+    const definitions = this.#definitions();
+    const goneArtifacts = gone.reduce((sum, id) => sum + (readDir(this.#repo.layout.model(id)) ?? []).length, 0);
+    const beside = this.#choice.mode === 'replace' ? this.#targets.reduce((sum, target) => sum + this.#besides(target), 0) : 0;
+    return {
+      targets: this.#targets,
+      gone,
+      definitions,
+      skipped: this.#skipped,
+      newIds: this.#newIds,
+      removed: { models: gone.length + this.#replacedModels, artifacts: this.#replacedArtifacts + goneArtifacts + beside },
+      globalEpoch: this.#backup.manifest.consistencyPoint.global,
+      seen: seenNow(this.#repo, [...kept, ...gone]),
+    };
+  }
+
+  /** Under which id a model goes, and what becomes of its definition. `foreign`: the id is that of another model of the same name. */
+  #place(saved: SavedModel): { readonly modelId: string; readonly definition: Target['definition']; readonly foreign: boolean } {
+    const { mode, only } = this.#choice;
+    const { definition, id } = saved;
+    if (definition === undefined) return { modelId: this.#idOrNew(saved), definition: undefined, foreign: false };
+    if (only?.as !== undefined) {
+      this.#requireFree(only.as, undefined);
+      const newId = this.#newId(saved);
+      return { modelId: newId, definition: this.#file(definition.type, only.as, withFields(definition.text, { id: newId, name: only.as })), foreign: false };
+    }
+    const own = this.#present.find(({ model }) => model?.id === id);
+    const named = this.#present.find(({ name, model }) => name === definition.name && model !== undefined && !this.#savedIds.has(model.id));
+    const there = own ?? (this.#replacesAll ? undefined : named);
+    if (there?.model !== undefined && mode === 'skip-existing') {
+      this.#skipped.push({ model: definition.name, name: null });
+      return { modelId: there.model.id, definition: undefined, foreign: there !== own };
+    }
+    const modelId = there?.model?.id ?? this.#idOrNew(saved);
+    const text = modelId === id ? definition.text : withFields(definition.text, { id: modelId });
+    const publish = this.#file(definition.type, definition.name, text);
+    if (there !== undefined) {
+      this.#leave(there);
+      this.#replacedModels++;
+    }
+    if (!this.#replacesAll) this.#requireFree(definition.name, there);
+    return { modelId, definition: publish, foreign: there !== undefined && there !== own };
+  }
+
+  /** The id in the backup, unless it was deleted here: such an id is gone for good (D8, O6), and the model comes back under another one. */
+  #idOrNew(saved: SavedModel): string {
+    return isDeletedModel(this.#repo, saved.id) ? this.#newId(saved) : saved.id;
+  }
+
+  #newId(saved: SavedModel): string {
+    const newId = this.#fresh.get(saved.directory) ?? randomUUID();
+    this.#fresh.set(saved.directory, newId);
+    this.#newIds.push({ model: titleOf(saved), id: saved.id, newId });
+    return newId;
+  }
+
+  #file(type: string, name: string, text: string): NonNullable<Target['definition']> {
+    if (!isModelType(type)) throw new TypeError(`${type} is no type`);
+    return { path: displayPath(this.#repo, modelPath(this.#repo, type, name)), text };
+  }
+
+  /** A name is free when no other model has it, case aside, but those that leave for this restore. The file of a deleted model leaves. */
+  #requireFree(name: string, own: SurveyedFile | undefined): void {
+    for (const file of this.#files) {
+      if (file === own || file.name.toLowerCase() !== name.toLowerCase()) continue;
+      if (file.deleted) this.#leave(file);
+      else if (file.model === undefined || !this.#leavesAnyway(file)) throw taken(this.#repo, name, file);
+    }
+  }
+
+  /** A model of the backup that stands here under a name that another one of the backup has: it is renamed by the restore. */
+  #leavesAnyway({ model, name }: SurveyedFile): boolean {
+    if (this.#choice.mode === 'skip-existing' || this.#choice.only !== undefined) return false;
+    const saved = this.#backup.models.find(({ id }) => id === model?.id);
+    return saved?.definition !== undefined && saved.definition.name !== name;
+  }
+
+  #leave({ path }: SurveyedFile): void {
+    const text = readText(path);
+    if (text !== undefined) this.#leaving.set(path, { path: displayPath(this.#repo, path), text });
+  }
+
+  /** Every definition that can be read goes; what cannot is nobody's model, and stays unless its name is needed. */
+  #dismissOthers(): void {
+    const wanted = new Set(this.#targets.flatMap(({ saved }) => saved.definition?.name.toLowerCase() ?? []));
+    for (const file of this.#files) {
+      if (file.model !== undefined || (file.deleted && wanted.has(file.name.toLowerCase()))) this.#leave(file);
+      else if (wanted.has(file.name.toLowerCase())) throw taken(this.#repo, file.name, file);
+    }
+  }
+
+  /** What stands there already, with the very text, neither goes nor comes. */
+  #definitions(): DefinitionChange[] {
+    const publish = this.#targets.flatMap(({ definition }) => definition ?? []);
+    const same = publish.filter(({ path, text }) => readText(join(this.#repo.root, path)) === text);
+    const remove = [...this.#leaving.values()].filter((file) => !same.some(({ path }) => path === file.path));
+    return [...remove.map((file) => ({ remove: [file] })), ...publish.filter((file) => !same.includes(file)).map((file) => ({ publish: file, remove: [] }))];
+  }
+
+  #hasFiles(modelId: string): boolean {
+    return FAMILIES.some((family) => hasEntries(family.directory(this.#repo.layout, modelId)));
+  }
+
+  /** Artifacts that stand under the id, and that the backup does not have. */
+  #besides({ modelId, saved }: Target): number {
+    const there = (readDir(this.#repo.layout.model(modelId)) ?? []).length;
+    return there === 0 ? 0 : there - saved.artifacts.filter(({ name }) => this.#known(modelId, name)?.live === true).length;
+  }
+
+  #known(modelId: string, name: string): Known | undefined {
+    const { layout } = this.#repo;
+    const dir = layout.artifact(modelId, name);
+    const names = readDir(dir);
+    const tombstone = readable(() => readTombstone(layout.tombstone(modelId, name)));
+    if (names === undefined) return tombstone === undefined ? undefined : { live: false, generation: tombstone.generation, floor: tombstone.floor, tombstone };
+    const record = readable(() => readArtifactRecord(join(dir, ARTIFACT_RECORD)));
+    // A record that cannot be read may have told of the newest generation there was.
+    const generation = Math.max(record?.generation ?? epochOf(this.#repo, modelId), tombstone?.generation ?? 0);
+    return { live: true, generation, floor: Math.max(record?.floor ?? 0, tombstone?.floor ?? 0, ...versionNumbers(names)), tombstone };
+  }
+
+  #tombstone(modelId: string, tombstone: Tombstone, { whole, restored }: { readonly whole: boolean; readonly restored: boolean }): Tombstone | undefined {
+    const known = this.#known(modelId, tombstone.name);
+    if (known === undefined || (whole && restored)) return tombstone;
+    if (!whole) return undefined;
+    return { ...tombstone, generation: Math.max(tombstone.generation, known.generation), floor: Math.max(tombstone.floor, known.floor) };
+  }
+
+  #uploads(saved: SavedModel, modelId: string): SavedUpload[] {
+    if (this.#choice.mode !== 'skip-existing') return [...saved.uploads];
+    const standing = new Set(readDir(this.#repo.layout.modelUploads(modelId)) ?? []);
+    return saved.uploads.filter(({ id }) => {
+      if (standing.has(id)) this.#skipped.push({ model: titleOf(saved), name: id });
+      return !standing.has(id);
+    });
+  }
+}
+
+/**
+ * P4: an artifact keeps its generation where nothing can have been given out under it that the backup does not know: the
+ * repository has the same one, or has seen no later commit of this model than the backup. Its floor is the higher one.
+ */
+function numbered(
+  { name, generation, floor, latest }: SavedArtifact,
+  known: Known | undefined,
+  { current, point, next, foreign }: { readonly current: number; readonly point: number; readonly next: number; readonly foreign: boolean },
+): ArtifactRecord {
+  const older = known === undefined || known.generation < generation;
+  const keeps = !foreign && (known?.generation === generation || (older && current <= point));
+  // Within one generation the versions themselves count, too; an earlier one is counted on from by the floor alone.
+  const counted = keeps && known?.generation === generation ? Math.max(floor, latest) : floor;
+  return { name, generation: keeps ? generation : next, floor: (known?.floor ?? 0) > counted ? (known?.floor ?? 0) : floor };
+}
+
+/** `web`, or the id of an orphan. */
+export function titleOf({ definition, id }: SavedModel): string {
+  return definition?.name ?? id;
+}
+
+/** A damaged record is replaced, or left to `datastore check`. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SwampError && error.code === 'corrupt') return undefined;
+    if (isErrno(error, 'ELOOP', 'EISDIR', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+function taken(repo: Repo, name: string, file: SurveyedFile): SwampError {
+  const path = displayPath(repo, file.path);
+  const what = file.model === undefined ? `${path} is in the way, and is no definition` : `A model named "${file.name}" exists already, in ${path}`;
+  return new SwampError('model_exists', `${what}.`, {
+    hint: `Restore it under another name: --model ${name}=NAME; or rename or remove what is there.`,
+    data: { name: file.name, type: file.type, path },
+  });
+}
+
+function tooHigh({ directory }: SavedModel): SwampError {
+  return new SwampError('backup_invalid', `${directory} has an epoch or a generation that no lock reaches.`, {
+    hint: 'Nothing was restored; make another backup.',
+    data: { path: directory },
+  });
+}

@@ -1,0 +1,205 @@
+/** Stages what a plan brings, whole and durable, in the session's staging: streamed, in bounded memory, outside every lock. Each content is compared with its checksum once more. */
+import { createHash } from 'node:crypto';
+import { closeSync, read } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { SwampError } from '../errors.js';
+import { Bulk } from '../fs/bulk.js';
+import { makeDirs } from '../fs/durable.js';
+import { failpoint } from '../fs/failpoints.js';
+import { ARTIFACT_RECORD, CONTENT, METADATA, PARTS } from '../layout/layout.js';
+import { segmentFor } from '../layout/names.js';
+import { openStaging, type Session } from '../locks/session.js';
+import { INTENT, type RestoreIntent } from '../store/intent.js';
+import { serialise } from '../store/metadata.js';
+import { bundleIn, definitionIn, fencesIn, RESTORE_FACTS, stagedRestore } from '../store/restoration.js';
+import { sumOf } from '../store/uploads/parts.js';
+import { SUMS } from '../store/uploads/place.js';
+import { UPLOAD_RECORD } from '../store/uploads/record.js';
+import { openSaved, readSidecar, type Saved, type SavedArtifact, type SavedUpload } from './contents.js';
+import type { SidecarVersion } from './format.js';
+import { pieces } from './open.js';
+import { versionPath } from './paths.js';
+import type { RestorePlan, Target } from './restore-plan.js';
+
+export interface StageOptions {
+  readonly signal: AbortSignal;
+  /** Called every now and then with what has been staged so far. */
+  readonly onProgress?: (staged: { readonly files: number; readonly bytes: number }) => void;
+}
+
+const readInto = promisify(read);
+
+/** Contents up to this size are written in one piece. Bytes. */
+const SMALL = 256 * 1024;
+
+/** staging/<me>/restore, complete and synced. Throws `checksum_mismatch`, `backup_invalid` for what has changed since it was verified, `no_space`. */
+export async function stageRestore(session: Session, backup: Saved, plan: RestorePlan, options: StageOptions): Promise<void> {
+  await openStaging(session);
+  const record = stagedRestore(session);
+  await makeDirs(record);
+  const stager = new Stager(session, backup, record, options);
+  for (const target of plan.targets) await stager.stage(target);
+  await stager.finish(plan);
+}
+
+/** What becomes of a model; without one: nothing of it stays. */
+export function intentOf(target?: Pick<Target, 'whole' | 'artifacts' | 'tombstones' | 'uploads'>): RestoreIntent {
+  if (target === undefined) return { kind: 'restore', whole: true, staged: [] };
+  const { whole, ...families } = target;
+  const staged = [
+    ...(families.artifacts.length > 0 ? ['data'] : []),
+    ...(families.tombstones.length > 0 ? ['tombstones'] : []),
+    ...(families.uploads.length > 0 ? ['uploads'] : []),
+  ];
+  return { kind: 'restore', whole, staged };
+}
+
+class Stager {
+  readonly #session: Session;
+  readonly #backup: Saved;
+  readonly #record: string;
+  readonly #bulk: Bulk;
+  readonly #options: StageOptions;
+  readonly #staged = { files: 0, bytes: 0 };
+  #told = 0;
+
+  constructor(session: Session, backup: Saved, record: string, options: StageOptions) {
+    this.#session = session;
+    this.#backup = backup;
+    this.#record = record;
+    this.#bulk = new Bulk(record);
+    this.#options = options;
+  }
+
+  async stage(target: Target): Promise<void> {
+    const { modelId, epochs, artifacts, tombstones, uploads } = target;
+    const bundle = bundleIn(this.#record, modelId);
+    for (const { saved, record } of artifacts) await this.#artifact(join(bundle, 'data', segmentFor(saved.name)), saved, record);
+    for (const tombstone of tombstones) await this.#json(join(bundle, 'tombstones', `${segmentFor(tombstone.name)}.json`), tombstone);
+    for (const upload of uploads) await this.#upload(join(bundle, 'uploads'), upload, target);
+    await this.#json(join(bundle, INTENT), intentOf(target));
+    await this.#json(fencesIn(this.#record, modelId), epochs);
+  }
+
+  async finish({ gone, definitions }: RestorePlan): Promise<void> {
+    const { repo } = this.#session;
+    for (const modelId of gone) {
+      await this.#json(join(bundleIn(this.#record, modelId), INTENT), intentOf());
+      await this.#json(fencesIn(this.#record, modelId), { data: 0, run: 0 });
+    }
+    for (const [index, change] of definitions.entries()) await this.#json(definitionIn(this.#record, index), change);
+    await this.#json(join(this.#record, RESTORE_FACTS), { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() });
+    await this.#bulk.sync(this.#options.signal);
+    await failpoint('restore.staged');
+  }
+
+  async #artifact(dir: string, { content }: SavedArtifact, record: Target['artifacts'][number]['record']): Promise<void> {
+    const sidecar = readSidecar(this.#backup.root, content);
+    const latest = sidecar.versions.at(-1);
+    for (const version of sidecar.versions) {
+      await this.#version(join(dir, String(version.version)), version === latest ? content : versionPath(content, version.version), version, record.name);
+    }
+    await this.#json(join(dir, ARTIFACT_RECORD), record);
+  }
+
+  async #version(dir: string, from: string, { version: number, ...metadata }: SidecarVersion, name: string): Promise<void> {
+    const { size, checksum } = await this.#copy(from, join(dir, CONTENT));
+    if (size !== metadata.size || checksum !== metadata.checksum) throw altered(from, name, number);
+    await this.#json(join(dir, METADATA), metadata);
+  }
+
+  /** An upload's id begins with that of its model. */
+  async #upload(dir: string, { id, directory, record, parts }: SavedUpload, { modelId }: Target): Promise<void> {
+    const to = join(dir, modelId + id.slice(modelId.length));
+    await this.#json(join(to, UPLOAD_RECORD), { ...record, modelId });
+    for (const number of parts) {
+      const part = await this.#copy(`${directory}/part-${number}`, join(to, PARTS, String(number)));
+      await this.#write(join(to, SUMS, sumOf({ number, ...part })), Buffer.alloc(0));
+    }
+    for (const empty of parts.length === 0 ? [PARTS, SUMS] : []) await makeDirs(join(to, empty));
+  }
+
+  /** Size and checksum of what was copied. */
+  async #copy(from: string, to: string): Promise<{ readonly size: number; readonly checksum: string }> {
+    const { signal } = this.#options;
+    // Thousands of small files are written without a turn of the event loop: signals and timers get theirs.
+    if (this.#staged.files % TURN === 0) await turn();
+    signal.throwIfAborted();
+    const opened = openSaved(this.#backup.root, from);
+    const hash = createHash('sha256');
+    if (opened.size <= SMALL) {
+      const bytes = Buffer.concat([...pieces(opened)].map((piece) => Buffer.from(piece)));
+      await this.#write(to, bytes);
+      return { size: bytes.length, checksum: hash.update(bytes).digest('hex') };
+    }
+    let size = 0;
+    try {
+      await this.#bulk.stream(to, async (file: FileHandle) => {
+        for await (const chunk of ahead(opened.file)) {
+          signal.throwIfAborted();
+          const written = file.writeFile(chunk);
+          hash.update(chunk);
+          await written;
+          size += chunk.length;
+          this.#count(0, chunk.length);
+        }
+      });
+    } finally {
+      closeSync(opened.file);
+    }
+    this.#count(1, 0);
+    return { size, checksum: hash.digest('hex') };
+  }
+
+  #json(path: string, record: object): Promise<void> {
+    return this.#bulk.write(path, Buffer.from(serialise(record)));
+  }
+
+  async #write(path: string, bytes: Uint8Array): Promise<void> {
+    await this.#bulk.write(path, bytes);
+    this.#count(1, bytes.length);
+  }
+
+  #count(files: number, bytes: number): void {
+    this.#staged.files += files;
+    this.#staged.bytes += bytes;
+    const now = this.#session.repo.timing.now();
+    if (now - this.#told < TELL_EVERY_MS) return;
+    this.#told = now;
+    this.#options.onProgress?.({ ...this.#staged });
+  }
+}
+
+const TELL_EVERY_MS = 200;
+const TURN = 32;
+/** Bytes of large contents that are read ahead of hashing and writing. */
+const AHEAD = 1024 * 1024;
+
+/** The pieces of an open file; the next one is read while the last one is used. Each is valid until the next one is asked for. */
+async function* ahead(file: number): AsyncGenerator<Uint8Array> {
+  const buffers = [Buffer.allocUnsafe(AHEAD), Buffer.allocUnsafe(AHEAD)] as const;
+  const fill = (buffer: Buffer): Promise<number> => readInto(file, buffer, 0, AHEAD, null).then(({ bytesRead }) => bytesRead);
+  let next = fill(buffers[0]);
+  try {
+    for (let at: 0 | 1 = 0; ; at = at === 0 ? 1 : 0) {
+      const length = await next;
+      if (length === 0) return;
+      next = fill(buffers[at === 0 ? 1 : 0]);
+      yield buffers[at].subarray(0, length);
+    }
+  } finally {
+    // The descriptor is closed next: nothing may read from it any more.
+    await next.catch(() => 0);
+  }
+}
+
+function altered(path: string, name: string, version: number): SwampError {
+  return new SwampError('checksum_mismatch', `${path} changed while it was restored: it is not version ${version} of ${JSON.stringify(name)} any more.`, {
+    hint: 'Nothing was restored. Run "swamp backup verify".',
+    data: { findings: [{ path, kind: 'altered', message: 'does not have its checksum' }], name, version },
+  });
+}

@@ -1,0 +1,51 @@
+/** What stands in the repository that a restore's plan depends on, looked at without a lock. */
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { readDir } from '../fs/tree.js';
+import { FAMILIES } from '../layout/families.js';
+import { isModelId } from '../layout/layout.js';
+import { readFence } from '../locks/fence.js';
+import { HOLDER_DETAILS } from '../locks/lease.js';
+import { isDeletedModel } from '../models/definition-file.js';
+import { definitionFiles } from '../models/files.js';
+import type { Repo } from '../repo.js';
+import { hasEntries } from '../store/check/check.js';
+
+/** Ids of everything that has files. */
+export function idsWithFiles({ layout }: Repo): string[] {
+  const ids = FAMILIES.flatMap((family) => (readDir(family.root(layout)) ?? []).filter((id) => isModelId(id) && hasEntries(family.directory(layout, id))));
+  return [...new Set(ids)].sort();
+}
+
+/** Of the model's data fence; 0 when it was never born. */
+export function epochOf({ layout }: Repo, modelId: string): number {
+  return readFence(layout.fence({ kind: 'data', modelId }))?.epoch ?? 0;
+}
+
+/** Tells one state of everything a plan depends on from every other: fences, definition files, and which models have files. */
+export function seenNow(repo: Repo, ids: readonly string[]): string {
+  const { layout } = repo;
+  const fences = ids.toSorted().map((modelId) => {
+    const dir = layout.fence({ kind: 'data', modelId });
+    const entry = readFence(dir);
+    return [modelId, entry?.name ?? null, ...(entry === undefined ? [] : leftIn(join(dir, entry.name)))];
+  });
+  const files = definitionFiles(repo).files.map(({ path }) => {
+    const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return [path, status === undefined ? null : `${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`];
+  });
+  return JSON.stringify([fences, files, idsWithFiles(repo), ids.filter((id) => isDeletedModel(repo, id))]);
+}
+
+function leftIn(entry: string): string[] {
+  return (readDir(entry) ?? []).filter((name) => name !== HOLDER_DETAILS).sort();
+}
+
+/** Those models among `ids` in whose data fence a dead holder has left something that is still to be carried out. */
+export function unfinished({ layout }: Repo, ids: readonly string[]): string[] {
+  return ids.filter((modelId) => {
+    const dir = layout.fence({ kind: 'data', modelId });
+    const entry = readFence(dir);
+    return entry !== undefined && leftIn(join(dir, entry.name)).length > 0;
+  });
+}

@@ -1,0 +1,53 @@
+/** `swamp backup create DIR` */
+import { type BackupCreateResult, type BackupProgress, backupCreate } from '../../operations/backup-create.js';
+import { given } from '../args.js';
+import type { Context, Outcome } from '../context.js';
+import { createLive } from '../live.js';
+import { count, fields, printable, size } from '../render/text.js';
+
+export async function run({ args, json, openRepo, signal }: Context): Promise<Outcome> {
+  const live = createLive({ silent: json || args.has('quiet') });
+  const began = performance.now();
+  const onProgress = (progress: BackupProgress): void => live.show(progressText(progress, performance.now() - began));
+  const input = {
+    dir: args.need('dir'),
+    models: args.list('model'),
+    allVersions: args.has('all-versions'),
+    includeIncompleteUploads: args.has('include-incomplete-uploads'),
+    includeOrphans: args.has('include-orphans'),
+    encodeNames: args.has('encode-names'),
+    renameCollisions: args.has('rename-collisions'),
+    ...given({ base: args.text('base') }),
+    dryRun: args.has('dry-run'),
+  };
+  const result = await backupCreate(openRepo(), input, { signal, onProgress }).finally(() => live.end());
+  return { result, text: () => text(result) };
+}
+
+function progressText({ versions, total, bytes }: BackupProgress, ms: number): string {
+  const left = versions === 0 ? '' : `, about ${Math.ceil(((total - versions) * ms) / versions / 1000)} s left`;
+  return `Copied ${versions} of ${count(total, 'version')}, ${size(bytes)} at ${size((bytes / Math.max(ms, 1)) * 1000)}/s${left}\n`;
+}
+
+function text({ backupDir, createdAt, models, artifacts, versions, bytes, reused, excluded, renamed, dryRun }: BackupCreateResult): string {
+  const left = Object.entries(excluded).flatMap(([kind, n]: [string, number]) => (n === 0 ? [] : [`${WORDS[kind] ?? kind}: ${n}`]));
+  return [
+    fields([
+      [dryRun ? 'Would write' : 'Backup', backupDir],
+      ['As of', createdAt],
+      ['Holds', `${count(models, 'model')}, ${count(artifacts, 'artifact')}, ${count(versions, 'version')}, ${size(bytes)}`],
+      ['From the base', reused === 0 ? undefined : count(reused, 'version')],
+      ['Left out', left.length === 0 ? undefined : left.join(', ')],
+    ]),
+    ...renamed.map(({ model, name, path, reason }) => `${reason}: ${printable(name)} of ${printable(model)} stands at ${printable(path)}\n`),
+  ].join('');
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  olderVersions: 'older versions',
+  incompleteUploads: 'unfinished uploads',
+  orphans: 'models without a definition',
+  otherModels: 'other models',
+  deletedModels: 'deleted models',
+  keptOutputs: 'kept outputs',
+};

@@ -1,0 +1,55 @@
+/** `swamp backup restore DIR`: asks before it replaces. */
+import { SwampError } from '../../errors.js';
+import { type BackupRestoreInput, type BackupRestoreResult, backupRestore, type RestoreQuestion } from '../../operations/backup-restore.js';
+import { type Args, given } from '../args.js';
+import type { Context, Outcome } from '../context.js';
+import { createProgress } from '../progress.js';
+import { count, printable, size } from '../render/text.js';
+
+export async function run({ args, json, openRepo, signal, confirm }: Context): Promise<Outcome> {
+  const input = inputOf(args);
+  const repo = openRepo();
+  const silent = json || args.has('quiet');
+  const phases = { verified: createProgress('Verified', { silent }), staged: createProgress('Restored', { silent }) };
+  const asked = given({ confirm: confirm && ((question: RestoreQuestion) => confirm(questionText(question))) });
+  const onProgress = (done: { readonly files: number; readonly bytes: number }, phase: keyof typeof phases): void => {
+    if (phase === 'staged') phases.verified.end();
+    phases[phase].show(done);
+  };
+  const result = await backupRestore(repo, input, { signal, onProgress, ...asked }).finally(() => {
+    phases.verified.end();
+    phases.staged.end();
+  });
+  return { result, text: () => text(result) };
+}
+
+const MODES = ['replace', 'merge', 'skip-existing'] as const;
+
+/** `--model A=B`; a model's name has no `=` in it. */
+function inputOf(args: Args): BackupRestoreInput {
+  const given = args.text('mode');
+  const mode = MODES.find((known) => known === given);
+  if (given !== undefined && mode === undefined)
+    throw new SwampError('usage', `There is no mode ${JSON.stringify(given)}.`, { hint: `The modes are ${MODES.join(', ')}.` });
+  const [model, as, ...more] = args.text('model')?.split('=') ?? [];
+  if (more.length > 0 || model === '')
+    throw new SwampError('usage', '--model wants a name, or two with a "=" between them.', { hint: 'Example: --model web=web-old' });
+  return { dir: args.need('dir'), dryRun: args.has('dry-run'), ...(mode && { mode }), ...(model !== undefined && { model }), ...(as !== undefined && { as }) };
+}
+
+function questionText({ dir, removed, restored }: RestoreQuestion): string {
+  const goes = removed.models + removed.artifacts === 0 ? 'nothing' : `${count(removed.models, 'model')} and ${count(removed.artifacts, 'artifact')}`;
+  return `Replace ${goes} by ${count(restored.models, 'model')}, ${count(restored.artifacts, 'artifact')} and ${count(restored.versions, 'version')} of ${dir}?`;
+}
+
+function text({ models, artifacts, versions, bytes, uploads, orphans, skipped, removed, newIds, dryRun, cancelled }: BackupRestoreResult): string {
+  if (cancelled === true) return 'Nothing was restored.\n';
+  const beside = [...(uploads > 0 ? [count(uploads, 'upload')] : []), ...(orphans > 0 ? [`data of ${count(orphans, 'model')} without a definition`] : [])];
+  const what = [count(models, 'model'), count(artifacts, 'artifact'), count(versions, 'version'), size(bytes), ...beside].join(', ');
+  const gone =
+    removed.models + removed.artifacts > 0 ? `Replaced or removed: ${count(removed.models, 'model')}, ${count(removed.artifacts, 'artifact')}\n` : '';
+  const stayed = skipped.map(({ model, name }) => `  ${printable(model)}${name === null ? ': its definition' : ` ${printable(name)}`}\n`).join('');
+  const ids = newIds.map(({ model, newId }) => `${printable(model)} has a new id, ${newId}\n`).join('');
+  const left = skipped.length > 0 ? `${dryRun ? 'Would stay' : 'Stayed'} as it was:\n${stayed}` : '';
+  return `${dryRun ? 'Would restore' : 'Restored'} ${what}\n${gone}${ids}${left}`;
+}

@@ -1,0 +1,204 @@
+/** `backup restore`: verified, planned and staged without a lock; one rename publishes it; then it is carried out, by this command or by whoever comes next (B15 to B17). */
+import { setImmediate as turn } from 'node:timers/promises';
+import { readSaved, type Saved } from '../backup/contents.js';
+import { adaptStaged } from '../backup/restore-adapt.js';
+import { type Choice, type FreshIds, planRestore, type RestoreMode, type RestorePlan, type Skipped } from '../backup/restore-plan.js';
+import { stageRestore } from '../backup/restore-stage.js';
+import { seenNow, unfinished } from '../backup/restore-state.js';
+import { SwampError } from '../errors.js';
+import { exists } from '../fs/tree.js';
+import { MAX_EPOCH } from '../locks/fence.js';
+import { discard, type Session } from '../locks/session.js';
+import { carryOut } from '../protocol/carry-out.js';
+import { restructure, type Structural } from '../protocol/restructure.js';
+import { withSession } from '../protocol/session.js';
+import { type Repo, requireWritable, underName } from '../repo.js';
+import { publishRestore, stagedRestore } from '../store/restoration.js';
+import { requireWholeBackup } from './backup-verify.js';
+import { settleFirst } from './settle.js';
+
+export interface BackupRestoreInput {
+  /** The directory of the backup. */
+  readonly dir: string;
+  /** Needed where the repository is not empty. */
+  readonly mode?: RestoreMode;
+  /** Only this model: a name or id. */
+  readonly model?: string;
+  /** With `model`: under this name, and with a new id. */
+  readonly as?: string;
+  readonly dryRun?: boolean;
+}
+
+export interface BackupRestoreResult {
+  /** Null: the repository was empty. */
+  readonly mode: RestoreMode | null;
+  /** What was restored: models with a definition, artifacts, their versions, bytes of content. */
+  readonly models: number;
+  readonly artifacts: number;
+  readonly versions: number;
+  readonly bytes: number;
+  readonly uploads: number;
+  /** Models without a definition. */
+  readonly orphans: number;
+  /** What was there and stayed. */
+  readonly skipped: readonly Skipped[];
+  /** What was there, and was replaced or removed. */
+  readonly removed: { readonly models: number; readonly artifacts: number };
+  /** Models that came back under another id. */
+  readonly newIds: RestorePlan['newIds'];
+  readonly dryRun: boolean;
+  readonly cancelled?: boolean;
+}
+
+/** What a person is asked before anything is replaced. */
+export interface RestoreQuestion {
+  readonly dir: string;
+  readonly removed: { readonly models: number; readonly artifacts: number };
+  readonly restored: { readonly models: number; readonly artifacts: number; readonly versions: number };
+}
+
+export interface BackupRestoreOptions {
+  readonly signal: AbortSignal;
+  /** Asked before `replace`, and before any lock is taken. Default: nobody is asked. */
+  readonly confirm?: (question: RestoreQuestion) => Promise<boolean>;
+  /** What has been read, then what has been staged. */
+  readonly onProgress?: (done: { readonly files: number; readonly bytes: number }, phase: 'verified' | 'staged') => void;
+}
+
+/** How often what was staged may turn out to be too little, because something was deleted meanwhile. */
+const ATTEMPTS = 3;
+
+/**
+ * Throws `backup_invalid`, `checksum_mismatch` (nothing touched), `conflict` for a repository that is not empty,
+ * `model_not_found`, `model_exists`, `name_invalid`, `no_space`, `lock_timeout`, `read_only`.
+ */
+export async function backupRestore(plain: Repo, input: BackupRestoreInput, options: BackupRestoreOptions): Promise<BackupRestoreResult> {
+  if (input.dryRun !== true) requireWritable(plain);
+  const repo = underName(plain, `backup restore ${input.dir}`);
+  const choice = choiceOf(input);
+  const { dir } = await requireWholeBackup(input.dir, { signal: options.signal, onProgress: (done) => options.onProgress?.(done, 'verified') });
+  const backup = readSaved(dir);
+  if (backup.manifest.consistencyPoint.global > MAX_EPOCH) throw invalidEpoch(dir);
+  const fresh: FreshIds = new Map();
+  const shown = await planRestore(repo, backup, choice, fresh);
+  const result = resultOf(shown, input);
+  if (input.dryRun === true) return result;
+  const asks = choice.mode === 'replace' && options.confirm !== undefined;
+  if (asks && !(await options.confirm({ dir, removed: shown.removed, restored: result }))) return { ...nothing(input), cancelled: true };
+  const asked = asks ? shown : undefined;
+  const done = await withSession(repo, (session) => new Restorer(session, backup, choice, fresh, asked, options).run());
+  for (const { model, newId } of done.newIds)
+    if (choice.only?.as === undefined) repo.reporter.info(`The id of ${model} was deleted here, and is gone for good: it came back as ${newId}.`);
+  return resultOf(done, input);
+}
+
+function choiceOf({ mode, model, as }: BackupRestoreInput): Choice {
+  if (model === undefined) return { mode };
+  return { mode, only: { model, ...(as === undefined ? {} : { as }) } };
+}
+
+class Restorer {
+  readonly #session: Session;
+  readonly #backup: Saved;
+  readonly #choice: Choice;
+  readonly #fresh: FreshIds;
+  readonly #asked: RestorePlan | undefined;
+  readonly #options: BackupRestoreOptions;
+  #plan: RestorePlan | undefined;
+  #published = false;
+
+  constructor(session: Session, backup: Saved, choice: Choice, fresh: FreshIds, asked: RestorePlan | undefined, options: BackupRestoreOptions) {
+    this.#session = session;
+    this.#backup = backup;
+    this.#choice = choice;
+    this.#fresh = fresh;
+    this.#asked = asked;
+    this.#options = options;
+  }
+
+  async run(): Promise<RestorePlan> {
+    const { repo } = this.#session;
+    const { signal } = this.#options;
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      await settleFirst(repo, { signal });
+      const plan = await planRestore(repo, this.#backup, this.#choice, this.#fresh);
+      await stageRestore(this.#session, this.#backup, plan, { signal, onProgress: (staged) => this.#options.onProgress?.(staged, 'staged') });
+      this.#plan = plan;
+      const done = await restructure(repo, { models: 'all', runs: true }, (hands) => this.#commit(hands), {
+        signal,
+        session: this.#session,
+        atLeast: plan.globalEpoch,
+      });
+      if (done !== undefined) return done;
+      this.#session.trashed.push(...(await discard(repo, stagedRestore(this.#session), 'staging')));
+      await turn();
+    }
+    throw new SwampError('conflict', 'What the restore would replace kept changing; nothing was restored.', { hint: 'Run the command again.' });
+  }
+
+  /** Undefined: more is to be restored now than was staged. Runs again when the global fence was lost on the way. */
+  async #commit(hands: Structural): Promise<RestorePlan | undefined> {
+    // Whoever came next has carried it out before we got here again.
+    if (this.#published && this.#plan !== undefined) return this.#plan;
+    if (!exists(stagedRestore(this.#session)))
+      throw new SwampError('lock_lost', 'The global lock was lost while the restore was published, and what was staged for it is gone.', {
+        hint: 'Nothing was restored; run the command again.',
+      });
+    const plan = await this.#planAgain(hands);
+    if (plan === undefined) return undefined;
+    requireAgreed(this.#asked, plan);
+    this.#options.signal.throwIfAborted();
+    await publishRestore(hands.fence);
+    this.#published = true;
+    await carryOut(hands, this.#session);
+    return plan;
+  }
+
+  /** The plan as it is true now, and what is staged in line with it; undefined when that is too little. */
+  async #planAgain(hands: Structural): Promise<RestorePlan | undefined> {
+    const { repo } = this.#session;
+    const before = this.#plan;
+    if (before === undefined) throw new TypeError('nothing was planned');
+    const ids = [...before.targets.map(({ modelId }) => modelId), ...before.gone];
+    if (seenNow(repo, ids) === before.seen && unfinished(repo, ids).length === 0) return before;
+    for (const modelId of unfinished(repo, ids)) await hands.withModel(modelId, async () => {});
+    const now = await planRestore(repo, this.#backup, this.#choice, this.#fresh);
+    if (!(await adaptStaged(this.#session, before, now, this.#options))) return undefined;
+    this.#plan = now;
+    return now;
+  }
+}
+
+/** The person agreed to lose what was shown, and no more. */
+function requireAgreed(asked: RestorePlan | undefined, { removed }: RestorePlan): void {
+  if (asked === undefined || (removed.models <= asked.removed.models && removed.artifacts <= asked.removed.artifacts)) return;
+  throw new SwampError('conflict', 'The repository holds more now than when you were asked; nothing was restored.', {
+    hint: 'Run the command again.',
+    data: { asked: asked.removed, now: removed },
+  });
+}
+
+function resultOf({ targets, skipped, removed, newIds }: RestorePlan, input: BackupRestoreInput): BackupRestoreResult {
+  const artifacts = targets.flatMap((target) => target.artifacts);
+  return {
+    ...nothing(input),
+    models: targets.filter(({ saved, definition }) => saved.definition !== undefined && definition !== undefined).length,
+    artifacts: artifacts.length,
+    versions: artifacts.reduce((sum, { saved }) => sum + saved.versions, 0),
+    bytes: artifacts.reduce((sum, { saved }) => sum + saved.bytes, 0),
+    uploads: targets.reduce((sum, { uploads }) => sum + uploads.length, 0),
+    orphans: targets.filter(({ saved }) => saved.definition === undefined).length,
+    skipped,
+    removed,
+    newIds,
+  };
+}
+
+function nothing({ mode, dryRun }: BackupRestoreInput): BackupRestoreResult {
+  const none = { models: 0, artifacts: 0 };
+  return { mode: mode ?? null, ...none, versions: 0, bytes: 0, uploads: 0, orphans: 0, skipped: [], removed: none, newIds: [], dryRun: dryRun === true };
+}
+
+function invalidEpoch(dir: string): SwampError {
+  return new SwampError('backup_invalid', `${dir} has an epoch that no lock reaches.`, { hint: 'Nothing was restored; make another backup.', data: { dir } });
+}

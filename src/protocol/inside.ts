@@ -1,0 +1,106 @@
+/** What is done while a data fence is held: the frame of every commit, and that of a structural command's commits inside its closed global fence. */
+import { failpoint } from '../fs/failpoints.js';
+import { exists } from '../fs/tree.js';
+import { FenceLost } from '../locks/fence.js';
+import type { Lease } from '../locks/lease.js';
+import { type Fence, passTrashOn } from '../store/commit.js';
+import { recoverEntry } from '../store/recover.js';
+import { acquire, newTicket } from './acquire.js';
+import { type Contender, lockLost } from './contender.js';
+
+/** The held data fence of one model, as store/ wants it. */
+export type Writer = Fence;
+
+/** What the body of a structural command may do: one model at a time, each under its data fence (L9). */
+export interface Structural {
+  /** Of the global fence. */
+  readonly epoch: number;
+  /** Takes the model's data fence, at `atLeast` or above, rolls forward what a dead holder left, runs `body`, releases (S4). */
+  withModel<T>(modelId: string, body: (writer: Writer) => Promise<T>, options?: { readonly atLeast?: number }): Promise<T>;
+  /** Throws `lock_lost` unless the global fence is still ours. */
+  stillHeld(): void;
+  /** The global fence, for a commit that concerns no single model: it passes through this entry. */
+  readonly fence: Fence;
+}
+
+/** The global fence in the hands of a structural command; `retaken` when it lost it before and had perhaps committed by then. */
+export interface HeldGlobal {
+  readonly lease: Lease;
+  readonly retaken: boolean;
+}
+
+/**
+ * S4 for one model: the global fence is ours and closed, so the data fence alone is taken. Then a look whether `global` is
+ * still ours: a command that slept through its lease there must drain again, for others have begun since (P2, P9). From
+ * that look on the data fence guards: a method that starts waits for its holder. Throws FenceLost for the global fence.
+ */
+export async function writeInside<T>(
+  contender: Contender,
+  global: HeldGlobal,
+  modelId: string,
+  body: (writer: Writer) => Promise<T>,
+  { atLeast = 0 }: { readonly atLeast?: number } = {},
+): Promise<T> {
+  const lock = { kind: 'data', modelId } as const;
+  const take = async (): Promise<Lease> => {
+    const lease = await acquire(contender, lock, newTicket(contender, lock, 'acquire'), { atLeast });
+    // Before anything is rolled forward: that is a commit, too.
+    if (exists(global.lease.path)) return lease;
+    await lease.release();
+    throw new FenceLost(global.lease.path);
+  };
+  return again(contender, modelId, take, body, global.retaken);
+}
+
+/** Runs `body` under the data fence that `take` takes, and again when it is lost in between; `before`: something may have been committed by then. */
+export async function again<T>(
+  contender: Contender,
+  modelId: string,
+  take: () => Promise<Lease>,
+  body: (writer: Writer) => Promise<T>,
+  before = false,
+): Promise<T> {
+  for (let retaken = before; ; retaken = true) {
+    const lease = await take();
+    try {
+      const fence: Fence = { repo: contender.repo, session: contender.session, modelId, epoch: lease.epoch, path: lease.path, dir: lease.fence, retaken };
+      await recoverEntry(fence);
+      await failpoint('write.entered');
+      const result = await body(fence);
+      await failpoint('write.committed');
+      await passTrashOn(fence).catch((error: unknown) => leaveToNext(fence, error));
+      return result;
+    } catch (error) {
+      // Fenced off: nothing more was written under the old epoch (P1), and what was read under it may be of two moments, so
+      // that even "corrupt" says nothing. The body finds out what had been written.
+      if (exists(lease.path)) throw error;
+    } finally {
+      await lease.release();
+    }
+  }
+}
+
+/** P8: what follows the commit may fail without changing the outcome. */
+function leaveToNext(fence: Fence, error: unknown): void {
+  if (error instanceof FenceLost) return;
+  fence.repo.reporter.warn(
+    `Removed data stays in ${fence.path} until the next command for this model: ${error instanceof Error ? error.message : String(error)}`,
+  );
+}
+
+/** The hands of a structural command that has closed its global fence. */
+export function structural(contender: Contender, global: HeldGlobal): Structural {
+  return {
+    epoch: global.lease.epoch,
+    withModel: (modelId, body, options) => writeInside(contender, global, modelId, body, options),
+    stillHeld: () => {
+      if (!exists(global.lease.path)) throw lockLost('The global lock was taken away from this command; it changed nothing more.');
+    },
+    fence: globalEntry(contender, global),
+  };
+}
+
+/** The held global entry as store/ wants it; what it names in the trash belongs to no model. */
+export function globalEntry({ repo, session }: Contender, { lease, retaken }: HeldGlobal): Fence {
+  return { repo, session, modelId: 'global', epoch: lease.epoch, path: lease.path, dir: lease.fence, retaken };
+}

@@ -1,0 +1,86 @@
+/**
+ * Pins: pins/<holder> is a backup that runs. While one stands, nothing goes for good that a commit moved into the trash:
+ * what the backup has listed can still be read there. Argued in design/backup.md, "Pins".
+ */
+import { hostname } from 'node:os';
+import { basename, join } from 'node:path';
+import { makeDirs, removeFile, writeAdvisory } from '../fs/durable.js';
+import { failpoint } from '../fs/failpoints.js';
+import { readDir, readText } from '../fs/tree.js';
+import { parseHolder } from '../locks/holder.js';
+import { type Session, STAGING } from '../locks/session.js';
+import type { Repo } from '../repo.js';
+import { isAbandoned } from './abandoned.js';
+
+/** What a pin tells people; nothing is decided by it. */
+export interface PinFacts {
+  readonly path: string;
+  readonly command: string;
+  readonly host: string;
+  readonly pid: number;
+  /** RFC 3339, UTC. */
+  readonly since: string;
+}
+
+/** From here on nothing that a commit removes is swept. Not synced: a pin that a power loss takes had a holder that it took, too. */
+export async function pin({ repo, holder }: Session): Promise<void> {
+  const path = repo.layout.pin(holder);
+  await makeDirs(repo.layout.pins);
+  const facts = { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() };
+  try {
+    writeAdvisory(path, `${JSON.stringify(facts)}\n`);
+  } catch (error) {
+    await removeFile(path);
+    throw error;
+  }
+  await failpoint('pin.set');
+}
+
+export async function unpin({ repo, holder }: Session): Promise<void> {
+  await removeFile(repo.layout.pin(holder));
+}
+
+/** Pins, absolute, of holders that may live. What tells no holder counts for as long as one that cannot be judged (P7). */
+export function standingPins({ layout }: Repo): string[] {
+  return allPins(layout.pins).filter((path) => !isAbandoned(path, basename(path)));
+}
+
+/** Pins of holders that are provably dead, or cannot be judged and are a week old. */
+export function abandonedPins({ layout }: Repo): string[] {
+  return allPins(layout.pins).filter((path) => isAbandoned(path, basename(path)));
+}
+
+function allPins(dir: string): string[] {
+  return (readDir(dir) ?? []).sort().map((name) => join(dir, name));
+}
+
+/**
+ * True when a sweep must leave `trash`, a path in the trash, alone for now. The look comes after `trash` was put there: a pin
+ * that is set later belongs to a backup that lists later, and does not show what was removed before.
+ */
+export function isPinned(repo: Repo, trash: string): boolean {
+  return !basename(trash).startsWith(`${STAGING}-`) && standingPins(repo).length > 0;
+}
+
+/** What a pin tells of its holder; its name alone where the text cannot be read. */
+export function readPin(path: string): PinFacts {
+  const holder = parseHolder(basename(path));
+  const facts = parseFacts(readText(path));
+  return {
+    path,
+    command: String(facts['command'] ?? 'unknown'),
+    host: String(facts['host'] ?? 'unknown'),
+    pid: holder?.pid ?? 0,
+    since: String(facts['since'] ?? 'unknown'),
+  };
+}
+
+function parseFacts(text: string | undefined): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text ?? '{}');
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}

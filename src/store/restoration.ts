@@ -1,0 +1,153 @@
+/**
+ * The record of a restore: everything it brings, staged complete and synced, then published by one rename as restoring/.
+ * From then on whoever comes next carries it out; argued in design/protocol.md, "A restore".
+ *
+ *   restore.json                          who began it, for people
+ *   models/<model-id>/fences.json         the epochs its fences go up to
+ *   models/<model-id>/bundle/             intent.json and the staged families: becomes the intent of the model's data fence
+ *   definitions/<n>.json                  a definition file to be written, and those that go
+ */
+import { basename, dirname, join } from 'node:path';
+import { isErrno, SwampError } from '../errors.js';
+import { makeDirs, publishFile, removeFile, writeFileDurable } from '../fs/durable.js';
+import { failpoint } from '../fs/failpoints.js';
+import { exists, readDir, readText } from '../fs/tree.js';
+import { isModelId } from '../layout/layout.js';
+import { newNonce } from '../locks/holder.js';
+import type { Session } from '../locks/session.js';
+import type { Repo } from '../repo.js';
+import { type Fence, itemName, moveToTrash, passTrashOn, step, syncCommit } from './commit.js';
+import { type DefinitionText, isDefinitionText, removeDefinition } from './definition-text.js';
+import { publishIntent } from './intent.js';
+import { number, readRecord } from './metadata.js';
+
+/** In the staging of a restorer, and in the global entry on its way. */
+const RESTORE_SLOT = 'restore';
+export const RESTORE_FACTS = 'restore.json';
+const MODELS = 'models';
+const DEFINITIONS = 'definitions';
+const FENCES = 'fences.json';
+const BUNDLE = 'bundle';
+
+/** What the fences of a model go up to at least. */
+export interface FenceEpochs {
+  readonly data: number;
+  readonly run: number;
+}
+
+/** What happens to definition files: what is removed goes before anything of the whole restore is published. */
+export interface DefinitionChange {
+  readonly publish?: DefinitionText;
+  readonly remove: readonly DefinitionText[];
+}
+
+/** What a session stages, to be published. */
+export function stagedRestore(session: Pick<Session, 'staging'>): string {
+  return join(session.staging, RESTORE_SLOT);
+}
+
+/** Where the bundle of a model is staged, in the record at `record`. */
+export function bundleIn(record: string, modelId: string): string {
+  return join(record, MODELS, modelId, BUNDLE);
+}
+
+/** What the fences of a model go up to. */
+export function fencesIn(record: string, modelId: string): string {
+  return join(record, MODELS, modelId, FENCES);
+}
+
+/** A change of definition files. */
+export function definitionIn(record: string, index: number): string {
+  return join(record, DEFINITIONS, `${index}.json`);
+}
+
+/** The commit point: staging/<me>/restore -> the global entry -> restoring/, durably. Throws FenceLost: nothing was published. */
+export async function publishRestore(fence: Fence): Promise<void> {
+  const { layout } = fence.repo;
+  const inside = join(fence.path, itemName(fence.session, RESTORE_SLOT));
+  await failpoint('restore.before-publish');
+  await step(fence, stagedRestore(fence.session), inside);
+  await step(fence, inside, layout.restoring);
+  await failpoint('restore.published');
+  await syncCommit(fence, [layout.root]);
+}
+
+/** The models of the published restore. */
+export function modelsToRestore({ layout }: Repo): string[] {
+  return (readDir(join(layout.restoring, MODELS)) ?? []).filter(isModelId).sort();
+}
+
+export function fencesToReach({ layout }: Repo, modelId: string): FenceEpochs {
+  const path = fencesIn(layout.restoring, modelId);
+  const fields = readRecord(path);
+  if (fields === undefined) throw damaged(path, 'it is missing');
+  return { data: number(fields, 'data', path), run: number(fields, 'run', path) };
+}
+
+/** Under the model's data fence: its bundle becomes the fence's intent, which this holder or the next one carries out. Done already: nothing. */
+export async function restoreModel(fence: Fence): Promise<void> {
+  const bundle = bundleIn(fence.repo.layout.restoring, fence.modelId);
+  if (!exists(bundle)) return;
+  await publishIntent(fence, bundle);
+  await failpoint('restore.model-done');
+}
+
+/**
+ * Writes and removes definition files: all removals first, for one name may go from one model to another. models/ may lie on
+ * another file system than the datastore, so nothing of this passes through a fence: `stillHeld` is asked before each step.
+ */
+export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Promise<void> {
+  const changes = function* (): Generator<DefinitionChange> {
+    const dir = join(repo.layout.restoring, DEFINITIONS);
+    for (const name of (readDir(dir) ?? []).sort()) yield readChange(join(dir, name));
+  };
+  for (const { remove } of changes()) {
+    for (const file of remove) {
+      stillHeld();
+      if (!(await removeDefinition(repo, file, `restored.${basename(file.path)}`)))
+        repo.reporter.warn(`${file.path} was changed while the restore was carried out; it was left as it is.`);
+    }
+  }
+  await failpoint('restore.definitions-removed');
+  for (const { publish } of changes()) {
+    if (publish === undefined) continue;
+    stillHeld();
+    await publishText(repo, publish);
+  }
+}
+
+async function publishText(repo: Repo, { path, text }: DefinitionText): Promise<void> {
+  const target = join(repo.root, path);
+  if (readText(target) === text) return;
+  await makeDirs(dirname(target));
+  const temporary = join(dirname(target), `.${basename(target)}.${newNonce()}.tmp`);
+  try {
+    await writeFileDurable(temporary, text);
+    await publishFile(temporary, target);
+  } catch (error) {
+    await removeFile(temporary);
+    if (!isErrno(error, 'EEXIST')) throw error;
+    repo.reporter.warn(`${path} appeared while the restore was carried out; it was left as it is.`);
+  }
+}
+
+/** The end: the record goes into the trash of the global entry, with what is left in it. */
+export async function endRestore(fence: Fence): Promise<void> {
+  const { layout } = fence.repo;
+  if (!exists(layout.restoring)) return;
+  await moveToTrash(fence, layout.restoring);
+  await syncCommit(fence, [layout.root]);
+  await passTrashOn(fence);
+}
+
+function readChange(path: string): DefinitionChange {
+  const fields = readRecord(path);
+  const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
+  if (!(publish === undefined || isDefinitionText(publish)) || !Array.isArray(remove) || !remove.every(isDefinitionText))
+    throw damaged(path, 'it does not say what to write where');
+  return { ...(publish === undefined ? {} : { publish }), remove };
+}
+
+function damaged(path: string, why: string): SwampError {
+  return new SwampError('corrupt', `${path} is damaged: ${why}.`, { hint: 'Run "swamp datastore check".', data: { path } });
+}
