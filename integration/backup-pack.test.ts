@@ -19,7 +19,8 @@ import { NEVER } from './support/library-repo.js';
 import { randomFrom, seedOfThisRun } from './support/random.js';
 import { refused } from './support/refused.js';
 import { tempRepo } from './support/repo.js';
-import { finished, launch, run, runJson } from './support/swamp.js';
+import { finished, launch, run, runJson, start } from './support/swamp.js';
+import { until } from './support/until.js';
 
 const OPTIONS = { ...NEVER, reporter: SILENT };
 const MODELS: readonly TreeModel[] = [
@@ -213,6 +214,15 @@ describe('the commands', () => {
     const before = readdirSync(repo.base).sort();
     // A limit on the size of files is a full disk for one.
     await finished(launch(repo, 'bash', ['-c', `ulimit -f 100; exec swamp backup pack '${dir}' '${file}'`]), 74);
+    assert.deepEqual(readdirSync(repo.base).sort(), before);
+    const points = join(repo.base, 'points');
+    mkdirSync(points);
+    const interrupted = start(repo, ['backup', 'pack', dir, file], { env: { SWAMP_FAILPOINTS: 'fs.sync=pause', SWAMP_FAILPOINT_DIR: points } });
+    await until('it is about to sync', () => existsSync(join(points, 'fs.sync.reached')), { detail: interrupted.stderr });
+    interrupted.kill('SIGINT');
+    writeFileSync(join(points, 'fs.sync.go'), '');
+    await finished(interrupted, 130);
+    rmSync(points, { recursive: true });
     assert.deepEqual(readdirSync(repo.base).sort(), before);
     const killed = await run(repo, ['backup', 'pack', dir, file], { expect: 'any', env: { SWAMP_FAILPOINTS: 'fs.sync=kill' } });
     assert.equal(killed.signal, 'SIGKILL');

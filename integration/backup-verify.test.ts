@@ -1,7 +1,7 @@
 /** `backup verify`: whole trees are accepted, every damage is told with its kind, and nothing is followed or waited for (B11, B15). */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -73,6 +73,21 @@ describe('every damage', () => {
       'unlisted nothing',
     ]);
   });
+});
+
+test('a name that is no UTF-8 is told, and looked at no further (B15)', async (t) => {
+  const { dir } = treeFor(t);
+  const name = Buffer.concat([Buffer.from(`${dir}/x`), Buffer.from([0xff])]);
+  try {
+    writeFileSync(name, 'x');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EILSEQ') return t.skip('this file system has no such names');
+    throw error;
+  }
+  const kinds = await kindsIn(dir);
+  // What removes the directory afterwards does not find it.
+  unlinkSync(name);
+  assert.deepEqual(kinds, ['unlisted x\ufffd']);
 });
 
 describe('swamp backup verify', () => {

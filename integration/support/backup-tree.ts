@@ -230,6 +230,52 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
     writeFileSync(join(dir, 'CHECKSUMS'), random.pick(['\n', 'x\n', `${'0'.repeat(64)} *zz\n`, `${'0'.repeat(63)}  zz\n`, '\u0000\n']), { flag: 'a' });
     return { kind: 'manifest', path: 'CHECKSUMS' };
   },
+  'a line of CHECKSUMS twice, or out of order': (tree, random) => {
+    const file = join(tree.dir, 'CHECKSUMS');
+    const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
+    const edited = random.chance(0.5) ? [...lines, lines.at(-1)] : lines.toReversed();
+    writeFileSync(file, `${edited.join('\n')}\n`);
+    return { kind: 'manifest', path: 'CHECKSUMS' };
+  },
+  'KEYMAP out of order': (tree) => editKeymap(tree, (lines) => (lines.length < 2 ? undefined : lines.toReversed())),
+  'a sidecar that tells another size': (tree, random) => {
+    const path = pickFile(tree, random, (one) => one.endsWith('.swamp-meta.json'));
+    if (path === undefined) return undefined;
+    writeFileSync(join(tree.dir, path), readFileSync(join(tree.dir, path), 'utf8').replace(/"size": [0-9]+/, '"size": 123456'));
+    listAnew(tree, path);
+    return { kind: 'manifest', path };
+  },
+  'two models of one id': (tree) => {
+    const [first, second] = [...tree.checksums.keys()].filter((path) => path.endsWith('/_model.yaml')).sort();
+    if (first === undefined || second === undefined) return undefined;
+    const [, id = ''] = /^id: (.*)$/m.exec(readFileSync(join(tree.dir, first), 'utf8')) ?? [];
+    writeFileSync(join(tree.dir, second), readFileSync(join(tree.dir, second), 'utf8').replace(/^id: .*$/m, `id: ${id}`));
+    listAnew(tree, second);
+    return { kind: 'manifest', path: second };
+  },
+  'an upload without a record': (tree) => {
+    mkdirSync(join(tree.dir, 'uploads/m0/u-1'), { recursive: true });
+    writeFileSync(join(tree.dir, 'uploads/m0/u-1/part-1'), 'x');
+    listAnew(tree, 'uploads/m0/u-1/part-1');
+    return { kind: 'manifest', path: 'uploads/m0/u-1/record.json' };
+  },
+  'a part of an upload that is altered': (tree) => {
+    const directory = 'uploads/m0/u-1';
+    mkdirSync(join(tree.dir, directory), { recursive: true });
+    const fields = {
+      contentType: 'text/plain',
+      lifetime: 'infinite',
+      garbageCollection: 'all',
+      tags: {},
+      ownerDefinition: { ownerType: 'manual', ownerRef: '' },
+    };
+    const record = { name: 'a', modelId: idOf('m0'), createdAt: '2026-11-20T12:00:00.000Z', fields, ifChanged: false };
+    writeFileSync(join(tree.dir, directory, 'record.json'), `${JSON.stringify(record)}\n`);
+    writeFileSync(join(tree.dir, directory, 'part-1'), 'x');
+    listAnew(tree, `${directory}/record.json`, `${directory}/part-1`);
+    writeFileSync(join(tree.dir, directory, 'part-1'), 'y');
+    return { kind: 'altered', path: `${directory}/part-1` };
+  },
   'CHECKSUMS cut off': ({ dir }) => {
     truncateSync(join(dir, 'CHECKSUMS'), readFileSync(join(dir, 'CHECKSUMS')).length - 1);
     return { kind: 'manifest', path: 'CHECKSUMS' };

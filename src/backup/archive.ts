@@ -72,13 +72,15 @@ export async function packTree(root: string, output: FileHandle, codec: Codec, {
   const write = async (compressed: AsyncIterable<Uint8Array>): Promise<void> => {
     for await (const chunk of compressed) await output.writeFile(chunk).catch(failed);
   };
-  const onFile = (bytes: number): void => {
-    done.files += 1;
+  const onPiece = (bytes: number): void => {
     done.bytes += bytes;
     onProgress?.({ ...done });
   };
+  const onFile = (): void => {
+    done.files += 1;
+  };
   const written = pipeline(archive as unknown as Readable, codec.compress(), write, { signal });
-  const filled = fill(archive, root, onFile).catch(failed);
+  const filled = fill(archive, root, { onPiece, onFile }).catch(failed);
   filled.catch(() => undefined);
   try {
     await written;
@@ -91,16 +93,21 @@ export async function packTree(root: string, output: FileHandle, codec: Codec, {
   return done;
 }
 
-async function fill(archive: Pack, root: string, onFile: (bytes: number) => void): Promise<void> {
+interface Told {
+  readonly onPiece: (bytes: number) => void;
+  readonly onFile: () => void;
+}
+
+async function fill(archive: Pack, root: string, { onPiece, onFile }: Told): Promise<void> {
   const add = async (path: string, checksum: string | undefined): Promise<void> => {
     const opened = openPlain(root, path);
     if (opened === undefined) throw invalid(finding('missing', path, 'is not there any more'));
-    const digest = await addFile(archive, path, opened).catch((error: unknown) => {
+    const digest = await addFile(archive, { path, opened, onPiece }).catch((error: unknown) => {
       // One that has grown or shrunk: the archive knows no system call that failed.
       throw error instanceof Error && !('syscall' in error) && !archive.destroyed ? changed(path) : error;
     });
     if (checksum !== undefined && digest !== checksum) throw changed(path);
-    onFile(opened.size);
+    onFile();
   };
   await add(MANIFEST, undefined);
   await add(CHECKSUMS, undefined);
@@ -128,7 +135,10 @@ function isContent(path: string): boolean {
 }
 
 /** The checksum of what went into the archive. */
-async function addFile(archive: Pack, path: string, opened: OpenFile): Promise<string> {
+async function addFile(
+  archive: Pack,
+  { path, opened, onPiece }: { readonly path: string; readonly opened: OpenFile } & Pick<Told, 'onPiece'>,
+): Promise<string> {
   const mode = isContent(path) ? CONTENT_MODE : CONTROL_MODE;
   const header: Header = {
     name: path,
@@ -154,6 +164,7 @@ async function addFile(archive: Pack, path: string, opened: OpenFile): Promise<s
   const sink = archive.entry(header, (error) => settle(error));
   for (const piece of pieces(opened)) {
     hash.update(piece);
+    onPiece(piece.length);
     if (!sink.write(Buffer.from(piece))) await Promise.race([ended, new Promise<void>((drained) => sink.once('drain', () => drained()))]);
   }
   sink.end(null);
@@ -238,6 +249,7 @@ export async function unpackTree(input: number, root: string, codec: Codec, { si
         for await (const chunk of entry) {
           await file.writeFile(chunk as Uint8Array);
           done.bytes += (chunk as Uint8Array).length;
+          onProgress?.({ ...done }, total);
           if (header.name === MANIFEST) manifest.push(chunk as Uint8Array);
         }
         await syncFile(file);
@@ -250,7 +262,6 @@ export async function unpackTree(input: number, root: string, codec: Codec, { si
         limits.manifest = parsed;
         total = parsed.counts.bytes;
       }
-      onProgress?.({ ...done }, total);
     }
     await read;
   } catch (error) {

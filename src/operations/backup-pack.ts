@@ -4,6 +4,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { type ArchiveOptions, codecFor, packTree } from '../backup/archive.js';
 import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
+import type { VerifyOptions } from '../backup/verify.js';
 import { isErrno, SwampError } from '../errors.js';
 import { createFile, publishFile } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
@@ -22,6 +23,8 @@ export interface BackupPackResult {
 
 export interface PackOptions extends ArchiveOptions {
   readonly reporter: Reporter;
+  /** How far the backup is verified. */
+  readonly onVerify?: NonNullable<VerifyOptions['onProgress']>;
 }
 
 /** Verifies first. `file` must not exist, and appears whole or not at all. Throws `backup_invalid`, `checksum_mismatch`, `conflict`, `usage`, `io`. */
@@ -34,18 +37,24 @@ export async function backupPack(input: { readonly dir: string; readonly file: s
   if (`${join(parent, basename(file))}${sep}`.startsWith(realpathSync(dir) + sep)) {
     throw new SwampError('usage', `${file} would stand in the backup itself.`, { hint: 'Name a file elsewhere.', data: { dir, file } });
   }
-  await requireWholeBackup(dir, options);
+  await requireWholeBackup(dir, verifying(options));
   await reclaimScratch(parent, options.reporter.warn);
   const scratch = scratchFor(file);
   try {
     const output = await createFile(scratch);
     const { files, bytes } = await packTree(dir, output, codec, options).finally(() => output.close());
+    options.signal.throwIfAborted();
     await publishFile(scratch, file);
     return { dir, file, files, bytes, size: statSync(file).size };
   } catch (error) {
     await removeScratch(scratch);
     throw isErrno(error, 'EEXIST') ? inTheWay(file) : error;
   }
+}
+
+/** The options of what is verified on the way. */
+export function verifying({ signal, onVerify }: PackOptions): VerifyOptions {
+  return { signal, ...(onVerify === undefined ? {} : { onProgress: onVerify }) };
 }
 
 function inTheWay(path: string): SwampError {

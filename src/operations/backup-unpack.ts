@@ -6,7 +6,7 @@ import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js'
 import { isErrno, SwampError } from '../errors.js';
 import { makeDir, rename, syncDir } from '../fs/durable.js';
 import { readDir } from '../fs/tree.js';
-import type { PackOptions } from './backup-pack.js';
+import { type PackOptions, verifying } from './backup-pack.js';
 import { requireWholeBackup } from './backup-verify.js';
 
 export interface BackupUnpackResult {
@@ -29,7 +29,8 @@ export async function backupUnpack(input: { readonly file: string; readonly dir:
   try {
     await makeDir(scratch);
     const { files, bytes } = await unpackTree(openArchive(file), scratch, codec, options);
-    const { createdAt } = await requireWholeBackup(scratch, options);
+    const { createdAt } = await requireWholeBackup(scratch, verifying(options));
+    options.signal.throwIfAborted();
     await publish(scratch, dir);
     return { file, dir, files, bytes, createdAt };
   } catch (error) {

@@ -6,9 +6,9 @@ import { createProgress } from '../progress.js';
 import { printable } from '../render/text.js';
 
 export async function run({ args, json, signal, reporter }: Context): Promise<Outcome> {
-  const progress = createProgress('Verified', { silent: json || args.has('quiet') });
+  const progress = createProgress({ silent: json || args.has('quiet') });
   const input = { dir: args.need('dir'), other: args.need('other') };
-  const result = await backupDiff(input, { signal, reporter, onProgress: progress.show }).finally(progress.end);
+  const result = await backupDiff(input, { signal, reporter, onProgress: progress.phase('Verified') }).finally(progress.end);
   const outcome = { result, text: () => `${result.differences.map(lineOf).join('')}${summary(result)}\n` };
   if (result.equal) return outcome;
   const { from, to, added, removed, changed } = result;

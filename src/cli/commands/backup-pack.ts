@@ -5,8 +5,9 @@ import { createProgress } from '../progress.js';
 import { count, printable, size } from '../render/text.js';
 
 export async function run({ args, json, signal, reporter }: Context): Promise<Outcome> {
-  const progress = createProgress('Packed', { silent: json || args.has('quiet') });
+  const progress = createProgress({ silent: json || args.has('quiet') });
   const input = { dir: args.need('dir'), file: args.need('file') };
-  const result = await backupPack(input, { signal, reporter, onProgress: progress.show }).finally(progress.end);
+  const options = { signal, reporter, onProgress: progress.phase('Packed'), onVerify: progress.phase('Verified') };
+  const result = await backupPack(input, options).finally(progress.end);
   return { result, text: () => `Packed ${count(result.files, 'file')}, ${size(result.bytes)}, to ${printable(result.file)}: ${size(result.size)}\n` };
 }

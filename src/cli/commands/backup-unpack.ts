@@ -5,8 +5,9 @@ import { createProgress } from '../progress.js';
 import { count, printable, size } from '../render/text.js';
 
 export async function run({ args, json, signal, reporter }: Context): Promise<Outcome> {
-  const progress = createProgress('Unpacked', { silent: json || args.has('quiet') });
+  const progress = createProgress({ silent: json || args.has('quiet') });
   const input = { file: args.need('file'), dir: args.need('dir') };
-  const result = await backupUnpack(input, { signal, reporter, onProgress: progress.show }).finally(progress.end);
+  const options = { signal, reporter, onProgress: progress.phase('Unpacked'), onVerify: progress.phase('Verified') };
+  const result = await backupUnpack(input, options).finally(progress.end);
   return { result, text: () => `Unpacked ${count(result.files, 'file')}, ${size(result.bytes)}, to ${printable(result.dir)}; it is whole\n` };
 }

@@ -5,8 +5,8 @@ import { createProgress } from '../progress.js';
 import { count, printable, size } from '../render/text.js';
 
 export async function run({ args, json, signal }: Context): Promise<Outcome> {
-  const progress = createProgress('Verified', { silent: json || args.has('quiet') });
-  const result = await backupVerify({ dir: args.need('dir') }, { signal, onProgress: progress.show }).finally(progress.end);
+  const progress = createProgress({ silent: json || args.has('quiet') });
+  const result = await backupVerify({ dir: args.need('dir') }, { signal, onProgress: progress.phase('Verified') }).finally(progress.end);
   const error = verdictOf(result);
   const outcome = { result, text: () => text(result) };
   return error === undefined ? outcome : { ...outcome, error };
