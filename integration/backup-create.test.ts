@@ -94,7 +94,8 @@ describe('a backup', () => {
     const repo = await tempRepo(t);
     await stock(repo);
     const dir = join(repo.base, 'backup');
-    const { excluded } = await backup(repo, dir, '--model', 'm');
+    const { excluded } = await backup(repo, dir, '--model', await idOfModel(repo, 'm'));
+    assert.deepEqual(manifestOf(dir).options.models, ['m']);
     assert.deepEqual(inShort(await whole(repo, dir)).sort(), ['models/m a.2=a two', 'models/m b.1=b', 'models/m deep/er.1=deep/er']);
     assert.deepEqual(excluded, { olderVersions: 1, incompleteUploads: 0, orphans: 0, otherModels: 1, deletedModels: 0, keptOutputs: 0 });
     assert.deepEqual(manifestOf(dir).excluded, ['older-versions', 'incomplete-uploads', 'orphans', 'other-models', 'deleted-models', 'kept-outputs']);

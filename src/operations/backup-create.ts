@@ -361,11 +361,16 @@ class Maker {
       repoId: this.#repo.id,
       createdAt,
       consistencyPoint: { global, models: Object.fromEntries(models.map(({ id, epochs }) => [id, epochs])) },
-      options: this.#plan.wanted,
+      options: { ...this.#plan.wanted, models: this.#plan.wanted.models === null ? null : namesOf(models) },
       counts: { ...this.#counts },
       excluded: excludedBy(this.#plan.wanted),
     };
   }
+}
+
+/** Models may be asked for by their ids; a manifest tells names. */
+function namesOf(models: readonly ListedModel[]): string[] {
+  return models.flatMap(({ definition, directory }) => (definition === undefined ? [] : [directory.slice('models/'.length)]));
 }
 
 function excludedBy({ allVersions, incompleteUploads, orphans, models }: BackupOptions): Excluded[] {
