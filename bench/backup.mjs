@@ -1,5 +1,5 @@
 /**
- * A backup against what a person without it would do: `swamp backup create` within 1.5x of `cp -a` plus `sha256sum` of the same
+ * A backup against what a person without it would do: `swamp backup create`, and `restore`, within 1.5x of `cp -a` plus `sha256sum` of the same
  * data, for many small files and for one large one; medians of interleaved rounds. A backup is on disk when it is told, a copy
  * by cp is not: the same with `sync -f` behind it is printed beside. `npm run bench:backup -- 10000 4 3`: artifacts, GiB of the
  * large one, rounds. Exit 1 when a limit is exceeded. Peak memory of the large one is printed, limit 150 MB.
@@ -36,10 +36,14 @@ function measure(title, repo) {
     'cp -a + sha256sum': () => copyAndSum(repo),
     'the same + sync -f': () => copyAndSum(repo, ['sync', '-f', join(dir, 'out')]),
     'swamp backup create': () => run(process.execPath, [SWAMP, 'backup', 'create', join(dir, 'out'), '--quiet', '--repo-dir', repo]),
+    'swamp backup restore': () => run(process.execPath, [SWAMP, 'backup', 'restore', backup, '--quiet', '--repo-dir', join(dir, 'out')]),
   };
+  const backup = join(dir, 'backup');
+  run(process.execPath, [SWAMP, 'backup', 'create', backup, '--quiet', '--repo-dir', repo]);
   const times = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, act] of Object.entries(ways)) {
+      if (name.endsWith('restore')) run(process.execPath, [SWAMP, 'repo', 'init', join(dir, 'out')]);
       run('sync', ['-f', dir]);
       const start = performance.now();
       act();
@@ -47,6 +51,7 @@ function measure(title, repo) {
       rmSync(join(dir, 'out'), { recursive: true });
     }
   }
+  rmSync(backup, { recursive: true });
   const base = median(times['cp -a + sha256sum']);
   process.stdout.write(`${title}\n`);
   for (const [name, all] of Object.entries(times)) {
