@@ -1,5 +1,5 @@
 /**
- * A backup against what a person without it would do: `swamp backup create` within 1.5x of `cp -a` plus `sha256sum` of the same
+ * A backup against what a person without it would do: `swamp backup create`, and `restore`, within 1.5x of `cp -a` plus `sha256sum` of the same
  * data, for many small files and for one large one; medians of interleaved rounds. A backup is on disk when it is told, a copy
  * by cp is not: the same with `sync -f` behind it is printed beside. `npm run bench:backup -- 10000 4 3`: artifacts, GiB of the
  * large one, rounds. Exit 1 when a limit is exceeded. Peak memory of the large one is printed, limit 150 MB.
@@ -40,12 +40,16 @@ function measure(title, repo) {
       run('sync', ['-f', out]);
     },
     'swamp backup create': (out) => run(process.execPath, [SWAMP, 'backup', 'create', out, '--quiet', '--repo-dir', repo]),
+    'swamp backup restore': (out) => run(process.execPath, [SWAMP, 'backup', 'restore', backup, '--quiet', '--repo-dir', out]),
   };
+  const backup = join(dir, 'backup');
+  run(process.execPath, [SWAMP, 'backup', 'create', backup, '--quiet', '--repo-dir', repo]);
   const times = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, act] of Object.entries(ways)) {
       // Nothing is removed before the end: ext4 creates slowly for half a minute after many files were removed.
       const out = join(dir, `out${count++}`);
+      if (name.endsWith('restore')) run(process.execPath, [SWAMP, 'repo', 'init', out]);
       run('sync', ['-f', dir]);
       const start = performance.now();
       act(out);
@@ -53,6 +57,7 @@ function measure(title, repo) {
       if (GIB >= 2 && repo.endsWith('large')) rmSync(out, { recursive: true });
     }
   }
+  rmSync(backup, { recursive: true });
   const base = median(times['cp -a + sha256sum']);
   process.stdout.write(`${title}\n`);
   for (const [name, all] of Object.entries(times)) {

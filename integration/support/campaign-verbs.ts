@@ -6,6 +6,7 @@ import { verifyTree } from '../../src/backup/verify.js';
 import { openRepo, SwampError } from '../../src/index.js';
 import { GLOBAL } from '../../src/layout/layout.js';
 import { currentProcess, formatHolder, newNonce } from '../../src/locks/holder.js';
+import { writeTree } from './backup-tree.js';
 import type { Verb } from './campaign.js';
 import { deadHolder } from './library-repo.js';
 import { heldLocks, type TestRepo } from './repo.js';
@@ -62,6 +63,17 @@ export const VERBS: readonly Verb[] = [
     prepare,
     again: ['model_exists'],
     done: async ({ dir }) => assert.deepEqual((await openRepo(dir).model.get({ model: 'created' })).tags, { k: 'v' }),
+  },
+  {
+    title: 'backup restore: over what is there',
+    verb: 'backup restore',
+    args: (repo) => [backupBeside(repo), '--mode', 'merge'],
+    prepare,
+    takes: [{ model: 'm', name: 'a' }],
+    done: async (repo) => {
+      await expectLatest(repo, 'm', 'a', 'restored');
+      await expectLatest(repo, 'brought', 'b', 'along');
+    },
   },
   {
     title: 'model rename',
@@ -432,4 +444,14 @@ async function expectOutputs(repo: TestRepo, atLeast: number, model = 'shell'): 
 
 async function expectCode(code: string, act: () => Promise<unknown>): Promise<void> {
   await assert.rejects(act, (error: unknown) => error instanceof SwampError && error.code === code);
+}
+
+/** A backup of which one artifact is there under its name, and a model is not. */
+function backupBeside({ base }: TestRepo): string {
+  const dir = join(base, 'backup');
+  const models = [
+    { name: 'm', artifacts: { a: ['restored'] } },
+    { name: 'brought', artifacts: { b: ['along'] } },
+  ];
+  return existsSync(dir) ? dir : writeTree(dir, models).dir;
 }

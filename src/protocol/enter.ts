@@ -24,24 +24,25 @@ export async function enter(contender: Contender, lock: Exclude<LockName, { kind
       // From here on the global lock is not what we wait for: a structural command need not let us pass first.
       const lease = await acquire(contender, lock, ticket, { onWait: () => place.withdraw() });
       await failpoint('enter.before-second-look');
-      let inTheWay: boolean;
-      let restoring = false;
+      let inTheWay: unknown;
       try {
         // In this order: a restorer that had drained before we came has published by the time its global fence is free.
-        inTheWay = (await globalInTheWay(contender, lock.modelId)) !== undefined;
-        restoring = !inTheWay && isRestoring(contender.repo);
+        inTheWay = (await globalInTheWay(contender, lock.modelId)) ?? (isRestoring(contender.repo) ? RESTORE : undefined);
       } catch (error) {
         await lease.release();
         throw error;
       }
-      if (!inTheWay && !restoring) return lease;
+      if (inTheWay === undefined) return lease;
       await lease.release();
-      if (restoring) await settle({ ...contender.repo, ancestors: contender.ancestors }, { signal: contender.signal });
+      if (inTheWay === RESTORE) await settle({ ...contender.repo, ancestors: contender.ancestors }, { signal: contender.signal });
     }
   } finally {
     await place.withdraw();
   }
 }
+
+/** A restore whose restorer died: it is finished before anybody writes. */
+const RESTORE = 'restore';
 
 /** W1. The ticket in the global queue makes later structural commands let us pass first (L6). */
 async function waitForGlobal(contender: Contender, modelId: string, place: OwnTicket): Promise<void> {
