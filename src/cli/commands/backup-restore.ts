@@ -9,17 +9,11 @@ import { count, printable, size } from '../render/text.js';
 export async function run({ args, json, openRepo, signal, confirm }: Context): Promise<Outcome> {
   const input = inputOf(args);
   const repo = openRepo();
-  const silent = json || args.has('quiet');
-  const phases = { verified: createProgress('Verified', { silent }), staged: createProgress('Restored', { silent }) };
+  const progress = createProgress({ silent: json || args.has('quiet') });
+  const phases = { verified: progress.phase('Verified'), staged: progress.phase('Restored') };
   const asked = given({ confirm: confirm && ((question: RestoreQuestion) => confirm(questionText(question))) });
-  const onProgress = (done: { readonly files: number; readonly bytes: number }, phase: keyof typeof phases): void => {
-    if (phase === 'staged') phases.verified.end();
-    phases[phase].show(done);
-  };
-  const result = await backupRestore(repo, input, { signal, onProgress, ...asked }).finally(() => {
-    phases.verified.end();
-    phases.staged.end();
-  });
+  const onProgress = (done: { readonly files: number; readonly bytes: number }, phase: keyof typeof phases): void => phases[phase](done);
+  const result = await backupRestore(repo, input, { signal, onProgress, ...asked }).finally(progress.end);
   return { result, text: () => text(result) };
 }
 
