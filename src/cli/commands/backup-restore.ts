@@ -9,8 +9,7 @@ import { count, printable, size } from '../render/text.js';
 export async function run({ args, json, openRepo, signal, confirm }: Context): Promise<Outcome> {
   const input = inputOf(args);
   const repo = openRepo();
-  const silent = json || args.has('quiet');
-  const progress = createProgress({ silent });
+  const progress = createProgress({ silent: json || args.has('quiet') });
   const phases = { verified: progress.phase('Verified'), staged: progress.phase('Restored') };
   const asked = given({ confirm: confirm && ((question: RestoreQuestion) => confirm(questionText(question))) });
   const onProgress = (done: { readonly files: number; readonly bytes: number }, phase: keyof typeof phases): void => phases[phase](done);
