@@ -3,7 +3,7 @@
  * is listed again (B4). No content, and no metadata.json, is read under the lock.
  */
 import type { BigIntStats } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
 import { readDir } from '../fs/tree.js';
@@ -84,8 +84,13 @@ function changedSince(repo: Repo, session: Session): bigint {
 
 /** One thing that was listed, and the state it was in; without a state it is listed again in any case. */
 interface Known<T> {
-  readonly state: string | undefined;
+  readonly state: BigIntStats | undefined;
   readonly value: T;
+}
+
+/** Whether it looks as it did: by fields, for turning them into a text takes longer than asking the system for them. */
+function isSame(a: BigIntStats, b: BigIntStats): boolean {
+  return a.ino === b.ino && a.ctimeNs === b.ctimeNs && a.mtimeNs === b.mtimeNs && a.size === b.size && a.dev === b.dev;
 }
 
 interface ModelData {
@@ -172,22 +177,21 @@ class Lister {
     this.#skipped = undefined;
     const root = layout.model(modelId);
     for (const segment of readDir(root) ?? []) {
-      const one = this.#once(join(root, segment), known.artifacts.get(segment), (dir, status) => this.#artifact(dir, segment, status), tolerant);
+      const one = this.#once(`${root}/${segment}`, known.artifacts.get(segment), (dir, status) => this.#artifact(dir, segment, status), tolerant);
       if (one !== undefined) artifacts.set(segment, one);
-      await this.#breathe();
+      if (++this.#listed % BATCH === 0) await this.#breathe();
     }
     const tombstones = new Map<string, Known<Tombstone>>();
     const buried = layout.tombstones(modelId);
     for (const file of readDir(buried) ?? []) {
-      const one = this.#once(join(buried, file), known.tombstones.get(file), (path) => tombstoneAt(path, file), tolerant);
+      const one = this.#once(`${buried}/${file}`, known.tombstones.get(file), (path) => tombstoneAt(path, file), tolerant);
       if (one !== undefined) tombstones.set(file, one);
-      await this.#breathe();
+      if (++this.#listed % BATCH === 0) await this.#breathe();
     }
     return { artifacts, tombstones, uploads: this.#uploads(modelId), ...(this.#skipped === undefined ? {} : { skipped: this.#skipped }) };
   }
 
   async #breathe(): Promise<void> {
-    if (++this.#listed % BATCH !== 0) return;
     await turn();
     this.#signal.throwIfAborted();
   }
@@ -195,13 +199,13 @@ class Lister {
   /** As it was listed before, when it looks as it did then; else listed now. `tolerant`: what changes at this moment is left for later. */
   #once<T>(path: string, known: Known<T> | undefined, list: (path: string, status: BigIntStats) => T | undefined, tolerant: boolean): Known<T> | undefined {
     const status = statusOf(path);
-    if (status === undefined || isTransient(path.slice(path.lastIndexOf('/') + 1))) return undefined;
-    const state = `${status.dev}:${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`;
-    if (known?.state === state) return known;
+    if (status === undefined) return undefined;
+    if (known?.state !== undefined && isSame(known.state, status)) return known;
+    if (isTransient(basename(path))) return undefined;
     const lasting = status.mtimeNs < this.#since && status.ctimeNs < this.#since;
     try {
       const value = list(path, status);
-      return value === undefined ? undefined : { state: lasting ? state : undefined, value };
+      return value === undefined ? undefined : { state: lasting ? status : undefined, value };
     } catch (error) {
       if (!tolerant || !(error instanceof SwampError) || error.code !== 'corrupt') throw error;
       this.#skipped = error;
