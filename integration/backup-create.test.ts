@@ -124,9 +124,12 @@ describe('a backup', () => {
     const repo = await tempRepo(t);
     await stock(repo);
     const dir = join(repo.base, 'backup');
-    const before = execFileSync('find', ['.', '-newermt', '2000-01-01', '-printf', '%p %T@ %s\\n'], { cwd: repo.base, encoding: 'utf8' });
+    const before = execFileSync('find', ['.', '-newermt', '2000-01-01', '-printf', '%p %T@ %s\\n'], { cwd: repo.base, encoding: 'utf8', timeout: 20_000 });
     const plan = await backup(repo, dir, '--dry-run', '--all-versions', '--read-only');
-    assert.equal(execFileSync('find', ['.', '-newermt', '2000-01-01', '-printf', '%p %T@ %s\\n'], { cwd: repo.base, encoding: 'utf8' }), before);
+    assert.equal(
+      execFileSync('find', ['.', '-newermt', '2000-01-01', '-printf', '%p %T@ %s\\n'], { cwd: repo.base, encoding: 'utf8', timeout: 20_000 }),
+      before,
+    );
     await refused(repo, ['backup', 'create', dir, '--read-only'], 'read_only');
     const real = await backup(repo, dir, '--all-versions');
     const plain = ({ backupDir, models, artifacts, versions, bytes, excluded, renamed }: typeof real) => ({
@@ -345,7 +348,7 @@ describe('damage', () => {
     const dir = join(repo.base, 'backup');
     for (const [title, { code, data, injure }] of Object.entries(injuries)) {
       await t.test(title, async () => {
-        execFileSync('cp', ['-a', repo.dir, join(repo.base, 'kept')]);
+        execFileSync('cp', ['-a', repo.dir, join(repo.base, 'kept')], { timeout: 20_000 });
         injure(repo, id);
         const error = await refused(repo, ['backup', 'create', dir], code);
         if (data !== undefined) assert.deepEqual({ ...error.data, ...data }, error.data);
@@ -433,7 +436,7 @@ describe('DIR', () => {
     linkSync(at('file'), at('hard'));
     symlinkSync(at('full'), at('link'));
     symlinkSync(at('nowhere'), at('dangling'));
-    execFileSync('mkfifo', [at('fifo')]);
+    execFileSync('mkfifo', [at('fifo')], { timeout: 20_000 });
     for (const name of ['full', 'file', 'hard', 'link', 'dangling', 'fifo']) {
       await refused(repo, ['backup', 'create', at(name)], 'conflict', { timeoutMs: 10_000 });
       assert.deepEqual(scratchBeside(at(name)), []);
@@ -523,7 +526,7 @@ test('many models need few open files (B13)', async (t) => {
   for (let i = 0; i < MODELS; i++) {
     const other = idOf(`model ${i}`);
     writeFileSync(join(repo.dir, `models/store/other${i}.yaml`), `id: ${other}\nname: other${i}\ntype: store\n`);
-    execFileSync('cp', ['-a', layout.model(id), layout.model(other)]);
+    execFileSync('cp', ['-a', layout.model(id), layout.model(other)], { timeout: 20_000 });
   }
   const dir = join(repo.base, 'backup');
   const limited = launch(repo, 'sh', ['-c', 'ulimit -n 64 && exec "$0" "$@"', process.execPath, repo.bin, 'backup', 'create', dir], { timeoutMs: 120_000 });

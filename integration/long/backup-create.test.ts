@@ -22,7 +22,7 @@ test('2,000 models need fewer than 256 open files (B13)', { timeout: 300_000 }, 
   for (let i = 0; i < 2_000; i++) {
     const other = idOf(`model ${i}`);
     writeFileSync(join(repo.dir, `models/store/other${i}.yaml`), `id: ${other}\nname: other${i}\ntype: store\n`);
-    execFileSync('cp', ['-a', repo.layout.model(id), repo.layout.model(other)]);
+    execFileSync('cp', ['-a', repo.layout.model(id), repo.layout.model(other)], { timeout: 20_000 });
   }
   const dir = join(repo.base, 'backup');
   const script = 'ulimit -n 256 && exec "$0" "$@"';
