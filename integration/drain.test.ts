@@ -22,7 +22,7 @@ import { type TestRepo, tempRepo } from './support/repo.js';
 
 const SECOND_DRAIN: Edit = { file: 'protocol/restructure.ts', from: "if ((await drainAll(contender, scope)) === 'give way') return false;", to: '' };
 const LAST_LOOK: Edit = { file: 'protocol/restructure.ts', from: 'if ((await heldNow(contender, locks)).length === 0) return true;', to: 'return true;' };
-const SECOND_LOOK: Edit = { file: 'protocol/enter.ts', from: 'if (!inTheWay && !restoring) return lease;', to: 'return lease;' };
+const SECOND_LOOK: Edit = { file: 'protocol/enter.ts', from: 'if (inTheWay === undefined) return lease;', to: 'return lease;' };
 const WHOM_IT_SAW: Edit = { file: 'protocol/drain.ts', from: '.filter((seen) => names.has(seen.entry.name))', to: '.filter((seen) => names.size > 0 && seen)' };
 const CLOSED_STOPS: Edit = {
   file: 'protocol/global.ts',

@@ -48,7 +48,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     title: 'no second look (W3)',
-    edits: [{ file: 'protocol/enter.ts', from: 'if (!inTheWay && !restoring) return lease;', to: 'return lease;' }],
+    edits: [{ file: 'protocol/enter.ts', from: 'if (inTheWay === undefined) return lease;', to: 'return lease;' }],
     scenario: 'method and delete',
     breaks: /^P2: /,
   },
