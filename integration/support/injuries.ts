@@ -964,6 +964,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     return [['wrong_type', repo.layout.deletedModel(UUID)]];
   },
   'a file stands where the uploads of a model belong': ({ repo, id }) => {
+    rmSync(repo.layout.modelUploads(id), { recursive: true, force: true });
     mkdirSync(repo.layout.uploads, { recursive: true });
     writeFileSync(repo.layout.modelUploads(id), 'x');
     return [['wrong_type', repo.layout.modelUploads(id)]];
