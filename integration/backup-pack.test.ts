@@ -224,6 +224,15 @@ describe('the commands', () => {
     await finished(interrupted, 130);
     rmSync(points, { recursive: true });
     assert.deepEqual(readdirSync(repo.base).sort(), before);
+    const large = writeTree(join(repo.base, 'large'), [{ name: 'm', artifacts: { a: [content.repeat(60)] } }]);
+    const halfway = start(repo, ['backup', 'pack', large.dir, file]);
+    const written = (): boolean =>
+      readdirSync(repo.base).some((name) => name.startsWith('.b.tar.gz') && (statSync(join(repo.base, name), { throwIfNoEntry: false })?.size ?? 0) > 0);
+    await until('some of the content is in the archive', written, { detail: halfway.stderr });
+    halfway.kill('SIGINT');
+    await finished(halfway, 130);
+    rmSync(large.dir, { recursive: true });
+    assert.deepEqual(readdirSync(repo.base).sort(), before);
     const killed = await run(repo, ['backup', 'pack', dir, file], { expect: 'any', env: { SWAMP_FAILPOINTS: 'fs.sync=kill' } });
     assert.equal(killed.signal, 'SIGKILL');
     assert.equal(readdirSync(repo.base).length, before.length + 1);
