@@ -172,7 +172,12 @@ describe('a backup', () => {
         'models/n l2.1=l2xxxxxxxxxxxxxxxx',
       ].map((one) => one.slice(0, 30)),
     );
-    await refused(repo, ['backup', 'create', join(repo.base, 'x'), '--base', repo.dir], 'backup_invalid');
+    for (const mode of [[], ['--dry-run']]) {
+      const { message } = await refused(repo, ['backup', 'create', join(repo.base, 'x'), '--base', repo.dir, ...mode], 'backup_invalid');
+      assert.equal(message, `${repo.dir} is no whole backup: MANIFEST.json is missing.`);
+      for (const none of ['nowhere', join(base, 'MANIFEST.json')])
+        await refused(repo, ['backup', 'create', join(repo.base, 'x'), '--base', none, ...mode], 'io');
+    }
   });
 });
 

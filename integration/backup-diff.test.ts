@@ -150,6 +150,9 @@ describe('backup prune', () => {
     writeFileSync(join(folder, 'no-backup/precious'), 'x');
     writeTree(join(folder, 'broken'), [M], { createdAt: '2020-01-01T00:00:00.000Z' });
     writeFileSync(join(folder, 'broken/MANIFEST.json'), '{');
+    // The newest of them, half copied: were it counted, a whole one would go for it.
+    writeTree(join(folder, 'half'), [M], { createdAt: '2026-11-20T13:00:00.000Z' });
+    rmSync(join(folder, 'half/CHECKSUMS'));
     symlinkSync('day-18', join(folder, 'latest'));
     writeFileSync(join(folder, 'notes.txt'), 'x');
     return { repo, folder };
@@ -168,9 +171,9 @@ describe('backup prune', () => {
     );
     assert.deepEqual(
       done.skipped.map(({ path, reason }) => `${path.slice(folder.length)} ${reason}`),
-      ['/broken MANIFEST.json is damaged: it is no JSON', '/no-backup MANIFEST.json is missing'],
+      ['/broken MANIFEST.json is damaged: it is no JSON', '/half CHECKSUMS is missing', '/no-backup MANIFEST.json is missing'],
     );
-    assert.deepEqual(readdirSync(folder).sort(), ['broken', 'day-20', 'latest', 'no-backup', 'notes.txt']);
+    assert.deepEqual(readdirSync(folder).sort(), ['broken', 'day-20', 'half', 'latest', 'no-backup', 'notes.txt']);
     assert.equal(existsSync(join(folder, 'no-backup/precious')), true);
     const text = await run(repo, ['backup', 'prune', folder, '--keep-weekly', '1', '--force']);
     assert.match(text.stdout, /\nRemoved 0 backups, 0 B; 1 backup kept\n$/);

@@ -199,6 +199,19 @@ describe('the commands', () => {
     await run(repo, ['backup', 'verify', join(repo.base, 'out')]);
     await refused(repo, ['backup', 'unpack', packed.file, join(repo.base, 'out')], 'conflict');
     await refused(repo, ['backup', 'unpack', packed.file, join(repo.base, 'no/such/parent')], 'io');
+    // What a variable that is not set gives: never the working directory, where every command would find something to do.
+    for (const args of [
+      ['verify', ''],
+      ['restore', ''],
+      ['diff', '', dir],
+      ['diff', dir, ''],
+      ['pack', '', 'x.tar.gz'],
+      ['prune', '', '--keep-daily', '1', '-f'],
+    ]) {
+      await refused(repo, ['backup', ...args, '--repo-dir', repo.dir], 'usage', { cwd: dir });
+    }
+    mkdirSync(join(repo.base, 'empty'));
+    await refused(repo, ['backup', 'unpack', packed.file, ''], 'usage', { cwd: join(repo.base, 'empty') });
     execFileSync('mkfifo', [join(repo.base, 'pipe.tar.gz')], { timeout: 10_000 });
     await refused(repo, ['backup', 'unpack', join(repo.base, 'pipe.tar.gz'), join(repo.base, 'new')], 'io');
     await refused(repo, ['backup', 'unpack', join(repo.base, 'none.tar.gz'), join(repo.base, 'new')], 'io');
@@ -223,6 +236,15 @@ describe('the commands', () => {
     writeFileSync(join(points, 'fs.sync.go'), '');
     await finished(interrupted, 130);
     rmSync(points, { recursive: true });
+    assert.deepEqual(readdirSync(repo.base).sort(), before);
+    const large = writeTree(join(repo.base, 'large'), [{ name: 'm', artifacts: { a: [content.repeat(60)] } }]);
+    const halfway = start(repo, ['backup', 'pack', large.dir, file]);
+    const written = (): boolean =>
+      readdirSync(repo.base).some((name) => name.startsWith('.b.tar.gz') && (statSync(join(repo.base, name), { throwIfNoEntry: false })?.size ?? 0) > 0);
+    await until('some of the content is in the archive', written, { detail: halfway.stderr });
+    halfway.kill('SIGINT');
+    await finished(halfway, 130);
+    rmSync(large.dir, { recursive: true });
     assert.deepEqual(readdirSync(repo.base).sort(), before);
     const killed = await run(repo, ['backup', 'pack', dir, file], { expect: 'any', env: { SWAMP_FAILPOINTS: 'fs.sync=kill' } });
     assert.equal(killed.signal, 'SIGKILL');

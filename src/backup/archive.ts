@@ -73,13 +73,15 @@ export async function packTree(root: string, output: FileHandle, codec: Codec, {
     for await (const chunk of compressed) await output.writeFile(chunk).catch(failed);
   };
   const onPiece = (bytes: number): void => {
+    // Here, and not by the pipeline: its AbortError would reach the entry that is being written, where nobody listens.
+    signal.throwIfAborted();
     done.bytes += bytes;
     onProgress?.({ ...done });
   };
   const onFile = (): void => {
     done.files += 1;
   };
-  const written = pipeline(archive as unknown as Readable, codec.compress(), write, { signal });
+  const written = pipeline(archive as unknown as Readable, codec.compress(), write);
   const filled = fill(archive, root, { onPiece, onFile }).catch(failed);
   filled.catch(() => undefined);
   try {

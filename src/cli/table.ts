@@ -296,23 +296,6 @@ export const COMMANDS: readonly Command[] = [
     asItIs: true,
   },
   {
-    verb: 'backup restore',
-    summary: 'Bring a backup back: all of it, or one model; all or nothing',
-    positionals: [BACKUP],
-    flags: [
-      { name: 'mode', type: 'value', value: 'M', description: 'Where the repository is not empty: replace, merge or skip-existing' },
-      { name: 'model', type: 'value', value: 'A', description: 'Only this model; A=B: under the name B, with a new id' },
-      DRY_RUN,
-      FORCE,
-      YES,
-    ],
-    examples: [
-      ['backup restore ../backup', 'into an empty repository'],
-      ['backup restore ../backup --model web --mode skip-existing', 'one model that was deleted'],
-    ],
-    destructive: { flag: 'mode', value: 'replace' },
-  },
-  {
     verb: 'backup create',
     summary: 'Write everything, as it is at one moment, to a new directory',
     positionals: [{ name: 'dir', description: 'The directory it becomes; it must not exist, or be empty' }],
@@ -337,6 +320,23 @@ export const COMMANDS: readonly Command[] = [
     positionals: [BACKUP],
     flags: [],
     examples: [],
+  },
+  {
+    verb: 'backup restore',
+    summary: 'Bring a backup back: all of it, or one model; all or nothing',
+    positionals: [BACKUP],
+    flags: [
+      { name: 'mode', type: 'value', value: 'M', description: 'Where the repository is not empty: replace, merge or skip-existing' },
+      { name: 'model', type: 'value', value: 'A', description: 'Only this model; A=B: under the name B, with a new id' },
+      DRY_RUN,
+      FORCE,
+      YES,
+    ],
+    examples: [
+      ['backup restore ../backup', 'into an empty repository'],
+      ['backup restore ../backup --model web --mode skip-existing', 'one model that was deleted'],
+    ],
+    destructive: { flag: 'mode', value: 'replace' },
   },
   {
     verb: 'backup diff',

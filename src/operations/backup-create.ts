@@ -17,6 +17,7 @@ import {
   type Manifest,
   UPLOAD_RECORD,
 } from '../backup/format.js';
+import { findingsOf } from '../backup/invalid.js';
 import type { ExcludedCounts, ListedArtifact, ListedModel, ListedUpload, Snapshot } from '../backup/listed.js';
 import { Locator } from '../backup/locate.js';
 import { serialiseManifest } from '../backup/manifest.js';
@@ -37,6 +38,7 @@ import { readVersionMetadata, serialise } from '../store/metadata.js';
 import { pin, unpin } from '../store/pins.js';
 import { sweepUnpinned } from '../store/sweep.js';
 import { TOOL_VERSION } from '../version.js';
+import { requireBackupDirectory, verdictOf } from './backup-verify.js';
 
 export interface BackupCreateInput {
   /** Where the backup appears. */
@@ -97,14 +99,13 @@ export async function backupCreate(plain: Repo, input: BackupCreateInput, option
   const repo = underName(plain, `backup create ${input.dir}`);
   const wanted = optionsOf(input);
   const listed = { models: wanted.models, allVersions: wanted.allVersions, incompleteUploads: wanted.incompleteUploads, orphans: wanted.orphans };
+  if (input.dryRun !== true) requireWritable(repo);
+  const target = targetOf(repo, input.dir);
+  const base = input.base === undefined ? undefined : openBase(repo, input.base);
   if (input.dryRun === true) {
-    const target = targetOf(repo, input.dir);
     const snapshot = await lookWithoutLock(repo, listed, options);
     return { ...resultOf(target, snapshot, planned(snapshot, wanted)), ...sizesOf(snapshot), reused: 0, dryRun: true };
   }
-  requireWritable(repo);
-  const target = targetOf(repo, input.dir);
-  const base = input.base === undefined ? undefined : new Base(repo, input.base);
   await reclaimScratch(target.parent, repo.reporter.warn);
   try {
     return await withSession(repo, async (session) => {
@@ -122,6 +123,16 @@ export async function backupCreate(plain: Repo, input: BackupCreateInput, option
     });
   } finally {
     if (!options.signal.aborted) await afterwards(repo, () => sweepUnpinned(repo));
+  }
+}
+
+/** The error names the base: it is not the backup that the command is about. */
+function openBase(repo: Repo, named: string): Base {
+  const dir = requireBackupDirectory(named);
+  try {
+    return new Base(repo, dir);
+  } catch (error) {
+    throw verdictOf({ dir, findings: findingsOf(error) ?? [] }) ?? error;
   }
 }
 

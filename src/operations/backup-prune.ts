@@ -1,9 +1,10 @@
 /** `backup prune`: removes backups from a folder of backups, but the newest of each of the last days and weeks. */
-import { lstatSync } from 'node:fs';
+import { closeSync, lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { MANIFEST, type Manifest } from '../backup/format.js';
-import { findingsOf } from '../backup/invalid.js';
+import { CHECKSUMS, MANIFEST, type Manifest } from '../backup/format.js';
+import { finding, findingsOf, invalid } from '../backup/invalid.js';
 import { readManifest } from '../backup/manifest.js';
+import { openPlain } from '../backup/open.js';
 import { abandonedScratch, moveAside, reclaimScratch, removeScratch } from '../backup/scratch.js';
 import { listDirectory } from '../backup/tree.js';
 import { SwampError } from '../errors.js';
@@ -57,7 +58,7 @@ export interface BackupPruneOptions extends Pick<Repo, 'readOnly' | 'command'> {
   readonly confirm?: (plan: Pick<BackupPruneResult, 'dir' | 'kept' | 'removed'>) => Promise<boolean>;
 }
 
-/** Whatever has no readable manifest is never removed. Throws `read_only`, `usage`, `io`. */
+/** Whatever has no readable manifest and no CHECKSUMS is never removed. Throws `read_only`, `usage`, `io`. */
 export async function backupPrune(input: BackupPruneInput, options: BackupPruneOptions): Promise<BackupPruneResult> {
   const { signal, reporter, confirm } = options;
   const dryRun = input.dryRun === true;
@@ -120,11 +121,15 @@ function backupsIn(dir: string): { readonly backups: readonly PruneItem[]; reado
   return { backups, skipped };
 }
 
-/** The manifest; why there is none; or undefined when nothing stands there. */
+/** The manifest of a backup; why there is none; or undefined when nothing stands there. A tree without CHECKSUMS is no backup: it must not count for one. */
 function manifestIn(path: string): Manifest | string | undefined {
   if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return undefined;
   try {
-    return readManifest(path);
+    const manifest = readManifest(path);
+    const checksums = openPlain(path, CHECKSUMS);
+    if (checksums === undefined) throw invalid(finding('manifest', CHECKSUMS, 'is missing'));
+    closeSync(checksums.file);
+    return manifest;
   } catch (error) {
     const [found] = findingsOf(error) ?? [];
     if (found === undefined) throw error;

@@ -7,7 +7,7 @@ import { isErrno, SwampError } from '../errors.js';
 import { makeDir, rename, syncDir } from '../fs/durable.js';
 import { readDir } from '../fs/tree.js';
 import { type PackOptions, verifying } from './backup-pack.js';
-import { requireWholeBackup } from './backup-verify.js';
+import { requireWholeBackup, resolveNamed } from './backup-verify.js';
 
 export interface BackupUnpackResult {
   /** Absolute. */
@@ -22,7 +22,7 @@ export interface BackupUnpackResult {
 export async function backupUnpack(input: { readonly file: string; readonly dir: string }, options: PackOptions): Promise<BackupUnpackResult> {
   const codec = codecFor(input.file);
   const file = resolve(input.file);
-  const dir = resolve(input.dir);
+  const dir = resolveNamed(input.dir);
   requireRoom(dir);
   await reclaimScratch(dirname(dir), options.reporter.warn);
   const scratch = scratchFor(dir);
