@@ -8,9 +8,11 @@ import type { BackupRestoreResult } from '../src/operations/backup-restore.js';
 import { backupOf, treeOf } from './support/backup-of.js';
 import { type Tree, writeTree } from './support/backup-tree.js';
 import { Pauses } from './support/failpoints.js';
+import { seedOfThisRun } from './support/random.js';
 import { refused } from './support/refused.js';
 import { createModel, entryOf, put, type TestRepo, tempRepo } from './support/repo.js';
 import { killRestore } from './support/restore-crash.js';
+import { roundTrips } from './support/round-trip.js';
 import { snapshot } from './support/snapshot.js';
 import { finished, run, runJson, start } from './support/swamp.js';
 
@@ -103,6 +105,12 @@ describe('into an empty repository', () => {
     const [open] = (await openRepo(repo.dir).upload.list()).uploads.filter(({ name }) => name === 'parts');
     await openRepo(repo.dir).upload.complete({ upload: open?.uploadId ?? '' });
     assert.equal((await run(repo, ['data', 'get', 'web', 'parts'])).stdout, 'onetwo');
+  });
+
+  test('a hundred artifacts of chance are what they were: backup, verify, restore, backup, diff (B2, B17)', async (t) => {
+    const seed = seedOfThisRun();
+    t.diagnostic(`SWAMP_SEED=${seed}`);
+    t.diagnostic(JSON.stringify(await roundTrips({ seed, artifacts: 100, actions: 40 })));
   });
 
   test('an empty backup restores nothing, and a dry run changes nothing', async (t) => {

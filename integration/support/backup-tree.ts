@@ -426,21 +426,25 @@ export function nastyName(random: Random): string {
   return name.slice(0, end).toWellFormed().replaceAll('\ufffd', '') || 'a';
 }
 
-/** Models with nasty names, and collisions on purpose: the same name again in another case, with a slash behind it, with another ending. */
+/** Another nasty name, or a collision on purpose: one of those again in another case, with a slash behind it, with another ending. */
+export function nextName(random: Random, names: ReadonlySet<string>): string {
+  const before = names.size === 0 || random.chance(0.5) ? nastyName(random) : random.pick([...names]);
+  if (random.chance(0.6)) return before;
+  return random.pick([before.toUpperCase(), `${before}/b`, before.normalize('NFD'), `${before}.swamp-leaf`, `${before}/`]).slice(0, 300);
+}
+
+export function isStorable(name: string): boolean {
+  return name.isWellFormed() && Buffer.byteLength(name) <= 1_024;
+}
+
+/** Models with nasty names and collisions. */
 export function nastyModels(random: Random): TreeModel[] {
   return Array.from({ length: random.between(0, 3) }, (_, i) => {
     const names = new Set<string>();
     const wanted = random.between(0, 8);
-    for (let n = 0; n < wanted; n++) {
-      const before = names.size === 0 || random.chance(0.5) ? nastyName(random) : random.pick([...names]);
-      names.add(
-        random.chance(0.6)
-          ? before
-          : random.pick([before.toUpperCase(), `${before}/b`, before.normalize('NFD'), `${before}.swamp-leaf`, `${before}/`]).slice(0, 300),
-      );
-    }
+    for (let n = 0; n < wanted; n++) names.add(nextName(random, names));
     const orphan = random.chance(0.2);
-    const storable = [...names].filter((name) => name.isWellFormed() && Buffer.byteLength(name) <= 1_024);
+    const storable = [...names].filter(isStorable);
     const contentsOf = (): string[] => Array.from({ length: random.between(1, 3) }, () => 'content '.repeat(random.below(4)) + random.below(10));
     const model: TreeModel = {
       name: orphan ? idOf(String(i)) : `m${i}`,

@@ -1,4 +1,7 @@
-/** What a verified backup holds, for a restore: models with their artifacts, tombstones and uploads. Contents are opened one by one, when they are needed. */
+/**
+ * What a verified backup holds, for a restore: models with their artifacts, tombstones and uploads. The artifacts are gathered
+ * while it is verified, contents are opened one by one, when they are needed.
+ */
 import { parseDefinition } from '../models/definition.js';
 import { parseRecord } from '../store/metadata.js';
 import { parseUploadRecord, type UploadRecord } from '../store/uploads/record.js';
@@ -6,9 +9,9 @@ import { MAX_CONTROL_BYTES, MAX_SIDECAR_BYTES, type Manifest, type Sidecar, type
 import { finding, invalid, reading } from './invalid.js';
 import { readManifest } from './manifest.js';
 import { type OpenFile, openPlain, readControl, textOf } from './open.js';
-import { definitionPath, orphanDirectory, placeOf, sidecarPath, tombstonesPath } from './paths.js';
+import { definitionPath, orphanDirectory, sidecarPath, tombstonesPath } from './paths.js';
 import { parseSidecar, readTombstones } from './records.js';
-import { listDirectory, walkTree } from './tree.js';
+import { listDirectory } from './tree.js';
 
 /** An artifact, as small as a plan needs it. */
 export interface SavedArtifact {
@@ -50,41 +53,41 @@ export interface Saved {
   readonly models: readonly SavedModel[];
 }
 
-/** Reads every control file. Throws `backup_invalid`: something has changed since it was verified. */
-export function readSaved(root: string): Saved {
+/** The artifacts of each directory of a model, in the order of their paths. */
+export type Gathered = Map<string, SavedArtifact[]>;
+
+/** Adds what a sidecar tells: `onSidecar` of a verification. */
+export function gather(gathered: Gathered, { directory, content }: { readonly directory: string; readonly content: string }, sidecar: Sidecar): void {
+  const { name, generation, floor, versions } = sidecar;
+  const bytes = versions.reduce((sum, { size }) => sum + size, 0);
+  const artifact = { name, generation, floor, versions: versions.length, latest: versions.at(-1)?.version ?? 0, bytes, content };
+  const list = gathered.get(directory);
+  if (list === undefined) gathered.set(directory, [artifact]);
+  else list.push(artifact);
+}
+
+/** Reads the other control files. Throws `backup_invalid`: something has changed since it was verified. */
+export function readSaved(root: string, gathered: Gathered): Saved {
   const manifest = readManifest(root);
-  const definitions = listDirectory(root, 'models').map((name) => readModel(root, `models/${name}`));
+  const definitions = listDirectory(root, 'models').map((name) => readModel(root, `models/${name}`, gathered));
   const names = new Set(definitions.map(({ directory }) => directory));
   // Uploads may be all that an orphan has.
   const uploaders = listDirectory(root, 'uploads').filter((model) => !names.has(`models/${model}`));
   const orphans = [...new Set([...listDirectory(root, 'orphans'), ...uploaders])].sort().map((id) => {
     const directory = orphanDirectory(id);
-    return { id, directory, definition: undefined, artifacts: artifactsIn(root, directory) };
+    return { id, directory, definition: undefined, artifacts: gathered.get(directory) ?? [] };
   });
   const models = [...definitions, ...orphans];
   return { root, manifest, models: models.map((model) => ({ ...model, uploads: uploadsIn(root, model.directory.slice(model.directory.indexOf('/') + 1)) })) };
 }
 
-function readModel(root: string, directory: string): Omit<SavedModel, 'uploads'> {
+function readModel(root: string, directory: string, gathered: Gathered): Omit<SavedModel, 'uploads'> {
   const path = definitionPath(directory);
   const text = textOf(required(readControl(root, path, MAX_CONTROL_BYTES), path), path);
   const parsed = parseDefinition(text, path);
   if ('problems' in parsed) throw invalid(finding('manifest', path, parsed.problems.map(({ message }) => message).join('; ')));
   const { id, name, type } = parsed.definition;
-  return { directory, id, definition: { name, type, text }, artifacts: artifactsIn(root, directory) };
-}
-
-function artifactsIn(root: string, directory: string): SavedArtifact[] {
-  const artifacts: SavedArtifact[] = [];
-  for (const { path } of walkTree(root, `${directory}/data/`)) {
-    const place = placeOf(path);
-    if (place?.kind !== 'sidecar') continue;
-    const { name, generation, floor, versions } = readSidecar(root, place.content);
-    const bytes = versions.reduce((sum, { size }) => sum + size, 0);
-    const latest = versions.at(-1)?.version ?? 0;
-    artifacts.push({ name, generation, floor, versions: versions.length, latest, bytes, content: place.content });
-  }
-  return artifacts;
+  return { directory, id, definition: { name, type, text }, artifacts: gathered.get(directory) ?? [] };
 }
 
 /** The sidecar of the artifact whose latest content stands at `content`. */

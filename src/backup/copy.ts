@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { SwampError } from '../errors.js';
 import type { Bulk } from '../fs/bulk.js';
+import { sha256 } from '../fs/digest.js';
 import { readDir, readText } from '../fs/tree.js';
 import { CONTENT, METADATA, PARTS } from '../layout/layout.js';
 import { isTransient } from '../store/check/plain.js';
@@ -100,14 +101,14 @@ async function copyFile(copying: Copying, file: number, recorded: number, path: 
   const { size } = fstatSync(file);
   // What is shorter or longer than was written is not copied before it is refused.
   if (size !== recorded) return { size, checksum: '' };
-  const hash = createHash('sha256');
   if (size <= SMALL) {
     const bytes = Buffer.alloc(size);
     for (let at = 0, read = 1; at < size && read > 0; at += read) read = readSync(file, bytes, at, size - at, at);
     await copying.bulk.write(path, bytes);
     copying.onBytes(bytes.length);
-    return { size: bytes.length, checksum: hash.update(bytes).digest('hex') };
+    return { size: bytes.length, checksum: sha256(bytes) };
   }
+  const hash = createHash('sha256');
   const written = await copying.bulk.stream(path, (sink) => pump(copying, file, sink, [hash]));
   return { size: written, checksum: hash.digest('hex') };
 }

@@ -11,6 +11,9 @@ import { inside } from './paths.js';
 /** Content is read in pieces of this size. Bytes. */
 const PIECE = 256 * 1024;
 
+/** Files up to this size are read, hashed and written in one piece. Bytes. */
+export const SMALL = 128 * 1024;
+
 /** A file that is open for reading; the caller closes it. */
 export interface OpenFile {
   readonly file: number;
@@ -26,12 +29,12 @@ export function refusal(path: string, stats: Stats): BackupFinding | undefined {
   return stats.nlink > 1 ? finding('hardlink', path, `is one of ${stats.nlink} names of one file`) : undefined;
 }
 
-/** `path` below `root`; undefined when nothing stands there. Throws `backup_invalid` with the finding. */
-export function openPlain(root: string, path: string): OpenFile | undefined {
+/** `path` below `root`; undefined when nothing stands there. `looked`: what lstat(2) told of it just now. Throws `backup_invalid` with the finding. */
+export function openPlain(root: string, path: string, looked?: Stats): OpenFile | undefined {
   const at = inside(root, path);
-  const before = lstatSync(at, { throwIfNoEntry: false });
-  if (before === undefined) return undefined;
   // A device may act when it is opened, so it is looked at first; and once more when open, since it may have been replaced.
+  const before = looked ?? lstatSync(at, { throwIfNoEntry: false });
+  if (before === undefined) return undefined;
   requirePlain(path, before);
   let file: number;
   try {
@@ -66,6 +69,18 @@ export function* pieces({ file, size }: OpenFile): Generator<Uint8Array> {
   }
 }
 
+/** The bytes of a small open file, which is closed: one read(2). Of what has grown since it was opened, one byte more: it is not what it was. */
+export function bytesOf({ file, size }: OpenFile): Buffer {
+  try {
+    const bytes = Buffer.allocUnsafe(size + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < size; length += read) read = readSync(file, bytes, length, bytes.length - length, null);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** SHA-256 of what an open file holds, which is closed at the end. */
 export function digestOf(opened: OpenFile): string {
   const hash = createHash('sha256');
@@ -74,9 +89,10 @@ export function digestOf(opened: OpenFile): string {
 }
 
 /** The bytes of a control file; undefined when there is none. Throws `backup_invalid` when it is no plain file, or larger than `limit`. */
-export function readControl(root: string, path: string, limit: number): Buffer | undefined {
-  const opened = openPlain(root, path);
+export function readControl(root: string, path: string, limit: number, looked?: Stats): Buffer | undefined {
+  const opened = openPlain(root, path, looked);
   if (opened === undefined) return undefined;
+  if (opened.size <= Math.min(SMALL, limit)) return bytesOf(opened);
   const parts: Buffer[] = [];
   let length = 0;
   for (const piece of pieces(opened)) {

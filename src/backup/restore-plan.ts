@@ -3,7 +3,7 @@
  * goes. Reads the repository without a lock; `seen` tells whether that still stands. The rules stand in design/backup.md, "Restoring".
  */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { readDir, readText } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
@@ -119,6 +119,8 @@ class Planner {
   readonly #files: readonly SurveyedFile[];
   readonly #fresh: FreshIds;
   readonly #savedIds: ReadonlySet<string>;
+  /** Names of what stands in the families, by directory: listed once, for most names of a backup stand nowhere. */
+  readonly #listed = new Map<string, ReadonlySet<string>>();
   readonly #targets: Target[] = [];
   readonly #skipped: Skipped[] = [];
   readonly #newIds: RestorePlan['newIds'][number][] = [];
@@ -292,13 +294,21 @@ class Planner {
   #known(modelId: string, name: string): Known | undefined {
     const { layout } = this.#repo;
     const dir = layout.artifact(modelId, name);
-    const names = readDir(dir);
-    const tombstone = readable(() => readTombstone(layout.tombstone(modelId, name)));
+    const names = this.#stands(dir) ? readDir(dir) : undefined;
+    const deleted = layout.tombstone(modelId, name);
+    const tombstone = this.#stands(deleted) ? readable(() => readTombstone(deleted)) : undefined;
     if (names === undefined) return tombstone === undefined ? undefined : { live: false, generation: tombstone.generation, floor: tombstone.floor, tombstone };
     const record = readable(() => readArtifactRecord(join(dir, ARTIFACT_RECORD)));
     // A record that cannot be read may have told of the newest generation there was.
     const generation = Math.max(record?.generation ?? epochOf(this.#repo, modelId), tombstone?.generation ?? 0);
     return { live: true, generation, floor: Math.max(record?.floor ?? 0, tombstone?.floor ?? 0, ...versionNumbers(names)), tombstone };
+  }
+
+  #stands(path: string): boolean {
+    const [dir, name] = [dirname(path), basename(path)];
+    const names = this.#listed.get(dir) ?? new Set(readDir(dir) ?? []);
+    this.#listed.set(dir, names);
+    return names.has(name);
   }
 
   #tombstone(modelId: string, tombstone: Tombstone, { whole, restored }: { readonly whole: boolean; readonly restored: boolean }): Tombstone | undefined {

@@ -8,6 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { SwampError } from '../errors.js';
 import { Bulk } from '../fs/bulk.js';
+import { sha256 } from '../fs/digest.js';
 import { makeDirs } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { ARTIFACT_RECORD, CONTENT, METADATA, PARTS } from '../layout/layout.js';
@@ -21,7 +22,7 @@ import { SUMS } from '../store/uploads/place.js';
 import { UPLOAD_RECORD } from '../store/uploads/record.js';
 import { openSaved, readSidecar, type Saved, type SavedArtifact, type SavedUpload } from './contents.js';
 import type { SidecarVersion } from './format.js';
-import { pieces } from './open.js';
+import { bytesOf, SMALL } from './open.js';
 import { versionPath } from './paths.js';
 import type { RestorePlan, Target } from './restore-plan.js';
 
@@ -32,9 +33,6 @@ export interface StageOptions {
 }
 
 const readInto = promisify(read);
-
-/** Contents up to this size are written in one piece. Bytes. */
-const SMALL = 256 * 1024;
 
 /** staging/<me>/restore, complete and synced. Throws `checksum_mismatch`, `backup_invalid` for what has changed since it was verified, `no_space`. */
 export async function stageRestore(session: Session, backup: Saved, plan: RestorePlan, options: StageOptions): Promise<void> {
@@ -130,12 +128,12 @@ class Stager {
     if (this.#staged.files % TURN === 0) await turn();
     signal.throwIfAborted();
     const opened = openSaved(this.#backup.root, from);
-    const hash = createHash('sha256');
     if (opened.size <= SMALL) {
-      const bytes = Buffer.concat([...pieces(opened)].map((piece) => Buffer.from(piece)));
+      const bytes = bytesOf(opened);
       await this.#write(to, bytes);
-      return { size: bytes.length, checksum: hash.update(bytes).digest('hex') };
+      return { size: bytes.length, checksum: sha256(bytes) };
     }
+    const hash = createHash('sha256');
     let size = 0;
     try {
       await this.#bulk.stream(to, async (file: FileHandle) => {

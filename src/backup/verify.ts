@@ -1,6 +1,7 @@
 /** Verifies the tree of a backup: every finding in one run, content streamed, nothing followed, nothing waited for (B11, B15). */
 import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
+import { sha256 } from '../fs/digest.js';
 import { parseRecord } from '../store/metadata.js';
 import { byCodePoint } from '../store/read.js';
 import { parseUploadRecord } from '../store/uploads/record.js';
@@ -17,11 +18,12 @@ import {
   MAX_MANIFEST_BYTES,
   MAX_SIDECAR_BYTES,
   type Manifest,
+  type Sidecar,
   UPLOAD_RECORD,
 } from './format.js';
 import { finding, findingsOf, invalid, reading } from './invalid.js';
 import { readManifest } from './manifest.js';
-import { digestOf, linesOf, openPlain, pieces, readControl, refusal, textOf } from './open.js';
+import { bytesOf, digestOf, linesOf, type OpenFile, openPlain, pieces, readControl, refusal, SMALL, textOf } from './open.js';
 import { isContained, type Place, placeOf, sidecarPath } from './paths.js';
 import { keymapRecord, parseSidecar, readTombstones } from './records.js';
 import { type TreeEntry, walkTree } from './tree.js';
@@ -37,6 +39,8 @@ export interface VerifyOptions {
   readonly signal: AbortSignal;
   /** Called every now and then; `total`: bytes of content, as the manifest tells them. */
   readonly onProgress?: (checked: Checked, total: number | undefined) => void;
+  /** Called with each sidecar that can be read, in the order of their paths. */
+  readonly onSidecar?: (place: { readonly directory: string; readonly content: string }, sidecar: Sidecar) => void;
 }
 
 export interface Verified {
@@ -210,15 +214,29 @@ class Verification {
       this.#settle();
       this.#model = newModel(place.directory);
     }
-    if (place === undefined || place.kind === 'content' || place.kind === 'version' || place.kind === 'upload') await this.#lookAtContent(path, place, listed);
-    else this.#lookAtControl(path, place, listed);
+    if (place === undefined || place.kind === 'content' || place.kind === 'version' || place.kind === 'upload')
+      await this.#lookAtContent({ path, stats }, place, listed);
+    else this.#lookAtControl({ path, stats }, place, listed);
     this.#checked.files += 1;
     await this.#breathe();
   }
 
-  async #lookAtContent(path: string, place: Place | undefined, listed: string | undefined): Promise<void> {
-    const opened = this.#collect(() => openPlain(this.#root, path));
+  async #lookAtContent({ path, stats }: Pick<TreeEntry, 'path' | 'stats'>, place: Place | undefined, listed: string | undefined): Promise<void> {
+    const opened = this.#collect(() => openPlain(this.#root, path, stats));
     if (opened === undefined) return;
+    const { size, checksum } = await this.#read(opened);
+    const altered = listed !== undefined && checksum !== listed;
+    if (altered) this.#tell(finding('altered', path, 'does not have its checksum'));
+    if (place?.kind === 'upload') this.#lookAtUpload(path, place.directory);
+    if (place?.kind === 'content' || place?.kind === 'version') this.#model?.contents.set(path, { size, checksum, altered, content: place.content });
+  }
+
+  async #read(opened: OpenFile): Promise<{ readonly size: number; readonly checksum: string }> {
+    if (opened.size <= SMALL) {
+      const bytes = bytesOf(opened);
+      this.#checked.bytes += bytes.length;
+      return { size: bytes.length, checksum: sha256(bytes) };
+    }
     const hash = createHash('sha256');
     let size = 0;
     for (const piece of pieces(opened)) {
@@ -227,11 +245,7 @@ class Verification {
       this.#checked.bytes += piece.length;
       await this.#breathe();
     }
-    const checksum = hash.digest('hex');
-    const altered = listed !== undefined && checksum !== listed;
-    if (altered) this.#tell(finding('altered', path, 'does not have its checksum'));
-    if (place?.kind === 'upload') this.#lookAtUpload(path, place.directory);
-    if (place?.kind === 'content' || place?.kind === 'version') this.#model?.contents.set(path, { size, checksum, altered, content: place.content });
+    return { size, checksum: hash.digest('hex') };
   }
 
   #lookAtUpload(path: string, directory: string): void {
@@ -244,11 +258,15 @@ class Verification {
     });
   }
 
-  #lookAtControl(path: string, place: Exclude<Place, { kind: 'content' | 'version' | 'upload' }>, listed: string | undefined): void {
+  #lookAtControl(
+    { path, stats }: Pick<TreeEntry, 'path' | 'stats'>,
+    place: Exclude<Place, { kind: 'content' | 'version' | 'upload' }>,
+    listed: string | undefined,
+  ): void {
     const limit = place.kind === 'sidecar' ? MAX_SIDECAR_BYTES : place.kind === 'definition' ? MAX_CONTROL_BYTES : MAX_MANIFEST_BYTES;
     // Lists grow with what they list, and are read line by line.
-    const bytes = path === KEYMAP || place.kind === 'tombstones' ? undefined : this.#collect(() => readControl(this.#root, path, limit));
-    const checksum = bytes === undefined ? this.#collect(() => this.#hashOf(path)) : createHash('sha256').update(bytes).digest('hex');
+    const bytes = path === KEYMAP || place.kind === 'tombstones' ? undefined : this.#collect(() => readControl(this.#root, path, limit, stats));
+    const checksum = bytes === undefined ? this.#collect(() => this.#hashOf(path)) : sha256(bytes);
     if (listed !== undefined && checksum !== undefined && checksum !== listed) this.#tell(finding('altered', path, 'does not have its checksum'));
     const model = this.#model;
     if (model === undefined || place.kind === 'control') return;
@@ -261,11 +279,13 @@ class Verification {
     else {
       const sidecar = this.#collect(() => parseSidecar(textOf(bytes, path), path));
       if (sidecar === undefined) model.unreadable.add(path);
-      else
+      else {
         model.sidecars.set(place.content, {
           name: sidecar.name,
           versions: sidecar.versions.map(({ version, size, checksum: sum }) => ({ version, size, checksum: sum })),
         });
+        this.#options.onSidecar?.(place, sidecar);
+      }
     }
   }
 

@@ -1,5 +1,4 @@
 /** `backup create`: one point in time, read while everybody works on, written aside, and published by one rename. The order of the steps is design/backup.md's. */
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Base } from '../backup/base.js';
@@ -29,6 +28,7 @@ import { reclaimScratch, removeScratch } from '../backup/scratch.js';
 import { lookWithoutLock, takeSnapshot } from '../backup/snapshot.js';
 import { makeScratch, publish, type Target, targetOf } from '../backup/target.js';
 import { Bulk } from '../fs/bulk.js';
+import { sha256 } from '../fs/digest.js';
 import { syncDir, syncFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { METADATA } from '../layout/layout.js';
@@ -295,7 +295,7 @@ class Maker {
   async #control(root: string, bulk: Bulk, path: string, text: string): Promise<void> {
     const bytes = Buffer.from(text);
     await bulk.write(inside(root, path), bytes, CONTROL_MODE);
-    this.#checksums.set(path, createHash('sha256').update(bytes).digest('hex'));
+    this.#checksums.set(path, sha256(bytes));
   }
 
   async #writeRecords(root: string, bulk: Bulk, { directory, definition, tombstones }: ListedModel): Promise<void> {

@@ -1,6 +1,6 @@
 /** `backup restore`: verified, planned and staged without a lock; one rename publishes it; then it is carried out, by this command or by whoever comes next (B15 to B17). */
 import { setImmediate as turn } from 'node:timers/promises';
-import { readSaved, type Saved } from '../backup/contents.js';
+import { type Gathered, gather, readSaved, type Saved } from '../backup/contents.js';
 import { adaptStaged } from '../backup/restore-adapt.js';
 import { type Choice, type FreshIds, planRestore, type RestoreMode, type RestorePlan, type Skipped } from '../backup/restore-plan.js';
 import { stageRestore } from '../backup/restore-stage.js';
@@ -76,8 +76,13 @@ export async function backupRestore(plain: Repo, input: BackupRestoreInput, opti
   if (input.dryRun !== true) requireWritable(plain);
   const repo = underName(plain, `backup restore ${input.dir}`);
   const choice = choiceOf(input);
-  const { dir } = await requireWholeBackup(input.dir, { signal: options.signal, onProgress: (done) => options.onProgress?.(done, 'verified') });
-  const backup = readSaved(dir);
+  const gathered: Gathered = new Map();
+  const { dir } = await requireWholeBackup(input.dir, {
+    signal: options.signal,
+    onProgress: (done) => options.onProgress?.(done, 'verified'),
+    onSidecar: (place, sidecar) => gather(gathered, place, sidecar),
+  });
+  const backup = readSaved(dir, gathered);
   if (backup.manifest.consistencyPoint.global > MAX_EPOCH) throw invalidEpoch(dir);
   const fresh: FreshIds = new Map();
   const shown = await planRestore(repo, backup, choice, fresh);
