@@ -420,7 +420,7 @@ describe('unfinished uploads and orphans', () => {
     await upload.part({ upload: uploadId, partNumber: 2, source: ['two'] });
     await upload.complete({ upload: uploadId });
     pauses.go('backup.listed');
-    await finished(running);
+    assert.match((await finished(running)).stdout, /^Holds: .*, 1 unfinished upload, data of 1 model without a definition$/m);
     const saved = inShort(await whole(repo, withThem));
     assert.ok(saved.includes(`orphans/${orphan} c.1=c`), saved.join('; '));
     assert.ok(!saved.some((one) => one.includes('unfinished')));

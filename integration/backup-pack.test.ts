@@ -198,7 +198,10 @@ describe('the commands', () => {
     await run(repo, ['backup', 'unpack', packed.file, join(repo.base, 'out')]);
     await run(repo, ['backup', 'verify', join(repo.base, 'out')]);
     await refused(repo, ['backup', 'unpack', packed.file, join(repo.base, 'out')], 'conflict');
-    await refused(repo, ['backup', 'unpack', packed.file, join(repo.base, 'no/such/parent')], 'io');
+    const orphan = await refused(repo, ['backup', 'unpack', packed.file, join(repo.base, 'no/such/parent')], 'io');
+    assert.equal(orphan.message, `${join(repo.base, 'no/such')} is no directory.`);
+    const overFile = await refused(repo, ['backup', 'unpack', packed.file, packed.file], 'conflict');
+    assert.equal(overFile.message, `${packed.file} is a file.`);
     // What a variable that is not set gives: never the working directory, where every command would find something to do.
     for (const args of [
       ['verify', ''],

@@ -308,6 +308,14 @@ describe('FILE', () => {
     assert.deepEqual(snapshot(repo.dir, ['.swamp/v1/staging', '.swamp/v1/trash']), before);
   });
 
+  test('to write to is none in the datastore, not even through a link', async (t) => {
+    const repo = await stockedRepo(t);
+    const { contentPath } = await runJson<{ contentPath: string }>(repo, ['data', 'put', 'm', 'other'], { stdin: 'stored' });
+    symlinkSync(join(repo.dir, contentPath), join(repo.base, 'link'));
+    for (const inside of [contentPath, join(repo.base, 'link'), '.swamp/new']) await refused(repo, ['data', 'get', 'm', 'a', '-o', inside], 'usage');
+    assert.equal((await run(repo, ['data', 'get', 'm', 'other', '--verify'])).stdout, 'stored');
+  });
+
   test('that may not be read is io with its errno', unprivileged, async (t) => {
     const repo = await stockedRepo(t);
     const file = join(repo.base, 'unreadable');

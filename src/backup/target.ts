@@ -30,7 +30,8 @@ export function targetOf(repo: Repo, dir: string): Target {
   return { path, parent };
 }
 
-function parentOf(path: string): string {
+/** The directory in which `path` is to appear, links resolved. Throws `io`: it is not made. */
+export function parentOf(path: string): string {
   try {
     const parent = realpathSync(dirname(path));
     if (lstatSync(parent).isDirectory()) return parent;
@@ -53,8 +54,8 @@ function real(path: string): string {
   }
 }
 
-/** Nothing, or an empty directory. */
-function requireFree(path: string): void {
+/** Nothing, or an empty directory. Throws `conflict`. */
+export function requireFree(path: string): void {
   const status = lstatSync(path, { throwIfNoEntry: false });
   if (status === undefined) return;
   if (!status.isDirectory()) throw inTheWay(path, `is ${kindOf(status)}`);
@@ -65,7 +66,7 @@ function kindOf(status: Stats): string {
   return status.isSymbolicLink() ? 'a symbolic link' : status.isFile() ? 'a file' : 'no directory';
 }
 
-function inTheWay(path: string, why: string): SwampError {
+export function inTheWay(path: string, why: string): SwampError {
   return new SwampError('conflict', `${path} ${why}.`, { hint: 'A backup becomes a new directory, or takes the place of an empty one.', data: { path } });
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { SwampError } from '../errors.js';
 import { removeFile, rename, syncFile } from '../fs/durable.js';
@@ -12,12 +12,13 @@ const NEVER = new AbortController().signal;
 
 /**
  * Writes `content` to a file beside `path` and renames it into place, keeping the mode of a file that was there. A link is
- * followed; a device or pipe is written to as it is. Throws `io`, `no_space`.
+ * followed; a device or pipe is written to as it is. Nothing is written below the directory `spared`: stored data changes by commits
+ * alone. Throws `usage`, `io`, `no_space`.
  */
 export async function writeOutputFile(
   path: string,
   content: AsyncIterable<Uint8Array>,
-  { signal = NEVER }: { readonly signal?: AbortSignal } = {},
+  { signal = NEVER, spared }: { readonly signal?: AbortSignal; readonly spared?: string } = {},
 ): Promise<void> {
   if (path === '') throw new SwampError('usage', '--output wants a file, and was given an empty name.', { hint: 'Write "-o FILE", with a space.' });
   const there: Stats | undefined = statSync(path, { throwIfNoEntry: false });
@@ -27,6 +28,9 @@ export async function writeOutputFile(
   if (there?.isFIFO() === true) return pipeline(content, await openPipe(path, 'w', signal));
   if (there !== undefined && !there.isFile()) return writeInto(await open(path, 'w'), content);
   const target = there === undefined ? path : realpathSync(path);
+  if (spared !== undefined && isBelow(target, spared)) {
+    throw new SwampError('usage', `${path} lies in the datastore.`, { hint: 'Name a file outside; data is stored with "swamp data put".', data: { path } });
+  }
   const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}`);
   try {
     const file = await open(temporary, 'wx');
@@ -37,6 +41,12 @@ export async function writeOutputFile(
     await removeFile(temporary);
     throw error;
   }
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return realpathSync(dirname(path))
+    .concat(sep)
+    .startsWith(realpathSync(directory) + sep);
 }
 
 async function writeInto(file: FileHandle, content: AsyncIterable<Uint8Array>, { sync = false } = {}): Promise<void> {

@@ -1,11 +1,11 @@
 /** `backup unpack`: the backup in an archive, verified before it appears. */
-import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { codecFor, unpackTree } from '../backup/archive.js';
 import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
+import { inTheWay, parentOf, requireFree } from '../backup/target.js';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDir, rename, syncDir } from '../fs/durable.js';
-import { readDir } from '../fs/tree.js';
 import { type PackOptions, verifying } from './backup-pack.js';
 import { requireWholeBackup, resolveNamed } from './backup-verify.js';
 
@@ -23,7 +23,9 @@ export async function backupUnpack(input: { readonly file: string; readonly dir:
   const codec = codecFor(input.file);
   const file = resolve(input.file);
   const dir = resolveNamed(input.dir);
-  requireRoom(dir);
+  // Looked at for the error alone: `dir` is told as it was named.
+  parentOf(dir);
+  requireFree(dir);
   await reclaimScratch(dirname(dir), options.reporter.warn);
   const scratch = scratchFor(dir);
   try {
@@ -43,16 +45,9 @@ async function publish(scratch: string, dir: string): Promise<void> {
   try {
     await rename(scratch, dir);
   } catch (error) {
-    throw isErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR') ? inTheWay(dir) : error;
+    throw isErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR') ? inTheWay(dir, 'appeared while the archive was unpacked') : error;
   }
   await syncDir(dirname(dir));
-}
-
-/** Throws `conflict` unless nothing stands there, or an empty directory. */
-function requireRoom(dir: string): void {
-  const stats = lstatSync(dir, { throwIfNoEntry: false });
-  if (stats === undefined || (stats.isDirectory() && readDir(dir)?.length === 0)) return;
-  throw inTheWay(dir);
 }
 
 /** A link is followed: the person named it. What is no file is not waited for. */
@@ -71,8 +66,4 @@ function told(error: unknown, { file, scratch }: { readonly file: string; readon
     data: { file, findings: error.data['findings'] ?? [] },
     cause: error,
   });
-}
-
-function inTheWay(dir: string): SwampError {
-  return new SwampError('conflict', `${dir} exists, and is not empty.`, { hint: 'Name a directory that does not exist yet.', data: { path: dir } });
 }

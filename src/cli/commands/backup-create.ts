@@ -29,13 +29,20 @@ function progressText({ versions, total, bytes }: BackupProgress, ms: number): s
   return `Copied ${versions} of ${count(total, 'version')}, ${size(bytes)} at ${size((bytes / Math.max(ms, 1)) * 1000)}/s${left}\n`;
 }
 
-function text({ backupDir, createdAt, models, artifacts, versions, bytes, reused, excluded, renamed, dryRun }: BackupCreateResult): string {
+function text({ backupDir, createdAt, models, artifacts, versions, bytes, uploads, orphans, reused, excluded, renamed, dryRun }: BackupCreateResult): string {
+  const beside = [
+    ...(uploads > 0 ? [count(uploads, 'unfinished upload')] : []),
+    ...(orphans > 0 ? [`data of ${count(orphans, 'model')} without a definition`] : []),
+  ];
   const left = Object.entries(excluded).flatMap(([kind, n]: [string, number]) => (n === 0 ? [] : [`${WORDS[kind] ?? kind}: ${n}`]));
   return [
     fields([
       [dryRun ? 'Would write' : 'Backup', backupDir],
       ['As of', createdAt],
-      ['Holds', `${count(models, 'model')}, ${count(artifacts, 'artifact')}, ${count(versions, 'version')}, ${size(bytes)}`],
+      [
+        'Holds',
+        `${count(models, 'model')}, ${count(artifacts, 'artifact')}, ${count(versions, 'version')}, ${size(bytes)}${beside.map((one) => `, ${one}`).join('')}`,
+      ],
       ['From the base', reused === 0 ? undefined : count(reused, 'version')],
       ['Left out', left.length === 0 ? undefined : left.join(', ')],
     ]),

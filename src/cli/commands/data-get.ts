@@ -8,12 +8,13 @@ import { fields, size, tagText } from '../render/text.js';
 
 export async function run({ args, json, openRepo, signal }: Context): Promise<Outcome | undefined> {
   const input = { model: args.need('model'), name: args.need('name'), verify: args.has('verify'), ...given({ version: wholeNumber(args, 'version', 1) }) };
-  const data = await dataGet(openRepo(), input, { signal });
+  const repo = openRepo();
+  const data = await dataGet(repo, input, { signal });
   const file = args.text('output');
   if (args.has('metadata')) return metadata(data);
   if (file !== undefined && file !== '-') {
     const { writeOutputFile } = await import('../output-file.js');
-    await writeOutputFile(file, data.openContent(), { signal });
+    await writeOutputFile(file, data.openContent(), { signal, spared: repo.datastore });
     return json ? metadata(data) : undefined;
   }
   if (json) return { result: { ...data.record, ...textOrBase64(await whole(data)) }, text: () => '' };
