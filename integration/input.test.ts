@@ -10,6 +10,8 @@ import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { asSwampError, type ErrorCode } from '../src/errors.js';
 import { initRepo, openRepo } from '../src/index.js';
+import { type TreeModel, writeTree } from './support/backup-tree.js';
+import { Pauses } from './support/failpoints.js';
 import { type MountedRepo, mountedRepo, onMounts } from './support/mounted.js';
 import { told } from './support/program.js';
 import { refused, toldError } from './support/refused.js';
@@ -498,6 +500,44 @@ describe('a file system', () => {
     assert.match((await repo.swamp(['data', 'list', 'm', '--json'])).stdout, /"total":1/);
     await nothingLeft(repo);
   });
+
+  test(
+    'that a backup does not fit into is no_space for its restore: nothing has changed, nothing is left, and it works again with space (B16)',
+    onMounts,
+    async (t) => {
+      const repo = await mountedRepo(t, 'size=4m,nr_inodes=400');
+      await repo.swamp(['model', 'create', 'store', 'm']);
+      await repo.swamp(['data', 'put', 'm', 'a'], { stdin: 'mine' });
+      const files = async (): Promise<string> => (await repo.sh('find . -type f -exec sha256sum {} + | sort')).stdout;
+      const restoring = (name: string, artifacts: TreeModel['artifacts']): string[] => {
+        const { dir } = writeTree(join(repo.base, name), [{ name: 'm', artifacts }]);
+        return ['backup', 'restore', dir, '--mode', 'replace', '--force'];
+      };
+      const many = (count: number, bytes: number): TreeModel['artifacts'] =>
+        Object.fromEntries(Array.from({ length: count }, (_, i) => [`x${i}`, ['x'.repeat(bytes)]]));
+      const before = await files();
+      for (const args of [restoring('large', { large: ['x'.repeat(6_000_000)] }), restoring('small', many(60, 100_000)), restoring('inodes', many(200, 1))]) {
+        await refusedInside(repo, args, 'no_space');
+        assert.equal(await files(), before, args.join(' '));
+        await nothingLeft(repo);
+      }
+      // It fits, and the disk is full when it has been published: whoever comes next with space finishes it.
+      const pauses = new Pauses(repo, ['restore.published']);
+      const args = restoring('fits', { a: ['restored'], b: ['brought'] });
+      const published = repo.swamp([...args, '--json'], { expect: 'any', env: pauses.env });
+      await until('the restore is published', () => pauses.reached('restore.published'));
+      await repo.sh('mkdir ../filler && i=0 && while : >../filler/$i; do i=$((i+1)); done');
+      pauses.go('restore.published');
+      const { stderr } = await published;
+      toldError({ stderr }, 'no_space');
+      assert.match(stderr, /The restore is published/);
+      await repo.sh('rm -r ../filler');
+      assert.equal((await repo.swamp(['data', 'get', 'm', 'b', '--verify'])).stdout, 'brought');
+      assert.equal((await repo.swamp(['data', 'get', 'm', 'a', '--verify'])).stdout, 'restored');
+      await repo.swamp(['datastore', 'sweep']);
+      await nothingLeft(repo);
+    },
+  );
 
   test('that is read-only is io for who writes, and serves who reads', onMounts, async (t) => {
     const repo = await mountedRepo(t, 'size=4m');

@@ -7,6 +7,7 @@ import { openRepo } from '../src/index.js';
 import { writeTree } from './support/backup-tree.js';
 import { Pauses } from './support/failpoints.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { LOOKS, stockForLook } from './support/restore-looks.js';
 import { finished, run, runJson, start } from './support/swamp.js';
 import { until } from './support/until.js';
 
@@ -164,4 +165,15 @@ describe('beside a restore', { concurrency: 2 }, () => {
     await run(repo, ['model', 'run', 'sh'], { env: { PATH: `${repo.path}:${process.env['PATH']}` } });
     assert.match(await contentOf(repo, 'sh', 'log'), /one/);
   });
+});
+
+describe('a restore whose restorer died after publishing it is carried out first by', { concurrency: 2 }, () => {
+  for (const { title, meet } of LOOKS) {
+    test(`${title} (B16)`, async (t) => {
+      // The staging of the dead restorer, which is empty.
+      const repo = await tempRepo(t, { pending: 'allowed' });
+      await stockForLook(repo);
+      await meet(repo);
+    });
+  }
 });

@@ -7,7 +7,7 @@ import { stageRestore } from '../backup/restore-stage.js';
 import { seenNow, unfinished } from '../backup/restore-state.js';
 import { SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
-import { MAX_EPOCH } from '../locks/fence.js';
+import { FenceLost, MAX_EPOCH } from '../locks/fence.js';
 import { discard, type Session } from '../locks/session.js';
 import { carryOut } from '../protocol/carry-out.js';
 import { restructure, type Structural } from '../protocol/restructure.js';
@@ -153,10 +153,23 @@ class Restorer {
     if (plan === undefined) return undefined;
     requireAgreed(this.#asked, plan);
     this.#options.signal.throwIfAborted();
+    const began = performance.now();
     await publishRestore(hands.fence);
     this.#published = true;
-    await carryOut(hands, this.#session);
+    await this.#carryOut(hands);
+    this.#session.repo.reporter.debug(`Published and carried out in ${Math.round(performance.now() - began)} ms.`);
     return plan;
+  }
+
+  /** Whoever gets an error here must know that it is too late for another decision. */
+  async #carryOut(hands: Structural): Promise<void> {
+    try {
+      await carryOut(hands, this.#session);
+    } catch (error) {
+      // Without the fence it is begun again, and then it may turn out that another command has finished it.
+      if (!(error instanceof FenceLost)) this.#session.repo.reporter.warn('The restore is published: the next command finishes it as soon as it can.');
+      throw error;
+    }
   }
 
   /** The plan as it is true now, and what is staged in line with it; undefined when that is too little. */
