@@ -162,5 +162,5 @@ describe('a backup that is not whole', () => {
 });
 
 describe('killed at any point, a restore has happened or not (B16)', { concurrency: 2 }, () => {
-  for (const mode of ['replace', 'merge'] as const) test(`--mode ${mode}, at every tenth point`, (t) => killRestore(t, mode, { every: 10 }));
+  for (const mode of ['replace', 'merge'] as const) test(`--mode ${mode}, at every thirtieth point`, (t) => killRestore(t, mode, { every: 30 }));
 });

@@ -1,6 +1,6 @@
 /**
  * Interleavings of the real code (P1 to P9): every schedule of two commands with one intervention, some of more at random, and
- * every mutation of the protocol, which must be found. The long form goes further.
+ * every mutation of the protocol that a short walk finds. The long form goes further.
  */
 import { describe, test } from 'node:test';
 import { requireFound, walkAll, wander } from './support/interleave/exploration.js';
@@ -16,7 +16,7 @@ test('random schedules of up to four commands, beside one who breaks live locks,
 });
 
 describe('a schedule is found when', () => {
-  for (const mutation of MUTATIONS) {
+  for (const mutation of MUTATIONS.filter(({ late }) => late !== true)) {
     test(mutation.title, { timeout: 240_000 }, async (t) => {
       await requireFound(t, mutation);
     });

@@ -44,8 +44,8 @@ describe('datastore check --repair', { concurrency: 2 }, () => {
 });
 
 for (const [title, every] of [
-  ['a version, its artifact and a stray beside it are damaged', 9],
-  ['a fence has the entries of three holders who have ended', 7],
+  ['a version, its artifact and a stray beside it are damaged', 23],
+  ['a fence has the entries of three holders who have ended', 17],
 ] as const) {
   test(`killed at some of its points, a repair is ended by the next one: ${title}`, { timeout: 120_000 }, (t) => survivesKills(t, title, every));
 }
