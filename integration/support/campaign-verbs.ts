@@ -69,7 +69,7 @@ export const VERBS: readonly Verb[] = [
     verb: 'backup restore',
     args: (repo) => [backupBeside(repo), '--mode', 'merge'],
     prepare,
-    takes: [{ model: 'm', name: 'a' }],
+    takes: [{ model: 'm', name: 'a', replaced: true }],
     done: async (repo) => {
       await expectLatest(repo, 'm', 'a', 'restored');
       await expectLatest(repo, 'brought', 'b', 'along');
