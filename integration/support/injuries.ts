@@ -965,6 +965,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
   },
   'a file stands where the uploads of a model belong': ({ repo, id }) => {
     mkdirSync(repo.layout.uploads, { recursive: true });
+    rmSync(repo.layout.modelUploads(id), { recursive: true, force: true });
     writeFileSync(repo.layout.modelUploads(id), 'x');
     return [['wrong_type', repo.layout.modelUploads(id)]];
   },
