@@ -966,6 +966,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
   'a file stands where the uploads of a model belong': ({ repo, id }) => {
     rmSync(repo.layout.modelUploads(id), { recursive: true, force: true });
     mkdirSync(repo.layout.uploads, { recursive: true });
+    rmSync(repo.layout.modelUploads(id), { recursive: true, force: true });
     writeFileSync(repo.layout.modelUploads(id), 'x');
     return [['wrong_type', repo.layout.modelUploads(id)]];
   },
