@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { type Expectation, edit, heldByDead, INJURIES, type Places, UUID, writeDeleted, written } from '../../integration/support/injuries.js';
 import { deadHolder, libraryRepo, NEVER, newModel, putAll } from '../../integration/support/library-repo.js';
@@ -16,20 +16,23 @@ import { modelDelete } from './model-delete.js';
 import { modelRename } from './model-rename.js';
 
 const check = (repo: Repo): Promise<DatastoreCheckResult> => datastoreCheck(repo, {}, NEVER);
-for (const [title, injure] of Object.entries(INJURIES)) {
-  test(`check tells: ${title}`, { timeout: 20_000 }, async (t) => {
-    const places = await written(t);
-    const expected = injure(places);
-    const { findings, pending } = await check(places.repo);
-    const relative = (path: string): string => path.slice(places.repo.root.length + 1);
-    assert.deepEqual(
-      findings.map(({ kind, path }) => `${kind} ${path}`),
-      expected.map(([kind, path]) => `${kind} ${relative(path)}`).sort((a, b) => (a.slice(a.indexOf(' ')) < b.slice(b.indexOf(' ')) ? -1 : 1)),
-    );
-    assert.deepEqual(pending, []);
-    for (const { message, hint } of findings) assert.ok(message !== '' && hint !== '');
-  });
-}
+// Each has a repository of its own and mostly waits for the disk.
+describe('an injury', { concurrency: 4 }, () => {
+  for (const [title, injure] of Object.entries(INJURIES)) {
+    test(`check tells: ${title}`, { timeout: 20_000 }, async (t) => {
+      const places = await written(t);
+      const expected = injure(places);
+      const { findings, pending } = await check(places.repo);
+      const relative = (path: string): string => path.slice(places.repo.root.length + 1);
+      assert.deepEqual(
+        findings.map(({ kind, path }) => `${kind} ${path}`),
+        expected.map(([kind, path]) => `${kind} ${relative(path)}`).sort((a, b) => (a.slice(a.indexOf(' ')) < b.slice(b.indexOf(' ')) ? -1 : 1)),
+      );
+      assert.deepEqual(pending, []);
+      for (const { message, hint } of findings) assert.ok(message !== '' && hint !== '');
+    });
+  }
+});
 
 /** What a later command mends, and the one thing that must be told of it. */
 const PENDING: Readonly<Record<string, (places: Places) => Expectation>> = {

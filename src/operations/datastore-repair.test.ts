@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { INJURIES, LONG_NAME, type Places, readableBytes, TOLD, written } from '../../integration/support/injuries.js';
 import { deadHolder, NEVER } from '../../integration/support/library-repo.js';
@@ -19,33 +19,36 @@ import { datastoreRepair, type RepairPlan } from './datastore-repair.js';
 
 const check = (repo: Repo): Promise<DatastoreCheckResult> => datastoreCheck(repo, {}, NEVER);
 
-for (const [title, injure] of Object.entries(INJURIES)) {
-  test(`repair mends, or sets aside, and loses nothing: ${title}`, { timeout: 30_000 }, async (t) => {
-    const places = await written(t);
-    const { repo } = places;
-    const given = await pairsOf(places);
-    injure(places);
-    const before = readableBytes(repo.root);
-    const planned = await datastoreRepair(repo, { dryRun: true }, NEVER);
-    const result = await datastoreRepair(repo, {}, NEVER);
-    const after = await check(repo);
-    assert.deepEqual(after, { ...result, repaired: [] }, 'another check tells something else');
-    assert.deepEqual(after.pending, []);
-    if (TOLD.has(title)) assert.deepEqual(result.repaired, []);
-    else assert.deepEqual(after.findings, []);
-    const told = ({ path, kind, action }: (typeof result.repaired)[number]): string => `${action} ${kind} ${path}`;
-    for (const item of planned.repaired) {
-      // A ticket that stands in the queue for nobody is dropped by the first command that waits behind it.
-      const isDone = result.repaired.map(told).includes(told(item)) || (item.path.includes('/queues/') && !exists(join(repo.root, item.path)));
-      assert.ok(isDone, `planned, and not done: ${told(item)}`);
-    }
-    for (const { to, action } of result.repaired) if (action === 'quarantined') assert.ok(exists(join(repo.root, to ?? '-')), to);
-    const left = readableBytes(repo.root);
-    for (const [hash, path] of before) assert.ok(left.has(hash), `what could be read in ${path} cannot be read any more`);
-    if (!TOLD.has(title)) await stillWorks(places, given);
-    assert.deepEqual((await check(repo)).findings, after.findings);
-  });
-}
+// Each has a repository of its own and mostly waits for the disk.
+describe('an injury', { concurrency: 4 }, () => {
+  for (const [title, injure] of Object.entries(INJURIES)) {
+    test(`repair mends, or sets aside, and loses nothing: ${title}`, { timeout: 30_000 }, async (t) => {
+      const places = await written(t);
+      const { repo } = places;
+      const given = await pairsOf(places);
+      injure(places);
+      const before = readableBytes(repo.root);
+      const planned = await datastoreRepair(repo, { dryRun: true }, NEVER);
+      const result = await datastoreRepair(repo, {}, NEVER);
+      const after = await check(repo);
+      assert.deepEqual(after, { ...result, repaired: [] }, 'another check tells something else');
+      assert.deepEqual(after.pending, []);
+      if (TOLD.has(title)) assert.deepEqual(result.repaired, []);
+      else assert.deepEqual(after.findings, []);
+      const told = ({ path, kind, action }: (typeof result.repaired)[number]): string => `${action} ${kind} ${path}`;
+      for (const item of planned.repaired) {
+        // A ticket that stands in the queue for nobody is dropped by the first command that waits behind it.
+        const isDone = result.repaired.map(told).includes(told(item)) || (item.path.includes('/queues/') && !exists(join(repo.root, item.path)));
+        assert.ok(isDone, `planned, and not done: ${told(item)}`);
+      }
+      for (const { to, action } of result.repaired) if (action === 'quarantined') assert.ok(exists(join(repo.root, to ?? '-')), to);
+      const left = readableBytes(repo.root);
+      for (const [hash, path] of before) assert.ok(left.has(hash), `what could be read in ${path} cannot be read any more`);
+      if (!TOLD.has(title)) await stillWorks(places, given);
+      assert.deepEqual((await check(repo)).findings, after.findings);
+    });
+  }
+});
 
 /** Generation and version of everything that was ever given out, by name. */
 async function pairsOf({ repo, id }: Places): Promise<Map<string, Set<string>>> {
@@ -227,40 +230,42 @@ const OF_LOCKS = Object.keys(INJURIES).filter(
   (title) => /fence|queue|sessions|trash|details|scope|intent/.test(title) && !/ahead|deleted model|model was/.test(title),
 );
 
-for (const title of OF_LOCKS) {
-  test(`several repairs at once, beside a writer, mend as one does: ${title}`, { timeout: 60_000 }, async (t) => {
-    const places = await written(t);
-    const { repo } = places;
-    INJURIES[title]?.(places);
-    let done = false;
-    const versions: number[] = [];
-    const writing = (async () => {
-      while (!done) {
-        const put = await dataPut(repo, { model: 'm', name: 'new', source: ['x'] }, NEVER).catch((error: unknown) => {
-          // Until the lock is mended it may be told so; nothing else may come of it.
-          if (!(error instanceof Error)) throw error;
-        });
-        if (put !== undefined) versions.push(put.version);
-        await setTimeout(1);
-      }
-    })();
-    const repairing = Promise.all([1, 2, 3].map(() => datastoreRepair(repo, {}, NEVER)));
-    const results = await repairing.finally(() => {
-      done = true;
-      return writing;
-    });
-    // A fence that the writer makes anew while it is missing begins too low: that is told, and mended, by the next look.
-    for (const { findings } of results)
+describe('an injured lock', { concurrency: 4 }, () => {
+  for (const title of OF_LOCKS) {
+    test(`several repairs at once, beside a writer, mend as one does: ${title}`, { timeout: 60_000 }, async (t) => {
+      const places = await written(t);
+      const { repo } = places;
+      INJURIES[title]?.(places);
+      let done = false;
+      const versions: number[] = [];
+      const writing = (async () => {
+        while (!done) {
+          const put = await dataPut(repo, { model: 'm', name: 'new', source: ['x'] }, NEVER).catch((error: unknown) => {
+            // Until the lock is mended it may be told so; nothing else may come of it.
+            if (!(error instanceof Error)) throw error;
+          });
+          if (put !== undefined) versions.push(put.version);
+          await setTimeout(1);
+        }
+      })();
+      const repairing = Promise.all([1, 2, 3].map(() => datastoreRepair(repo, {}, NEVER)));
+      const results = await repairing.finally(() => {
+        done = true;
+        return writing;
+      });
+      // A fence that the writer makes anew while it is missing begins too low: that is told, and mended, by the next look.
+      for (const { findings } of results)
+        assert.deepEqual(
+          findings.filter(({ kind }) => kind !== 'generation_ahead'),
+          [],
+        );
+      const { findings } = await datastoreRepair(repo, {}, NEVER);
+      assert.deepEqual(findings, []);
+      assert.deepEqual((await check(repo)).findings, []);
       assert.deepEqual(
-        findings.filter(({ kind }) => kind !== 'generation_ahead'),
-        [],
+        versions,
+        [...new Set(versions)].sort((a, b) => a - b),
       );
-    const { findings } = await datastoreRepair(repo, {}, NEVER);
-    assert.deepEqual(findings, []);
-    assert.deepEqual((await check(repo)).findings, []);
-    assert.deepEqual(
-      versions,
-      [...new Set(versions)].sort((a, b) => a - b),
-    );
-  });
-}
+    });
+  }
+});
