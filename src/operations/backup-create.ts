@@ -55,19 +55,11 @@ export interface BackupCreateInput {
   readonly dryRun?: boolean;
 }
 
-export interface BackupCreateResult {
+export interface BackupCreateResult extends Counts {
   /** Absolute. */
   readonly backupDir: string;
   /** The moment that the backup shows. */
   readonly createdAt: string;
-  readonly models: number;
-  readonly artifacts: number;
-  readonly versions: number;
-  /** Of content. */
-  readonly bytes: number;
-  readonly tombstones: number;
-  readonly uploads: number;
-  readonly orphans: number;
   /** How many of each kind are not in it. */
   readonly excluded: ExcludedCounts;
   /** Artifacts that do not stand under their names. */
