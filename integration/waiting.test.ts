@@ -103,8 +103,10 @@ describe('a method that runs', { concurrency: 2 }, () => {
   });
 });
 
+type Nested = readonly (readonly [command: string, code: number])[];
+
 /** What a method does: commands, each with the exit code that it must end with. */
-const NESTED: Readonly<Record<string, readonly (readonly [command: string, code: number])[]>> = {
+const NESTED: Readonly<Record<string, Nested>> = {
   'puts to its own and to another model, a run of another model, and a run of itself, which fails as deadlock': [
     ['echo nested | swamp data put p nested', 0],
     ['echo nested | swamp data put m nested', 0],
@@ -116,12 +118,31 @@ const NESTED: Readonly<Record<string, readonly (readonly [command: string, code:
   'a model create': [['swamp model create store made', 0]],
 };
 
+/** A method of the model `deeper` runs the commands, a level further down. */
+function oneLevelDown(commands: Nested): string {
+  return `swamp model method run deeper execute --input 'THEN=${linesOf(commands)}'`;
+}
+
+function linesOf(commands: Nested): string {
+  return commands.map(([command]) => `${command}; echo "nested: $?"`).join('\n');
+}
+
+const CASES: readonly (readonly [what: string, codes: readonly number[], lines: string])[] = [
+  ...Object.entries(NESTED).map(([what, commands]) => [what, codesOf(commands), linesOf(commands)] as const),
+  ['all of this two levels down', codesOf(Object.values(NESTED).flat()), oneLevelDown(Object.values(NESTED).flat())],
+];
+
+function codesOf(commands: Nested): number[] {
+  return commands.map(([, code]) => code);
+}
+
 for (const other of ['nobody', 'a delete in its first drain', 'a delete in its second drain'] as const) {
   describe(`while ${other} waits for the parent's model, a method does (L10, N1 to N4)`, { concurrency: 2 }, () => {
-    for (const [what, commands] of Object.entries(NESTED)) {
+    for (const [what, codes, lines] of CASES) {
       test(what, async (t) => {
         const repo = await gatedRepo(t);
         await createModel(repo, 'q', 'true');
+        await createModel(repo, 'deeper', 'eval "$THEN"');
         await put(repo, 'p', 'old', 'old');
         const points = new Pauses(repo, ['restructure.after-first-drain']);
         const startDelete = (): Running => start(repo, ['data', 'delete', 'p', 'result', '--force'], { env: points.env });
@@ -132,12 +153,9 @@ for (const other of ['nobody', 'a delete in its first drain', 'a delete in its s
         points.go('restructure.after-first-drain');
         const deleter = early ?? (other === 'nobody' ? undefined : startDelete());
         await deleter?.says(DRAINING);
-        gated.letGo(commands.map(([command]) => `${command}; echo "nested: $?"`).join('\n'));
+        gated.letGo(lines);
         const { stderr } = await finished(gated.running);
-        assert.deepEqual(
-          nestedCodes(stderr),
-          commands.map(([, code]) => code),
-        );
+        assert.deepEqual(nestedCodes(stderr), codes);
         assert.equal(/"code":"deadlock"/.test(stderr), nestedCodes(stderr).includes(75));
         if (deleter !== undefined) await finished(deleter);
         // The delete waited for the method, and took what it wrote (P9).
