@@ -1,13 +1,14 @@
 /**
- * Deletes one artifact, `hold-time MODEL NAME`, tells for how long it held the global lock, {heldMs}, and ends before the sweep.
- * Measured from inside, by the two renames in the fence's directory, so that nobody's scheduling but its own counts.
+ * Runs one structural command, `hold-time delete|rename MODEL NAME [NEW]` or `hold-time delete MODEL`, tells for how long it held
+ * the global lock, {heldMs}, and ends before the sweep. Measured from inside, by the two renames in the fence's directory, so that
+ * nobody's scheduling but its own counts.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { dirname } from 'node:path';
 import { sharedClock, tell } from '../support/program.js';
 
-const [model = '', name = ''] = process.argv.slice(2);
+const [act = '', model = '', name, newName] = process.argv.slice(2);
 const { renameSync } = fs;
 let taken = Number.NaN;
 fs.renameSync = (from, to) => {
@@ -22,4 +23,7 @@ fs.renameSync = (from, to) => {
 syncBuiltinESMExports();
 
 const { openRepo } = await import('../../src/index.js');
-await openRepo().data.delete({ model, name });
+const repo = openRepo();
+if (name === undefined) await repo.model.delete({ model, withData: true });
+else if (act === 'delete') await repo.data.delete({ model, name });
+else await repo.data.rename({ model, oldName: name, newName: newName ?? '' });

@@ -1,4 +1,4 @@
-/** For how long a delete holds the global lock, by what the artifact holds. */
+/** For how long a structural command holds the global lock, by what the artifact or the model holds. */
 import assert from 'node:assert/strict';
 import { linkSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,37 +9,76 @@ import { finished, startProgram } from './swamp.js';
 
 const ROUNDS = 5;
 
-/** Deletes an artifact with few and one with many versions in turn; the best of each must be of one size (section 10): other work on this machine only adds. */
-export async function expectIndependent(t: TestContext, { few, many }: { readonly few: number; readonly many: number }): Promise<void> {
-  const repo = await tempRepo(t, { pending: 'allowed' });
-  const modelId = await createModel(repo, 'm');
-  const held: Record<'few' | 'many', number[]> = { few: [], many: [] };
-  await grow(repo, modelId, 'few', few);
-  await grow(repo, modelId, 'many', many);
-  for (let i = 0; i < ROUNDS; i++) {
-    for (const name of ['few', 'many'] as const) {
-      const { stdout } = await finished(startProgram(repo, 'hold-time', ['m', name]));
-      held[name].push(told<{ heldMs: number }>(stdout)[0]?.heldMs ?? Number.NaN);
-      if (i < ROUNDS - 1) putBack(repo, modelId, name);
-    }
-  }
-  const [small, large] = [Math.min(...held.few), Math.min(...held.many)];
-  t.diagnostic(`held for ${small.toFixed(1)} ms with ${few} versions, for ${large.toFixed(1)} ms with ${many}`);
-  assert.ok(large < small * 2, `held for ${large.toFixed(1)} ms with ${many} versions, for ${small.toFixed(1)} ms with ${few}`);
+/** One command over something small or large; how long it held the lock, in milliseconds. Called once a round for each. */
+type Act = (size: 'few' | 'many', round: number) => Promise<number>;
+
+/** What is needed for an act: a repository with the model `m`, and how many there are of what is counted. */
+export interface Ground {
+  readonly repo: TestRepo;
+  readonly modelId: string;
+  readonly count: Readonly<Record<'few' | 'many', number>>;
 }
 
-/** An artifact of so many versions, two files each: the first one put, the others links to it, which are made and removed quickly. */
-async function grow(repo: TestRepo, modelId: string, name: string, versions: number): Promise<void> {
-  await put(repo, 'm', name, 'seed');
-  const dir = repo.layout.artifact(modelId, name);
-  for (let next = 2; next <= versions; next++) {
-    mkdirSync(join(dir, String(next)));
-    for (const file of ['content', 'metadata.json']) linkSync(join(dir, '1', file), join(dir, String(next), file));
+/** Acts on few and on many in turn; the best of each must be of one size (section 10): other work on this machine only adds. */
+export async function expectIndependent(t: TestContext, count: Ground['count'], prepare: (ground: Ground) => Promise<Act>): Promise<void> {
+  const repo = await tempRepo(t, { pending: 'allowed' });
+  const act = await prepare({ repo, modelId: await createModel(repo, 'm'), count });
+  const held: Record<'few' | 'many', number[]> = { few: [], many: [] };
+  for (let round = 0; round < ROUNDS; round++) for (const size of ['few', 'many'] as const) held[size].push(await act(size, round));
+  const [small, large] = [Math.min(...held.few), Math.min(...held.many)];
+  t.diagnostic(`held for ${small.toFixed(1)} ms with ${count.few}, for ${large.toFixed(1)} ms with ${count.many}`);
+  assert.ok(large < small * 2, `held for ${large.toFixed(1)} ms with ${count.many}, for ${small.toFixed(1)} ms with ${count.few}`);
+}
+
+/** Deletes an artifact of so many versions, two files each. */
+export async function deleteArtifact(ground: Ground): Promise<Act> {
+  await growArtifacts(ground);
+  return async (name, round) => {
+    const heldMs = await hold(ground.repo, ['delete', 'm', name]);
+    if (round < ROUNDS - 1) putBack(ground, name);
+    return heldMs;
+  };
+}
+
+/** Renames such an artifact, to and fro. */
+export async function renameArtifact(ground: Ground): Promise<Act> {
+  await growArtifacts(ground);
+  return (name, round) => hold(ground.repo, ['rename', 'm', ...(round % 2 === 0 ? [name, `${name}-away`] : [`${name}-away`, name])]);
+}
+
+/** Deletes a model of so many artifacts. */
+export async function deleteModel({ repo, count }: Ground): Promise<Act> {
+  return async (size, round) => {
+    const model = `${size}-${round}`;
+    const root = repo.layout.model(await createModel(repo, model));
+    await put(repo, model, 'seed', 'seed');
+    for (let i = 1; i < count[size]; i++) {
+      mkdirSync(join(root, `a${i}`, '1'), { recursive: true });
+      for (const file of ['artifact.json', '1/content', '1/metadata.json']) linkSync(join(root, 'seed', file), join(root, `a${i}`, file));
+    }
+    return hold(repo, ['delete', model]);
+  };
+}
+
+async function hold(repo: TestRepo, args: readonly string[]): Promise<number> {
+  const { stdout } = await finished(startProgram(repo, 'hold-time', args));
+  return told<{ heldMs: number }>(stdout)[0]?.heldMs ?? Number.NaN;
+}
+
+/** The first version of each is put, the others link to it, which are made and removed quickly. */
+async function growArtifacts({ repo, modelId, count }: Ground): Promise<void> {
+  for (const name of ['few', 'many'] as const) {
+    await put(repo, 'm', name, 'seed');
+    const dir = repo.layout.artifact(modelId, name);
+    for (let next = 2; next <= count[name]; next++) {
+      mkdirSync(join(dir, String(next)));
+      for (const file of ['content', 'metadata.json']) linkSync(join(dir, '1', file), join(dir, String(next), file));
+    }
   }
 }
 
 /** Takes what was deleted out of the trash again: to make it anew would take longer than all the rest. */
-function putBack(repo: TestRepo, modelId: string, name: string): void {
+function putBack({ repo, modelId }: Ground, name: string): void {
   const found = readdirSync(repo.layout.trashes)
     .flatMap((trash) => readdirSync(join(repo.layout.trashes, trash)).map((item) => join(repo.layout.trashes, trash, item)))
     .find((path) => readdirSync(path).includes('artifact.json'));

@@ -2,12 +2,11 @@
 import { asSwampError, type ErrorCode, SwampError } from '../errors.js';
 import { checkArtifactName } from '../layout/names.js';
 import { findModel, type Model } from '../models/files.js';
-import { restructure } from '../protocol/restructure.js';
-import { withSession } from '../protocol/session.js';
+import { restructureModel } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
-import { listAhead } from '../store/listing.js';
-import { artifactNames, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from '../store/read.js';
+import { lookAhead } from '../store/ahead.js';
+import { type Artifact, artifactNames, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from '../store/read.js';
 import { dataNotFound, type Removed, removeArtifact, removeVersion } from '../store/remove.js';
 import { requireModel } from './data-put.js';
 
@@ -78,7 +77,8 @@ function checkInput({ name, version, prefix, all }: DataDeleteInput): void {
 }
 
 async function deleteOne(repo: Repo, model: Model, name: string, { version, dryRun }: DataDeleteInput, options: DeleteOptions): Promise<DeleteOneResult> {
-  const shown = planned(repo, model, [name], version);
+  const ahead = lookAhead(repo, model.id, () => findArtifact(repo, model.id, name));
+  const shown = versionsOf(ahead.seen, version);
   const result = (removed: Removed): DeleteOneResult => ({
     modelId: model.id,
     modelName: model.name,
@@ -87,42 +87,39 @@ async function deleteOne(repo: Repo, model: Model, name: string, { version, dryR
     version: version ?? null,
     ...removed,
   });
-  const versions = shown.items[0]?.versions.length ?? 0;
   if (dryRun === true) {
-    if (versions === 0) requireDeletedBefore(repo, model, name, version);
-    return { ...result({ versionsDeleted: versions, alreadyDeleted: versions === 0 }), dryRun };
+    if (shown.length === 0) requireDeletedBefore(repo, model, name, version);
+    return { ...result({ versionsDeleted: shown.length, alreadyDeleted: shown.length === 0 }), dryRun };
   }
   const asked = options.confirm !== undefined;
-  if (asked && !(await options.confirm?.(shown))) return { ...result({ versionsDeleted: 0, alreadyDeleted: false }), cancelled: true };
-  const ahead = listAhead(repo, model.id, name);
+  if (asked && !(await options.confirm?.({ modelName: model.name, items: itemsOf(name, shown) })))
+    return { ...result({ versionsDeleted: 0, alreadyDeleted: false }), cancelled: true };
   const remove = (writer: Writer): Promise<Removed> => {
     requireModel(repo, model);
-    if (asked) requireAsShown(repo, model, shown, version);
-    return version === undefined ? removeArtifact(writer, name, ahead) : removeVersion(writer, name, version, ahead);
+    const artifact = ahead.under(writer);
+    if (asked) requireAsShown(name, shown, versionsOf(artifact, version));
+    return version === undefined ? removeArtifact(writer, name, artifact) : removeVersion(writer, name, version, artifact);
   };
-  const scope = { models: [model.id], runs: true };
-  const removed = await withSession(repo, (session) =>
-    restructure(repo, scope, (structural) => structural.withModel(model.id, remove), { signal: options.signal, session }),
-  );
+  const removed = await restructureModel(repo, model.id, remove, options);
   return result({ versionsDeleted: removed.versionsDeleted, alreadyDeleted: removed.alreadyDeleted });
 }
 
 async function deleteMany(repo: Repo, model: Model, input: DataDeleteInput, options: DeleteOptions): Promise<DeleteManyResult> {
-  const matching = (): string[] => artifactNames(repo, model.id).filter((name) => input.prefix === undefined || name.startsWith(input.prefix));
-  const shown = planned(repo, model, matching(), undefined);
+  const ahead = lookAhead(repo, model.id, () => artifactNames(repo, model.id).filter((name) => input.prefix === undefined || name.startsWith(input.prefix)));
   const base = { modelId: model.id, modelName: model.name, modelType: model.type };
-  if (input.dryRun === true) {
-    const versions = shown.items.reduce((sum, item) => sum + item.versions.length, 0);
-    return { ...base, totalDeleted: shown.items.length, totalVersionsDeleted: versions, failed: [], dryRun: true };
-  }
   const tally: Tally = { totalDeleted: 0, totalVersionsDeleted: 0, failed: [] };
   const asked = options.confirm !== undefined;
-  if (shown.items.length > 0 && asked && !(await options.confirm?.(shown))) return { ...base, ...tally, dryRun: false, cancelled: true };
+  if (input.dryRun === true || asked) {
+    const items = ahead.seen.flatMap((name) => itemsOf(name, versionsOf(findArtifact(repo, model.id, name))));
+    const versions = items.reduce((sum, item) => sum + item.versions.length, 0);
+    if (input.dryRun === true) return { ...base, totalDeleted: items.length, totalVersionsDeleted: versions, failed: [], dryRun: true };
+    if (items.length > 0 && !(await options.confirm?.({ modelName: model.name, items }))) return { ...base, ...tally, dryRun: false, cancelled: true };
+  }
   // What a person agreed to is what goes. Unasked, it is what stands there once the model is drained: a method that runs now may still write some of it.
-  let left = asked ? shown.items.map((item) => item.name) : undefined;
+  let left: readonly string[] | undefined = asked ? ahead.seen : undefined;
   for (let size = FIRST_SLICE; left === undefined || left.length > 0; ) {
     const started = repo.timing.now();
-    left = await removeSlice(repo, model, () => left ?? matching(), size, tally, options.signal);
+    left = await removeSlice(repo, model, (writer) => left ?? ahead.under(writer), size, tally, options.signal);
     const took = repo.timing.now() - started;
     if (took < SLICE_TARGET_MS / 2) size = Math.min(MOST_IN_SLICE, size * 2);
     else if (took > SLICE_TARGET_MS * 2) size = Math.max(1, Math.floor(size / 2));
@@ -139,23 +136,28 @@ interface Tally {
 const FIRST_SLICE = 16;
 const MOST_IN_SLICE = 512;
 
-/** Removes the first `size` of `names()`, read under the closed global fence; answers the rest. */
-async function removeSlice(repo: Repo, model: Model, names: () => string[], size: number, tally: Tally, signal: AbortSignal): Promise<string[]> {
-  const body = async (writer: Writer): Promise<string[]> => {
+/** Removes the first `size` of `names`, as they are under the closed global fence; answers the rest. */
+async function removeSlice(
+  repo: Repo,
+  model: Model,
+  names: (writer: Writer) => readonly string[],
+  size: number,
+  tally: Tally,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const remove = async (writer: Writer): Promise<readonly string[]> => {
     requireModel(repo, model);
-    const all = names();
+    const all = names(writer);
     for (const name of all.slice(0, size)) await removeCounted(writer, name, tally);
     return all.slice(size);
   };
-  return withSession(repo, (session) =>
-    restructure(repo, { models: [model.id], runs: true }, (structural) => structural.withModel(model.id, body), { signal, session }),
-  );
+  return restructureModel(repo, model.id, remove, { signal });
 }
 
 /** One that cannot be removed does not keep the others. */
 async function removeCounted(writer: Writer, name: string, tally: Tally): Promise<void> {
   try {
-    const removed = await removeArtifact(writer, name);
+    const removed = await removeArtifact(writer, name, findArtifact(writer.repo, writer.modelId, name));
     if (removed.alreadyDeleted) return;
     tally.totalDeleted++;
     tally.totalVersionsDeleted += removed.versionsDeleted;
@@ -166,12 +168,13 @@ async function removeCounted(writer: Writer, name: string, tally: Tally): Promis
   }
 }
 
-function planned(repo: Repo, model: Model, names: readonly string[], version: number | undefined): DeletePlan {
-  const items = names.flatMap((name) => {
-    const versions = (findArtifact(repo, model.id, name)?.versions ?? []).filter((number) => version === undefined || number === version);
-    return versions.length === 0 ? [] : [{ name, versions }];
-  });
-  return { modelName: model.name, items };
+/** The versions there are, or of them the one that was asked for. */
+function versionsOf(artifact: Artifact | undefined, version?: number): readonly number[] {
+  return (artifact?.versions ?? []).filter((number) => version === undefined || number === version);
+}
+
+function itemsOf(name: string, versions: readonly number[]): DeletePlan['items'] {
+  return versions.length === 0 ? [] : [{ name, versions }];
 }
 
 /** A dry run tells of "never existed" as the real one does. */
@@ -183,13 +186,11 @@ function requireDeletedBefore(repo: Repo, model: Model, name: string, version: n
 }
 
 /** What the person agreed to is what is deleted: the plan is looked at again under the lock. */
-function requireAsShown(repo: Repo, model: Model, shown: DeletePlan, version: number | undefined): void {
-  for (const { name, versions } of shown.items) {
-    const now = planned(repo, model, [name], version).items[0]?.versions ?? [];
-    if (now.every((number) => versions.includes(number))) continue;
-    throw new SwampError('conflict', `${JSON.stringify(name)} got new versions since it was shown; nothing was deleted.`, {
-      hint: 'Run the command again to see them, or use --force.',
-      data: { name, shown: versions, now },
-    });
-  }
+function requireAsShown(name: string, shown: readonly number[], now: readonly number[]): void {
+  const seen = new Set(shown);
+  if (now.every((number) => seen.has(number))) return;
+  throw new SwampError('conflict', `${JSON.stringify(name)} got new versions since it was shown; nothing was deleted.`, {
+    hint: 'Run the command again to see them, or use --force.',
+    data: { name, shown, now },
+  });
 }

@@ -2,9 +2,11 @@
 import { SwampError } from '../errors.js';
 import { checkArtifactName } from '../layout/names.js';
 import { findModel } from '../models/files.js';
-import { restructure } from '../protocol/restructure.js';
-import { withSession } from '../protocol/session.js';
+import { restructureModel } from '../protocol/restructure.js';
+import type { Writer } from '../protocol/write.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
+import { lookAhead } from '../store/ahead.js';
+import { findArtifact } from '../store/read.js';
 import { renameArtifact } from '../store/remove.js';
 import { requireModel } from './data-put.js';
 
@@ -30,17 +32,11 @@ export async function dataRename(
   if (oldName === newName) throw new SwampError('usage', 'The old and the new name are the same.', { hint: 'Name another one.' });
   const model = await findModel(plain, reference);
   const repo = underName(plain, `data rename ${model.name} ${oldName}`);
-  const { version } = await withSession(repo, (session) =>
-    restructure(
-      repo,
-      { models: [model.id], runs: true },
-      (structural) =>
-        structural.withModel(model.id, async (writer) => {
-          requireModel(repo, model);
-          return renameArtifact(writer, oldName, newName);
-        }),
-      { signal, session },
-    ),
-  );
+  const artifact = lookAhead(repo, model.id, () => findArtifact(repo, model.id, oldName));
+  const rename = async (writer: Writer): Promise<{ readonly version: number }> => {
+    requireModel(repo, model);
+    return renameArtifact(writer, oldName, newName, artifact.under(writer));
+  };
+  const { version } = await restructureModel(repo, model.id, rename, { signal });
   return { oldName, newName, modelId: model.id, modelName: model.name, copiedVersion: version, newVersion: version };
 }

@@ -38,7 +38,7 @@ export async function modelCreate(repo: Repo, input: ModelCreateInput, options: 
     { models: [], runs: false },
     async (global) => {
       assertNameFree(repo, name);
-      await global.stillHeld();
+      global.stillHeld();
       return publishDefinition(repo, definition);
     },
     options,

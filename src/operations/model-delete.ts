@@ -2,10 +2,10 @@
 import { SwampError } from '../errors.js';
 import { readText } from '../fs/tree.js';
 import { findModel, type Model } from '../models/files.js';
-import { restructure } from '../protocol/restructure.js';
-import { withSession } from '../protocol/session.js';
+import { restructureModel } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { lookAhead } from '../store/ahead.js';
 import { commitDeletion, type DeletedModel, isMovedAside, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
 import { artifactNames, findArtifact } from '../store/read.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
@@ -62,7 +62,8 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
   if ('deleted' in found) return resume(plain, found.deleted, input, options);
   const { model } = found;
   const repo = underName(plain, `model delete ${model.name}`);
-  const plan = planned(repo, model);
+  const ahead = lookAhead(repo, model.id, () => planned(repo, model));
+  const plan = ahead.seen;
   const base = { id: model.id, name: model.name, type: model.type };
   requireEmpty(model, plan, input);
   const teardown = plan.teardown === undefined ? null : 'pending';
@@ -77,7 +78,7 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
       return { record: before, won: before.commit === writer.session.nonce };
     }
     if (readText(model.path) !== text) throw changed(model);
-    const now = planned(repo, model);
+    const now = ahead.under(writer);
     requireEmpty(model, now, input);
     const record: DeletedModel = {
       ...base,
@@ -93,10 +94,7 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
     await moveModelAside(writer, record);
     return { record, won: true };
   };
-  const scope = { models: [model.id], runs: true };
-  const { record, won } = await withSession(repo, (session) =>
-    restructure(repo, scope, (structural) => structural.withModel(model.id, commit), { signal: options.signal, session }),
-  );
+  const { record, won } = await restructureModel(repo, model.id, commit, options);
   const state = await runTeardown(repo, record.id, { ...options, patient: won });
   return { ...base, versionsDeleted: won ? record.versionsDeleted : 0, alreadyDeleted: !won, teardown: state };
 }
@@ -113,10 +111,7 @@ async function resume(plain: Repo, record: DeletedModel, input: ModelDeleteInput
 /** Rolls a committed deletion forward whose winner died on the way. */
 export async function finishMovingAside(repo: Repo, record: DeletedModel, signal: AbortSignal): Promise<void> {
   if (isMovedAside(repo, record)) return;
-  const scope = { models: [record.id], runs: true };
-  await withSession(repo, (session) =>
-    restructure(repo, scope, (structural) => structural.withModel(record.id, (writer) => moveModelAside(writer, record)), { signal, session }),
-  );
+  await restructureModel(repo, record.id, (writer) => moveModelAside(writer, record), { signal });
 }
 
 async function findOrDeleted(repo: Repo, reference: string): Promise<{ readonly model: Model } | { readonly deleted: DeletedModel }> {

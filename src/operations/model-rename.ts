@@ -4,8 +4,8 @@ import { SwampError } from '../errors.js';
 import { readText } from '../fs/tree.js';
 import { checkModelName, withName } from '../models/definition.js';
 import { assertNameFree, findModel } from '../models/files.js';
-import { restructure } from '../protocol/restructure.js';
-import { withSession } from '../protocol/session.js';
+import { restructureModel, type Structural } from '../protocol/restructure.js';
+import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import { commitIntent } from '../store/intent.js';
 import { requireModel } from './data-put.js';
@@ -32,35 +32,22 @@ export async function modelRename(
   const newText = withName(oldText, input.newName);
   const target = join(dirname(path), `${input.newName}.yaml`);
   const result = { id: definition.id, oldName: definition.name, newName: input.newName, type: definition.type, path: displayPath(repo, target) };
-  await withSession(repo, (session) =>
-    restructure(
-      repo,
-      { models: [definition.id], runs: true },
-      (structural) =>
-        structural.withModel(definition.id, async (writer) => {
-          // What a dead holder had published was rolled forward, or the next holder has finished this very rename.
-          if (readText(path) === undefined && readText(target) === newText) return;
-          requireModel(repo, { ...definition, path });
-          requireFree(repo, input.newName);
-          if (readText(path) !== oldText)
-            throw new SwampError('conflict', `The definition of "${definition.name}" changed meanwhile; nothing was renamed.`, {
-              hint: 'Run the command again.',
-              data: { model: definition.name },
-            });
-          structural.stillHeld();
-          await commitIntent(
-            writer,
-            {
-              kind: 'definition',
-              publish: { path: displayPath(repo, target), text: newText },
-              remove: { path: displayPath(repo, path), text: oldText },
-            },
-            {},
-          );
-        }),
-      { signal, session },
-    ),
-  );
+  const rename = async (writer: Writer, structural: Structural): Promise<void> => {
+    // What a dead holder had published was rolled forward, or the next holder has finished this very rename.
+    if (readText(path) === undefined && readText(target) === newText) return;
+    requireModel(repo, { ...definition, path });
+    requireFree(repo, input.newName);
+    if (readText(path) !== oldText)
+      throw new SwampError('conflict', `The definition of "${definition.name}" changed meanwhile; nothing was renamed.`, {
+        hint: 'Run the command again.',
+        data: { model: definition.name },
+      });
+    structural.stillHeld();
+    const publish = { path: displayPath(repo, target), text: newText };
+    const remove = { path: displayPath(repo, path), text: oldText };
+    await commitIntent(writer, { kind: 'definition', publish, remove }, {});
+  };
+  await restructureModel(repo, definition.id, rename, { signal });
   return result;
 }
 

@@ -14,7 +14,7 @@ import { carryOut } from './carry-out.js';
 import { type Contender, newContender } from './contender.js';
 import { drainAll, drainSeen, fencesOf, heldNow } from './drain.js';
 import { publishScope, type Scope, setState } from './global.js';
-import { globalEntry, type Structural, structural } from './inside.js';
+import { globalEntry, type Structural, structural, type Writer } from './inside.js';
 import { withSession } from './session.js';
 
 export type { Structural } from './inside.js';
@@ -38,6 +38,16 @@ export async function restructure<T>(repo: Repo, scope: Scope, body: (structural
     : run(repo, scope, body, { ...options, session }));
   await reclaimLeftovers(repo);
   return result;
+}
+
+/** `restructure` for a command that touches one model, its run fence too: `body` runs under the model's data fence (S4). */
+export function restructureModel<T>(
+  repo: Repo,
+  modelId: string,
+  body: (writer: Writer, structural: Structural) => Promise<T>,
+  options: { readonly signal: AbortSignal },
+): Promise<T> {
+  return restructure(repo, { models: [modelId], runs: true }, (hands) => hands.withModel(modelId, (writer) => body(writer, hands)), options);
 }
 
 /**

@@ -8,7 +8,6 @@ import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
 import { commitIntent, renameFiles } from './intent.js';
-import { type Listing, listed } from './listing.js';
 import { type ArtifactRecord, serialise, type Tombstone } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from './read.js';
 
@@ -20,9 +19,8 @@ export interface Removed {
 
 const ALREADY: Removed = Object.freeze({ versionsDeleted: 0, alreadyDeleted: true });
 
-/** Deletes an artifact with all its versions. Throws `data_not_found` when it never existed, FenceLost when nothing was deleted. */
-export async function removeArtifact(fence: Fence, name: string, ahead?: Listing): Promise<Removed> {
-  const artifact = listed(fence, name, ahead);
+/** Deletes an artifact, listed under the fence or still valid there, with all its versions. Throws `data_not_found` when it never existed, FenceLost when nothing was deleted. */
+export async function removeArtifact(fence: Fence, name: string, artifact: Artifact | undefined): Promise<Removed> {
   if (artifact === undefined) return requireTombstone(fence, name);
   await buryArtifact(fence, name, artifact);
   return { versionsDeleted: artifact.versions.length, alreadyDeleted: false };
@@ -32,8 +30,7 @@ export async function removeArtifact(fence: Fence, name: string, ahead?: Listing
  * Deletes one version; the last one takes the artifact along. Throws `version_not_found` for a number that was never
  * given out, `data_not_found` when the artifact never existed.
  */
-export async function removeVersion(fence: Fence, name: string, version: number, ahead?: Listing): Promise<Removed> {
-  const artifact = listed(fence, name, ahead);
+export async function removeVersion(fence: Fence, name: string, version: number, artifact: Artifact | undefined): Promise<Removed> {
   if (artifact === undefined) {
     const { floor } = requireTombstone(fence, name);
     if (version > floor) throw versionNotFound(name, version, []);
@@ -101,11 +98,10 @@ async function replaceRecord(fence: Fence, artifact: Artifact, text: string): Pr
 
 /**
  * Renames an artifact: it goes on under `to` with all its versions and a new generation (P4), and `from` leads readers
- * there. Throws `data_not_found`, `conflict` when `to` exists, FenceLost.
+ * there. `artifact` is what stands under `from`. Throws `data_not_found`, `conflict` when `to` exists, FenceLost.
  */
-export async function renameArtifact(fence: Fence, from: string, to: string): Promise<{ readonly version: number }> {
+export async function renameArtifact(fence: Fence, from: string, to: string, artifact: Artifact | undefined): Promise<{ readonly version: number }> {
   const { repo, modelId } = fence;
-  const artifact = findArtifact(repo, modelId, from);
   const forward = tombstoneOf(repo, modelId, from);
   const target = findArtifact(repo, modelId, to);
   // What a dead holder had published was rolled forward, or the next holder has finished this very rename.
