@@ -20,6 +20,7 @@ const TAKES_GLOBAL = /-> .*\/fences\/global\/[0-9]+\.[0-9a-f]{12}-/;
 const PUBLISHES_ITS_SCOPE = /-> .*\/scope\.[0-9]+\.draining\.json$/;
 const TAKES_DATA = /-> .*\/data\/[0-9]+\.[0-9a-f]{12}-[^/]*$/;
 const REMOVES = /-> .*\/data\/[0-9]+\.[^/]*\/trash/;
+const PUBLISHES_INTENT = /-> .*\.intent$/;
 const GIVES_RUN_BACK = /-> .*\/run\/[0-9]+\.free-/;
 
 const COMMIT = 'store/commit.ts';
@@ -173,6 +174,7 @@ export const MUTATIONS: readonly Mutation[] = [
       { file: 'store/intent.ts', from: 'onPublished?.();', to: 'onPublished?.(); await syncCommit(fence, [fence.path]);' },
     ],
     scenario: 'put and rename, a lock is broken',
+    opening: [{ actor: 1, until: PUBLISHES_INTENT }],
     breaks: /the intent that is being carried out is not durable/,
   },
   {
