@@ -84,6 +84,9 @@ export async function commitOutputs(
   // The way into this fence has finished what was published; a delete may have taken all of it since.
   if (attempt.published !== undefined) return attempt.published;
   if (!exists(runPath)) throw new FenceLost(runPath);
+  const inRun = join(runPath, itemName(fence.session, BUNDLE));
+  // An attempt that lost the data fence alone left them in the run fence's entry, where nobody else touches them.
+  if (exists(inRun)) await step({ path: runPath }, inRun, join(fence.session.staging, BUNDLE));
   const bundle = await regainBundle(fence, outputs);
   const places = outputs.map(({ name }) => placeNext(fence, name));
   const items: IntentItem[] = [];
@@ -98,7 +101,6 @@ export async function commitOutputs(
   // P6 for the epoch of the run fence; before the publication, since an attempt that finds it done comes here no more.
   await syncCommit({ dir: dirname(runPath) }, []);
   await failpoint('outputs.before-run-fence');
-  const inRun = join(runPath, itemName(fence.session, BUNDLE));
   await step({ path: runPath }, bundle, inRun);
   await failpoint('outputs.before-intent');
   try {

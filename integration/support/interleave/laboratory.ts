@@ -60,7 +60,7 @@ export class Laboratory {
     const begin = (onStep?: (step: Step) => void): Begin => {
       return (choose) => {
         const copy = disk.copy();
-        const judge = new Oracle({ disk: copy, initial, breaks: locks, settle });
+        const judge = new Oracle({ disk: copy, initial, settle });
         return new World({ disk: copy, actors, tasks, breaks: locks, opening, conflicts, judge, choose, ...(onStep === undefined ? {} : { onStep }) });
       };
     };

@@ -19,7 +19,8 @@ interface Method {
 }
 
 export class Locks {
-  wereBroken = false;
+  /** The kind of the lock that was broken, if one was. */
+  broken: LockName['kind'] | undefined;
   readonly #disk: Disk;
   readonly #epochs = new Map<string, number>();
   readonly #sessions = new Map<string, string>();
@@ -32,9 +33,9 @@ export class Locks {
   }
 
   changed(actor: number, { call, changes }: Access): void {
-    if (call === 'break') this.wereBroken = true;
     const [from = '', to = from] = changes;
     const lock = lockOf(to);
+    if (call === 'break') this.broken = lock?.kind;
     if (lock !== undefined) this.#judge(actor, lock, call === 'break' ? undefined : from);
     const method = this.#methods.get(actor);
     if (method === undefined || !to.endsWith('.intent')) return;

@@ -3,7 +3,6 @@
  * visible is ever less than whole. At the end the answers of all commands are held against the specification.
  */
 import { join } from 'node:path';
-import type { LockName } from '../../../src/layout/layout.js';
 import { findUnexplained, type Operation } from '../linearizable.js';
 import type { Access } from './conflicts.js';
 import type { Disk } from './disk.js';
@@ -19,7 +18,6 @@ import type { Judge } from './world.js';
 export interface OracleOptions {
   readonly disk: Disk;
   readonly initial: State;
-  readonly breaks: readonly LockName[];
   /** Lets the next command finish what is left, and checks what stands then. */
   readonly settle: (disk: Disk, wereBroken: boolean) => Disk;
 }
@@ -28,18 +26,16 @@ export class Oracle implements Judge {
   readonly #disk: Disk;
   readonly #initial: State;
   readonly #settle: OracleOptions['settle'];
-  readonly #breaks: readonly LockName[];
   readonly #ids: ReadonlyMap<string, string>;
   readonly #operations: Operation<Act>[] = [];
   readonly #ledger: Ledger;
   readonly #locks: Locks;
   #events = 0;
 
-  constructor({ disk, initial, breaks, settle }: OracleOptions) {
+  constructor({ disk, initial, settle }: OracleOptions) {
     this.#disk = disk;
     this.#settle = settle;
     this.#initial = initial;
-    this.#breaks = breaks;
     this.#ids = modelIds(disk);
     this.#ledger = new Ledger(disk, [...this.#ids.values()]);
     this.#locks = new Locks(disk);
@@ -64,7 +60,7 @@ export class Oracle implements Judge {
 
   passed(actor: number, point: string): void {
     if (point === 'restructure.closed') this.#locks.closed(actor);
-    if (point.startsWith('warning:') && !this.#locks.wereBroken) throw new Violation(`process ${actor} warns: ${point}`);
+    if (point.startsWith('warning:') && this.#locks.broken === undefined) throw new Violation(`process ${actor} warns: ${point}`);
   }
 
   methodBegins(actor: number, modelId: string): void {
@@ -73,7 +69,7 @@ export class Oracle implements Judge {
 
   /** One order explains every answer, and what is there at the end. */
   finished(): void {
-    const act = { kind: 'audit', found: contentsOf(stateOf(this.#settle(this.#disk, this.#locks.wereBroken), this.#ids)) } as const;
+    const act = { kind: 'audit', found: contentsOf(stateOf(this.#settle(this.#disk, this.#locks.broken !== undefined), this.#ids)) } as const;
     const audit = { id: 'what stands on the disk', act, from: this.#events, to: this.#events, certain: true };
     const unexplained = findUnexplained(specificationFrom(this.#initial), [...this.#operations, audit]);
     if (unexplained === undefined) return;
@@ -81,9 +77,10 @@ export class Oracle implements Judge {
     throw new Violation(`no order of the commands explains ${unexplained.operation.id}: ${told.join('; ')}; found: ${act.found.replaceAll('\n', ', ')}`);
   }
 
-  /** A method that lost its run fence, and a claim of a model's name without the global one, are told as `lock_lost`. */
+  /** Who is told `lock_lost`: a method that lost its run fence, and a claim of a model's name without the global one; nobody for another lock. */
   #mayBeLost({ kind }: Task): boolean {
-    return this.#breaks.some((lock) => (kind === 'run' && lock.kind === 'run') || (kind === 'renameModel' && lock.kind === 'global'));
+    const { broken } = this.#locks;
+    return (kind === 'run' && broken === 'run') || (kind === 'renameModel' && broken === 'global');
   }
 
   #acknowledged(actor: number, task: Task, { told }: Extract<TaskResult, { told: unknown }>): void {
