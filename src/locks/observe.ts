@@ -28,18 +28,26 @@ export function isBreakable(seen: Seen): boolean {
   return seen.verdict === 'dead' || seen.verdict === 'stale';
 }
 
+/** More polls than this between two looks were not waited through: the observer itself was stopped, or did something else. */
+const MOST_POLLS = 4;
+
 /**
  * Remembers when it first saw each heartbeat, on its own monotonic clock: a holder is stale when its mtime has not moved
- * for the ttl while this observer looked, whatever the clocks of other hosts say.
+ * for the ttl while this observer looked, whatever the clocks of other hosts say. A time in which it could not look does
+ * not count: where both were frozen together, who wakes first would put out a holder that lives.
  */
 export class Observer {
   readonly #layout: Layout;
   readonly #timing: Timing;
+  /** Milliseconds that this observer has spent looking; `#lookedAt` is its last look. */
+  #looking = 0;
+  #lookedAt: number;
   readonly #first = new Map<string, { readonly name: string; readonly beat: number | undefined; readonly at: number }>();
 
   constructor(layout: Layout, timing: Timing) {
     this.#layout = layout;
     this.#timing = timing;
+    this.#lookedAt = timing.now();
   }
 
   /** Undefined when the fence was never born. Throws `corrupt` for a damaged fence, the system's error for one that cannot be read. */
@@ -64,11 +72,18 @@ export class Observer {
 
   #unmoved(dir: string, name: string, key = dir): number {
     const beat = modifiedAt(join(dir, name));
-    const now = this.#timing.now();
+    const now = this.#tick();
     const first = this.#first.get(key);
     if (first !== undefined && first.name === name && first.beat === beat) return now - first.at;
     this.#first.set(key, { name, beat, at: now });
     return 0;
+  }
+
+  #tick(): number {
+    const now = this.#timing.now();
+    this.#looking += Math.min(now - this.#lookedAt, MOST_POLLS * this.#timing.pollMs);
+    this.#lookedAt = now;
+    return this.#looking;
   }
 
   #judge(entry: Entry & { state: 'held' }, unmovedMs: number): Verdict {
