@@ -4,15 +4,16 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { currentProcess, formatHolder, type Holder } from '../src/locks/holder.js';
 import { errorOf } from './support/errors.js';
 import { Pauses } from './support/failpoints.js';
 import { createGated, startGated } from './support/gated.js';
-import { createModel, entryOf, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { createModel, entryOf, heldLocks, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
 import { finished, launch, type Running, run, runJson, start } from './support/swamp.js';
+import { runUnprivileged, startUnprivileged, unprivileged } from './support/unprivileged.js';
 import { until } from './support/until.js';
 
 const TTL_MS = 2_000;
@@ -25,6 +26,10 @@ const unshare = spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']
 const inNamespace = {
   skip: unshare.status === 0 ? false : `unshare --pid is not permitted here: ${unshare.error?.message ?? unshare.stderr.toString().trim()}`,
 };
+
+/** A user whose files may be written by the group of whoever runs the tests. */
+const SOMEBODY_ELSE = 4_242;
+const asGroup = { skip: process.getuid?.() === 0 ? unprivileged.skip : 'only root can make files of somebody else' };
 
 interface Held {
   readonly repo: TestRepo;
@@ -224,6 +229,52 @@ test('lock release without --force refuses, with it works while every lock is he
   gated.letGo();
   assert.equal(errorOf(await finished(gated.running, 75)).code, 'lock_lost');
   assert.deepEqual((await runJson<{ released: readonly unknown[] }>(repo, ['datastore', 'lock', 'release', '--force'])).released, []);
+});
+
+test("what somebody else of the group has made is locked, written and deleted as if it were one's own", asGroup, async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm', 'echo done');
+  await put(repo, 'm', 'a', 'theirs');
+  await run(repo, ['model', 'method', 'run', 'm', 'execute']);
+  const { uploadId } = await runJson<{ uploadId: string }>(repo, ['data', 'upload', 'begin', 'm', 'b']);
+  await run(repo, ['data', 'upload', 'part', uploadId, '1'], { stdin: 'part' });
+  assert.equal(spawnSync('chown', ['-R', String(SOMEBODY_ELSE), repo.dir], { timeout: 10_000 }).status, 0);
+  assert.equal(spawnSync('chmod', ['-R', 'g+rwX', repo.dir], { timeout: 10_000 }).status, 0);
+  await runUnprivileged(repo, ['model', 'method', 'run', 'm', 'execute'], 0);
+  await runUnprivileged(repo, ['data', 'upload', 'complete', uploadId], 0);
+  await runUnprivileged(repo, ['data', 'delete', 'm', 'a', '--force'], 0);
+  assert.deepEqual(await versionsOf(repo, 'm', 'log'), [1, 2]);
+  assert.deepEqual(await versionsOf(repo, 'm', 'b'), [1]);
+});
+
+describe('what cannot be tidied up after the commit changes nothing but a warning (P8)', { concurrency: 2 }, () => {
+  test('a lock that cannot be given back, which the next command then finds dead', unprivileged, async (t) => {
+    const repo = await tempRepo(t);
+    const fence = repo.layout.fence({ kind: 'data', modelId: await createModel(repo, 'm') });
+    await put(repo, 'm', 'a', 'first');
+    const points = new Pauses(repo, ['write.committed']);
+    const putting = startUnprivileged(repo, ['data', 'put', 'm', 'a', '--expect-version', '1'], { stdin: 'second', env: points.env });
+    await points.at('write.committed', putting);
+    chmodSync(fence, 0o555);
+    points.go('write.committed');
+    assert.match((await finished(putting)).stderr, /could not be given back: EACCES/);
+    chmodSync(fence, 0o755);
+    const { ms } = await run(repo, ['data', 'put', 'm', 'a', '--expect-version', '2'], { stdin: 'third' });
+    assert.ok(ms < AT_ONCE_MS, `waited ${ms} ms for a holder that had ended`);
+  });
+
+  test('a ticket that cannot be taken out, by who has just got its lock', unprivileged, async (t) => {
+    const { repo, modelId, holder, points } = await heldBy(t);
+    const waiter = startUnprivileged(repo, ['data', 'put', 'm', 'a'], { stdin: 'waited' });
+    const lock = { kind: 'data', modelId } as const;
+    await until('it has filed its ticket', () => ticketsOf(repo, lock, 'a').length === 1);
+    chmodSync(repo.layout.queue(lock), 0o555);
+    points.go('write.entered');
+    await finished(holder);
+    assert.match((await finished(waiter)).stderr, /ticket .* could not be taken out: EACCES/);
+    chmodSync(repo.layout.queue(lock), 0o755);
+    await put(repo, 'm', 'a', 'next');
+  });
 });
 
 /** The state of a process, proc(5): `T` is stopped. */

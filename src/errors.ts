@@ -67,13 +67,18 @@ export function isErrno(error: unknown, ...codes: readonly string[]): error is N
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
+/** True for what a system call answered: it may be taken for "this did not work", and is never a bug of ours. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
+}
+
 const FULL = ['ENOSPC', 'EDQUOT'];
 
 /** A SwampError for anything thrown: itself, `no_space`/`io`/`config_invalid` for system errors, else `internal`. */
 export function asSwampError(error: unknown): SwampError {
   if (error instanceof SwampError) return error;
-  if (error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string') {
-    const { code = 'unknown', syscall, path, message } = error as NodeJS.ErrnoException;
+  if (isSystemError(error)) {
+    const { code = 'unknown', syscall = '', path, message } = error;
     const data = { errno: code, syscall, ...(path === undefined ? {} : { path }) };
     if (FULL.includes(code)) {
       return new SwampError('no_space', `No space left: ${message}`, { hint: 'Free some space, then try again; nothing was lost.', data, cause: error });

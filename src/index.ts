@@ -1,6 +1,6 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
 
-import { asSwampError } from './errors.js';
+import { asSwampError, isSystemError } from './errors.js';
 import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './operations/backup-create.js';
 import { type BackupDifference, type BackupDiffResult, backupDiff } from './operations/backup-diff.js';
 import { type BackupPackResult, backupPack } from './operations/backup-pack.js';
@@ -272,6 +272,6 @@ async function told<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    throw error instanceof Error && 'syscall' in error ? asSwampError(error) : error;
+    throw isSystemError(error) ? asSwampError(error) : error;
   }
 }

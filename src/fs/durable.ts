@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, linkSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isErrno } from '../errors.js';
 import { failpoint } from './failpoints.js';
 
@@ -129,9 +129,18 @@ export async function removeEmptyDir(path: string): Promise<boolean> {
   }
 }
 
-/** Moves the modification time of `path` to `at`. */
-export function touch(path: string, at: Date): void {
-  utimesSync(path, at, at);
+/**
+ * Moves the modification time of the directory `path`: to `at`, or, where it belongs to somebody else of our group and
+ * utimes(2) is refused, to now, by a directory `scratch` that comes and goes in it.
+ */
+export function touchDir(path: string, at: Date, scratch: string): void {
+  try {
+    utimesSync(path, at, at);
+  } catch (error) {
+    if (!isErrno(error, 'EPERM')) throw error;
+    mkdirSync(join(path, scratch));
+    rmdirSync(join(path, scratch));
+  }
 }
 
 /** Creates an empty file; false when it exists. */

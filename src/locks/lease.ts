@@ -4,12 +4,13 @@
  * becomes compare-and-swap: each call names the exact entry that was read.
  */
 import { join } from 'node:path';
-import { isErrno, SwampError } from '../errors.js';
-import { touch, writeAdvisory } from '../fs/durable.js';
+import { isErrno, isSystemError, SwampError } from '../errors.js';
+import { touchDir, writeAdvisory } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import type { Timing } from '../timing.js';
 import { type Entry, freeEntry, freeEntrySync, takeEntry } from './fence.js';
 import { forsake } from './holder.js';
+import { isBreakable, type Seen } from './observe.js';
 
 export const HOLDER_DETAILS = 'holder.json';
 
@@ -31,31 +32,37 @@ export interface Lease {
   readonly path: string;
   /** Fires with `lock_lost` when the entry was taken away; it saves work, the fence saves data. */
   readonly signal: AbortSignal;
-  /** Gives the lock back; does nothing when it was lost. */
+  /**
+   * Gives the lock back; does nothing when it was lost. An error of the system is warned of and changes nothing (P8): the
+   * entry counts as a dead holder's, in this process at once, for others when it ends.
+   */
   release(): Promise<void>;
+}
+
+export interface LeaseOptions {
+  /** The holder's text: part of the entry's name. */
+  readonly holder: string;
+  readonly details: HolderDetails;
+  readonly timing: Timing;
+  /** The epoch goes up by one, or to this. */
+  readonly atLeast?: number;
+  readonly warn: (message: string) => void;
 }
 
 type Callback<T = void> = (error: unknown, value?: T) => void;
 
 /**
- * One attempt to take the fence `dir`, whose entry was read as `seen`; `breakable` says that its holder is dead or
- * stale. The epoch goes up by one, or to `atLeast`. Undefined when somebody else was first. Throws only for errors of the system.
+ * One attempt to take a fence that is free, or whose holder is dead or stale, as `seen`. Undefined when somebody else was
+ * first. Throws only for errors of the system.
  */
-export async function tryLease(
-  dir: string,
-  seen: Entry,
-  breakable: boolean,
-  holder: string,
-  details: HolderDetails,
-  timing: Timing,
-  atLeast = 0,
-): Promise<Lease | undefined> {
+export async function tryLease(seen: Seen, { holder, details, timing, atLeast = 0, warn }: LeaseOptions): Promise<Lease | undefined> {
   const { default: lockfile } = await import('proper-lockfile');
-  const grip = new Grip(dir, seen, breakable, holder, atLeast);
+  const { dir } = seen;
+  const grip = new Grip(seen, holder, atLeast);
   const aborter = new AbortController();
   let releaseLock: () => Promise<void>;
   try {
-    releaseLock = await lockfile.lock(`${dir}#${holder}#${seen.name}`, {
+    releaseLock = await lockfile.lock(`${dir}#${holder}#${seen.entry.name}`, {
       fs: grip.adapter,
       realpath: false,
       retries: 0,
@@ -82,15 +89,16 @@ export async function tryLease(
       });
       await grip.giveBack();
     } catch (error) {
+      if (!isSystemError(error)) throw error;
       forsake(holder);
-      throw error;
+      warn(`The lock ${dir} could not be given back: ${error.message}. It is free when this process has ended.`);
     }
   };
   try {
     writeAdvisory(join(path, HOLDER_DETAILS), `${JSON.stringify({ holder, ...details })}\n`);
   } catch (error) {
     // It informs people only, so nothing that is in its way costs the lock; an entry that is gone is found out by the next step through it.
-    if (!(error instanceof Error && 'syscall' in error)) {
+    if (!isSystemError(error)) {
       await release();
       throw error;
     }
@@ -110,10 +118,10 @@ class Grip {
   /** Renames into the entry move its mtime, so stat answers with what the owner last set. */
   #beat = new Date();
 
-  constructor(dir: string, seen: Entry, breakable: boolean, holder: string, atLeast: number) {
-    this.#dir = dir;
-    this.#current = seen;
-    this.#breakable = breakable;
+  constructor(seen: Seen, holder: string, atLeast: number) {
+    this.#dir = seen.dir;
+    this.#current = seen.entry;
+    this.#breakable = isBreakable(seen);
     this.#holder = holder;
     this.#atLeast = atLeast;
   }
@@ -167,7 +175,8 @@ class Grip {
   }
 
   async #utimes(at: Date): Promise<void> {
-    touch(join(this.#dir, this.held), at);
+    // What is left of it belongs to this holder's staging, like everything of that name.
+    touchDir(join(this.#dir, this.held), at, `${this.#holder}.beat`);
     this.#beat = at;
   }
 }

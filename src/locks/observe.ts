@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { modifiedAt } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
 import type { Timing } from '../timing.js';
-import { type Entry, readFence } from './fence.js';
+import { type Entry, freeEntry, readFence } from './fence.js';
 import { isEnded } from './holder.js';
 
 export type Verdict = 'free' | 'live' | 'stale' | 'dead' | 'unreadable';
@@ -26,6 +26,18 @@ export function isAvailable(seen: Seen): boolean {
 
 export function isBreakable(seen: Seen): boolean {
   return seen.verdict === 'dead' || seen.verdict === 'stale';
+}
+
+/** How often in a row a dead holder is broken before the loop that waits looks again: where listings are old (network disks) its entry may have gone long ago. */
+const BREAKS = 3;
+
+/** Looks at a lock, and puts out a holder who is dead or stale: what stands there then, somebody's that must be waited for or nobody's. */
+export async function lookAndBreak(observer: Observer, lock: LockName): Promise<Seen | undefined> {
+  for (let breaks = 0; ; breaks++) {
+    const seen = observer.look(lock);
+    if (seen === undefined || !isBreakable(seen) || breaks === BREAKS) return seen;
+    await freeEntry(seen.dir, seen.entry);
+  }
 }
 
 /** More polls than this between two looks were not waited through: the observer itself was stopped, or did something else. */

@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { isErrno } from '../errors.js';
+import { isErrno, isSystemError } from '../errors.js';
 import { makeDirs, removeFile, writeAdvisory } from '../fs/durable.js';
 import { exists, readDir, readText } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
@@ -112,9 +112,17 @@ export class OwnTicket {
     }
   }
 
-  /** Takes it out; its place is kept for a later file(). */
+  /** Takes it out; its place is kept for a later file(). One that cannot be removed is passed by the others: no reason to fail, least of all for who has just got the lock. */
   async withdraw(): Promise<void> {
-    if (this.#name !== undefined) await removeFile(join(this.#session.repo.layout.queue(this.lock), this.#name));
+    if (this.#name === undefined) return;
+    const { layout, reporter } = this.#session.repo;
+    const path = join(layout.queue(this.lock), this.#name);
+    try {
+      await removeFile(path);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      reporter.warn(`The ticket ${path} could not be taken out: ${error.message}.`);
+    }
   }
 
   /** Gives up the place: the next file() goes to the end. */

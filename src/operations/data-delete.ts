@@ -1,5 +1,5 @@
 /** `data delete`: structural. Plans without a lock, asks, then commits each removal under the closed global fence and sweeps after it. */
-import { asSwampError, type ErrorCode, SwampError } from '../errors.js';
+import { asSwampError, type ErrorCode, isSystemError, SwampError } from '../errors.js';
 import { checkArtifactName } from '../layout/names.js';
 import { findModel, type Model } from '../models/files.js';
 import { restructureModel } from '../protocol/restructure.js';
@@ -162,7 +162,7 @@ async function removeCounted(writer: Writer, name: string, tally: Tally): Promis
     tally.totalDeleted++;
     tally.totalVersionsDeleted += removed.versionsDeleted;
   } catch (error) {
-    if (!(error instanceof SwampError) && !(error instanceof Error && 'syscall' in error)) throw error;
+    if (!(error instanceof SwampError) && !isSystemError(error)) throw error;
     const { code, message } = asSwampError(error);
     tally.failed.push({ dataName: name, error: message, code });
   }

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { LockName } from '../layout/layout.js';
 import { createFence } from '../locks/fence.js';
 import { type Lease, tryLease } from '../locks/lease.js';
-import { isAvailable, isBreakable, type Seen } from '../locks/observe.js';
+import { isAvailable, type Seen } from '../locks/observe.js';
 import { dropTicket, isDeadTicket, OwnTicket, readQueue, readTicket, type Ticket } from '../locks/queue.js';
 import { type Contender, describeHolder, liveAncestors, lockTitle, remedy } from './contender.js';
 import { failIfDeadlocked } from './deadlock.js';
@@ -41,6 +41,8 @@ const RECHECK_MS = 10;
 async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, grace: Grace, options: AcquireOptions): Promise<Look<Lease>> {
   const { repo, session, observer } = contender;
   const details = { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() };
+  const { timing, reporter } = repo;
+  const lease = { holder: session.holder, details, timing, atLeast: options.atLeast ?? 0, warn: reporter.warn };
   for (let tries = 0; ; tries++) {
     const seen = observer.look(lock);
     if (seen === undefined) {
@@ -49,8 +51,8 @@ async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, 
     }
     const head = isAvailable(seen) ? await grace.head(lock, ticket.name) : undefined;
     if (isAvailable(seen) && head === undefined) {
-      const lease = await tryLease(seen.dir, seen.entry, isBreakable(seen), session.holder, details, repo.timing, options.atLeast);
-      if (lease !== undefined) return { done: lease };
+      const taken = await tryLease(seen, lease);
+      if (taken !== undefined) return { done: taken };
       // Somebody was first, again and again, or the directory we see is an old one (network disks): not in a spin.
       if (tries >= TRIES) return { blocked: { ...blockedBy(contender, seen), recheckMs: RECHECK_MS } };
       continue;

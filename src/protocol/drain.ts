@@ -2,8 +2,7 @@
 import { failpoint } from '../fs/failpoints.js';
 import { readDir } from '../fs/tree.js';
 import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
-import { freeEntry } from '../locks/fence.js';
-import { isBreakable, type Seen } from '../locks/observe.js';
+import { lookAndBreak, type Seen } from '../locks/observe.js';
 import type { OwnTicket } from '../locks/queue.js';
 import { blockedBy, newTicket } from './acquire.js';
 import { ancestorKey, type Contender, liveAncestors, lockTitle } from './contender.js';
@@ -21,11 +20,7 @@ export async function heldNow(contender: Contender, locks: readonly LockName[]):
   const ancestors = contender.ancestors.length === 0 ? [] : liveAncestors(contender);
   const held: Seen[] = [];
   for (const lock of locks) {
-    let seen = contender.observer.look(lock);
-    while (seen !== undefined && isBreakable(seen)) {
-      await freeEntry(seen.dir, seen.entry);
-      seen = contender.observer.look(lock);
-    }
+    const seen = await lookAndBreak(contender.observer, lock);
     if (seen === undefined || seen.entry.state === 'free') continue;
     if (lock.kind === 'run' && ancestors.includes(ancestorKey(lock.modelId, seen.entry.name))) continue;
     held.push(seen);

@@ -4,9 +4,9 @@ import { isErrno } from '../errors.js';
 import { makeDirs, removeFile, rename, writeAdvisory } from '../fs/durable.js';
 import { readDir, readText } from '../fs/tree.js';
 import { GLOBAL } from '../layout/layout.js';
-import { FenceLost, freeEntry } from '../locks/fence.js';
+import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
-import { isBreakable, type Seen } from '../locks/observe.js';
+import { lookAndBreak, type Seen } from '../locks/observe.js';
 import { type Contender, liveAncestors } from './contender.js';
 
 /** The models a structural command touches, and whether it drains their run fences too. */
@@ -54,18 +54,18 @@ async function throughEntry(lease: Lease, act: () => Promise<void>): Promise<voi
   }
 }
 
-/** What a held global entry published. Nothing, or nothing readable, means everything (P7). */
+/** What a held global entry published. Nothing means everything, still draining; what changes faster than it can be read, everything and closed (P7). */
 export function readPublished(seen: Seen): Published {
   const dir = join(seen.dir, seen.entry.name);
   for (let look = 0; look < 3; look++) {
     const name = (readDir(dir) ?? []).find((candidate) => SCOPE_FILE.exec(candidate)?.[1] === String(seen.entry.epoch));
-    if (name === undefined) break;
+    if (name === undefined) return { scope: EVERYTHING, state: 'draining' };
     const text = readText(join(dir, name));
     // Renamed between the two calls: the state changed, look again.
     if (text === undefined) continue;
     return { scope: parseScope(text), state: SCOPE_FILE.exec(name)?.[2] === 'closed' ? 'closed' : 'draining' };
   }
-  return { scope: EVERYTHING, state: 'draining' };
+  return { scope: EVERYTHING, state: 'closed' };
 }
 
 function parseScope(text: string): Scope {
@@ -85,15 +85,9 @@ function parseScope(text: string): Scope {
  * broken here: it will never release. A nested writer passes a fence that is not closed (N1).
  */
 export async function globalInTheWay(contender: Contender, modelId: string): Promise<Seen | undefined> {
-  for (;;) {
-    const seen = contender.observer.look(GLOBAL);
-    if (seen === undefined || seen.entry.state === 'free') return undefined;
-    if (isBreakable(seen)) {
-      await freeEntry(seen.dir, seen.entry);
-      continue;
-    }
-    const { scope, state } = readPublished(seen);
-    if (scope.models !== 'all' && !scope.models.includes(modelId)) return undefined;
-    return state === 'draining' && liveAncestors(contender).length > 0 ? undefined : seen;
-  }
+  const seen = await lookAndBreak(contender.observer, GLOBAL);
+  if (seen === undefined || seen.entry.state === 'free') return undefined;
+  const { scope, state } = readPublished(seen);
+  if (scope.models !== 'all' && !scope.models.includes(modelId)) return undefined;
+  return state === 'draining' && liveAncestors(contender).length > 0 ? undefined : seen;
 }

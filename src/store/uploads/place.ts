@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { isErrno, SwampError } from '../../errors.js';
-import { makeDir, makeDirs, rename, syncDir, touch, writeFileDurable } from '../../fs/durable.js';
+import { makeDir, makeDirs, rename, syncDir, touchDir, writeFileDurable } from '../../fs/durable.js';
 import { failpoint } from '../../fs/failpoints.js';
 import { exists, readDir } from '../../fs/tree.js';
 import { isModelId, PARTS } from '../../layout/layout.js';
@@ -72,7 +72,7 @@ export async function takeAside(session: Session, modelId: string, id: string): 
   const dir = layout.upload(modelId, `${id}.${session.holder}`);
   try {
     // Where its session cannot be judged, the age of this tells whether it still works.
-    touch(place, new Date());
+    touchDir(place, new Date(), `${session.holder}.touched`);
     await rename(place, dir);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
