@@ -11,6 +11,8 @@ import { finished, run, runJson, start } from './support/swamp.js';
 import { until } from './support/until.js';
 
 const DELETE = ['model', 'delete'] as const;
+/** A teardown that stands still until the test lets it go. */
+const GATED = 'touch begun; while ! test -e go; do sleep 0.05; done; echo torn >> torn';
 
 function recordOf(repo: TestRepo, id: string): { teardown: { state: string } | null } {
   return JSON.parse(readFileSync(repo.layout.deletedModel(id), 'utf8'));
@@ -162,7 +164,7 @@ test('O7: a failing teardown is teardown_failed with its output, stays pending, 
 
 test('O3: a loser does not wait for the teardown of a living winner', async (t) => {
   const repo = await tempRepo(t);
-  const id = await withTeardown(repo, 'm', 'touch begun; while ! test -e go; do sleep 0.05; done; echo torn >> torn');
+  const id = await withTeardown(repo, 'm', GATED);
   const winner = start(repo, [...DELETE, 'm', '--force', '--json']);
   await until('the teardown runs', () => existsSync(join(repo.dir, 'begun')));
   const loser = await runJson<Deleted>(repo, [...DELETE, id, '--force']);
@@ -171,6 +173,56 @@ test('O3: a loser does not wait for the teardown of a living winner', async (t) 
   writeFileSync(join(repo.dir, 'go'), '');
   assert.equal((JSON.parse((await finished(winner)).stdout) as Deleted).teardown, 'done');
   assert.equal(linesOf(repo), 1);
+});
+
+for (const point of ['restructure.after-first-drain', 'restructure.second-drain'] as const) {
+  test(`O3: a loser that is at ${point} when the model goes does not stand still, with all others, until the teardown is over`, async (t) => {
+    const repo = await tempRepo(t);
+    await withTeardown(repo, 'm', GATED);
+    const points = new Pauses(repo, [point]);
+    const loser = start(repo, [...DELETE, 'm', '--force', '--json'], { env: points.env });
+    await points.at(point, loser);
+    // Put out of the global lock, where it has it already: the winner is not to wait for it.
+    await run(repo, ['datastore', 'lock', 'release', '--force']);
+    const winner = start(repo, [...DELETE, 'm', '--force', '--json']);
+    await until('the teardown runs', () => existsSync(join(repo.dir, 'begun')));
+    points.go(point);
+    const lost = JSON.parse((await finished(loser)).stdout) as Deleted;
+    assert.deepEqual([lost.alreadyDeleted, lost.teardown], [true, 'running']);
+    assert.equal(winner.hasExited(), false);
+    writeFileSync(join(repo.dir, 'go'), '');
+    await finished(winner);
+    assert.equal(linesOf(repo), 1);
+  });
+}
+
+test('O5: a teardown whose starter was killed is not run again while it provably lives, also where a person asks for it', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await withTeardown(repo, 'm', GATED);
+  const winner = start(repo, [...DELETE, 'm', '--force']);
+  await until('the teardown runs', () => existsSync(join(repo.dir, 'begun')));
+  winner.kill('SIGKILL');
+  await winner.exited;
+  const { stderr } = await run(repo, ['datastore', 'sweep', '--retry-teardown', id]);
+  assert.match(stderr, /still runs/);
+  assert.equal(linesOf(repo), 0);
+  writeFileSync(join(repo.dir, 'go'), '');
+  await until('it is over', () => linesOf(repo) === 1);
+  await run(repo, ['datastore', 'sweep']);
+  assert.equal(recordOf(repo, id).teardown?.state, 'done');
+  // It had ended before that was on record, so it was run once more: at least once, never two at a time.
+  assert.equal(linesOf(repo), 2);
+});
+
+test('O7: a teardown whose working directory is gone is teardown_failed, and can be tried again', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await withTeardown(repo, 'm');
+  const path = join(repo.dir, 'models/command/shell/m.yaml');
+  writeFileSync(path, readFileSync(path, 'utf8').replace('run: echo torn', 'workingDir: infra\n      run: echo torn'));
+  const { stderr } = await run(repo, [...DELETE, 'm', '--force', '--json'], { expect: 1 });
+  assert.match(stderr, /teardown_failed.*working directory .*infra is not there/);
+  mkdirSync(join(repo.dir, 'infra'));
+  assert.equal((await runJson<Deleted>(repo, [...DELETE, id, '--force'])).teardown, 'done');
 });
 
 test('data rename carries all versions, leads readers of the old name on, and never gives out a number twice (P4)', async (t) => {

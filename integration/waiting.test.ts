@@ -252,6 +252,18 @@ describe('SIGINT, SIGTERM and SIGHUP (L12)', { concurrency: 2 }, () => {
   });
 });
 
+test('a second signal does not leave the method behind that runs under the lock, also one that heeds no signal', withProc, async (t) => {
+  const repo = await gatedRepo(t, 'allowed');
+  const gated = startGated(repo, 'p');
+  gated.letGo('trap "" TERM INT; touch "$GATE/deaf"; sleep 300');
+  await gated.has('deaf');
+  gated.running.kill('SIGTERM');
+  gated.running.kill('SIGINT');
+  await finished(gated.running, [143, 130]);
+  await until('all its processes are gone', () => markedProcesses(repo.base).length === 0);
+  assert.deepEqual(heldLocks(repo), []);
+});
+
 async function storeRepo(t: Parameters<typeof tempRepo>[0], pending?: 'allowed'): Promise<TestRepo> {
   const repo = await tempRepo(t, pending === undefined ? {} : { pending });
   await createModel(repo, 'm');
@@ -260,8 +272,8 @@ async function storeRepo(t: Parameters<typeof tempRepo>[0], pending?: 'allowed')
 }
 
 /** As storeRepo, and a gated model `p` that has run once. */
-async function gatedRepo(t: Parameters<typeof tempRepo>[0]): Promise<TestRepo> {
-  const repo = await storeRepo(t);
+async function gatedRepo(t: Parameters<typeof tempRepo>[0], pending?: 'allowed'): Promise<TestRepo> {
+  const repo = await storeRepo(t, pending);
   await createGated(repo, 'p');
   await runGated(repo, 'p');
   return repo;

@@ -17,6 +17,11 @@ export async function endGroup(leader: number): Promise<void> {
   await isGoneWithin(leader, KILLED_MS);
 }
 
+/** For an exit handler, which cannot wait. */
+export function killGroup(leader: number): void {
+  signalGroup(leader, 'SIGKILL');
+}
+
 /** The end of a process that is not our child sends no event: hence the looking, here and nowhere else. */
 async function isGoneWithin(leader: number, ms: number): Promise<boolean> {
   const deadline = performance.now() + ms;

@@ -12,7 +12,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../errors.js';
 import { MAX_TIMEOUT_MS } from './definition.js';
-import { endGroup } from './process-group.js';
+import { endGroup, killGroup } from './process-group.js';
 
 /**
  * A chunk is full (64 KiB) or it emptied the pipe: so many, read after the shell's end, hold all that fits into a pipe or
@@ -75,6 +75,17 @@ interface Failure {
 }
 
 async function supervise(child: ShellProcess, pid: number, options: ShellOptions): Promise<Ending> {
+  // A process that ends at once releases its locks: what runs under them must not outlive it.
+  const onExit = (): void => killGroup(pid);
+  process.once('exit', onExit);
+  try {
+    return await watched(child, pid, options);
+  } finally {
+    process.off('exit', onExit);
+  }
+}
+
+async function watched(child: ShellProcess, pid: number, options: ShellOptions): Promise<Ending> {
   let endedBy: Ending['endedBy'];
   let group: Promise<void> | undefined;
   const end = (reason: Ending['endedBy']) => () => {

@@ -1,10 +1,11 @@
 /** The teardown of a deleted model: its delete method, run once by whoever holds the model's run fence, as a recorded state (O1, O5, O7). */
+import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { FenceLost } from '../locks/fence.js';
-import { isProvablyDead, parseHolder, startTime } from '../locks/holder.js';
+import { isProvablyAlive, isProvablyDead, parseHolder, startTime } from '../locks/holder.js';
 import type { Session } from '../locks/session.js';
 import { methodOf, parseDefinition, type ShellMethod } from '../models/definition.js';
 import { shellEnvironment } from '../models/inputs.js';
@@ -58,12 +59,7 @@ async function underFence(session: Session, run: RunFence, options: TeardownOpti
   const { repo } = session;
   const record = readDeleted(repo, run.modelId);
   if (record === undefined || record.teardown === null || record.teardown.state === 'done') return record?.teardown?.state ?? null;
-  if (record.teardown.state === 'running' && options.retry !== true && !isGone(record.teardown)) {
-    repo.reporter.warn(
-      `The teardown of "${record.name}" was started by ${record.teardown.host} (pid ${record.teardown.pid}), and it cannot be known whether it still runs. When it does not: swamp datastore sweep --retry-teardown ${record.id}`,
-    );
-    return 'running';
-  }
+  if (record.teardown.state === 'running' && !mayRunAgain(repo, record, record.teardown, options)) return 'running';
   const outcome = await execute(session, run, record, options);
   await recordTeardown(fenceOf(session, run), outcome);
   if (outcome.state !== 'failed') return outcome.state;
@@ -81,8 +77,11 @@ async function execute(session: Session, run: RunFence, record: DeletedModel, op
     output.add(chunk);
     options.onOutput?.(chunk);
   };
+  const cwd = resolve(repo.root, method.workingDir);
+  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true)
+    return { state: 'failed', reason: `its working directory ${cwd} is not there`, output: '' };
   const result = await runShell(method.run, {
-    cwd: resolve(repo.root, method.workingDir),
+    cwd,
     env: shellEnvironment(process.env, method, { inputs: {}, ancestors: [...repo.ancestors, run.key] }),
     ...(method.timeoutMs === undefined ? {} : { timeoutMs: method.timeoutMs }),
     signal: AbortSignal.any([options.signal, run.signal]),
@@ -101,6 +100,8 @@ async function execute(session: Session, run: RunFence, record: DeletedModel, op
       await failpoint('teardown.recorded');
     },
   });
+  if (options.signal.aborted)
+    repo.reporter.warn(`The model "${record.name}" is deleted; its delete method was ended half-way and stays to be run: swamp model delete --force ${record.id}`);
   options.signal.throwIfAborted();
   if (run.signal.aborted) throw new FenceLost(run.path);
   if (result.exitCode === 0 || (method.ignoreExitCode && !result.timedOut)) return { state: 'done' };
@@ -121,10 +122,27 @@ function deleteMethod(record: DeletedModel): ShellMethod {
   });
 }
 
-/** Winner and child both provably dead (O5): a live winner would hold the run fence, which is ours, so the child decides. */
-function isGone({ runner, pid, processStart }: Extract<Teardown, { state: 'running' }>): boolean {
+/**
+ * Never two runners at once (O5). A live winner would hold the run fence, which is ours, so its child decides: again when both
+ * are provably dead; never while the child provably lives; where neither can be known a person decides, with --retry-teardown.
+ */
+function mayRunAgain(
+  repo: Repo,
+  { id, name }: DeletedModel,
+  { runner, pid, processStart, host }: Extract<Teardown, { state: 'running' }>,
+  { retry }: { readonly retry?: boolean },
+): boolean {
   const holder = parseHolder(runner);
-  return holder !== undefined && isProvablyDead(holder) && isProvablyDead({ ...holder, pid, started: processStart });
+  const child = holder === undefined ? undefined : { ...holder, pid, started: processStart };
+  if (child !== undefined && holder !== undefined && isProvablyDead(holder) && isProvablyDead(child)) return true;
+  const lives = child !== undefined && isProvablyAlive(child);
+  if (retry === true && !lives) return true;
+  repo.reporter.warn(
+    lives
+      ? `The teardown of "${name}" still runs (pid ${pid}), although whoever started it has ended. When it is over: swamp datastore sweep`
+      : `The teardown of "${name}" was started by ${host} (pid ${pid}), and it cannot be known whether it still runs. When it does not: swamp datastore sweep --retry-teardown ${id}`,
+  );
+  return false;
 }
 
 function fenceOf(session: Session, run: RunFence): Fence {

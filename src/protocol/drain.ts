@@ -1,6 +1,6 @@
 /** S1 and S3: waits for the fences of a scope. Dead and stale holders are broken, not waited for (L5). */
 import { failpoint } from '../fs/failpoints.js';
-import { readDir } from '../fs/tree.js';
+import { exists, readDir } from '../fs/tree.js';
 import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
 import { lookAndBreak, type Seen } from '../locks/observe.js';
 import type { OwnTicket } from '../locks/queue.js';
@@ -15,14 +15,19 @@ export function fencesOf(layout: Layout, scope: Scope): LockName[] {
   return models.flatMap((modelId): LockName[] => [{ kind: 'data', modelId }, ...(scope.runs ? [{ kind: 'run', modelId } as const] : [])]);
 }
 
-/** The fences of the scope that somebody holds now, our ancestors' run fences not counted (N2); dead holders are broken on the way. */
+/**
+ * The fences of the scope that somebody holds now; dead holders are broken on the way. Not counted are the run fences of our
+ * ancestors (N2), and that of a deleted model: only its teardown holds it, which has no data left to write, and for which
+ * whoever lost the delete must not stand still with all others (O3).
+ */
 export async function heldNow(contender: Contender, locks: readonly LockName[]): Promise<Seen[]> {
   const ancestors = contender.ancestors.length === 0 ? [] : liveAncestors(contender);
   const held: Seen[] = [];
   for (const lock of locks) {
     const seen = await lookAndBreak(contender.observer, lock);
     if (seen === undefined || seen.entry.state === 'free') continue;
-    if (lock.kind === 'run' && ancestors.includes(ancestorKey(lock.modelId, seen.entry.name))) continue;
+    if (lock.kind === 'run' && (ancestors.includes(ancestorKey(lock.modelId, seen.entry.name)) || exists(contender.repo.layout.deletedModel(lock.modelId))))
+      continue;
     held.push(seen);
   }
   return held;
