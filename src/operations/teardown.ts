@@ -101,7 +101,9 @@ async function execute(session: Session, run: RunFence, record: DeletedModel, op
     },
   });
   if (options.signal.aborted)
-    repo.reporter.warn(`The model "${record.name}" is deleted; its delete method was ended half-way and stays to be run: swamp model delete --force ${record.id}`);
+    repo.reporter.warn(
+      `The model "${record.name}" is deleted; its delete method was ended half-way and stays to be run: swamp model delete --force ${record.id}`,
+    );
   options.signal.throwIfAborted();
   if (run.signal.aborted) throw new FenceLost(run.path);
   if (result.exitCode === 0 || (method.ignoreExitCode && !result.timedOut)) return { state: 'done' };
