@@ -1,9 +1,10 @@
 /** Reads directories and removes trees; only the expected errno is taken for an answer. */
-import { closeSync, constants, type Dir, type Dirent, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, type Dir, type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
 import { removeEmptyDir, removeFile } from './durable.js';
+import { openUnfollowed } from './plain.js';
 
 /** The entry names of a directory; undefined when there is none. Throws for anything else that is not a readable directory (P7). */
 export function readDir(path: string): string[] | undefined {
@@ -27,13 +28,8 @@ export function readDirTypes(path: string): Dirent[] | undefined {
 
 /** The text of a file; undefined when there is none. A link is not followed (ELOOP), a FIFO not waited for. */
 export function readText(path: string): string | undefined {
-  let file: number;
-  try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
-  }
+  const file = openUnfollowed(path);
+  if (file === undefined) return undefined;
   try {
     return readFileSync(file, 'utf8');
   } finally {

@@ -1,6 +1,7 @@
 /** `model delete`: two phases, one winner (D1, O1). The record's rename commits; what follows is rolled forward from it; the teardown comes last, outside the global lock. */
 import { SwampError } from '../errors.js';
 import { readText } from '../fs/tree.js';
+import { isModelId } from '../layout/layout.js';
 import { findModel, type Model } from '../models/files.js';
 import { restructureModel } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
@@ -119,7 +120,7 @@ async function findOrDeleted(repo: Repo, reference: string): Promise<{ readonly 
     return { model: await findModel(repo, reference) };
   } catch (error) {
     if (!(error instanceof SwampError) || error.code !== 'model_not_found') throw error;
-    const deleted = listDeleted(repo).findLast(({ id, name }) => id === reference || name === reference);
+    const deleted = (isModelId(reference) ? readDeleted(repo, reference) : undefined) ?? listDeleted(repo).records.findLast(({ name }) => name === reference);
     if (deleted === undefined) throw error;
     return { deleted };
   }
