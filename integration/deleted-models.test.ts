@@ -1,11 +1,25 @@
 /** What a deleted model leaves alone, and what it costs those who stay (D2, D4, D5, D7, D8, D12, O2). */
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { Pauses, traceOf } from './support/failpoints.js';
 import { buildMutant } from './support/mutant.js';
+import { linesOf, withTeardown } from './support/one-winner.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { snapshot } from './support/snapshot.js';
 import { cannotTrace, nameless } from './support/strace.js';
@@ -77,6 +91,72 @@ test(
     await run(repo, ['datastore', 'sweep']);
   },
 );
+
+interface Status {
+  readonly healthy: boolean;
+  readonly sweeps: readonly { readonly path: string; readonly kind: string }[];
+}
+
+test(
+  'a definition that cannot be removed keeps neither the data nor the teardown: the delete has succeeded, warns, and a sweep finishes it (D5, P8)',
+  unprivileged,
+  async (t) => {
+    const repo = await tempRepo(t);
+    const id = await withTeardown(repo, 'm');
+    await put(repo, 'm', 'a', 'x');
+    const definitions = join(repo.dir, 'models/command/shell');
+    chmodSync(definitions, 0o500);
+    const { stdout, stderr } = await runUnprivileged(repo, [...DELETE, 'm', '--with-data', '--force', '--json'], 0);
+    const { versionsDeleted, alreadyDeleted, teardown } = JSON.parse(stdout) as Deleted;
+    assert.deepEqual([versionsDeleted, alreadyDeleted, teardown, linesOf(repo)], [1, false, 'done', 1]);
+    assert.match(stderr, /models\/command\/shell\/m\.yaml could not be removed: EACCES/);
+    assert.deepEqual([existsSync(repo.layout.model(id)), readdirSync(repo.layout.trashes)], [false, []]);
+    await expectGone(repo, 'm', id);
+    const again = await runUnprivileged(repo, [...DELETE, 'm', '--force', '--json'], 0);
+    assert.equal((JSON.parse(again.stdout) as Deleted).alreadyDeleted, true);
+    await runUnprivileged(repo, ['datastore', 'sweep'], 0);
+    const { sweeps } = await runJson<Status>(repo, ['datastore', 'status']);
+    assert.deepEqual(sweeps, [
+      { path: 'models/command/shell/m.yaml', kind: 'deleted', bytes: sweeps[0] === undefined ? 0 : statSync(join(definitions, 'm.yaml')).size },
+    ]);
+    chmodSync(definitions, 0o700);
+    await run(repo, ['datastore', 'sweep']);
+    assert.deepEqual([readdirSync(definitions), linesOf(repo)], [[], 1]);
+  },
+);
+
+for (const kind of ['link to a directory', 'directory'] as const) {
+  test(`a ${kind} at the path of a model deleted long ago is another text: status and sweep go on, and leave it`, async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    await run(repo, [...DELETE, 'm', '--force']);
+    const path = join(repo.dir, 'models/store/m.yaml');
+    if (kind === 'directory') mkdirSync(path);
+    else symlinkSync(repo.base, path);
+    assert.deepEqual((await runJson<Status>(repo, ['datastore', 'status'])).sweeps, []);
+    await run(repo, ['datastore', 'sweep']);
+    assert.ok(lstatSync(path));
+    rmSync(path, { recursive: true });
+  });
+}
+
+test('a record of a deleted model that is damaged is told, and keeps neither status nor sweep from the others', async (t) => {
+  const repo = await tempRepo(t, { check: false });
+  const damaged = await createModel(repo, 'damaged');
+  await run(repo, [...DELETE, 'damaged', '--force']);
+  writeFileSync(repo.layout.deletedModel(damaged), 'no record');
+  const id = await withTeardown(repo, 'm');
+  await run(repo, [...DELETE, 'm', '--force'], { env: { SWAMP_FAILPOINTS: 'model-delete.committed=kill' }, expect: 'any' });
+  const { stdout, stderr } = await run(repo, ['datastore', 'status', '--json']);
+  assert.match(stderr, new RegExp(`${damaged}\\.json is damaged`));
+  const { healthy, sweeps } = JSON.parse(stdout) as Status;
+  assert.deepEqual([healthy, sweeps.filter(({ kind }) => kind === 'deleted').map(({ path }) => path)], [false, ['models/command/shell/m.yaml']]);
+  const swept = await run(repo, ['datastore', 'sweep', '--json']);
+  assert.match(swept.stderr, new RegExp(`${damaged}\\.json is damaged`));
+  assert.deepEqual((JSON.parse(swept.stdout) as { teardowns: unknown }).teardowns, [{ id, name: 'm', state: 'done' }]);
+  assert.match((await run(repo, [...DELETE, damaged, '--force'], { expect: 65 })).stderr, /is damaged/);
+  assert.equal((await runJson<Deleted>(repo, [...DELETE, 'm', '--force'])).alreadyDeleted, true);
+});
 
 function findVersion(trash: string): string {
   const found = readdirSync(trash, { recursive: true, encoding: 'utf8' }).find((path) => path.endsWith('/1'));

@@ -50,6 +50,12 @@ export function tell(text: string | Uint8Array): void {
   inLine = last !== undefined ? last !== '\n' && last !== 10 : inLine;
 }
 
+/** As `tell`, for what may be much: a promise when the reader has fallen behind, until they have taken all of it or have gone away. */
+export function relay(bytes: Uint8Array): Promise<void> | undefined {
+  tell(bytes);
+  return process.stderr.writableNeedDrain ? flushed() : undefined;
+}
+
 /** As `tell`, on a line of its own: what a method prints may end anywhere. */
 export function tellLine(text: string): void {
   tell(inLine ? `\n${text}` : text);

@@ -1,9 +1,10 @@
 /** Reads directories and removes trees; only the expected errno is taken for an answer. */
-import { closeSync, constants, type Dirent, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, type Dir, type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
 import { removeEmptyDir, removeFile } from './durable.js';
+import { openUnfollowed } from './plain.js';
 
 /** The entry names of a directory; undefined when there is none. Throws for anything else that is not a readable directory (P7). */
 export function readDir(path: string): string[] | undefined {
@@ -27,13 +28,8 @@ export function readDirTypes(path: string): Dirent[] | undefined {
 
 /** The text of a file; undefined when there is none. A link is not followed (ELOOP), a FIFO not waited for. */
 export function readText(path: string): string | undefined {
-  let file: number;
-  try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
-  }
+  const file = openUnfollowed(path);
+  if (file === undefined) return undefined;
   try {
     return readFileSync(file, 'utf8');
   } finally {
@@ -70,20 +66,18 @@ export async function* walkFiles(path: string): AsyncGenerator<string> {
 }
 
 /**
- * Removes everything below `path`, and `path`. Only ever called inside a trash that nobody else writes to (P5). Two at
- * once do no harm: what is gone counts as removed. Links are removed, not followed. Throws the first error after
- * removing what could be removed.
+ * Removes everything below `path`, and `path`. Only ever called where nobody else writes (P5): in a trash, or in scratch
+ * beside a backup. That holds off whoever would exchange a directory for a link between the look and the opening, which
+ * Node follows. A link is removed itself, `path` too: what it leads to is somebody else's. Two at once do no harm: what is
+ * gone counts as removed. Throws the first error after removing what could be removed.
  */
 export async function removeTree(path: string): Promise<void> {
-  let failed: unknown;
-  const directory = await opendir(path).catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
-  });
+  const directory = isDirectory(path) ? await openDirectory(path) : undefined;
   if (directory === undefined) {
     await removeFile(path);
     return;
   }
+  let failed: unknown;
   for await (const entry of directory) {
     const child = join(path, entry.name);
     try {
@@ -95,4 +89,18 @@ export async function removeTree(path: string): Promise<void> {
   }
   if (failed !== undefined) throw failed;
   await removeEmptyDir(path);
+}
+
+/** A link to one is none. */
+function isDirectory(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+async function openDirectory(path: string): Promise<Dir | undefined> {
+  try {
+    return await opendir(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
 }

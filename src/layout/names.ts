@@ -55,6 +55,11 @@ export function segmentFor(name: string): string {
   return prefix + MARKER + createHash('sha256').update(name).digest('hex');
 }
 
+/** True when the artifact `name` stands in the directory `segment`; no name that none can have does. */
+export function isNameOf(name: string, segment: string): boolean {
+  return isArtifactName(name) && segmentFor(name) === segment;
+}
+
 /** True for a segment whose name must be read from artifact.json. */
 export function isHashedSegment(segment: string): boolean {
   return segment.includes(MARKER);

@@ -1,7 +1,8 @@
 /** One definition file: opened without following links or waiting, read within limits, parsed, and gone when its model was deleted. */
 import { isUtf8 } from 'node:buffer';
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { lstatSync, realpathSync } from 'node:fs';
 import { asSwampError, isErrno, SwampError } from '../errors.js';
+import { readPlainFile } from '../fs/plain.js';
 import { displayPath, type Repo } from '../repo.js';
 import { type Definition, type ModelType, parseDefinition } from './definition.js';
 import type { Problem } from './problem.js';
@@ -48,7 +49,7 @@ export function readOrTell(repo: Repo, file: DefinitionFile): Content | undefine
 /** Undefined: the file is gone, or cannot hold `wanted`, an id. Throws when the system does not let it be read. */
 export function readDefinition(repo: Repo, file: DefinitionFile, wanted?: string): Content | undefined {
   const path = displayPath(repo, file.path);
-  const read = readPlainFile(file.path);
+  const read = readYamlText(file.path);
   if (read === undefined) return undefined;
   const { text } = read;
   if (text === undefined)
@@ -64,26 +65,12 @@ export function readDefinition(repo: Repo, file: DefinitionFile, wanted?: string
   return { kind: 'deleted', id: definition.id, problems: [{ path, message: `the id ${definition.id} belongs to a deleted model`, hint: DELETED_HINT }] };
 }
 
-/** The text of a regular file, or why it is refused; undefined when it is gone. A link is not followed, a FIFO is not waited for. */
-function readPlainFile(path: string): { readonly text: string } | { readonly text?: undefined; readonly refused: string } | undefined {
-  let file: number;
-  try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    if (isErrno(error, 'ELOOP', 'EMLINK')) return { refused: 'is a symbolic link' };
-    if (isErrno(error, 'ENXIO', 'EOPNOTSUPP')) return { refused: 'is not a regular file' };
-    throw error;
-  }
-  try {
-    const stat = fstatSync(file);
-    if (!stat.isFile()) return { refused: 'is not a regular file' };
-    if (stat.size > MAX_YAML_BYTES) return { refused: `is larger than ${MAX_YAML_BYTES} bytes` };
-    const bytes = readFileSync(file);
-    return isUtf8(bytes) ? { text: bytes.toString() } : { refused: 'is not valid UTF-8' };
-  } finally {
-    closeSync(file);
-  }
+/** The text of a plain file, or why it is refused; undefined when it is gone. */
+function readYamlText(path: string): { readonly text: string } | { readonly text?: undefined; readonly refused: string } | undefined {
+  const read = readPlainFile(path, MAX_YAML_BYTES);
+  if (read === undefined) return undefined;
+  if ('refused' in read) return { refused: read.message };
+  return isUtf8(read.bytes) ? { text: read.bytes.toString() } : { refused: 'is not valid UTF-8' };
 }
 
 /** Throws `config_invalid` when a directory of models/ is reached through a link: no definition leads outside its tree. */

@@ -232,7 +232,7 @@ test('everything under models/ that looks like a definition and cannot be one is
     'models/store/bad name.yaml: "bad name" cannot be a model name',
     'models/store/dir.yaml: is not a regular file',
     'models/store/fifo.yaml: is not a regular file',
-    'models/store/huge.yaml: is larger than 1048576 bytes',
+    'models/store/huge.yaml: has more than 1048576 bytes',
     'models/store/latin.yaml: is not valid UTF-8',
     'models/store/link.yaml: is a symbolic link',
     'models/store/short.yml: is not read: definitions end in .yaml',

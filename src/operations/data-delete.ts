@@ -108,18 +108,20 @@ async function deleteMany(repo: Repo, model: Model, input: DataDeleteInput, opti
   const ahead = lookAhead(repo, model.id, () => artifactNames(repo, model.id).filter((name) => input.prefix === undefined || name.startsWith(input.prefix)));
   const base = { modelId: model.id, modelName: model.name, modelType: model.type };
   const tally: Tally = { totalDeleted: 0, totalVersionsDeleted: 0, failed: [] };
-  const asked = options.confirm !== undefined;
-  if (input.dryRun === true || asked) {
+  // Of each artifact; undefined: nobody was asked.
+  let shown: ReadonlyMap<string, readonly number[]> | undefined;
+  if (input.dryRun === true || options.confirm !== undefined) {
     const items = ahead.seen.flatMap((name) => itemsOf(name, versionsOf(findArtifact(repo, model.id, name))));
     const versions = items.reduce((sum, item) => sum + item.versions.length, 0);
     if (input.dryRun === true) return { ...base, totalDeleted: items.length, totalVersionsDeleted: versions, failed: [], dryRun: true };
     if (items.length > 0 && !(await options.confirm?.({ modelName: model.name, items }))) return { ...base, ...tally, dryRun: false, cancelled: true };
+    shown = new Map(items.map(({ name, versions }) => [name, versions]));
   }
   // What a person agreed to is what goes. Unasked, it is what stands there once the model is drained: a method that runs now may still write some of it.
-  let left: readonly string[] | undefined = asked ? ahead.seen : undefined;
+  let left: readonly string[] | undefined = shown === undefined ? undefined : [...shown.keys()];
   for (let size = FIRST_SLICE; left === undefined || left.length > 0; ) {
     const started = repo.timing.now();
-    left = await removeSlice(repo, model, (writer) => left ?? ahead.under(writer), size, tally, options.signal);
+    left = await removeSlice(repo, model, { names: (writer) => left ?? ahead.under(writer), shown }, size, tally, options.signal);
     const took = repo.timing.now() - started;
     if (took < SLICE_TARGET_MS / 2) size = Math.min(MOST_IN_SLICE, size * 2);
     else if (took > SLICE_TARGET_MS * 2) size = Math.max(1, Math.floor(size / 2));
@@ -136,28 +138,28 @@ interface Tally {
 const FIRST_SLICE = 16;
 const MOST_IN_SLICE = 512;
 
-/** Removes the first `size` of `names`, as they are under the closed global fence; answers the rest. */
-async function removeSlice(
-  repo: Repo,
-  model: Model,
-  names: (writer: Writer) => readonly string[],
-  size: number,
-  tally: Tally,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
+interface Batch {
+  readonly names: (writer: Writer) => readonly string[];
+  readonly shown: ReadonlyMap<string, readonly number[]> | undefined;
+}
+
+/** Removes the first `size` of the batch, as they are under the closed global fence; answers the rest. */
+async function removeSlice(repo: Repo, model: Model, { names, shown }: Batch, size: number, tally: Tally, signal: AbortSignal): Promise<readonly string[]> {
   const remove = async (writer: Writer): Promise<readonly string[]> => {
     requireModel(repo, model);
     const all = names(writer);
-    for (const name of all.slice(0, size)) await removeCounted(writer, name, tally);
+    for (const name of all.slice(0, size)) await removeCounted(writer, name, shown, tally);
     return all.slice(size);
   };
   return restructureModel(repo, model.id, remove, { signal });
 }
 
 /** One that cannot be removed does not keep the others. */
-async function removeCounted(writer: Writer, name: string, tally: Tally): Promise<void> {
+async function removeCounted(writer: Writer, name: string, shown: Batch['shown'], tally: Tally): Promise<void> {
   try {
-    const removed = await removeArtifact(writer, name, findArtifact(writer.repo, writer.modelId, name));
+    const artifact = findArtifact(writer.repo, writer.modelId, name);
+    if (shown !== undefined) requireAsShown(name, shown.get(name) ?? [], versionsOf(artifact));
+    const removed = await removeArtifact(writer, name, artifact);
     if (removed.alreadyDeleted) return;
     tally.totalDeleted++;
     tally.totalVersionsDeleted += removed.versionsDeleted;
@@ -185,11 +187,16 @@ function requireDeletedBefore(repo: Repo, model: Model, name: string, version: n
   if (version !== undefined && version > Math.max(record.floor, artifact?.versions.at(-1) ?? 0)) throw versionNotFound(name, version, artifact?.versions ?? []);
 }
 
-/** What the person agreed to is what is deleted: the plan is looked at again under the lock. */
-function requireAsShown(name: string, shown: readonly number[], now: readonly number[]): void {
+/** True when a version stands there that was not shown: what the person agreed to is what is deleted. */
+export function hasNew(shown: readonly number[], now: readonly number[]): boolean {
   const seen = new Set(shown);
-  if (now.every((number) => seen.has(number))) return;
-  throw new SwampError('conflict', `${JSON.stringify(name)} got new versions since it was shown; nothing was deleted.`, {
+  return now.some((number) => !seen.has(number));
+}
+
+/** The plan is looked at again under the lock. */
+function requireAsShown(name: string, shown: readonly number[], now: readonly number[]): void {
+  if (!hasNew(shown, now)) return;
+  throw new SwampError('conflict', `${JSON.stringify(name)} got new versions since it was shown; nothing of it was deleted.`, {
     hint: 'Run the command again to see them, or use --force.',
     data: { name, shown, now },
   });

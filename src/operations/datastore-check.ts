@@ -1,7 +1,6 @@
 /** `datastore check`: every invariant of the repository's tree and every checksum; takes no lock and changes nothing. */
 import { join } from 'node:path';
 import { SwampError } from '../errors.js';
-import { readText } from '../fs/tree.js';
 import { surveyDefinitions } from '../models/files.js';
 import type { Problem } from '../models/problem.js';
 import { displayPath, MARKER, openRepoAt, type Repo } from '../repo.js';
@@ -10,6 +9,7 @@ import { Checker, type Counts, type Look, lookAtObject } from '../store/check/ch
 import { FINDINGS, type FindingKind, type Issue, isFinding, PENDINGS, type PendingKind } from '../store/check/kinds.js';
 import { lookAtOrphans } from '../store/check/orphans.js';
 import { stateOf, typeIssue } from '../store/check/plain.js';
+import { hasText } from '../store/definition-text.js';
 import { listDeleted } from '../store/deletion.js';
 import { knownModels } from './orphans.js';
 
@@ -126,13 +126,8 @@ async function lookAtDefinitions(checker: Checker): Promise<Look> {
 
 /** The definition of a deleted model, as it was then: the deletion is still to be finished, and is told of as such. */
 function isAboutToGo(repo: Repo, path: string): boolean {
-  try {
-    return listDeleted(repo).some(({ definitionPath, definition }) => definitionPath === displayPath(repo, path) && definition === readText(path));
-  } catch (error) {
-    // A damaged record is told of by itself.
-    if (error instanceof SwampError) return false;
-    throw error;
-  }
+  // A damaged record is told of by itself.
+  return listDeleted(repo).records.some((record) => record.definitionPath === displayPath(repo, path) && hasText(path, record.definition));
 }
 
 function definitionIssue(repo: Repo, { path, line, message, hint }: Problem): Issue {

@@ -3,12 +3,12 @@ import { lstatSync } from 'node:fs';
 import { treeBytes } from '../fs/tree.js';
 import { displayPath, type Repo } from '../repo.js';
 import { type PinFacts, readPin, standingPins } from '../store/pins.js';
-import { keptOutputs, pendingTeardowns, type SweepItem, sweepPlan, type TeardownItem } from './datastore-sweep.js';
+import { keptOutputs, pendingTeardowns, type SweepItem, sweepPlan, type TeardownItem, tellDamaged } from './datastore-sweep.js';
 import { type LockRecord, lockStatus } from './lock-status.js';
 import { type UploadItem, uploadList } from './upload-list.js';
 
 export interface DatastoreStatusResult {
-  /** False when somebody has to do something: a lock is damaged, and until it is mended nobody writes there; or a teardown failed. */
+  /** False when somebody has to do something: a lock is damaged, and until it is mended nobody writes there; a teardown failed; or the record of a deleted model cannot be read. */
   readonly healthy: boolean;
   /** All files of the datastore. */
   readonly bytes: number;
@@ -30,9 +30,10 @@ export async function datastoreStatus(repo: Repo): Promise<DatastoreStatusResult
   const kept = await keptOutputs(repo);
   const { uploads } = await uploadList(repo);
   const teardowns = pendingTeardowns(repo);
+  const damaged = tellDamaged(repo);
   const catalog = lstatSync(repo.layout.catalog, { throwIfNoEntry: false });
   return {
-    healthy: locks.every(({ state }) => state !== 'damaged') && teardowns.every(({ state }) => state !== 'failed'),
+    healthy: damaged === 0 && locks.every(({ state }) => state !== 'damaged') && teardowns.every(({ state }) => state !== 'failed'),
     bytes: await treeBytes(repo.layout.root),
     sweeps: sweeps.map((item) => ({ ...item, path: displayPath(repo, item.path) })),
     pins: standingPins(repo).map((path) => ({ ...readPin(path), path: displayPath(repo, path) })),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { deadHolder, libraryRepo, NEVER, newModel, putAll } from '../../integration/support/library-repo.js';
@@ -60,6 +60,27 @@ test('sweep removes all that is left over, tells the bytes, and leaves nothing p
   );
   assert.deepEqual(readdirSync(repo.layout.trashes), []);
   assert.equal((await dataGet(repo, { model: 'm', name: 'a', verify: true })).record.version, 1);
+});
+
+test('what a link in the trash, in the staging or in kept/ leads to stays; the link goes', async (t) => {
+  const { repo, id } = await littered(t);
+  const { layout } = repo;
+  const outside = join(repo.root, 'outside');
+  mkdirSync(join(outside, 'deep'), { recursive: true });
+  writeFileSync(join(outside, 'deep', 'precious'), 'mine');
+  const dead = (): string => deadHolder(newSession(repo).holder);
+  const link = (path: string): string => {
+    mkdirSync(dirname(path), { recursive: true });
+    symlinkSync(outside, path);
+    return path;
+  };
+  const first = link(layout.staging(dead()));
+  await modelCreate(repo, { type: 'store', name: 'reclaims' }, NEVER);
+  const links = [link(layout.trash(UUID, 5, 'abcdefabcdef')), link(layout.staging(dead())), link(layout.keptOutputs(id, 3, 'abcdefabcdef'))];
+  await datastoreSweep(repo, { kept: true }, NEVER);
+  for (const path of [first, ...links]) assert.throws(() => lstatSync(path), { code: 'ENOENT' }, path);
+  assert.deepEqual(readdirSync(layout.trashes), []);
+  assert.equal(readFileSync(join(outside, 'deep', 'precious'), 'utf8'), 'mine');
 });
 
 test('sweep with kept removes kept outputs too', async (t) => {

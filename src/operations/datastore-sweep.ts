@@ -3,8 +3,7 @@ import { lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
-import { exists, readDir, readText, treeBytes } from '../fs/tree.js';
-import { FAMILIES } from '../layout/families.js';
+import { exists, readDir, treeBytes } from '../fs/tree.js';
 import { isModelId, type LockName } from '../layout/layout.js';
 import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
 import { discard } from '../locks/session.js';
@@ -18,7 +17,7 @@ import { write } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable } from '../repo.js';
 import { ABANDONED_MS } from '../store/abandoned.js';
 import { findOrphans } from '../store/check/orphans.js';
-import { type DeletedModel, isMovedAside, listDeleted, readDeleted, type Teardown } from '../store/deletion.js';
+import { type DeletedModel, leftBehind, listDeleted, readDeleted, type Teardown } from '../store/deletion.js';
 import { abandonedEntries } from '../store/leftovers.js';
 import { isPinned } from '../store/pins.js';
 import { abandonedStagings, pendingRemovals, sweepOne, sweepTrash } from '../store/sweep.js';
@@ -75,6 +74,7 @@ export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, opt
   const dryRun = input.dryRun === true;
   if (!dryRun) requireWritable(repo);
   requireDeleted(repo, input.retryTeardown);
+  tellDamaged(repo);
   const waiting = pendingTeardowns(repo);
   const kept = input.kept === true ? await keptOutputs(repo) : [];
   const pending = await sweepPlan(repo);
@@ -105,11 +105,20 @@ function isLeft({ layout }: Repo, { path }: SweepItem): boolean {
 
 /** Delete methods of deleted models that are not known to be done, those that run now included. */
 export function pendingTeardowns(repo: Repo): TeardownItem[] {
-  return listDeleted(repo).flatMap(({ id, name, teardown }) => (teardown === null || teardown.state === 'done' ? [] : [{ id, name, state: teardown.state }]));
+  return listDeleted(repo).records.flatMap(({ id, name, teardown }) =>
+    teardown === null || teardown.state === 'done' ? [] : [{ id, name, state: teardown.state }],
+  );
+}
+
+/** Tells of each record of a deleted model that cannot be read; how many there are. What it names is neither swept nor torn down. */
+export function tellDamaged(repo: Repo): number {
+  const { damaged } = listDeleted(repo);
+  for (const { message, hint } of damaged) repo.reporter.warn(`${message} ${hint}`);
+  return damaged.length;
 }
 
 function requireDeleted(repo: Repo, id: string | undefined): void {
-  if (id === undefined || listDeleted(repo).some((record) => record.id === id)) return;
+  if (id === undefined || (isModelId(id) && readDeleted(repo, id) !== undefined)) return;
   throw new SwampError('model_not_found', `No deleted model has the id ${JSON.stringify(id)}.`, {
     hint: '"swamp datastore status" lists the teardowns.',
     data: { modelId: id },
@@ -159,12 +168,8 @@ export async function sweepPlan(repo: Repo): Promise<SweepItem[]> {
 /** Deleted models of which something still stands outside the trash: their deleter died on the way. */
 function unfinishedDeletions(repo: Repo): { readonly record: DeletedModel; readonly left: readonly string[] }[] {
   return listDeleted(repo)
-    .filter((record) => !isMovedAside(repo, record))
-    .map((record) => {
-      const definition = join(repo.root, record.definitionPath);
-      const families = FAMILIES.map((family) => family.directory(repo.layout, record.id)).filter(exists);
-      return { record, left: readText(definition) === record.definition ? [definition, ...families] : families };
-    });
+    .records.map((record) => ({ record, left: leftBehind(repo, record) }))
+    .filter(({ left }) => left.length > 0);
 }
 
 /** Uploads that dead completions have moved aside; those of a deleted model are swept with it. */

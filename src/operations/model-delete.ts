@@ -1,6 +1,7 @@
 /** `model delete`: two phases, one winner (D1, O1). The record's rename commits; what follows is rolled forward from it; the teardown comes last, outside the global lock. */
 import { SwampError } from '../errors.js';
 import { readText } from '../fs/tree.js';
+import { isModelId } from '../layout/layout.js';
 import { findModel, type Model } from '../models/files.js';
 import { restructureModel } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
@@ -8,6 +9,7 @@ import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { commitDeletion, type DeletedModel, isMovedAside, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
 import { artifactNames, findArtifact } from '../store/read.js';
+import { hasNew } from './data-delete.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
 
 export interface ModelDeleteInput {
@@ -42,7 +44,7 @@ export interface ModelDeleteOptions extends TeardownOptions {
   readonly confirm?: (plan: ModelDeletePlan) => Promise<boolean>;
 }
 
-/** How often the whole read-check-commit is tried again after the model changed in between (D3). */
+/** How often the whole read-check-commit is tried after the model changed in between (D3); once when a person was asked: they have seen what is no more. */
 const ATTEMPTS = 3;
 
 /** Throws `model_not_found`, `container_not_empty`, `conflict` (D3), `teardown_failed` (O7), `lock_timeout`, `read_only`. */
@@ -52,7 +54,7 @@ export async function modelDelete(repo: Repo, input: ModelDeleteInput, options: 
     try {
       return await deleteOnce(repo, input, options);
     } catch (error) {
-      if (!(error instanceof SwampError) || error.code !== 'conflict' || attempt === ATTEMPTS) throw error;
+      if (!(error instanceof SwampError) || error.code !== 'conflict' || options.confirm !== undefined || attempt === ATTEMPTS) throw error;
     }
   }
 }
@@ -77,9 +79,10 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
       await moveModelAside(writer, before);
       return { record: before, won: before.commit === writer.session.nonce };
     }
-    if (readText(model.path) !== text) throw changed(model);
+    if (readText(model.path) !== text) throw conflict(model, `The definition of "${model.name}" changed while it was being deleted`);
     const now = ahead.under(writer);
     requireEmpty(model, now, input);
+    if (options.confirm !== undefined) requireAsShown(model, plan, now);
     const record: DeletedModel = {
       ...base,
       commit: writer.session.nonce,
@@ -119,19 +122,25 @@ async function findOrDeleted(repo: Repo, reference: string): Promise<{ readonly 
     return { model: await findModel(repo, reference) };
   } catch (error) {
     if (!(error instanceof SwampError) || error.code !== 'model_not_found') throw error;
-    const deleted = listDeleted(repo).findLast(({ id, name }) => id === reference || name === reference);
+    const deleted = (isModelId(reference) ? readDeleted(repo, reference) : undefined) ?? listDeleted(repo).records.findLast(({ name }) => name === reference);
     if (deleted === undefined) throw error;
     return { deleted };
   }
 }
 
-function planned(repo: Repo, model: Model): ModelDeletePlan {
-  const versions = artifactNames(repo, model.id).map((name) => findArtifact(repo, model.id, name)?.versions.length ?? 0);
+/** The plan, and the versions that it counts, by the names of their artifacts. */
+interface Planned extends ModelDeletePlan {
+  readonly items: ReadonlyMap<string, readonly number[]>;
+}
+
+function planned(repo: Repo, model: Model): Planned {
+  const items = new Map(artifactNames(repo, model.id).map((name) => [name, findArtifact(repo, model.id, name)?.versions ?? []]));
   return {
     modelName: model.name,
-    artifacts: versions.length,
-    versions: versions.reduce((sum, count) => sum + count, 0),
+    artifacts: items.size,
+    versions: [...items.values()].reduce((sum, versions) => sum + versions.length, 0),
     teardown: model.methods['delete']?.run,
+    items,
   };
 }
 
@@ -148,8 +157,15 @@ function requireEmpty(model: Model, { artifacts, versions }: ModelDeletePlan, in
   );
 }
 
-function changed(model: Model): SwampError {
-  return new SwampError('conflict', `The definition of "${model.name}" changed while it was being deleted; nothing was removed.`, {
+/** What the person agreed to is what is deleted. */
+function requireAsShown(model: Model, shown: Planned, now: Planned): void {
+  for (const [name, versions] of now.items) {
+    if (hasNew(shown.items.get(name) ?? [], versions)) throw conflict(model, `"${model.name}" got new versions since it was shown`);
+  }
+}
+
+function conflict(model: Model, what: string): SwampError {
+  return new SwampError('conflict', `${what}; nothing was removed.`, {
     hint: 'Look at it again, then delete it again.',
     data: { model: model.name, modelId: model.id },
   });

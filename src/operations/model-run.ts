@@ -8,7 +8,7 @@ import type { Session } from '../locks/session.js';
 import { methodOf, type ShellMethod } from '../models/definition.js';
 import { findModel, type Model } from '../models/files.js';
 import { checkInputs, shellEnvironment } from '../models/inputs.js';
-import { runShell, type ShellResult } from '../models/shell.js';
+import { type OnOutput, runShell, type ShellResult, show } from '../models/shell.js';
 import { type RunFence, withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
@@ -43,8 +43,7 @@ export interface ModelRunResult {
 
 export interface ModelRunOptions {
   readonly signal: AbortSignal;
-  /** The command's own output as it comes. */
-  readonly onOutput?: (chunk: Uint8Array) => void;
+  readonly onOutput?: OnOutput;
 }
 
 /** lock_lost, lock_timeout, deadlock: the outputs are whole and could not be committed. */
@@ -124,15 +123,15 @@ async function execute(
   // Destroyed before its reader has begun, it would end the process; the reader gets the error all the same.
   log.on('error', () => undefined);
   const streams = { stdout: new Excerpt(), stderr: new Excerpt() };
-  const take =
-    (stream: Excerpt) =>
-    (chunk: Uint8Array): void | Promise<void> => {
-      stream.add(chunk);
-      options.onOutput?.(chunk);
-      if (!log.write(chunk)) return new Promise((resolve) => log.once('drain', resolve));
-    };
   // Losing the run fence ends the command: what it does from then on can no longer count.
   const signal = AbortSignal.any([options.signal, run.signal]);
+  const take =
+    (stream: Excerpt) =>
+    async (chunk: Uint8Array): Promise<void> => {
+      stream.add(chunk);
+      const logged = log.write(chunk) ? undefined : new Promise((resolve) => log.once('drain', resolve));
+      await Promise.all([logged, show(chunk, options.onOutput, signal)]);
+    };
   const staging = stageVersion(session, 'log', log, fields(model, 'log', 'text/plain'), { signal: options.signal });
   staging.catch(() => log.resume());
   let shell: ShellResult;

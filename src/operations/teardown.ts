@@ -9,7 +9,7 @@ import { isProvablyAlive, isProvablyDead, parseHolder, startTime } from '../lock
 import type { Session } from '../locks/session.js';
 import { methodOf, parseDefinition, type ShellMethod } from '../models/definition.js';
 import { shellEnvironment } from '../models/inputs.js';
-import { runShell } from '../models/shell.js';
+import { type OnOutput, runShell, show } from '../models/shell.js';
 import { type RunFence, withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
 import type { Repo } from '../repo.js';
@@ -18,8 +18,7 @@ import { type DeletedModel, readDeleted, recordTeardown, type Teardown } from '.
 
 export interface TeardownOptions {
   readonly signal: AbortSignal;
-  /** The command's own output as it comes. */
-  readonly onOutput?: (chunk: Uint8Array) => void;
+  readonly onOutput?: OnOutput;
 }
 
 /** How much of a failing teardown's output its record and error keep. Bytes. */
@@ -73,9 +72,10 @@ async function execute(session: Session, run: RunFence, record: DeletedModel, op
   const { repo } = session;
   const method = deleteMethod(record);
   const output = new Tail();
-  const take = (chunk: Uint8Array): void => {
+  const signal = AbortSignal.any([options.signal, run.signal]);
+  const take = (chunk: Uint8Array): Promise<void> => {
     output.add(chunk);
-    options.onOutput?.(chunk);
+    return show(chunk, options.onOutput, signal);
   };
   const cwd = resolve(repo.root, method.workingDir);
   if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true)
@@ -84,7 +84,7 @@ async function execute(session: Session, run: RunFence, record: DeletedModel, op
     cwd,
     env: shellEnvironment(process.env, method, { inputs: {}, ancestors: [...repo.ancestors, run.key] }),
     ...(method.timeoutMs === undefined ? {} : { timeoutMs: method.timeoutMs }),
-    signal: AbortSignal.any([options.signal, run.signal]),
+    signal,
     onStdout: take,
     onStderr: take,
     // The child waits until its pid is on record: a teardown that nobody knows of never runs a command.

@@ -1,9 +1,10 @@
 /** The content of one version as a stream, whether it is one file or parts: the only reader of `content` and `parts/`. */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, createReadStream, fstatSync, lstatSync, openSync } from 'node:fs';
+import { closeSync, createReadStream, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { isErrno, SwampError } from '../errors.js';
+import { SwampError } from '../errors.js';
+import { openPlainFile } from '../fs/plain.js';
 import { CONTENT, PARTS } from '../layout/layout.js';
 import type { Part, VersionMetadata } from './metadata.js';
 
@@ -125,23 +126,14 @@ function isDirectory(path: string): boolean {
 
 /** The descriptor of one file of a content, the caller's to close; undefined when it is not there. Throws as openContent. */
 export function openPiece({ path, part }: Pick<Piece, 'path' | 'part'>, name: string): number | undefined {
-  const file = openFile(path);
-  if (file === undefined) return undefined;
-  const status = fstatSync(file);
-  if (status.isFile() && (part === undefined || part.size === status.size)) return file;
+  const opened = openPlainFile(path);
+  if (opened === undefined) return undefined;
+  if ('refused' in opened)
+    throw new SwampError('corrupt', `${path} is damaged: it ${opened.message}.`, { hint: 'Run "swamp datastore check".', data: { path } });
+  const { file, size } = opened;
+  if (part === undefined || part.size === size) return file;
   closeSync(file);
-  if (!status.isFile()) throw new SwampError('corrupt', `${path} is damaged: it is no regular file.`, { hint: 'Run "swamp datastore check".', data: { path } });
-  throw partMismatch({ name, path, part: part?.number ?? 0, found: `${status.size} bytes`, expected: `${part?.size} bytes` });
-}
-
-function openFile(path: string): number | undefined {
-  try {
-    // Neither a link is followed nor a FIFO waited for.
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  throw partMismatch({ name, path, part: part.number, found: `${size} bytes`, expected: `${part.size} bytes` });
 }
 
 /** B5: a part that is not what was written. */

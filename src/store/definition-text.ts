@@ -2,7 +2,8 @@
 import { dirname, join } from 'node:path';
 import { isErrno } from '../errors.js';
 import { publishFile, removeFile, rename, syncDir } from '../fs/durable.js';
-import { exists, readText } from '../fs/tree.js';
+import { readPlainFile } from '../fs/plain.js';
+import { exists } from '../fs/tree.js';
 import type { Repo } from '../repo.js';
 
 /** `path` is relative to the repository. */
@@ -21,6 +22,13 @@ export function isDefinitionText(value: unknown): value is DefinitionText {
   return typeof path === 'string' && isDefinitionPath(path) && typeof text === 'string';
 }
 
+/** True when a plain file of that very text stands there: a link, a directory or a larger file is another one. */
+export function hasText(path: string, text: string): boolean {
+  const bytes = Buffer.from(text);
+  const read = readPlainFile(path, bytes.length);
+  return read !== undefined && 'bytes' in read && bytes.equals(read.bytes);
+}
+
 /** Where a definition stands while it is being removed: a dot name, which listings skip. `owner` tells whose removal it is. */
 export function asideOf(repo: Repo, path: string, owner: string): string {
   return join(repo.root, path, '..', `.deleted.${owner}.tmp`);
@@ -35,8 +43,7 @@ export async function removeDefinition(repo: Repo, file: DefinitionText, owner: 
   const path = join(repo.root, file.path);
   const aside = asideOf(repo, file.path, owner);
   if (!exists(aside)) {
-    const text = readText(path);
-    if (text !== file.text) return text === undefined;
+    if (!hasText(path, file.text)) return !exists(path);
     try {
       await rename(path, aside);
     } catch (error) {
@@ -44,7 +51,7 @@ export async function removeDefinition(repo: Repo, file: DefinitionText, owner: 
       throw error;
     }
   }
-  if (readText(aside) === file.text) {
+  if (hasText(aside, file.text)) {
     await removeFile(aside);
     await syncDir(dirname(path));
     return true;

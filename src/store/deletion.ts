@@ -6,14 +6,15 @@ import { join } from 'node:path';
 import { SwampError } from '../errors.js';
 import { makeDirs, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
-import { exists, readDir, readText } from '../fs/tree.js';
+import { exists, readDir } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { isModelId } from '../layout/layout.js';
+import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
-import { asideOf, isDefinitionPath, removeDefinition } from './definition-text.js';
+import { asideOf, hasText, isDefinitionPath, removeDefinition } from './definition-text.js';
 import { type Fields, readRecord, serialise } from './metadata.js';
 
 /** Where the teardown of a deleted model stands. `running` names the child, so that two never run at once. */
@@ -55,10 +56,27 @@ export function readDeleted(repo: Repo, modelId: string): DeletedModel | undefin
   return fields === undefined ? undefined : parseDeleted(fields, path, modelId);
 }
 
-/** Every deleted model, in the order of their deletion. */
-export function listDeleted(repo: Repo): DeletedModel[] {
+/** What deleted/ tells: a record that is damaged keeps no other one from being read. */
+export interface DeletedModels {
+  /** In the order of their deletion. */
+  readonly records: readonly DeletedModel[];
+  /** `corrupt`, one for each record that cannot be read. */
+  readonly damaged: readonly SwampError[];
+}
+
+export function listDeleted(repo: Repo): DeletedModels {
   const ids = (readDir(repo.layout.deleted) ?? []).flatMap((name) => (name.endsWith('.json') && isModelId(name.slice(0, -5)) ? [name.slice(0, -5)] : []));
-  return ids.flatMap((id) => readDeleted(repo, id) ?? []).sort((a, b) => (a.deletedAt < b.deletedAt ? -1 : 1));
+  const records: DeletedModel[] = [];
+  const damaged: SwampError[] = [];
+  for (const id of ids) {
+    try {
+      records.push(...[readDeleted(repo, id) ?? []].flat());
+    } catch (error) {
+      if (!(error instanceof SwampError) || error.code !== 'corrupt') throw error;
+      damaged.push(error);
+    }
+  }
+  return { records: records.sort((a, b) => (a.deletedAt < b.deletedAt ? -1 : 1)), damaged };
 }
 
 /** Phase 1: the commit (D1, O2). The record must not exist; the data fence is held, so nobody else can be writing it. Throws FenceLost: nothing happened. */
@@ -72,24 +90,47 @@ export async function commitDeletion(fence: Fence, record: DeletedModel): Promis
   await failpoint('model-delete.committed');
 }
 
-/** Phase 2, rolled forward from the record by the winner or by whoever comes next: the definition goes, every family moves to the trash (D6). */
+/**
+ * Phase 2, rolled forward from the record by the winner or by whoever comes next: the definition goes, every family moves to
+ * the trash (D6). The model is deleted already: what cannot be moved is told, stays pending, and keeps neither the rest nor
+ * the teardown (D5, P8). Throws FenceLost.
+ */
 export async function moveModelAside(fence: Fence, record: DeletedModel): Promise<void> {
+  const { repo } = fence;
+  const orPending = async (path: string, move: () => Promise<unknown>): Promise<void> => {
+    try {
+      await move();
+    } catch (error) {
+      if (error instanceof FenceLost) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      repo.reporter.warn(
+        `The model "${record.name}" is deleted, and ${path} could not be removed: ${why}. It stays pending; "swamp datastore sweep" tries again.`,
+      );
+    }
+  };
   // O6: bound to the id, and to the text that was deleted.
-  await removeDefinition(fence.repo, { path: record.definitionPath, text: record.definition }, record.id);
+  const definition = { path: record.definitionPath, text: record.definition };
+  await orPending(join(repo.root, definition.path), () => removeDefinition(repo, definition, record.id));
   await failpoint('model-delete.definition-gone');
-  const { layout } = fence.repo;
   for (const family of FAMILIES) {
-    const directory = family.directory(layout, fence.modelId);
+    const directory = family.directory(repo.layout, fence.modelId);
     if (!exists(directory)) continue;
-    await moveToTrash(fence, directory);
-    await syncCommit(fence, [family.root(layout)]);
+    await orPending(directory, async () => {
+      await moveToTrash(fence, directory);
+      await syncCommit(fence, [family.root(repo.layout)]);
+    });
   }
 }
 
-/** True when nothing of the model stands outside deleted/ any more. */
+/** What of the model still stands outside deleted/ and the trash. Absolute. */
+export function leftBehind(repo: Repo, { id, definitionPath, definition }: DeletedModel): string[] {
+  const path = join(repo.root, definitionPath);
+  const families = FAMILIES.map((family) => family.directory(repo.layout, id));
+  return [...(hasText(path, definition) ? [path] : []), ...[asideOf(repo, definitionPath, id), ...families].filter(exists)];
+}
+
 export function isMovedAside(repo: Repo, record: DeletedModel): boolean {
-  if (FAMILIES.some((family) => exists(family.directory(repo.layout, record.id)))) return false;
-  return !exists(asideOf(repo, record.definitionPath, record.id)) && readText(join(repo.root, record.definitionPath)) !== record.definition;
+  return leftBehind(repo, record).length === 0;
 }
 
 /** Replaces the record's teardown state through the run fence: a runner that was fenced off writes nothing. Throws FenceLost. */

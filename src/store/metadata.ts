@@ -1,6 +1,6 @@
 /** The JSON records of the store: artifact.json, metadata.json, tombstones. Parsed with limits, never trusted further (P7). */
 import { SwampError } from '../errors.js';
-import { readText } from '../fs/tree.js';
+import { readPlainFile } from '../fs/plain.js';
 
 /** Who wrote a version. */
 export interface Owner {
@@ -131,10 +131,12 @@ function artifactRecord(fields: Fields, path: string): ArtifactRecord {
 
 export type Fields = Map<string, unknown>;
 
-/** A JSON object as a map, so that no key of it ever reaches a prototype. */
+/** A JSON object as a map, so that no key of it ever reaches a prototype. Nothing is read of a file that is too large for a record. */
 export function readRecord(path: string): Fields | undefined {
-  const source = readText(path);
-  return source === undefined ? undefined : parseRecord(source, path);
+  const read = readPlainFile(path, MAX_RECORD_BYTES);
+  if (read === undefined) return undefined;
+  if ('refused' in read) throw malformed(path, `it ${read.message}`);
+  return parseRecord(read.bytes.toString(), path);
 }
 
 export function parseRecord(source: string, path: string, limit: number = MAX_RECORD_BYTES): Fields {

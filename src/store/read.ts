@@ -2,23 +2,14 @@
 import { type BigIntStats, lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { SwampError } from '../errors.js';
-import { readDir, readText } from '../fs/tree.js';
+import { readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
 import { isHashedSegment, nameOf } from '../layout/names.js';
 import { readFence } from '../locks/fence.js';
 import type { Repo } from '../repo.js';
 import { closeContent, contentPathIn, type OpenContent, openContent } from './content.js';
 import { movingTo, renamesUnderWay } from './intent.js';
-import {
-  type ArtifactRecord,
-  parseRecord,
-  parseVersionMetadata,
-  readArtifactRecord,
-  readTombstone,
-  readVersionMetadata,
-  type Tombstone,
-  type VersionMetadata,
-} from './metadata.js';
+import { type ArtifactRecord, readArtifactRecord, readTombstone, readVersionMetadata, type Tombstone, type VersionMetadata } from './metadata.js';
 
 /** A live artifact as one listing showed it. `versions` ascends and is never empty. */
 export interface Artifact {
@@ -135,9 +126,8 @@ export function versionNotFound(name: string, version: number, versions: readonl
 function openWhole(dir: string, name: string): Pick<OpenVersion, 'metadata' | 'dir' | 'content'> | undefined {
   const before = inode(dir);
   if (before === undefined) return undefined;
-  const source = readText(join(dir, METADATA));
-  if (source === undefined) return undefined;
-  const metadata = parseVersionMetadata(parseRecord(source, join(dir, METADATA)), join(dir, METADATA));
+  const metadata = readVersionMetadata(join(dir, METADATA));
+  if (metadata === undefined) return undefined;
   const content = openContent(dir, metadata, name);
   if (content === undefined || inode(dir) === before) return content === undefined ? undefined : { metadata, dir, content };
   closeContent(content);

@@ -25,7 +25,10 @@ function firstFailure({ failed, modelName }: DeleteManyResult): SwampError | und
   const [first] = failed;
   if (first === undefined) return undefined;
   const message = `${count(failed.length, 'artifact')} of "${modelName}" could not be deleted: ${first.error}`;
-  return new SwampError(first.code, message, { hint: 'Run "swamp datastore check".', data: { failed } });
+  return new SwampError(first.code, message, {
+    hint: first.code === 'conflict' ? 'Run the command again to see them, or use --force.' : 'Run "swamp datastore check".',
+    data: { failed },
+  });
 }
 
 function question({ modelName, items }: DeletePlan): string {

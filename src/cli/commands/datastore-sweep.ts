@@ -2,14 +2,14 @@
 import { datastoreSweep } from '../../operations/datastore-sweep.js';
 import { given } from '../args.js';
 import type { Context, Outcome } from '../context.js';
-import { tell } from '../output.js';
+import { relay } from '../output.js';
 import { count, size, table } from '../render/text.js';
 
 export async function run({ args, openRepo, signal }: Context): Promise<Outcome> {
   const result = await datastoreSweep(
     openRepo(),
     { dryRun: args.has('dry-run'), kept: args.has('kept'), ...given({ retryTeardown: args.text('retry-teardown') }) },
-    { signal, onOutput: tell },
+    { signal, onOutput: relay },
   );
   const text = (): string => {
     const rows = result.removed.map(({ kind, bytes, path }) => [kind, size(bytes), path]);

@@ -2,13 +2,13 @@
 import { type ModelDeletePlan, type ModelDeleteResult, modelDelete } from '../../operations/model-delete.js';
 import { given } from '../args.js';
 import type { Context, Outcome } from '../context.js';
-import { tell } from '../output.js';
+import { relay } from '../output.js';
 import { count } from '../render/text.js';
 
 export async function run({ args, openRepo, signal, confirm }: Context): Promise<Outcome> {
   const input = { model: args.need('model'), withData: args.has('with-data'), dryRun: args.has('dry-run') };
   const asked = given({ confirm: confirm && ((plan: ModelDeletePlan) => confirm(question(plan))) });
-  const result = await modelDelete(openRepo(), input, { signal, onOutput: tell, ...asked });
+  const result = await modelDelete(openRepo(), input, { signal, onOutput: relay, ...asked });
   return { result, text: () => text(result) };
 }
 

@@ -3,7 +3,7 @@ import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwampError } from '../../errors.js';
 import { ARTIFACT_RECORD } from '../../layout/layout.js';
-import { checkArtifactName, nameOf, segmentFor } from '../../layout/names.js';
+import { isArtifactName, isNameOf, nameOf } from '../../layout/names.js';
 import { readFence } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
 import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../metadata.js';
@@ -45,7 +45,9 @@ export function lookAtTombstone(repo: Repo, modelId: string, file: string): Prom
     const { name, generation, deletedAt, renamedTo } = read.record;
     const time: Issue[] = Number.isNaN(Date.parse(deletedAt)) ? [{ path, kind: 'record_invalid', message: 'is damaged: deletedAt is no time' }] : [];
     const forward: Issue[] =
-      renamedTo === undefined || isName(renamedTo) ? [] : [{ path, kind: 'record_invalid', message: 'is damaged: it leads to a name that nothing can have' }];
+      renamedTo === undefined || isArtifactName(renamedTo)
+        ? []
+        : [{ path, kind: 'record_invalid', message: 'is damaged: it leads to a name that nothing can have' }];
     return [...time, ...forward, ...nameIssues(path, name, file.slice(0, -RECORD_SUFFIX.length)), ...generationIssues(repo, modelId, path, generation)];
   });
 }
@@ -105,21 +107,7 @@ function readAs<T>(path: string, parse: (path: string) => T | undefined): Read<T
 }
 
 function nameIssues(path: string, name: string, segment: string): Issue[] {
-  return isSegmentOf(name, segment) ? [] : [{ path, kind: 'name_mismatch', message: `belongs to another name, ${JSON.stringify(name.slice(0, 200))}` }];
-}
-
-function isSegmentOf(name: string, segment: string): boolean {
-  return isName(name) && segmentFor(name) === segment;
-}
-
-function isName(text: string): boolean {
-  try {
-    checkArtifactName(text);
-    return true;
-  } catch (error) {
-    if (error instanceof SwampError) return false;
-    throw error;
-  }
+  return isNameOf(name, segment) ? [] : [{ path, kind: 'name_mismatch', message: `belongs to another name, ${JSON.stringify(name.slice(0, 200))}` }];
 }
 
 /** P6: the fence is read after the record, and its epoch never goes back. */

@@ -1,6 +1,6 @@
 /** Looks at paths as a check must: no link is followed, no FIFO waited for, no record read beyond its limit. */
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
-import { isErrno } from '../../errors.js';
+import { type BigIntStats, lstatSync } from 'node:fs';
+import { openPlainFile, type PlainFile, type Refused, readPlainFile } from '../../fs/plain.js';
 import { MAX_RECORD_BYTES } from '../metadata.js';
 import type { Issue } from './kinds.js';
 
@@ -39,32 +39,20 @@ export function typeIssue(path: string, expected: Expected | undefined): Issue |
 }
 
 /** A regular file, opened, the caller's to close; or what keeps it from being one. */
-export type Opened = { readonly file: number; readonly size: number } | { readonly issue: Issue };
+export type Opened = PlainFile | { readonly issue: Issue };
 
 export function openPlain(path: string): Opened {
-  let file: number;
-  try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return { issue: { path, kind: 'missing_file', message: 'is missing' } };
-    const issue = isErrno(error, 'ELOOP', 'EMLINK', 'ENXIO', 'EOPNOTSUPP') ? typeIssue(path, 'file') : undefined;
-    if (issue !== undefined) return { issue };
-    throw error;
-  }
-  const status = fstatSync(file);
-  if (status.isFile()) return { file, size: status.size };
-  closeSync(file);
-  return { issue: { path, kind: 'wrong_type', message: 'is no regular file' } };
+  const opened = openPlainFile(path);
+  return opened === undefined || 'refused' in opened ? { issue: issueOf(path, opened) } : opened;
 }
 
 /** The text of a record; or what keeps it from being read. */
 export function readPlain(path: string): { readonly text: string } | { readonly issue: Issue } {
-  const opened = openPlain(path);
-  if ('issue' in opened) return opened;
-  try {
-    if (opened.size > MAX_RECORD_BYTES) return { issue: { path, kind: 'record_invalid', message: `has more than ${MAX_RECORD_BYTES} bytes` } };
-    return { text: readFileSync(opened.file, 'utf8') };
-  } finally {
-    closeSync(opened.file);
-  }
+  const read = readPlainFile(path, MAX_RECORD_BYTES);
+  return read === undefined || 'refused' in read ? { issue: issueOf(path, read) } : { text: read.bytes.toString() };
+}
+
+function issueOf(path: string, refused: Refused | undefined): Issue {
+  if (refused === undefined) return { path, kind: 'missing_file', message: 'is missing' };
+  return { path, kind: refused.refused === 'too_large' ? 'record_invalid' : refused.refused, message: refused.message };
 }

@@ -7,7 +7,7 @@ import { join, sep } from 'node:path';
 import { makeDirs, syncDir, writeFileDurable } from '../../fs/durable.js';
 import { readDir } from '../../fs/tree.js';
 import { ARTIFACT_RECORD } from '../../layout/layout.js';
-import { nameOf } from '../../layout/names.js';
+import { isNameOf, nameOf } from '../../layout/names.js';
 import { MAX_EPOCH } from '../../locks/fence.js';
 import { newNonce } from '../../locks/holder.js';
 import { openStaging } from '../../locks/session.js';
@@ -20,7 +20,6 @@ import { type Fence, moveThrough, syncCommit } from '../commit.js';
 import { type ArtifactRecord, serialise, type Tombstone } from '../metadata.js';
 import { linkToQuarantine, moveToQuarantine } from '../quarantine.js';
 import { versionNumbers } from '../read.js';
-import { isNameOf } from './salvage.js';
 import { type RecordState, readRecordState, readTombstoneState } from './states.js';
 
 /** What is done to one path. `inside`: where it stands below the quarantine of its model. */

@@ -1,6 +1,4 @@
 /** What can still be read in a record that does not parse: enough to count on from. Never taken for more than a lower bound. */
-import { isErrno, SwampError } from '../../errors.js';
-import { segmentFor } from '../../layout/names.js';
 import { MAX_EPOCH } from '../../locks/fence.js';
 import { readPlain } from '../check/plain.js';
 
@@ -24,13 +22,8 @@ export function salvage(path: string): Salvaged {
 
 /** The text of a plain file of a record's size; undefined for anything else. */
 export function readable(path: string): string | undefined {
-  try {
-    const plain = readPlain(path);
-    return 'text' in plain ? plain.text : undefined;
-  } catch (error) {
-    if (isErrno(error, 'ENOTDIR', 'ELOOP')) return undefined;
-    throw error;
-  }
+  const plain = readPlain(path);
+  return 'text' in plain ? plain.text : undefined;
 }
 
 /** The highest number that stands behind this key; a truncated one is lower than it was. More than a fence can count is no number. */
@@ -47,16 +40,6 @@ export function textIn(text: string, key: string): string | undefined {
     return String(JSON.parse(match[1] ?? ''));
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-/** True when the artifact `name` stands in the directory `segment`. */
-export function isNameOf(name: string, segment: string): boolean {
-  try {
-    return segmentFor(name) === segment;
-  } catch (error) {
-    if (error instanceof SwampError) return false;
     throw error;
   }
 }

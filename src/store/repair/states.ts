@@ -1,11 +1,11 @@
 /** What became of a record: it is in order, it is missing, it belongs to another name, or only some of it can be read. */
 import { lstatSync } from 'node:fs';
-import { isErrno, SwampError } from '../../errors.js';
-import { checkArtifactName } from '../../layout/names.js';
+import { SwampError } from '../../errors.js';
+import { isArtifactName, isNameOf } from '../../layout/names.js';
 import type { FindingKind } from '../check/kinds.js';
 import { readPlain } from '../check/plain.js';
 import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../metadata.js';
-import { isNameOf, salvage } from './salvage.js';
+import { salvage } from './salvage.js';
 
 export interface RecordState<T> {
   /** `foreign`: whole, and that of another name. */
@@ -31,7 +31,7 @@ export function readTombstoneState(path: string, segment: string): RecordState<T
   const { value } = read;
   if (value === undefined) return read;
   const { deletedAt, renamedTo } = value;
-  const [timed, led] = [!Number.isNaN(Date.parse(deletedAt)), renamedTo === undefined || isName(renamedTo)];
+  const [timed, led] = [!Number.isNaN(Date.parse(deletedAt)), renamedTo === undefined || isArtifactName(renamedTo)];
   const facts = { ...(timed ? { deletedAt } : { deletedAt: lstatSync(path).mtime.toISOString() }), ...(led && renamedTo !== undefined ? { renamedTo } : {}) };
   // That of another name is of no use under this one, and nobody's artifact depends on it.
   if (read.state === 'foreign') return { ...read, state: 'bad' };
@@ -47,7 +47,7 @@ function stateOfRecord<T extends ArtifactRecord>(path: string, segment: string, 
     if (value === undefined) return { state: 'absent', kind: 'missing_file', floor: 0 };
     const facts = { value, name: value.name, generation: value.generation, floor: value.floor };
     if (isNameOf(value.name, segment)) return { state: 'ok', kind: 'record_invalid', ...facts };
-    return { state: isName(value.name) ? 'foreign' : 'bad', kind: 'name_mismatch', ...facts };
+    return { state: isArtifactName(value.name) ? 'foreign' : 'bad', kind: 'name_mismatch', ...facts };
   } catch (error) {
     if (!(error instanceof SwampError)) throw error;
     const salvaged = salvage(path);
@@ -56,21 +56,6 @@ function stateOfRecord<T extends ArtifactRecord>(path: string, segment: string, 
 }
 
 function issueAt(path: string): FindingKind | undefined {
-  try {
-    const plain = readPlain(path);
-    return 'issue' in plain ? (plain.issue.kind as FindingKind) : undefined;
-  } catch (error) {
-    if (isErrno(error, 'ENOTDIR', 'ELOOP')) return 'missing_file';
-    throw error;
-  }
-}
-
-function isName(text: string): boolean {
-  try {
-    checkArtifactName(text);
-    return true;
-  } catch (error) {
-    if (error instanceof SwampError) return false;
-    throw error;
-  }
+  const plain = readPlain(path);
+  return 'issue' in plain ? (plain.issue.kind as FindingKind) : undefined;
 }

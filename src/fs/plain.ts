@@ -1,0 +1,57 @@
+/** Reads what should be a plain file, whatever stands there: no link is followed, no FIFO waited for, nothing read beyond a limit. */
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { isErrno } from '../errors.js';
+
+/** A regular file, opened, the caller's to close. */
+export interface PlainFile {
+  readonly file: number;
+  /** Bytes, when it was opened. */
+  readonly size: number;
+}
+
+/** Why what stands there is not read. `message` goes on where the path ends. */
+export interface Refused {
+  readonly refused: 'symlink' | 'wrong_type' | 'too_large';
+  readonly message: string;
+}
+
+/** Undefined when nothing stands there. */
+export function openPlainFile(path: string): PlainFile | Refused | undefined {
+  let file: number | undefined;
+  try {
+    file = openUnfollowed(path);
+  } catch (error) {
+    if (isErrno(error, 'ELOOP', 'EMLINK')) return { refused: 'symlink', message: 'is a symbolic link' };
+    // A socket, or a device that nothing is behind.
+    if (isErrno(error, 'ENXIO', 'EOPNOTSUPP')) return NO_FILE;
+    throw error;
+  }
+  if (file === undefined) return undefined;
+  const status = fstatSync(file);
+  if (status.isFile()) return { file, size: status.size };
+  closeSync(file);
+  return NO_FILE;
+}
+
+const NO_FILE: Refused = Object.freeze({ refused: 'wrong_type', message: 'is no regular file' });
+
+/** All bytes of a file that has no more than `limit`. Undefined when nothing stands there. */
+export function readPlainFile(path: string, limit: number): { readonly bytes: Buffer } | Refused | undefined {
+  const opened = openPlainFile(path);
+  if (opened === undefined || 'refused' in opened) return opened;
+  try {
+    return opened.size > limit ? { refused: 'too_large', message: `has more than ${limit} bytes` } : { bytes: readFileSync(opened.file) };
+  } finally {
+    closeSync(opened.file);
+  }
+}
+
+/** Throws the system's error for a link (ELOOP); a FIFO that nobody writes is opened all the same. Undefined when nothing stands there. */
+export function openUnfollowed(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
