@@ -1,13 +1,15 @@
 /** Deleting a model with all its families: two phases, one winner, a teardown that runs once (D1 to D11, O1 to O7). */
 import assert from 'node:assert/strict';
-import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { FAMILIES } from '../src/layout/families.js';
-import { Pauses } from './support/failpoints.js';
+import { Pauses, traceOf } from './support/failpoints.js';
 import { type Deleted, linesOf, oneWinner, withTeardown } from './support/one-winner.js';
-import { contentOf, createModel, entryOf, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { refused } from './support/refused.js';
+import { contentOf, copyRepo, createModel, entryOf, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { finished, run, runJson, start } from './support/swamp.js';
+import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 import { until } from './support/until.js';
 
 const DELETE = ['model', 'delete'] as const;
@@ -273,4 +275,66 @@ test('model rename keeps id, data and comments, and a renamer that dies half-way
   assert.ok(statSync(join(repo.dir, 'models/store/after.yaml')).isFile());
   await createModel(repo, 'taken');
   await run(repo, ['model', 'rename', 'after', 'taken'], { expect: 73 });
+});
+
+for (const [what, obstruct] of [
+  ['a directory', (path: string) => mkdirSync(path)],
+  ['a link that leads nowhere', (path: string) => symlinkSync('/nonexistent', path)],
+] as const) {
+  test(`model rename onto ${what} is a conflict, and keeps nobody from the model`, async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    obstruct(join(repo.dir, 'models/store/n.yaml'));
+    await refused(repo, ['model', 'rename', 'm', 'n'], 'conflict');
+    assert.equal((await put(repo, 'm', 'a', 'x')).version, 1);
+    rmSync(join(repo.dir, 'models/store/n.yaml'), { recursive: true });
+  });
+}
+
+test('model rename in a directory that cannot be written fails before anything is published', unprivileged, async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const models = join(repo.dir, 'models/store');
+  chmodSync(models, 0o555);
+  const { stderr } = await runUnprivileged(repo, ['model', 'rename', 'm', 'n', '--json'], 74);
+  chmodSync(models, 0o755);
+  assert.match(stderr, /"EACCES"/);
+  // Would carry out what was published.
+  await put(repo, 'm', 'a', 'x');
+  assert.deepEqual(readdirSync(models), ['m.yaml']);
+});
+
+test('model rename onto a definition that appears meanwhile is a conflict, and renames nothing', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const [from, to] = ['m', 'n'].map((name) => join(repo.dir, `models/store/${name}.yaml`)) as [string, string];
+  const before = readFileSync(from, 'utf8');
+  const points = new Pauses(repo, ['intent.before-publish']);
+  const renaming = start(repo, ['model', 'rename', 'm', 'n', '--json'], { env: points.env });
+  await points.at('intent.before-publish', renaming);
+  writeFileSync(to, 'mine\n');
+  points.go('intent.before-publish');
+  assert.match((await finished(renaming, 73)).stderr, /"conflict"/);
+  assert.deepEqual([readFileSync(from, 'utf8'), readFileSync(to, 'utf8')], [before, 'mine\n']);
+  assert.deepEqual(readdirSync(join(repo.dir, 'models/store')).sort(), ['m.yaml', 'n.yaml']);
+  rmSync(to);
+  await put(repo, 'm', 'a', 'x');
+});
+
+test('model rename loses no edit of the old definition: one that is saved after the last look is left, and told', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const args = ['model', 'rename', 'm', 'n'];
+  const points = await traceOf(copyRepo(repo), args);
+  // The first thing that is done to the old file.
+  const point = `#${points.indexOf('model-rename.published') + 2}`;
+  const pauses = new Pauses(repo, [point]);
+  const renaming = start(repo, args, { env: pauses.env });
+  await pauses.at(point, renaming);
+  appendFileSync(join(repo.dir, 'models/store/m.yaml'), '# an edit\n');
+  pauses.go(point);
+  assert.match((await finished(renaming)).stderr, /models\/store\/m\.yaml changed while/);
+  assert.match(readFileSync(join(repo.dir, 'models/store/m.yaml'), 'utf8'), /# an edit/);
+  await put(repo, 'n', 'a', 'x');
+  rmSync(join(repo.dir, 'models/store/m.yaml'));
 });

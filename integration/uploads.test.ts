@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { type OpenRepo, openRepo, SwampError } from '../src/index.js';
+import { backupOf } from './support/backup-of.js';
 import { Pauses } from './support/failpoints.js';
 import { partContent, sha256, wholeContent } from './support/parts.js';
 import { told } from './support/program.js';
@@ -297,6 +298,35 @@ describe('a completion', { concurrency: 2 }, () => {
       }
     });
   }
+
+  test('whose upload a restore has taken away meanwhile is told, and keeps nobody from the model', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const backup = await backupOf(repo.dir, join(repo.base, 'backup'));
+    const id = await uploadOf(repo, 'a', 'one');
+    const pauses = new Pauses(repo, ['stage.complete']);
+    const late = start(repo, ['data', 'upload', 'complete', id, '--json'], { env: pauses.env });
+    await pauses.at('stage.complete', late);
+    await run(repo, ['backup', 'restore', backup, '--mode', 'replace', '--force']);
+    pauses.go('stage.complete');
+    assert.match((await finished(late, 66)).stderr, /"upload_not_found"/);
+    assert.equal((await put(repo, 'm', 'a', 'next')).version, 1);
+  });
+
+  test('that lost its lock before it had published, and is refused then, puts the upload back', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const id = await begin(repo, 'a', '--expect-version', '0');
+    await openRepo(repo.dir).upload.part({ upload: id, partNumber: 1, source: ['one'] });
+    const pauses = new Pauses(repo, ['upload.before-intent']);
+    const completing = start(repo, ['data', 'upload', 'complete', id, '--json'], { env: pauses.env });
+    await pauses.at('upload.before-intent', completing);
+    await run(repo, ['datastore', 'lock', 'release', '--model', 'm', '--force']);
+    await put(repo, 'm', 'a', 'another');
+    pauses.go('upload.before-intent');
+    assert.match((await finished(completing, 73)).stderr, /"conflict"/);
+    assert.ok(existsSync(placeOf(repo, id)), 'it takes parts again');
+  });
 
   test('that holds the data fence makes a delete wait, which then finds data', async (t) => {
     const repo = await tempRepo(t);

@@ -1,7 +1,7 @@
 /** One definition file: opened without following links or waiting, read within limits, parsed, and gone when its model was deleted. */
 import { isUtf8 } from 'node:buffer';
-import { lstatSync, realpathSync } from 'node:fs';
-import { asSwampError, isErrno, SwampError } from '../errors.js';
+import { lstatSync } from 'node:fs';
+import { asSwampError, isErrno } from '../errors.js';
 import { readPlainFile } from '../fs/plain.js';
 import { displayPath, type Repo } from '../repo.js';
 import { type Definition, type ModelType, parseDefinition } from './definition.js';
@@ -71,20 +71,4 @@ function readYamlText(path: string): { readonly text: string } | { readonly text
   if (read === undefined) return undefined;
   if ('refused' in read) return { refused: read.message };
   return isUtf8(read.bytes) ? { text: read.bytes.toString() } : { refused: 'is not valid UTF-8' };
-}
-
-/** Throws `config_invalid` when a directory of models/ is reached through a link: no definition leads outside its tree. */
-export function requireUnlinked(directory: string): void {
-  let real: string;
-  try {
-    real = realpathSync(directory);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return;
-    throw error;
-  }
-  if (real === directory) return;
-  throw new SwampError('config_invalid', `${directory} is reached through a symbolic link, to ${real}.`, {
-    hint: 'Put the directory itself there: links under models/ are not followed.',
-    data: { path: directory },
-  });
 }

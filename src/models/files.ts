@@ -2,15 +2,14 @@
  * Definitions on disk: `models/<type>/<name>.yaml`, found by name without listing, listed without following links,
  * published whole and never over another one. A definition whose id was deleted counts as gone.
  */
-import { randomBytes } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { isErrno, SwampError } from '../errors.js';
-import { makeDirs, publishFile, removeFile, writeFileDurable } from '../fs/durable.js';
+import { SwampError } from '../errors.js';
 import { exists, modifiedAt, readDir, readDirTypes } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { displayPath, type Repo } from '../repo.js';
+import { isStagedName, publishText, requireUnlinked } from '../store/definition-text.js';
 import { definitionGoing } from '../store/intent.js';
 import {
   checkModelName,
@@ -23,7 +22,7 @@ import {
   serialiseDefinition,
   typeHint,
 } from './definition.js';
-import { type Content, DELETED_HINT, type DefinitionFile, isDeletedModel, readDefinition, readOrTell, requireUnlinked } from './definition-file.js';
+import { type Content, DELETED_HINT, type DefinitionFile, isDeletedModel, readDefinition, readOrTell } from './definition-file.js';
 import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
 
@@ -174,15 +173,12 @@ export function definitionFiles(repo: Repo): { readonly files: readonly Definiti
   return { files: files.sort((a, b) => compare(a.name, b.name) || compare(a.type, b.type)), strays: strays.sort((a, b) => compare(a.path, b.path)) };
 }
 
-/** What a publication writes before it has its name; that of an editor or of git looks otherwise. */
-const TEMPORARY = /^\.[A-Za-z0-9][A-Za-z0-9._-]*\.[0-9a-f]{12}\.tmp$/;
-
 /** Temporary files of publications that nobody has touched for `ms` milliseconds: whoever wrote them has died. What is behind a link is left alone. */
 export function abandonedTemporaries(repo: Repo, ms: number): string[] {
   const directories = MODEL_TYPES.map((type) => join(repo.root, DIRECTORY, type)).filter(isUnlinked);
   return directories.flatMap((directory) =>
     (readDirTypes(directory) ?? [])
-      .filter((entry) => entry.isFile() && TEMPORARY.test(entry.name))
+      .filter((entry) => entry.isFile() && isStagedName(entry.name))
       .map((entry) => join(directory, entry.name))
       .filter((path) => Date.now() - (modifiedAt(path) ?? Date.now()) > ms),
   );
@@ -205,24 +201,12 @@ export function assertNameFree(repo: Repo, name: string): void {
   if (taken !== undefined) throw modelExists(repo, name, taken);
 }
 
-/**
- * Writes the definition as a new file, durably, and answers its path. Whole or not at all, and never over another file:
- * the text is synced under a dot name in the same directory, which listings skip, and gets its real name by link(2),
- * which fails where something stands. Throws `model_exists` then. Uniqueness over all types is the caller's (assertNameFree).
- */
+/** Writes the definition as a new file (publishText), and answers its path. Throws `model_exists`, `config_invalid`. Uniqueness over all types is the caller's (assertNameFree). */
 export async function publishDefinition(repo: Repo, definition: Definition): Promise<string> {
   const { name, type } = definition;
   const path = modelPath(repo, type, name);
-  const temporary = join(dirname(path), `.${name}.${randomBytes(6).toString('hex')}.tmp`);
-  await makeDirs(dirname(path));
-  requireUnlinked(dirname(path));
-  try {
-    await writeFileDurable(temporary, serialiseDefinition(definition));
-    await publishFile(temporary, path);
-  } catch (error) {
-    await removeFile(temporary);
-    throw isErrno(error, 'EEXIST') ? modelExists(repo, name, { name, type, path }) : error;
-  }
+  const file = { path: displayPath(repo, path), text: serialiseDefinition(definition) };
+  if (!(await publishText(repo, file))) throw modelExists(repo, name, { name, type, path });
   return path;
 }
 

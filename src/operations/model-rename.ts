@@ -1,12 +1,13 @@
 /** `model rename`: structural; the definition goes on under another name, its id and data stay. */
 import { dirname, join } from 'node:path';
 import { SwampError } from '../errors.js';
-import { readText } from '../fs/tree.js';
+import { exists, readText } from '../fs/tree.js';
 import { checkModelName, withName } from '../models/definition.js';
 import { assertNameFree, findModel } from '../models/files.js';
 import { restructureModel, type Structural } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { discardStaged, hasText, stageText } from '../store/definition-text.js';
 import { commitIntent } from '../store/intent.js';
 import { requireModel } from './data-put.js';
 
@@ -34,21 +35,38 @@ export async function modelRename(
   const result = { id: definition.id, oldName: definition.name, newName: input.newName, type: definition.type, path: displayPath(repo, target) };
   const rename = async (writer: Writer, structural: Structural): Promise<void> => {
     // What a dead holder had published was rolled forward, or the next holder has finished this very rename.
-    if (readText(path) === undefined && readText(target) === newText) return;
+    if (!exists(path) && hasText(target, newText)) return;
     requireModel(repo, { ...definition, path });
     requireFree(repo, input.newName);
-    if (readText(path) !== oldText)
+    if (!hasText(path, oldText))
       throw new SwampError('conflict', `The definition of "${definition.name}" changed meanwhile; nothing was renamed.`, {
         hint: 'Run the command again.',
         data: { model: definition.name },
       });
-    structural.stillHeld();
+    // What is no definition takes no name, and would be in the way of one all the same.
+    if (exists(target)) throw inTheWay(displayPath(repo, target));
     const publish = { path: displayPath(repo, target), text: newText };
     const remove = { path: displayPath(repo, path), text: oldText };
-    await commitIntent(writer, { kind: 'definition', publish, remove }, {});
+    const staged = await stageText(repo, publish);
+    try {
+      structural.stillHeld();
+      await commitIntent(writer, { kind: 'definition', publish: { ...publish, staged }, remove }, {});
+    } catch (error) {
+      // Whoever carries the intent out after all writes it anew.
+      await discardStaged(repo, { ...publish, staged });
+      throw error;
+    }
+    if (exists(path) && !hasText(target, newText)) throw inTheWay(displayPath(repo, target));
   };
   await restructureModel(repo, definition.id, rename, { signal });
   return result;
+}
+
+function inTheWay(path: string): SwampError {
+  return new SwampError('conflict', `${path} is in the way, or could not be written; nothing was renamed.`, {
+    hint: 'See "swamp model list"; remove what is there, or choose another name.',
+    data: { path },
+  });
 }
 
 /** A rename onto an existing name is a conflict, where a creation is `model_exists`. */

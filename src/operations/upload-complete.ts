@@ -1,6 +1,7 @@
 /** `data upload complete`: moves the upload aside, looks at its parts without a lock, then commits them as the next version under the data fence. */
 import { basename } from 'node:path';
 import { SwampError } from '../errors.js';
+import { exists } from '../fs/tree.js';
 import { parseHolder } from '../locks/holder.js';
 import { findModel, type Model } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
@@ -68,7 +69,7 @@ export async function uploadComplete(
       return await write(repo, model.id, (writer) => commit(writer, completion), { session, signal: options.signal });
     } catch (error) {
       // What may have been published is put back by nobody who does not hold the data fence.
-      if (attempt.begun === undefined) await putBack(repo, model.id, aside);
+      if (attempt.begun !== true) await putBack(repo, model.id, aside);
       requireNotDeleted(repo, model.id, id);
       throw error;
     }
@@ -108,7 +109,11 @@ async function commit(writer: Writer, { model, aside, record, staged, attempt }:
   if (attempt.published !== undefined) return putResult(repo, model, { ...result, committed: attempt.published });
   const before = await committedBefore(writer, name, staged);
   if (before !== undefined) return putResult(repo, model, { ...result, committed: before });
+  // The way in has finished whatever was published, so this was not: what fails now puts the upload back.
+  attempt.begun = false;
   requireModel(repo, model);
+  // A restore takes what stands aside with the rest; an intent that names nothing could be carried out by nobody.
+  if (!exists(aside.dir)) throw uploadNotFound(repo, aside.id);
   expectVersion(latestVersion(writer, name), record);
   const unchanged = sameAsLatest(writer, record, metadata);
   if (unchanged === undefined) {

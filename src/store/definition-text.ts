@@ -1,15 +1,25 @@
-/** A definition file with the text it has, or had: removed only while it is still that very text. */
-import { dirname, join } from 'node:path';
-import { isErrno } from '../errors.js';
-import { publishFile, removeFile, rename, syncDir } from '../fs/durable.js';
+/**
+ * A definition file with the text it has, had or is to have: published whole and never over another one, removed only while
+ * it is still that very text. models/ may lie on another file system than the datastore, so nothing of it passes through a fence.
+ */
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { isErrno, SwampError } from '../errors.js';
+import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
 import { readPlainFile } from '../fs/plain.js';
 import { exists } from '../fs/tree.js';
+import { newNonce } from '../locks/holder.js';
 import type { Repo } from '../repo.js';
 
 /** `path` is relative to the repository. */
 export interface DefinitionText {
   readonly path: string;
   readonly text: string;
+}
+
+/** A text that is to be published. `staged`: the file beside its place that holds it already. */
+export interface StagedText extends DefinitionText {
+  readonly staged?: string;
 }
 
 /** True for the path, relative to the repository, of a file that can hold a definition. */
@@ -29,6 +39,83 @@ export function hasText(path: string, text: string): boolean {
   return read !== undefined && 'bytes' in read && bytes.equals(read.bytes);
 }
 
+export function isStagedText(value: unknown): value is StagedText {
+  const { staged } = (value ?? {}) as Record<string, unknown>;
+  return isDefinitionText(value) && (staged === undefined || (typeof staged === 'string' && isStagedName(staged)));
+}
+
+/** True for the name of what a publication writes before it has its name; that of an editor or of git looks otherwise. */
+export function isStagedName(name: string): boolean {
+  return /^\.[A-Za-z0-9][A-Za-z0-9._-]*\.[0-9a-f]{12}\.tmp$/.test(name);
+}
+
+/** Throws `config_invalid` when a directory of models/ is reached through a link: no definition leads outside its tree. */
+export function requireUnlinked(directory: string): void {
+  let real: string;
+  try {
+    real = realpathSync(directory);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return;
+    throw error;
+  }
+  if (real === directory) return;
+  throw new SwampError('config_invalid', `${directory} is reached through a symbolic link, to ${real}.`, {
+    hint: 'Put the directory itself there: links under models/ are not followed.',
+    data: { path: directory },
+  });
+}
+
+/**
+ * Writes the text beside its place, synced, under a dot name, which listings skip: what the system refuses is refused
+ * before anything is published. Its name there. Throws `config_invalid` when the directory is reached through a link.
+ */
+export async function stageText(repo: Repo, { path, text }: DefinitionText): Promise<string> {
+  const directory = join(repo.root, dirname(path));
+  await makeDirs(directory);
+  requireUnlinked(directory);
+  const staged = `.${basename(path, '.yaml')}.${newNonce()}.tmp`;
+  try {
+    await writeFileDurable(join(directory, staged), text);
+  } catch (error) {
+    await removeFile(join(directory, staged));
+    throw error;
+  }
+  return staged;
+}
+
+/** Removes what was staged and is not published. */
+export async function discardStaged(repo: Repo, { path, staged }: StagedText): Promise<void> {
+  if (staged !== undefined) await removeFile(stagedPath(repo, path, staged));
+}
+
+/**
+ * Gives the text its name by link(2), durably; without what was staged for it, it is written first. False when something
+ * else stands there: a file with another text, a directory, a link. Safe to repeat.
+ */
+export async function publishText(repo: Repo, file: StagedText): Promise<boolean> {
+  const path = join(repo.root, file.path);
+  if (exists(path)) {
+    await discardStaged(repo, file);
+    // Who gave it its name may have died before the sync.
+    await syncDir(dirname(path));
+    return hasText(path, file.text);
+  }
+  const isStaged = file.staged !== undefined && exists(stagedPath(repo, file.path, file.staged));
+  const staged = isStaged ? file.staged : await stageText(repo, file);
+  try {
+    await publishFile(stagedPath(repo, file.path, staged), path);
+    return true;
+  } catch (error) {
+    await removeFile(stagedPath(repo, file.path, staged));
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+function stagedPath(repo: Repo, path: string, staged: string): string {
+  return join(repo.root, dirname(path), staged);
+}
+
 /** Where a definition stands while it is being removed: a dot name, which listings skip. `owner` tells whose removal it is. */
 export function asideOf(repo: Repo, path: string, owner: string): string {
   return join(repo.root, path, '..', `.deleted.${owner}.tmp`);
@@ -36,8 +123,8 @@ export function asideOf(repo: Repo, path: string, owner: string): string {
 
 /**
  * Removes the file, if it still has that text: it is moved aside, looked at there, and put back when somebody had replaced
- * it meanwhile. models/ may lie on another file system than the datastore, so it cannot pass through a fence; a remover that
- * dies in between is followed by the next one, which finds it by `owner`. False when another text stands there.
+ * it meanwhile. A remover that dies in between is followed by the next one, which finds it by `owner`. False when something
+ * else stands there.
  */
 export async function removeDefinition(repo: Repo, file: DefinitionText, owner: string): Promise<boolean> {
   const path = join(repo.root, file.path);
@@ -56,6 +143,12 @@ export async function removeDefinition(repo: Repo, file: DefinitionText, owner: 
     await syncDir(dirname(path));
     return true;
   }
-  await publishFile(aside, path);
+  try {
+    await publishFile(aside, path);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+    // Saved again meanwhile: the newer one would have replaced this one, too.
+    await removeFile(aside);
+  }
   return false;
 }

@@ -5,10 +5,10 @@
 import { lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { isErrno, SwampError } from '../errors.js';
-import { makeDirs, publishFile, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
+import { asSwampError, type ErrorCode, isErrno, SwampError } from '../errors.js';
+import { makeDirs, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
-import { exists, readDir, readText } from '../fs/tree.js';
+import { exists, readDir } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { ARTIFACT_RECORD, PARTS } from '../layout/layout.js';
 import { FenceLost, readFence } from '../locks/fence.js';
@@ -16,6 +16,7 @@ import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import { displayPath, type Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, step, syncCommit } from './commit.js';
+import { type DefinitionText, isDefinitionText, isStagedText, publishText, removeDefinition, type StagedText } from './definition-text.js';
 import { type Fields, readRecord, serialise } from './metadata.js';
 
 /** Several outputs become visible together. */
@@ -48,11 +49,11 @@ export interface RenameIntent {
   readonly to: string;
 }
 
-/** A definition goes on under another name; both texts stand in the intent, both paths are relative to the repository. */
+/** A definition goes on under another name; both texts stand in the intent, the new one beside its place, too; both paths are relative to the repository. */
 export interface DefinitionIntent {
   readonly kind: 'definition';
-  readonly publish: { readonly path: string; readonly text: string };
-  readonly remove: { readonly path: string; readonly text: string };
+  readonly publish: StagedText;
+  readonly remove: DefinitionText;
 }
 
 /** A model becomes what a restore brings: beside intent.json stand its families, each under its name. */
@@ -125,7 +126,7 @@ export async function rollForward(fence: Fence, dir: string): Promise<void> {
   else if (intent.kind === 'upload') await publishUpload(fence, dir, intent);
   else if (intent.kind === 'rename') await moveArtifact(fence, dir, intent);
   else if (intent.kind === 'restore') await restoreFamilies(fence, dir, intent);
-  else await replaceDefinition(fence, intent);
+  else await replaceDefinition(fence, dir, intent);
   await moveToTrash(fence, dir);
 }
 
@@ -228,27 +229,32 @@ async function moveArtifact(fence: Fence, dir: string, { from, to }: RenameInten
   await syncCommit(fence, [layout.model(fence.modelId)]);
 }
 
-/** models/ may lie on another file system than the datastore, so the new text is written there and linked into place; the old file goes only while it is still the one that was renamed. */
-async function replaceDefinition(fence: Fence, { publish, remove }: DefinitionIntent): Promise<void> {
-  const { root } = fence.repo;
-  const path = join(root, publish.path);
-  if (readText(path) !== publish.text) {
-    const temporary = join(dirname(path), `.${basename(path)}.${newNonce()}.tmp`);
-    await writeFileDurable(temporary, publish.text);
-    try {
-      await publishFile(temporary, path);
-    } catch (error) {
-      await removeFile(temporary);
-      if (!isErrno(error, 'EEXIST')) throw error;
-      fence.repo.reporter.warn(`${publish.path} appeared while the model was being renamed; it was left as it is, and so was ${remove.path}.`);
+/**
+ * The new file gets its name, then the old one goes; the link(2) decides whether the model is renamed. What stands in the
+ * way, or what the system refuses, is told and left: a definition that is in two places or in its old one is found, and told
+ * by `model validate`, while an intent that could not be carried out would keep everybody from the model's data.
+ */
+async function replaceDefinition(fence: Fence, dir: string, { publish, remove }: DefinitionIntent): Promise<void> {
+  const { repo } = fence;
+  try {
+    if (!(await publishText(repo, publish))) {
+      repo.reporter.warn(`${publish.path} appeared while the model was being renamed; it was left as it is, and so was ${remove.path}.`);
       return;
     }
+    await failpoint('model-rename.published');
+    if (!(await removeDefinition(repo, remove, `renamed.${basename(dir)}`)))
+      repo.reporter.warn(
+        `${remove.path} changed while the model was being renamed to ${publish.path}; it was left: take over what is new in it, and remove it.`,
+      );
+  } catch (error) {
+    const { code, message } = asSwampError(error);
+    if (!LEFT.includes(code)) throw error;
+    repo.reporter.warn(`${remove.path} could not be renamed to ${publish.path} as a whole: ${message} See "swamp model validate".`);
   }
-  await failpoint('model-rename.published');
-  if (readText(join(root, remove.path)) !== remove.text) return;
-  await removeFile(join(root, remove.path));
-  await syncDir(dirname(join(root, remove.path)));
 }
+
+/** Errors of the system under models/, where nothing depends on the fence. */
+const LEFT: readonly ErrorCode[] = ['io', 'no_space', 'config_invalid'];
 
 /** True when an intent waits in the model's data fence to be carried out. */
 export function hasIntent(repo: Repo, modelId: string): boolean {
@@ -310,7 +316,7 @@ function parseIntent(fields: Fields | undefined, path: string): Intent {
   }
   if (kind === 'definition') {
     const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
-    if (isDefinitionFile(publish) && isDefinitionFile(remove)) return { kind, publish, remove };
+    if (isStagedText(publish) && isDefinitionText(remove)) return { kind, publish, remove };
   }
   if (kind === 'restore') {
     const [whole, staged] = [fields?.get('whole'), fields?.get('staged')];
@@ -361,9 +367,4 @@ function isItem(item: unknown): item is IntentItem {
 /** One segment that leads nowhere else: an upload's id and the holder who moved it aside. */
 function isUploadEntry(entry: string): boolean {
   return /^[0-9a-f-]+\.[0-9a-fx-]+$/.test(entry);
-}
-
-function isDefinitionFile(value: unknown): value is { readonly path: string; readonly text: string } {
-  const { path, text } = (value ?? {}) as Record<string, unknown>;
-  return typeof path === 'string' && /^models\/([a-z]+\/){1,2}[A-Za-z0-9][A-Za-z0-9._-]*\.yaml$/.test(path) && typeof text === 'string';
 }

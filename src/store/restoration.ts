@@ -7,17 +7,15 @@
  *   models/<model-id>/bundle/             intent.json and the staged families: becomes the intent of the model's data fence
  *   definitions/<n>.json                  a definition file to be written, and those that go
  */
-import { basename, dirname, join } from 'node:path';
-import { isErrno, SwampError } from '../errors.js';
-import { makeDirs, publishFile, removeFile, writeFileDurable } from '../fs/durable.js';
+import { basename, join } from 'node:path';
+import { SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
-import { exists, readDir, readText } from '../fs/tree.js';
+import { exists, readDir } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
-import { newNonce } from '../locks/holder.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, passTrashOn, step, syncCommit } from './commit.js';
-import { type DefinitionText, isDefinitionText, removeDefinition } from './definition-text.js';
+import { type DefinitionText, isDefinitionText, isStagedText, publishText, removeDefinition, type StagedText } from './definition-text.js';
 import { publishIntent } from './intent.js';
 import { number, readRecord } from './metadata.js';
 
@@ -37,7 +35,7 @@ export interface FenceEpochs {
 
 /** What happens to definition files: what is removed goes before anything of the whole restore is published. */
 export interface DefinitionChange {
-  readonly publish?: DefinitionText;
+  readonly publish?: StagedText;
   readonly remove: readonly DefinitionText[];
 }
 
@@ -112,22 +110,7 @@ export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Pro
   for (const { publish } of changes()) {
     if (publish === undefined) continue;
     stillHeld();
-    await publishText(repo, publish);
-  }
-}
-
-async function publishText(repo: Repo, { path, text }: DefinitionText): Promise<void> {
-  const target = join(repo.root, path);
-  if (readText(target) === text) return;
-  await makeDirs(dirname(target));
-  const temporary = join(dirname(target), `.${basename(target)}.${newNonce()}.tmp`);
-  try {
-    await writeFileDurable(temporary, text);
-    await publishFile(temporary, target);
-  } catch (error) {
-    await removeFile(temporary);
-    if (!isErrno(error, 'EEXIST')) throw error;
-    repo.reporter.warn(`${path} appeared while the restore was carried out; it was left as it is.`);
+    if (!(await publishText(repo, publish))) repo.reporter.warn(`${publish.path} appeared while the restore was carried out; it was left as it is.`);
   }
 }
 
@@ -143,7 +126,7 @@ export async function endRestore(fence: Fence): Promise<void> {
 function readChange(path: string): DefinitionChange {
   const fields = readRecord(path);
   const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
-  if (!(publish === undefined || isDefinitionText(publish)) || !Array.isArray(remove) || !remove.every(isDefinitionText))
+  if (!(publish === undefined || isStagedText(publish)) || !Array.isArray(remove) || !remove.every(isDefinitionText))
     throw damaged(path, 'it does not say what to write where');
   return { ...(publish === undefined ? {} : { publish }), remove };
 }

@@ -118,7 +118,7 @@ export async function commitOutputs(
 /** What a completion is known to have done when its fence is lost. */
 export interface UploadAttempt {
   /** The intent may have been published: from here on only a holder of the data fence may put the upload back. */
-  begun?: true;
+  begun?: boolean;
   published?: Committed;
 }
 
