@@ -169,6 +169,37 @@ for (const [what, args] of [
   });
 }
 
+for (const point of ['intent.published', 'rename.moving'] as const) {
+  test(`a rename that lost its fence at ${point} knows what it has done, and takes nothing that others put there since`, async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    await put(repo, 'm', 'a', 'mine');
+    const points = new Pauses(repo, [point]);
+    const renamer = start(repo, ['data', 'rename', 'm', 'a', 'b', '--json'], { env: points.env });
+    await points.at(point, renamer);
+    await overtake(repo, 'by force', renamer);
+    await put(repo, 'm', 'a', 'theirs');
+    await run(repo, ['data', 'delete', 'm', 'b', '--force']);
+    points.go(point);
+    assert.equal((JSON.parse((await finished(renamer)).stdout) as { newVersion: number }).newVersion, 1);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'theirs');
+    assert.deepEqual(await versionsOf(repo, 'm', 'b'), []);
+  });
+}
+
+test('a rename of a model that lost its fence after it was published knows what it has done', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const points = new Pauses(repo, ['intent.published']);
+  const renamer = start(repo, ['model', 'rename', 'm', 'n', '--json'], { env: points.env });
+  await points.at('intent.published', renamer);
+  await overtake(repo, 'by force', renamer);
+  await run(repo, ['data', 'put', 'm', 'a'], { stdin: 'x', expect: [0, 66] });
+  await run(repo, ['model', 'delete', 'n', '--with-data', '--force']);
+  points.go('intent.published');
+  assert.equal((JSON.parse((await finished(renamer)).stdout) as { newName: string }).newName, 'n');
+});
+
 test('a delete counts and buries what the intent of a dead holder brings: its listing is made anew (P4)', async (t) => {
   const repo = await gatedRepo(t, {});
   const points = new Pauses(repo, ['intent.published']);
@@ -270,7 +301,7 @@ const STILL_OURS: Edit = { file: 'protocol/inside.ts', from: 'if (exists(global.
 
 const BYPASS: readonly Edit[] = [
   { file: 'store/write.ts', from: 'if (!exists(runPath)) throw new FenceLost(runPath);', to: '' },
-  { file: 'store/write.ts', from: 'const inRun = join(runPath, itemName(fence.session, BUNDLE));', to: 'const inRun = bundle;' },
+  { file: 'store/write.ts', from: 'const inRun = join(runPath, itemName(fence.session, BUNDLE));', to: 'const inRun = join(fence.session.staging, BUNDLE);' },
   { file: 'store/write.ts', from: 'await step({ path: runPath }, bundle, inRun);', to: '' },
 ];
 

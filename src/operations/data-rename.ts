@@ -7,7 +7,7 @@ import type { Writer } from '../protocol/write.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { findArtifact } from '../store/read.js';
-import { renameArtifact } from '../store/remove.js';
+import { type RenameAttempt, renameArtifact } from '../store/remove.js';
 import { requireModel } from './data-put.js';
 
 export interface DataRenameResult {
@@ -33,9 +33,10 @@ export async function dataRename(
   const model = await findModel(plain, reference);
   const repo = underName(plain, `data rename ${model.name} ${oldName}`);
   const artifact = lookAhead(repo, model.id, () => findArtifact(repo, model.id, oldName));
+  const attempt: RenameAttempt = {};
   const rename = async (writer: Writer): Promise<{ readonly version: number }> => {
-    requireModel(repo, model);
-    return renameArtifact(writer, oldName, newName, artifact.under(writer));
+    if (attempt.published === undefined) requireModel(repo, model);
+    return renameArtifact(writer, oldName, newName, artifact.under(writer), attempt);
   };
   const { version } = await restructureModel(repo, model.id, rename, { signal });
   return { oldName, newName, modelId: model.id, modelName: model.name, copiedVersion: version, newVersion: version };

@@ -33,7 +33,10 @@ export async function modelRename(
   const newText = withName(oldText, input.newName);
   const target = join(dirname(path), `${input.newName}.yaml`);
   const result = { id: definition.id, oldName: definition.name, newName: input.newName, type: definition.type, path: displayPath(repo, target) };
+  let published = false;
   const rename = async (writer: Writer, structural: Structural): Promise<void> => {
+    // The way into this fence has finished it; others may have used the new name since.
+    if (published) return;
     // What a dead holder had published was rolled forward, or the next holder has finished this very rename.
     if (!exists(path) && hasText(target, newText)) return;
     requireModel(repo, { ...definition, path });
@@ -50,7 +53,9 @@ export async function modelRename(
     const staged = await stageText(repo, publish);
     try {
       structural.stillHeld();
-      await commitIntent(writer, { kind: 'definition', publish: { ...publish, staged }, remove }, {});
+      await commitIntent(writer, { kind: 'definition', publish: { ...publish, staged }, remove }, {}, () => {
+        published = true;
+      });
     } catch (error) {
       // Whoever carries the intent out after all writes it anew.
       await discardStaged(repo, { ...publish, staged });

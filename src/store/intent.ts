@@ -5,7 +5,7 @@
 import { lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { asSwampError, type ErrorCode, isErrno, SwampError } from '../errors.js';
+import { asSwampError, type ErrorCode, isErrno, isSystemError, SwampError } from '../errors.js';
 import { makeDirs, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
@@ -95,17 +95,31 @@ export async function publishIntent(fence: Fence, bundle: string, onPublished?: 
   await step(fence, bundle, published);
   onPublished?.();
   await failpoint('intent.published');
-  await rollForward(fence, published);
+  try {
+    await rollForward(fence, published);
+  } catch (error) {
+    throw isSystemError(error) ? unfinished(error) : error;
+  }
+}
+
+/** The system's error, and that it does not undo what was published. */
+function unfinished(cause: NodeJS.ErrnoException): SwampError {
+  const { code, message, data } = asSwampError(cause);
+  return new SwampError(code, `This took effect, but could not be finished: ${message}`, {
+    hint: 'Do not repeat it: mend the cause, and the next command for this model finishes it.',
+    data: { ...data, published: true },
+    cause,
+  });
 }
 
 /** Publishes an intent that consists of texts alone: `files` beside intent.json. */
-export async function commitIntent(fence: Fence, intent: Intent, files: Readonly<Record<string, string>>): Promise<void> {
+export async function commitIntent(fence: Fence, intent: Intent, files: Readonly<Record<string, string>>, onPublished?: () => void): Promise<void> {
   const bundle = join(await openStaging(fence.session), `bundle-${newNonce()}`);
   await makeDirs(bundle);
   for (const [name, text] of Object.entries(files)) await writeFileDurable(join(bundle, name), text);
   await writeIntent(bundle, intent);
   await failpoint('intent.before-publish');
-  await publishIntent(fence, bundle);
+  await publishIntent(fence, bundle, onPublished);
 }
 
 /** The texts beside a rename intent. */

@@ -96,11 +96,24 @@ async function replaceRecord(fence: Fence, artifact: Artifact, text: string): Pr
   await syncDir(artifact.dir);
 }
 
+/** What a rename is known to have done when its fence is lost: the same object in every attempt. */
+export interface RenameAttempt {
+  published?: { readonly version: number };
+}
+
 /**
  * Renames an artifact: it goes on under `to` with all its versions and a new generation (P4), and `from` leads readers
  * there. `artifact` is what stands under `from`. Throws `data_not_found`, `conflict` when `to` exists, FenceLost.
  */
-export async function renameArtifact(fence: Fence, from: string, to: string, artifact: Artifact | undefined): Promise<{ readonly version: number }> {
+export async function renameArtifact(
+  fence: Fence,
+  from: string,
+  to: string,
+  artifact: Artifact | undefined,
+  attempt: RenameAttempt,
+): Promise<{ readonly version: number }> {
+  // The way into this fence has finished what was published; others may have used both names since.
+  if (attempt.published !== undefined) return attempt.published;
   const { repo, modelId } = fence;
   const forward = tombstoneOf(repo, modelId, from);
   const target = findArtifact(repo, modelId, to);
@@ -118,6 +131,8 @@ export async function renameArtifact(fence: Fence, from: string, to: string, art
   const before = tombstoneOf(repo, modelId, to)?.floor ?? 0;
   const record: ArtifactRecord = { name: to, generation: fence.epoch, floor: Math.max(old.floor, latest, before) };
   const left: Tombstone = { ...old, floor: Math.max(old.floor, latest), deletedAt: new Date().toISOString(), renamedTo: to };
-  await commitIntent(fence, { kind: 'rename', from, to }, renameFiles(record, left));
+  await commitIntent(fence, { kind: 'rename', from, to }, renameFiles(record, left), () => {
+    attempt.published = { version: latest };
+  });
   return { version: latest };
 }
