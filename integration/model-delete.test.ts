@@ -115,6 +115,14 @@ test('a definition that comes back with the id of a deleted model is told, and n
   cpSync(`${path}.saved`, path);
   const result = await run(repo, ['data', 'put', 'm', 'a'], { expect: 66, stdin: 'x' });
   assert.match(result.stderr, /new id/);
+  const { findings } = await runJson<{ findings: { kind: string }[] }>(repo, ['datastore', 'check'], { expect: 65 });
+  assert.deepEqual(
+    findings.map(({ kind }) => kind),
+    ['model_invalid'],
+  );
+  await run(repo, ['datastore', 'sweep']);
+  await run(repo, [...DELETE, 'm', '--force']);
+  assert.ok(existsSync(path), 'what came back is not ours to remove');
   writeFileSync(path, readFileSync(path, 'utf8').replace(/id: .*/, 'id: 11111111-2222-4333-8444-555555555555'));
   await put(repo, 'm', 'a', 'x');
 });

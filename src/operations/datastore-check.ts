@@ -9,8 +9,7 @@ import { Checker, type Counts, type Look, lookAtObject } from '../store/check/ch
 import { FINDINGS, type FindingKind, type Issue, isFinding, PENDINGS, type PendingKind } from '../store/check/kinds.js';
 import { lookAtOrphans } from '../store/check/orphans.js';
 import { stateOf, typeIssue } from '../store/check/plain.js';
-import { hasText } from '../store/definition-text.js';
-import { listDeleted } from '../store/deletion.js';
+import { isDefinitionLeft, listDeleted } from '../store/deletion.js';
 import { knownModels } from './orphans.js';
 
 /** A repair is an operation of its own. */
@@ -127,7 +126,7 @@ async function lookAtDefinitions(checker: Checker): Promise<Look> {
 /** The definition of a deleted model, as it was then: the deletion is still to be finished, and is told of as such. */
 function isAboutToGo(repo: Repo, path: string): boolean {
   // A damaged record is told of by itself.
-  return listDeleted(repo).records.some((record) => record.definitionPath === displayPath(repo, path) && hasText(path, record.definition));
+  return listDeleted(repo).records.some((record) => record.definitionPath === displayPath(repo, path) && isDefinitionLeft(repo, record));
 }
 
 function definitionIssue(repo: Repo, { path, line, message, hint }: Problem): Issue {

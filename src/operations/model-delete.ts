@@ -7,7 +7,7 @@ import { restructureModel } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
-import { commitDeletion, type DeletedModel, isMovedAside, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
+import { commitDeletion, type DeletedModel, definitionFileAt, isMovedAside, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
 import { artifactNames, findArtifact } from '../store/read.js';
 import { hasNew } from './data-delete.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
@@ -72,6 +72,7 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
   if (input.dryRun === true) return { ...base, versionsDeleted: plan.versions, alreadyDeleted: false, teardown, dryRun: true };
   if (options.confirm !== undefined && !(await options.confirm(plan)))
     return { ...base, versionsDeleted: 0, alreadyDeleted: false, teardown: null, cancelled: true };
+  const definitionFile = definitionFileAt(model.path) ?? '';
   const text = readText(model.path) ?? '';
   const commit = async (writer: Writer): Promise<{ readonly record: DeletedModel; readonly won: boolean }> => {
     const before = readDeleted(repo, model.id);
@@ -79,7 +80,8 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
       await moveModelAside(writer, before);
       return { record: before, won: before.commit === writer.session.nonce };
     }
-    if (readText(model.path) !== text) throw conflict(model, `The definition of "${model.name}" changed while it was being deleted`);
+    if (readText(model.path) !== text || definitionFileAt(model.path) !== definitionFile)
+      throw conflict(model, `The definition of "${model.name}" changed while it was being deleted`);
     const now = ahead.under(writer);
     requireEmpty(model, now, input);
     if (options.confirm !== undefined) requireAsShown(model, plan, now);
@@ -90,6 +92,7 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
       epoch: writer.epoch,
       definitionPath: displayPath(repo, model.path),
       definition: text,
+      definitionFile,
       versionsDeleted: now.versions,
       teardown: teardown === null ? null : { state: 'pending' },
     };

@@ -26,8 +26,8 @@ export async function heldNow(contender: Contender, locks: readonly LockName[]):
   for (const lock of locks) {
     const seen = await lookAndBreak(contender.observer, lock);
     if (seen === undefined || seen.entry.state === 'free') continue;
-    if (lock.kind === 'run' && (ancestors.includes(ancestorKey(lock.modelId, seen.entry.name)) || exists(contender.repo.layout.deletedModel(lock.modelId))))
-      continue;
+    if (lock.kind === 'run' && ancestors.includes(ancestorKey(lock.modelId, seen.entry.name))) continue;
+    if (lock.kind === 'run' && exists(contender.repo.layout.deletedModel(lock.modelId))) continue;
     held.push(seen);
   }
   return held;

@@ -2,6 +2,7 @@
  * A deleted model: one rename of its record into deleted/ is the commit (D1). From then on every command treats the id as
  * gone; definition and data are moved aside from the record by whoever comes next.
  */
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwampError } from '../errors.js';
 import { makeDirs, writeFileDurable } from '../fs/durable.js';
@@ -44,6 +45,8 @@ export interface DeletedModel {
   /** The definition file, relative to the repository, and its text at the commit. */
   readonly definitionPath: string;
   readonly definition: string;
+  /** Which file that was (`definitionFileAt`): one with the same text that comes back later, as by a `git checkout`, is another. */
+  readonly definitionFile?: string;
   readonly versionsDeleted: number;
   /** Null when the model has no delete method. */
   readonly teardown: Teardown | null;
@@ -110,7 +113,9 @@ export async function moveModelAside(fence: Fence, record: DeletedModel): Promis
   };
   // O6: bound to the id, and to the text that was deleted.
   const definition = { path: record.definitionPath, text: record.definition };
-  await orPending(join(repo.root, definition.path), () => removeDefinition(repo, definition, record.id));
+  const path = join(repo.root, definition.path);
+  if (isDefinitionLeft(repo, record) || exists(asideOf(repo, definition.path, record.id)))
+    await orPending(path, () => removeDefinition(repo, definition, record.id));
   await failpoint('model-delete.definition-gone');
   for (const family of FAMILIES) {
     const directory = family.directory(repo.layout, fence.modelId);
@@ -123,10 +128,22 @@ export async function moveModelAside(fence: Fence, record: DeletedModel): Promis
 }
 
 /** What of the model still stands outside deleted/ and the trash. Absolute. */
-export function leftBehind(repo: Repo, { id, definitionPath, definition }: DeletedModel): string[] {
+export function leftBehind(repo: Repo, record: DeletedModel): string[] {
+  const families = FAMILIES.map((family) => family.directory(repo.layout, record.id));
+  const definition = isDefinitionLeft(repo, record) ? [join(repo.root, record.definitionPath)] : [];
+  return [...definition, ...[asideOf(repo, record.definitionPath, record.id), ...families].filter(exists)];
+}
+
+/** True while the very definition that was deleted still stands in its place. */
+export function isDefinitionLeft(repo: Repo, { definitionPath, definition, definitionFile }: DeletedModel): boolean {
   const path = join(repo.root, definitionPath);
-  const families = FAMILIES.map((family) => family.directory(repo.layout, id));
-  return [...(hasText(path, definition) ? [path] : []), ...[asideOf(repo, definitionPath, id), ...families].filter(exists)];
+  return hasText(path, definition) && (definitionFile === undefined || definitionFileAt(path) === definitionFile);
+}
+
+/** Tells a file from another one of the same text in the same place. */
+export function definitionFileAt(path: string): string | undefined {
+  const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return status === undefined ? undefined : `${status.ino}:${status.mtimeNs}`;
 }
 
 export function isMovedAside(repo: Repo, record: DeletedModel): boolean {
@@ -160,6 +177,7 @@ function parseDeleted(fields: Fields, path: string, modelId: string): DeletedMod
   const definitionPath = text('definitionPath');
   if (!isDefinitionPath(definitionPath)) bad('definitionPath leads outside models/');
   const teardown = parseTeardown(fields.get('teardown'));
+  const definitionFile = fields.get('definitionFile') === undefined ? undefined : text('definitionFile');
   return {
     id: modelId,
     name: text('name'),
@@ -169,6 +187,7 @@ function parseDeleted(fields: Fields, path: string, modelId: string): DeletedMod
     epoch: number('epoch'),
     definitionPath,
     definition: text('definition'),
+    ...(definitionFile === undefined ? {} : { definitionFile }),
     versionsDeleted: number('versionsDeleted'),
     teardown: teardown === undefined ? bad('teardown has no state') : teardown,
   };

@@ -38,6 +38,8 @@ export async function mendDeleted(fence: Fence): Promise<Act[]> {
   const record = knownOf(path, modelId, fence.epoch);
   const inside = isFile && action === 'rebuilt' ? await linkToQuarantine(fence, path) : await moveToQuarantine(fence, path);
   if (action === 'rebuilt') {
+    if (!/"teardown":\s*null/.test(readable(path) ?? ''))
+      repo.reporter.warn(`Whether the delete method of "${record.name}" (${modelId}) has run is not known any more, and it will not be run: look yourself.`);
     const slot = `deleted-${newNonce()}`;
     await writeFileDurable(join(await openStaging(fence.session), slot), serialise(record));
     await moveThrough(fence, slot, path);
