@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { openRepo } from '../src/index.js';
+import { backupOf } from './support/backup-of.js';
 import { writeTree } from './support/backup-tree.js';
 import { Pauses } from './support/failpoints.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
@@ -70,6 +71,25 @@ describe('beside a restore', { concurrency: 2 }, () => {
     assert.equal(await contentOf(repo, 'm', 'a'), 'one');
     assert.equal(await contentOf(repo, 'm', 'b'), 'beside');
     assert.equal((await put(repo, 'm', 'a', 'next')).version, 5);
+  });
+
+  test('an upload that begins while merge publishes, in a model that had no files, stays', async (t) => {
+    const { repo } = await stocked(t);
+    await createModel(repo, 'empty');
+    const backup = await backupOf(repo.dir, join(repo.base, 'backup'));
+    const pauses = new Pauses(repo, ['restore.published']);
+    const restore = restoring(repo, backup, 'merge', pauses.env);
+    // It has looked for a restore, and takes no lock afterwards.
+    const late = new Pauses(repo, ['upload.before-begin']);
+    const beginning = start(repo, ['data', 'upload', 'begin', 'empty', 'b', '--json'], { env: late.env });
+    await late.at('upload.before-begin', beginning);
+    await pauses.at('restore.published', restore);
+    late.go('upload.before-begin');
+    const { uploadId } = JSON.parse((await finished(beginning)).stdout) as { uploadId: string };
+    pauses.go('restore.published');
+    await finished(restore);
+    await run(repo, ['data', 'upload', 'part', uploadId, '1'], { stdin: 'x' });
+    await run(repo, ['data', 'upload', 'abort', uploadId]);
   });
 
   test('skip-existing leaves what came after it had been planned, and brings what went', async (t) => {
