@@ -132,6 +132,16 @@ describe('beside a restore', { concurrency: 2 }, () => {
     assert.match((await finished(writer, 66)).stderr, /"model_not_found"/);
   });
 
+  test('a write to a model whose name has gone to another one fails, and leaves nothing (D11)', async (t) => {
+    const { repo, one } = await stocked(t);
+    const pauses = new Pauses(repo, ['stage.complete']);
+    const writer = start(repo, ['data', 'put', 'm', 'late', '--json'], { stdin: 'late', env: pauses.env });
+    await pauses.at('stage.complete', writer);
+    await finished(restoring(repo, one, 'replace'));
+    pauses.go('stage.complete');
+    assert.match((await finished(writer, 66)).stderr, /"model_not_found"/);
+  });
+
   test('a method that runs is waited for, and its outputs are replaced with the rest (P9)', async (t) => {
     const { repo, one } = await stocked(t);
     await createModel(repo, 'sh', 'touch started; while [ ! -e go ]; do sleep 0.05; done; echo out');

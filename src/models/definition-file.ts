@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { asSwampError, isErrno } from '../errors.js';
 import { displayPath, type Repo } from '../repo.js';
+import { stateIn } from '../store/check/plain.js';
 import { type Definition, type ModelType, parseDefinition } from './definition.js';
 import type { Problem } from './problem.js';
 import { MAX_YAML_BYTES } from './yaml.js';
@@ -19,7 +20,8 @@ export interface DefinitionFile {
 
 /** What one file turned out to hold. */
 export type Content =
-  | { readonly kind: 'valid'; readonly definition: Definition; readonly text: string; readonly problems: readonly [] }
+  /** `seen`: the state of the file that was read (stateOf). */
+  | { readonly kind: 'valid'; readonly definition: Definition; readonly text: string; readonly seen: string; readonly problems: readonly [] }
   | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
   | { readonly kind: 'deleted'; readonly id: string; readonly problems: readonly Problem[] };
 
@@ -50,22 +52,22 @@ export function readDefinition(repo: Repo, file: DefinitionFile, wanted?: string
   const path = displayPath(repo, file.path);
   const read = readPlainFile(file.path);
   if (read === undefined) return undefined;
-  const { text } = read;
-  if (text === undefined)
+  if (read.text === undefined)
     return wanted === undefined
       ? { kind: 'invalid', problems: [{ path, message: read.refused, hint: 'Put the definition there as a plain UTF-8 file.' }] }
       : undefined;
+  const { text, seen } = read;
   // An id is written as it is, or with escapes, which begin with a backslash.
   if (wanted !== undefined && !text.includes(wanted) && !text.includes('\\')) return undefined;
   const parsed = parseDefinition(text, path, file);
   if ('problems' in parsed) return wanted === undefined || text.includes(wanted) ? { kind: 'invalid', problems: parsed.problems } : undefined;
   const { definition } = parsed;
-  if (!isDeletedModel(repo, definition.id)) return { kind: 'valid', definition, text, problems: [] };
+  if (!isDeletedModel(repo, definition.id)) return { kind: 'valid', definition, text, seen, problems: [] };
   return { kind: 'deleted', id: definition.id, problems: [{ path, message: `the id ${definition.id} belongs to a deleted model`, hint: DELETED_HINT }] };
 }
 
 /** The text of a regular file, or why it is refused; undefined when it is gone. A link is not followed, a FIFO is not waited for. */
-function readPlainFile(path: string): { readonly text: string } | { readonly text?: undefined; readonly refused: string } | undefined {
+function readPlainFile(path: string): { readonly text: string; readonly seen: string } | { readonly text?: undefined; readonly refused: string } | undefined {
   let file: number;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -76,11 +78,11 @@ function readPlainFile(path: string): { readonly text: string } | { readonly tex
     throw error;
   }
   try {
-    const stat = fstatSync(file);
+    const stat = fstatSync(file, { bigint: true });
     if (!stat.isFile()) return { refused: 'is not a regular file' };
     if (stat.size > MAX_YAML_BYTES) return { refused: `is larger than ${MAX_YAML_BYTES} bytes` };
     const bytes = readFileSync(file);
-    return isUtf8(bytes) ? { text: bytes.toString() } : { refused: 'is not valid UTF-8' };
+    return isUtf8(bytes) ? { text: bytes.toString(), seen: stateIn(stat) } : { refused: 'is not valid UTF-8' };
   } finally {
     closeSync(file);
   }

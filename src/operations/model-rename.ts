@@ -27,7 +27,8 @@ export async function modelRename(
 ): Promise<ModelRenameResult> {
   requireWritable(plain);
   checkModelName(input.newName);
-  const { path, ...definition } = await findModel(plain, input.model);
+  const model = await findModel(plain, input.model);
+  const { path, ...definition } = model;
   const repo = underName(plain, `model rename ${definition.name}`);
   const oldText = readText(path) ?? '';
   const newText = withName(oldText, input.newName);
@@ -36,7 +37,7 @@ export async function modelRename(
   const rename = async (writer: Writer, structural: Structural): Promise<void> => {
     // What a dead holder had published was rolled forward, or the next holder has finished this very rename.
     if (!exists(path) && textAt(target) === newText) return;
-    requireModel(repo, { ...definition, path });
+    requireModel(repo, model);
     requireFree(repo, input.newName);
     if (textAt(path) !== oldText)
       throw new SwampError('conflict', `The definition of "${definition.name}" changed meanwhile; nothing was renamed.`, {
