@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { backupOf } from './support/backup-of.js';
-import { writeTree } from './support/backup-tree.js';
+import { idOf, writeTree } from './support/backup-tree.js';
 import { Pauses } from './support/failpoints.js';
+import { refused } from './support/refused.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { LOOKS, stockForLook } from './support/restore-looks.js';
 import { finished, run, runJson, start } from './support/swamp.js';
@@ -57,6 +58,53 @@ describe('beside a restore', { concurrency: 2 }, () => {
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
     assert.equal(await contentOf(repo, 'm', 'a', 1), 'one');
     assert.equal(await contentOf(repo, 'm', 'a', 2), 'later');
+  });
+
+  for (const [when, point] of [
+    ['is being carried out', 'restore.definitions-removed'],
+    ['was published and carried out', undefined],
+  ] as const) {
+    test(`a reader that had found the model before the restore ${when} finds what is there after it (B16)`, async (t) => {
+      const { repo, one } = await stocked(t);
+      const reading = new Pauses(repo, ['data-get.model-found']);
+      const reader = start(repo, ['data', 'get', 'm', 'a'], { env: reading.env });
+      await reading.at('data-get.model-found', reader);
+      const pauses = new Pauses(repo, point === undefined ? [] : [point]);
+      const restore = restoring(repo, one, 'replace', pauses.env);
+      if (point === undefined) await finished(restore);
+      else await pauses.at(point, restore);
+      reading.go('data-get.model-found');
+      if (point !== undefined) {
+        await reader.says(/Waiting for the global lock/);
+        pauses.go(point);
+        await finished(restore);
+      }
+      assert.equal((await finished(reader)).stdout, 'one');
+    });
+  }
+
+  test('a listing is of one side of it as a whole (B16)', async (t) => {
+    const { repo, one } = await stocked(t);
+    await createModel(repo, 'x');
+    await put(repo, 'x', 'a', 'x');
+    const pauses = new Pauses(repo, ['data-list.one-model']);
+    const listing = start(repo, ['data', 'list', '--json'], { env: pauses.env });
+    await pauses.at('data-list.one-model', listing);
+    await finished(restoring(repo, one, 'replace'));
+    pauses.go('data-list.one-model');
+    const { groups } = JSON.parse((await finished(listing)).stdout) as { groups: { items: { name: string; modelId: string }[] }[] };
+    assert.deepEqual(
+      groups.flatMap(({ items }) => items.map(({ name, modelId }) => [modelId, name])),
+      ['a', 'one'].map((name) => [idOf('m'), name]),
+    );
+  });
+
+  test('a diff with a repository in which a restore was interrupted compares nothing', async (t) => {
+    const { repo, one } = await stocked(t);
+    await run(repo, ['backup', 'restore', one, '--mode', 'merge'], { env: { SWAMP_FAILPOINTS: 'restore.model-done=kill' }, expect: 'any' });
+    await refused(repo, ['backup', 'diff', one, repo.dir], 'read_only');
+    // Finishes it, and clears what the dead restorer left.
+    await run(repo, ['datastore', 'sweep']);
   });
 
   test('what was written after it had been planned is counted: no number is given out twice (P4)', async (t) => {
