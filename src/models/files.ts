@@ -10,7 +10,7 @@ import { exists, modifiedAt, readDir, readDirTypes } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { displayPath, type Repo } from '../repo.js';
 import { stateOf } from '../store/check/plain.js';
-import { isStagedName, publishText, requireUnlinked } from '../store/definition-text.js';
+import { isStagedName, publishText, removeDefinition, requireUnlinked } from '../store/definition-text.js';
 import { definitionGoing } from '../store/intent.js';
 import {
   checkModelName,
@@ -200,17 +200,35 @@ function isUnlinked(directory: string): boolean {
 /** Throws `model_exists` when a definition of any type has that name, case aside. Holds only as long as the global fence does. */
 export function assertNameFree(repo: Repo, name: string): void {
   checkModelName(name);
-  const taken = definitionFiles(repo).files.find((file) => file.name.toLowerCase() === name.toLowerCase());
+  const taken = fileNamed(repo, name);
   if (taken !== undefined) throw modelExists(repo, name, taken);
 }
 
-/** Writes the definition as a new file (publishText), and answers its path. Throws `model_exists`, `config_invalid`. Uniqueness over all types is the caller's (assertNameFree). */
+function fileNamed(repo: Repo, name: string, own?: string): DefinitionFile | undefined {
+  return definitionFiles(repo).files.find((file) => file.path !== own && file.name.toLowerCase() === name.toLowerCase());
+}
+
+/** Writes the definition as a new file (publishText), and answers its path. Throws `model_exists`, `config_invalid`. Uniqueness over all types is the caller's (assertNameFree, requireOnly). */
 export async function publishDefinition(repo: Repo, definition: Definition): Promise<string> {
   const { name, type } = definition;
   const path = modelPath(repo, type, name);
   const file = { path: displayPath(repo, path), text: serialiseDefinition(definition) };
   if (!(await publishText(repo, file))) throw modelExists(repo, name, { name, type, path });
   return path;
+}
+
+/**
+ * link(2) passes through no fence: whoever was put out of the global one may have published a definition of that name beside
+ * ours. Each looks again once its own stands, and takes it back: of two that see each other neither stays, of two in turn
+ * the first one. Throws `model_exists`.
+ */
+export async function requireOnly(repo: Repo, definition: Definition): Promise<void> {
+  const { id, name, type } = definition;
+  const path = modelPath(repo, type, name);
+  const other = fileNamed(repo, name, path);
+  if (other === undefined) return;
+  await removeDefinition(repo, { path: displayPath(repo, path), text: serialiseDefinition(definition) }, `created.${id}`);
+  throw modelExists(repo, name, other);
 }
 
 /** A definition that was looked for, where it was found. */
