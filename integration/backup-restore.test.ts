@@ -1,20 +1,21 @@
 /** `backup restore`: what comes back, what stays, what is refused; all or nothing (B12, B15 to B17). */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { type ErrorCode, openRepo } from '../src/index.js';
 import type { BackupRestoreResult } from '../src/operations/backup-restore.js';
 import { backupOf, treeOf } from './support/backup-of.js';
-import { type Tree, writeTree } from './support/backup-tree.js';
+import { idOf, type Tree, writeTree } from './support/backup-tree.js';
 import { Pauses } from './support/failpoints.js';
 import { seedOfThisRun } from './support/random.js';
 import { refused } from './support/refused.js';
-import { createModel, entryOf, put, type TestRepo, tempRepo } from './support/repo.js';
+import { contentOf, createModel, entryOf, put, type TestRepo, tempRepo } from './support/repo.js';
 import { killRestore } from './support/restore-crash.js';
 import { roundTrips } from './support/round-trip.js';
 import { snapshot } from './support/snapshot.js';
 import { finished, run, runJson, start } from './support/swamp.js';
+import { runUnprivileged, startUnprivileged, unprivileged } from './support/unprivileged.js';
 
 /** Models with all that can be in one: hostile names, versions, tombstones, forwards, artifacts that were created again, uploads, orphans. */
 async function stock(repo: TestRepo): Promise<void> {
@@ -159,6 +160,98 @@ describe('a backup that is not whole', () => {
     assert.match((await finished(restoring, 65)).stderr, /"checksum_mismatch"/);
     assert.deepEqual((await openRepo(repo.dir).model.list()).models, []);
   });
+});
+
+/** What keeps a definition from being written. */
+const OBSTACLES: Readonly<Record<string, { readonly code: ErrorCode; readonly put: (models: string, base: string) => void }>> = {
+  'the directory of its type is a link': {
+    code: 'config_invalid',
+    put: (models, base) => {
+      mkdirSync(join(base, 'elsewhere'));
+      symlinkSync(join(base, 'elsewhere'), join(models, 'store'));
+    },
+  },
+  'the directory of its type is a file': { code: 'config_invalid', put: (models) => writeFileSync(join(models, 'store'), '') },
+  'a directory stands in its place': { code: 'conflict', put: (models) => mkdirSync(join(models, 'store/m.yaml'), { recursive: true }) },
+  'a link stands in its place': {
+    code: 'conflict',
+    put: (models) => {
+      mkdirSync(join(models, 'store'));
+      symlinkSync('/nonexistent', join(models, 'store/m.yaml'));
+    },
+  },
+};
+
+describe('a definition that cannot be written ends a restore before anything is published, and keeps nobody out (B16):', { concurrency: 2 }, () => {
+  for (const [what, { code, put: obstruct }] of Object.entries(OBSTACLES)) {
+    test(what, async (t) => {
+      const repo = await tempRepo(t, { check: false });
+      const { dir } = writeTree(join(repo.base, 'backup'), [{ name: 'm', artifacts: { a: ['one'] } }]);
+      mkdirSync(join(repo.dir, 'models'), { recursive: true });
+      obstruct(join(repo.dir, 'models'), repo.base);
+      const before = snapshot(join(repo.dir, 'models'));
+      await refused(repo, ['backup', 'restore', dir, '--mode', 'merge'], code);
+      assert.ok(!existsSync(repo.layout.restoring));
+      assert.deepEqual(snapshot(join(repo.dir, 'models')), before);
+      if (existsSync(join(repo.base, 'elsewhere'))) assert.deepEqual(readdirSync(join(repo.base, 'elsewhere')), []);
+      await run(repo, ['model', 'list']);
+    });
+  }
+
+  test('a directory that cannot be written', unprivileged, async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'x');
+    const { dir } = writeTree(join(repo.base, 'backup'), [{ name: 'm', artifacts: { a: ['one'] } }]);
+    chmodSync(join(repo.dir, 'models/store'), 0o555);
+    await runUnprivileged(repo, ['backup', 'restore', dir, '--mode', 'merge'], 74);
+    await runUnprivileged(repo, ['model', 'list'], 0);
+    chmodSync(join(repo.dir, 'models/store'), 0o755);
+    assert.deepEqual(readdirSync(join(repo.dir, 'models/store')), ['x.yaml']);
+  });
+});
+
+describe('merge puts an artifact where', { concurrency: 2 }, () => {
+  for (const [what, obstruct] of [
+    ['a file stands', (path: string) => writeFileSync(path, '')],
+    ['a link stands', (path: string, base: string) => symlinkSync(base, path)],
+  ] as const) {
+    test(what, async (t) => {
+      const repo = await tempRepo(t);
+      const { dir } = writeTree(join(repo.base, 'backup'), [{ name: 'm', artifacts: { a: ['one'] } }]);
+      await run(repo, ['backup', 'restore', dir]);
+      rmSync(repo.layout.artifact(idOf('m'), 'a'), { recursive: true });
+      obstruct(repo.layout.artifact(idOf('m'), 'a'), repo.base);
+      await run(repo, ['backup', 'restore', dir, '--mode', 'merge']);
+      assert.equal(await contentOf(repo, 'm', 'a'), 'one');
+    });
+  }
+});
+
+test('a restore that ends before it is published leaves nothing beside the definitions', async (t) => {
+  const repo = await tempRepo(t);
+  const { dir } = writeTree(join(repo.base, 'backup'), [{ name: 'm', artifacts: { a: ['one'] } }]);
+  const pauses = new Pauses(repo, ['restore.staged']);
+  const restoring = start(repo, ['backup', 'restore', dir], { env: pauses.env });
+  await pauses.at('restore.staged', restoring);
+  assert.match(readdirSync(join(repo.dir, 'models/store')).join(), /^\.m\.[0-9a-f]{12}\.tmp$/);
+  restoring.kill('SIGTERM');
+  pauses.go('restore.staged');
+  await finished(restoring, 143);
+  assert.deepEqual(readdirSync(join(repo.dir, 'models/store')), []);
+});
+
+test('an error right after the rename that publishes a restore says that it is published (P8)', unprivileged, async (t) => {
+  const repo = await tempRepo(t);
+  const { dir } = writeTree(join(repo.base, 'backup'), [{ name: 'm', artifacts: { a: ['one'] } }]);
+  const pauses = new Pauses(repo, ['restore.published']);
+  const restoring = startUnprivileged(repo, ['backup', 'restore', dir], { env: pauses.env });
+  await pauses.at('restore.published', restoring);
+  // The sync opens it.
+  chmodSync(repo.layout.root, 0o300);
+  pauses.go('restore.published');
+  assert.match((await finished(restoring, 74)).stderr, /The restore is published/);
+  chmodSync(repo.layout.root, 0o755);
+  assert.equal(await contentOf(repo, 'm', 'a'), 'one');
 });
 
 describe('killed at any point, a restore has happened or not (B16)', { concurrency: 2 }, () => {

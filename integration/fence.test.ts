@@ -11,7 +11,7 @@ import type { Edit } from './support/edits.js';
 import { errorOf } from './support/errors.js';
 import { Pauses, traceOf } from './support/failpoints.js';
 import { createGated, runGated, startGated } from './support/gated.js';
-import { contentOf, createModel, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
+import { contentOf, copyRepo, createModel, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
 import { finished, type Running, run, runJson, start } from './support/swamp.js';
 import { until } from './support/until.js';
 
@@ -357,6 +357,26 @@ describe('of two waiters that judge one holder dead, one breaks its lock (sectio
 
   test('the break names the very entry that was judged', async (t) => assert.equal(await scenario(await tempRepo(t, { pending: 'allowed' })), 'holds'));
   test('a break of whatever stands there lets two in', async (t) => assert.equal(await scenario(await brokenRepo(t, BY_EXACT_NAME)), 'two inside'));
+});
+
+test('of two creations of one name, one of which was put out of the global lock before its link, one stays', async (t) => {
+  const repo = await tempRepo(t);
+  const args = ['model', 'create', 'store', 'web', '--json'];
+  const points = await traceOf(copyRepo(repo), args);
+  // The last one gives the definition its name.
+  const point = `#${points.lastIndexOf('fs.link') + 1}`;
+  const pauses = new Pauses(repo, [point]);
+  const late = start(repo, args, { env: pauses.env });
+  await pauses.at(point, late);
+  await run(repo, ['datastore', 'lock', 'release', '--force']);
+  const id = await createModel(repo, 'web', 'true');
+  pauses.go(point);
+  assert.equal(errorOf(await finished(late, 73)).code, 'model_exists');
+  const { models } = await runJson<{ models: { id: string }[] }>(repo, ['model', 'list']);
+  assert.deepEqual(
+    models.map((model) => model.id),
+    [id],
+  );
 });
 
 async function gatedRepo(t: Parameters<typeof tempRepo>[0], env: Readonly<Record<string, string>>): Promise<TestRepo> {

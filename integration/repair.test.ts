@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { newSession } from '../src/locks/session.js';
 import { displayPath } from '../src/repo.js';
+import { writeTree } from './support/backup-tree.js';
+import { refused } from './support/refused.js';
 import { injuredRepo, REPAIR, type Repaired, repairJson, repairs, survivesKills } from './support/repair.js';
-import { check, contentOf, heldLocks, versionsOf } from './support/repo.js';
+import { check, contentOf, createModel, heldLocks, put, tempRepo, versionsOf } from './support/repo.js';
 import { snapshot } from './support/snapshot.js';
 import { finished, run, start } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
@@ -59,6 +61,40 @@ test('a removal that went half-way leaves what is in the trash to a sweep, and t
   await run(repo, ['datastore', 'sweep']);
   await check(repo);
 });
+
+for (const [what, file, then] of [
+  ['the epochs of a model', (id: string) => `models/${id}/fences.json`, 'x'],
+  ['the intent of a model', (id: string) => `models/${id}/bundle/intent.json`, '{}'],
+  ['a change of a definition', () => 'definitions/0.json', '{"publish":{"path":"models/../x","text":""},"remove":[]}'],
+] as const) {
+  test(`a published restore that nobody can carry out is found and set aside, and keeps nobody out any more: ${what} is damaged`, async (t) => {
+    const repo = await tempRepo(t, { pending: 'allowed' });
+    await createModel(repo, 'm');
+    await put(repo, 'm', 'a', 'mine');
+    const { dir } = writeTree(join(repo.base, 'backup'), [{ name: 'm', artifacts: { b: ['one'] } }]);
+    await run(repo, ['backup', 'restore', dir, '--mode', 'merge'], { env: { SWAMP_FAILPOINTS: 'restore.published=kill' }, expect: 'any' });
+    const [id = ''] = readdirSync(join(repo.layout.restoring, 'models'));
+    writeFileSync(join(repo.layout.restoring, file(id)), then);
+    await refused(repo, ['data', 'get', 'm', 'a'], 'corrupt');
+    const { findings, pending } = await repairJson(repo, ['datastore', 'check'], 65);
+    assert.deepEqual(
+      findings.map(({ path, kind }) => [path, kind]),
+      [['.swamp/v1/restoring', 'intent_invalid']],
+    );
+    assert.ok(pending.every(({ kind }) => kind !== 'restore'));
+    const planned = await repairJson(repo, [...REPAIR, '--dry-run'], 65);
+    assert.equal(planned.repaired[0]?.action, 'quarantined');
+    const { repaired } = await repairJson(repo, [...REPAIR, '--force'], 0);
+    assert.deepEqual(
+      repaired.map(({ path, action }) => [path, action]),
+      [['.swamp/v1/restoring', 'quarantined']],
+    );
+    assert.ok(existsSync(join(repo.dir, repaired[0]?.to ?? '', file(id))));
+    assert.equal(await contentOf(repo, 'm', 'a'), 'mine');
+    await run(repo, ['backup', 'restore', dir, '--mode', 'merge']);
+    assert.equal(await contentOf(repo, 'm', 'b'), 'one');
+  });
+}
 
 test('a file that the system does not let us read is told, and left where it is', unprivileged, async (t) => {
   const { repo, places } = await injuredRepo(t);

@@ -4,8 +4,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { openRepo } from '../src/index.js';
-import { writeTree } from './support/backup-tree.js';
+import { backupOf } from './support/backup-of.js';
+import { idOf, writeTree } from './support/backup-tree.js';
 import { Pauses } from './support/failpoints.js';
+import { refused } from './support/refused.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { LOOKS, stockForLook } from './support/restore-looks.js';
 import { finished, run, runJson, start } from './support/swamp.js';
@@ -58,6 +60,53 @@ describe('beside a restore', { concurrency: 2 }, () => {
     assert.equal(await contentOf(repo, 'm', 'a', 2), 'later');
   });
 
+  for (const [when, point] of [
+    ['is being carried out', 'restore.definitions-removed'],
+    ['was published and carried out', undefined],
+  ] as const) {
+    test(`a reader that had found the model before the restore ${when} finds what is there after it (B16)`, async (t) => {
+      const { repo, one } = await stocked(t);
+      const reading = new Pauses(repo, ['data-get.model-found']);
+      const reader = start(repo, ['data', 'get', 'm', 'a'], { env: reading.env });
+      await reading.at('data-get.model-found', reader);
+      const pauses = new Pauses(repo, point === undefined ? [] : [point]);
+      const restore = restoring(repo, one, 'replace', pauses.env);
+      if (point === undefined) await finished(restore);
+      else await pauses.at(point, restore);
+      reading.go('data-get.model-found');
+      if (point !== undefined) {
+        await reader.says(/Waiting for the global lock/);
+        pauses.go(point);
+        await finished(restore);
+      }
+      assert.equal((await finished(reader)).stdout, 'one');
+    });
+  }
+
+  test('a listing is of one side of it as a whole (B16)', async (t) => {
+    const { repo, one } = await stocked(t);
+    await createModel(repo, 'x');
+    await put(repo, 'x', 'a', 'x');
+    const pauses = new Pauses(repo, ['data-list.one-model']);
+    const listing = start(repo, ['data', 'list', '--json'], { env: pauses.env });
+    await pauses.at('data-list.one-model', listing);
+    await finished(restoring(repo, one, 'replace'));
+    pauses.go('data-list.one-model');
+    const { groups } = JSON.parse((await finished(listing)).stdout) as { groups: { items: { name: string; modelId: string }[] }[] };
+    assert.deepEqual(
+      groups.flatMap(({ items }) => items.map(({ name, modelId }) => [modelId, name])),
+      ['a', 'one'].map((name) => [idOf('m'), name]),
+    );
+  });
+
+  test('a diff with a repository in which a restore was interrupted compares nothing', async (t) => {
+    const { repo, one } = await stocked(t);
+    await run(repo, ['backup', 'restore', one, '--mode', 'merge'], { env: { SWAMP_FAILPOINTS: 'restore.model-done=kill' }, expect: 'any' });
+    await refused(repo, ['backup', 'diff', one, repo.dir], 'read_only');
+    // Finishes it, and clears what the dead restorer left.
+    await run(repo, ['datastore', 'sweep']);
+  });
+
   test('what was written after it had been planned is counted: no number is given out twice (P4)', async (t) => {
     const { repo, one } = await stocked(t);
     const pauses = new Pauses(repo, ['restore.staged']);
@@ -70,6 +119,25 @@ describe('beside a restore', { concurrency: 2 }, () => {
     assert.equal(await contentOf(repo, 'm', 'a'), 'one');
     assert.equal(await contentOf(repo, 'm', 'b'), 'beside');
     assert.equal((await put(repo, 'm', 'a', 'next')).version, 5);
+  });
+
+  test('an upload that begins while merge publishes, in a model that had no files, stays', async (t) => {
+    const { repo } = await stocked(t);
+    await createModel(repo, 'empty');
+    const backup = await backupOf(repo.dir, join(repo.base, 'backup'));
+    const pauses = new Pauses(repo, ['restore.published']);
+    const restore = restoring(repo, backup, 'merge', pauses.env);
+    // It has looked for a restore, and takes no lock afterwards.
+    const late = new Pauses(repo, ['upload.before-begin']);
+    const beginning = start(repo, ['data', 'upload', 'begin', 'empty', 'b', '--json'], { env: late.env });
+    await late.at('upload.before-begin', beginning);
+    await pauses.at('restore.published', restore);
+    late.go('upload.before-begin');
+    const { uploadId } = JSON.parse((await finished(beginning)).stdout) as { uploadId: string };
+    pauses.go('restore.published');
+    await finished(restore);
+    await run(repo, ['data', 'upload', 'part', uploadId, '1'], { stdin: 'x' });
+    await run(repo, ['data', 'upload', 'abort', uploadId]);
   });
 
   test('skip-existing leaves what came after it had been planned, and brings what went', async (t) => {
@@ -106,6 +174,16 @@ describe('beside a restore', { concurrency: 2 }, () => {
     await createModel(repo, 'x');
     const pauses = new Pauses(repo, ['stage.complete']);
     const writer = start(repo, ['data', 'put', 'x', 'a', '--json'], { stdin: 'late', env: pauses.env });
+    await pauses.at('stage.complete', writer);
+    await finished(restoring(repo, one, 'replace'));
+    pauses.go('stage.complete');
+    assert.match((await finished(writer, 66)).stderr, /"model_not_found"/);
+  });
+
+  test('a write to a model whose name has gone to another one fails, and leaves nothing (D11)', async (t) => {
+    const { repo, one } = await stocked(t);
+    const pauses = new Pauses(repo, ['stage.complete']);
+    const writer = start(repo, ['data', 'put', 'm', 'late', '--json'], { stdin: 'late', env: pauses.env });
     await pauses.at('stage.complete', writer);
     await finished(restoring(repo, one, 'replace'));
     pauses.go('stage.complete');

@@ -36,6 +36,7 @@ import { type UploadCompleteInput, uploadComplete } from './operations/upload-co
 import { type UploadListResult, uploadList } from './operations/upload-list.js';
 import { type UploadPartInput, type UploadPartResult, uploadPart } from './operations/upload-part.js';
 import { findRepoDir, openRepoAt, type Repo, type Reporter, SILENT } from './repo.js';
+import { Unsettled } from './store/restoring.js';
 import { timingFrom } from './timing.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
@@ -247,8 +248,14 @@ function settling(repo: Repo, api: OpenRepo): OpenRepo {
   const after =
     (method: Method): Method =>
     async (...given) => {
-      await told(settleFirst(repo, withSignal(undefined)));
-      return method(...given);
+      for (;;) {
+        await told(settleFirst(repo, withSignal(undefined)));
+        try {
+          return await method(...given);
+        } catch (error) {
+          if (!(error instanceof Unsettled)) throw error;
+        }
+      }
     };
   return Object.freeze({
     ...api,

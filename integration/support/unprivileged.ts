@@ -10,11 +10,11 @@ const possible = spawnSync(AS_ANYBODY[0] ?? '', [...AS_ANYBODY.slice(1), 'true']
 /** Options for a test that needs it. */
 export const unprivileged = { skip: possible ? false : 'setpriv cannot take the privileges of root away here' };
 
-export function startUnprivileged(repo: TestRepo, args: readonly string[], options?: StartOptions): Running {
-  const [command = '', ...words] = [...AS_ANYBODY, process.execPath, repo.bin, ...args];
-  return launch(repo, command, words, options);
-}
-
 export function runUnprivileged(repo: TestRepo, args: readonly string[], expect: number): Promise<Result> {
   return finished(startUnprivileged(repo, args), expect);
+}
+
+export function startUnprivileged(repo: TestRepo, args: readonly string[], options: StartOptions = {}): Running {
+  const [command = '', ...words] = [...AS_ANYBODY, process.execPath, repo.bin, ...args];
+  return launch(repo, command, words, options);
 }

@@ -9,9 +9,9 @@ import { newNonce } from '../locks/holder.js';
 import type { Session } from '../locks/session.js';
 import { INTENT } from '../store/intent.js';
 import { serialise } from '../store/metadata.js';
-import { bundleIn, definitionIn, fencesIn, stagedRestore } from '../store/restoration.js';
+import { bundleIn, changesIn, definitionIn, fencesIn, stagedRestore } from '../store/restoration.js';
 import type { RestorePlan, Target } from './restore-plan.js';
-import { intentOf } from './restore-stage.js';
+import { intentOf, stageDefinitions } from './restore-stage.js';
 
 /** False: more is wanted now than was staged, and it has to be staged again. */
 export async function adaptStaged(session: Session, before: RestorePlan, after: RestorePlan, { signal }: { readonly signal: AbortSignal }): Promise<boolean> {
@@ -30,9 +30,10 @@ export async function adaptStaged(session: Session, before: RestorePlan, after: 
     await rewrite(join(bundleIn(record, modelId), INTENT), intentOf());
     await rewrite(fencesIn(record, modelId), { data: 0, run: 0 });
   }
+  const texts = [...changesIn(record)].flatMap(({ publish }) => publish ?? []);
   const definitions = join(definitionIn(record, 0), '..');
   for (const name of readDir(definitions) ?? []) await removeFile(join(definitions, name));
-  for (const [index, change] of after.definitions.entries()) await rewrite(definitionIn(record, index), change);
+  await stageDefinitions(session.repo, after.definitions, (index, change) => rewrite(definitionIn(record, index), change), texts);
   await bulk.sync(signal);
   return true;
 }

@@ -5,15 +5,14 @@
 import { randomUUID } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { readDir, readText } from '../fs/tree.js';
-import { FAMILIES } from '../layout/families.js';
+import { readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD } from '../layout/layout.js';
 import { MAX_EPOCH } from '../locks/fence.js';
 import { checkModelName, isModelType, withFields } from '../models/definition.js';
 import { isDeletedModel } from '../models/definition-file.js';
 import { modelPath, type SurveyedFile, surveyDefinitions } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
-import { hasEntries } from '../store/check/check.js';
+import { hasText, requirePlace, textAt } from '../store/definition-text.js';
 import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../store/metadata.js';
 import { versionNumbers } from '../store/read.js';
 import type { DefinitionChange, FenceEpochs } from '../store/restoration.js';
@@ -33,7 +32,7 @@ export interface Choice {
 export interface Target {
   readonly saved: SavedModel;
   readonly modelId: string;
-  /** Everything that stands there under the id goes first. */
+  /** Everything that stands there under the id goes first; else what came in the meantime stays, too. */
   readonly whole: boolean;
   readonly epochs: FenceEpochs;
   readonly artifacts: readonly { readonly saved: SavedArtifact; readonly record: ArtifactRecord }[];
@@ -67,7 +66,7 @@ export interface RestorePlan {
 /** Ids that are given out anew stay the same when the plan is made again. */
 export type FreshIds = Map<string, string>;
 
-/** Throws `conflict`, `model_not_found`, `model_exists`, `backup_invalid`. */
+/** Throws `conflict`, `model_not_found`, `model_exists`, `backup_invalid`, `config_invalid`, EACCES. */
 export async function planRestore(repo: Repo, backup: Saved, choice: Choice, fresh: FreshIds): Promise<RestorePlan> {
   const saved = selected(backup, choice);
   const { files } = await surveyDefinitions(repo);
@@ -147,7 +146,7 @@ class Planner {
     const { modelId, definition, foreign } = this.#place(saved);
     const current = epochOf(this.#repo, modelId);
     const point = this.#backup.manifest.consistencyPoint.models[saved.id] ?? { data: 0, run: 0 };
-    const whole = this.#choice.mode === 'replace' || !this.#hasFiles(modelId);
+    const whole = this.#choice.mode === 'replace';
     const tombstones = [...tombstonesOf(this.#backup.root, saved)];
     const highest = [...saved.artifacts, ...tombstones].reduce((most, { generation }) => Math.max(most, generation), Math.max(current, point.data));
     const next = highest + 1;
@@ -260,7 +259,7 @@ class Planner {
   }
 
   #leave({ path }: SurveyedFile): void {
-    const text = readText(path);
+    const text = textAt(path);
     if (text !== undefined) this.#leaving.set(path, { path: displayPath(this.#repo, path), text });
   }
 
@@ -273,16 +272,14 @@ class Planner {
     }
   }
 
-  /** What stands there already, with the very text, neither goes nor comes. */
+  /** What stands there already, with the very text, neither goes nor comes. Throws for what could not be carried out once it is published. */
   #definitions(): DefinitionChange[] {
     const publish = this.#targets.flatMap(({ definition }) => definition ?? []);
-    const same = publish.filter(({ path, text }) => readText(join(this.#repo.root, path)) === text);
+    const same = publish.filter(({ path, text }) => hasText(join(this.#repo.root, path), text));
     const remove = [...this.#leaving.values()].filter((file) => !same.some(({ path }) => path === file.path));
-    return [...remove.map((file) => ({ remove: [file] })), ...publish.filter((file) => !same.includes(file)).map((file) => ({ publish: file, remove: [] }))];
-  }
-
-  #hasFiles(modelId: string): boolean {
-    return FAMILIES.some((family) => hasEntries(family.directory(this.#repo.layout, modelId)));
+    const come = publish.filter((file) => !same.includes(file));
+    for (const { path } of [...remove, ...come]) requirePlace(this.#repo, path);
+    return [...remove.map((file) => ({ remove: [file] })), ...come.map((file) => ({ publish: file, remove: [] }))];
   }
 
   /** Artifacts that stand under the id, and that the backup does not have. */
@@ -294,7 +291,7 @@ class Planner {
   #known(modelId: string, name: string): Known | undefined {
     const { layout } = this.#repo;
     const dir = layout.artifact(modelId, name);
-    const names = this.#stands(dir) ? readDir(dir) : undefined;
+    const names = this.#stands(dir) ? (readable(() => readDir(dir)) ?? []) : undefined;
     const deleted = layout.tombstone(modelId, name);
     const tombstone = this.#stands(deleted) ? readable(() => readTombstone(deleted)) : undefined;
     if (names === undefined) return tombstone === undefined ? undefined : { live: false, generation: tombstone.generation, floor: tombstone.floor, tombstone };

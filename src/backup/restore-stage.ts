@@ -14,9 +14,11 @@ import { failpoint } from '../fs/failpoints.js';
 import { ARTIFACT_RECORD, CONTENT, METADATA, PARTS } from '../layout/layout.js';
 import { segmentFor } from '../layout/names.js';
 import { openStaging, type Session } from '../locks/session.js';
+import type { Repo } from '../repo.js';
+import { discardStaged, type StagedText, stageText } from '../store/definition-text.js';
 import { INTENT, type RestoreIntent } from '../store/intent.js';
 import { serialise } from '../store/metadata.js';
-import { bundleIn, definitionIn, fencesIn, RESTORE_FACTS, stagedRestore } from '../store/restoration.js';
+import { bundleIn, type DefinitionChange, definitionIn, fencesIn, RESTORE_FACTS, stagedRestore } from '../store/restoration.js';
 import { sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
 import { UPLOAD_RECORD } from '../store/uploads/record.js';
@@ -56,6 +58,36 @@ export function intentOf(target?: Pick<Target, 'whole' | 'artifacts' | 'tombston
   return { kind: 'restore', whole, staged };
 }
 
+/**
+ * Each text stands beside its place before the change that names it is written: once the restore is published only link(2) is
+ * left to do. `before`: what stands there already, which is taken over or removed.
+ */
+export async function stageDefinitions(
+  repo: Repo,
+  changes: readonly DefinitionChange[],
+  write: (index: number, change: DefinitionChange) => Promise<void>,
+  before: readonly StagedText[] = [],
+): Promise<void> {
+  const standing = new Map(before.map((file) => [file.path, file]));
+  for (const [index, change] of changes.entries()) {
+    const { publish, remove } = change;
+    if (publish === undefined) {
+      await write(index, change);
+      continue;
+    }
+    const there = standing.get(publish.path);
+    const staged = there?.staged !== undefined && there.text === publish.text ? there.staged : await stageText(repo, publish);
+    if (staged === there?.staged) standing.delete(publish.path);
+    try {
+      await write(index, { publish: { ...publish, staged }, remove });
+    } catch (error) {
+      await discardStaged(repo, { ...publish, staged });
+      throw error;
+    }
+  }
+  for (const file of standing.values()) await discardStaged(repo, file);
+}
+
 class Stager {
   readonly #session: Session;
   readonly #backup: Saved;
@@ -89,7 +121,7 @@ class Stager {
       await this.#json(join(bundleIn(this.#record, modelId), INTENT), intentOf());
       await this.#json(fencesIn(this.#record, modelId), { data: 0, run: 0 });
     }
-    for (const [index, change] of definitions.entries()) await this.#json(definitionIn(this.#record, index), change);
+    await stageDefinitions(repo, definitions, (index, change) => this.#json(definitionIn(this.#record, index), change));
     await this.#json(join(this.#record, RESTORE_FACTS), { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() });
     await this.#bulk.sync(this.#options.signal);
     await failpoint('restore.staged');

@@ -1,7 +1,7 @@
 /** What a command is given to work with, and what it gives back. */
 import { SwampError } from '../errors.js';
 import { findRepoDir, openRepoAt, type Repo, type Reporter } from '../repo.js';
-import { isRestoring } from '../store/restoring.js';
+import { isRestoring, Unsettled } from '../store/restoring.js';
 import { timingFrom } from '../timing.js';
 import type { Args } from './args.js';
 import { hasColour } from './render/text.js';
@@ -36,14 +36,6 @@ export interface Outcome {
 
 /** Undefined when the command has printed by itself. */
 export type Run = (context: Context) => Promise<Outcome | undefined>;
-
-/** Thrown where the repository is opened while a restore waits to be carried out: that is done first, and the command begins anew. */
-export class Unsettled extends Error {
-  constructor(readonly repo: Repo) {
-    super(`${repo.layout.restoring} waits to be carried out`);
-    this.name = 'Unsettled';
-  }
-}
 
 export interface Surroundings {
   readonly command: Command;

@@ -1,6 +1,7 @@
 /** One run of the program: understand the words, run the command, print its outcome, tell the exit code. */
 import { asSwampError, isErrno, type SwampError } from '../errors.js';
-import { type Context, contextFor, type Outcome, type Run, requireConsent, Unsettled } from './context.js';
+import { Unsettled } from '../store/restoring.js';
+import { type Context, contextFor, type Outcome, type Run, requireConsent } from './context.js';
 import { flushed, print, tell, tellLine } from './output.js';
 import { type Parsed, parse } from './parse.js';
 import { errorLine, errorText, stackText } from './render/error.js';
@@ -68,7 +69,7 @@ async function run({ command, args, words }: Invocation, load: Load): Promise<nu
   }
 }
 
-/** A restore that waits to be carried out goes first; the command has done nothing before it opened the repository. */
+/** A restore that waits to be carried out goes first; the command has done nothing before it opened the repository, and what only reads begins anew when one was published meanwhile. */
 async function settled(command: Run, context: Context): Promise<Outcome | undefined> {
   for (;;) {
     try {

@@ -1,5 +1,5 @@
 /** Reads what should be a plain file, whatever stands there: no link is followed, no FIFO waited for, nothing read beyond a limit. */
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { isErrno } from '../errors.js';
 
 /** A regular file, opened, the caller's to close. */
@@ -7,6 +7,7 @@ export interface PlainFile {
   readonly file: number;
   /** Bytes, when it was opened. */
   readonly size: number;
+  readonly status: BigIntStats;
 }
 
 /** Why what stands there is not read. `message` goes on where the path ends. */
@@ -27,8 +28,8 @@ export function openPlainFile(path: string): PlainFile | Refused | undefined {
     throw error;
   }
   if (file === undefined) return undefined;
-  const status = fstatSync(file);
-  if (status.isFile()) return { file, size: status.size };
+  const status = fstatSync(file, { bigint: true });
+  if (status.isFile()) return { file, size: Number(status.size), status };
   closeSync(file);
   return NO_FILE;
 }
@@ -36,11 +37,13 @@ export function openPlainFile(path: string): PlainFile | Refused | undefined {
 const NO_FILE: Refused = Object.freeze({ refused: 'wrong_type', message: 'is no regular file' });
 
 /** All bytes of a file that has no more than `limit`. Undefined when nothing stands there. */
-export function readPlainFile(path: string, limit: number): { readonly bytes: Buffer } | Refused | undefined {
+export function readPlainFile(path: string, limit: number): { readonly bytes: Buffer; readonly status: BigIntStats } | Refused | undefined {
   const opened = openPlainFile(path);
   if (opened === undefined || 'refused' in opened) return opened;
   try {
-    return opened.size > limit ? { refused: 'too_large', message: `has more than ${limit} bytes` } : { bytes: readFileSync(opened.file) };
+    return opened.size > limit
+      ? { refused: 'too_large', message: `has more than ${limit} bytes` }
+      : { bytes: readFileSync(opened.file), status: opened.status };
   } finally {
     closeSync(opened.file);
   }

@@ -4,6 +4,7 @@ import { lstatSync } from 'node:fs';
 import { asSwampError, isErrno } from '../errors.js';
 import { readPlainFile } from '../fs/plain.js';
 import { displayPath, type Repo } from '../repo.js';
+import { stateIn } from '../store/check/plain.js';
 import { type Definition, type ModelType, parseDefinition } from './definition.js';
 import type { Problem } from './problem.js';
 import { MAX_YAML_BYTES } from './yaml.js';
@@ -20,7 +21,8 @@ export interface DefinitionFile {
 
 /** What one file turned out to hold. */
 export type Content =
-  | { readonly kind: 'valid'; readonly definition: Definition; readonly text: string; readonly problems: readonly [] }
+  /** `seen`: the state of the file that was read (stateOf). */
+  | { readonly kind: 'valid'; readonly definition: Definition; readonly text: string; readonly seen: string; readonly problems: readonly [] }
   | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
   | { readonly kind: 'deleted'; readonly id: string; readonly problems: readonly Problem[] };
 
@@ -51,24 +53,24 @@ export function readDefinition(repo: Repo, file: DefinitionFile, wanted?: string
   const path = displayPath(repo, file.path);
   const read = readYamlText(file.path);
   if (read === undefined) return undefined;
-  const { text } = read;
-  if (text === undefined)
+  if (read.text === undefined)
     return wanted === undefined
       ? { kind: 'invalid', problems: [{ path, message: read.refused, hint: 'Put the definition there as a plain UTF-8 file.' }] }
       : undefined;
+  const { text, seen } = read;
   // An id is written as it is, or with escapes, which begin with a backslash.
   if (wanted !== undefined && !text.includes(wanted) && !text.includes('\\')) return undefined;
   const parsed = parseDefinition(text, path, file);
   if ('problems' in parsed) return wanted === undefined || text.includes(wanted) ? { kind: 'invalid', problems: parsed.problems } : undefined;
   const { definition } = parsed;
-  if (!isDeletedModel(repo, definition.id)) return { kind: 'valid', definition, text, problems: [] };
+  if (!isDeletedModel(repo, definition.id)) return { kind: 'valid', definition, text, seen, problems: [] };
   return { kind: 'deleted', id: definition.id, problems: [{ path, message: `the id ${definition.id} belongs to a deleted model`, hint: DELETED_HINT }] };
 }
 
-/** The text of a plain file, or why it is refused; undefined when it is gone. */
-function readYamlText(path: string): { readonly text: string } | { readonly text?: undefined; readonly refused: string } | undefined {
+/** The text of a plain file, and the state it had then, or why it is refused; undefined when it is gone. */
+function readYamlText(path: string): { readonly text: string; readonly seen: string } | { readonly text?: undefined; readonly refused: string } | undefined {
   const read = readPlainFile(path, MAX_YAML_BYTES);
   if (read === undefined) return undefined;
   if ('refused' in read) return { refused: read.message };
-  return isUtf8(read.bytes) ? { text: read.bytes.toString() } : { refused: 'is not valid UTF-8' };
+  return isUtf8(read.bytes) ? { text: read.bytes.toString(), seen: stateIn(read.status) } : { refused: 'is not valid UTF-8' };
 }

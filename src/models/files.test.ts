@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type ErrorCode, SwampError } from '../errors.js';
 import { markerText, openRepoAt, type Repo } from '../repo.js';
+import { stateOf } from '../store/check/plain.js';
 import { type Definition, serialiseDefinition } from './definition.js';
 import { assertNameFree, findModel, listModels, modelPath, publishDefinition, surveyDefinitions } from './files.js';
 
@@ -54,9 +55,9 @@ test('a published definition is found by name and by id, and is where the layout
   assert.equal(path, join(repo.root, 'models/command/shell/build.1.yaml'));
   assert.equal(path, modelPath(repo, 'command/shell', 'build.1'));
   assert.equal(readFileSync(path, 'utf8'), serialiseDefinition(definition));
-  assert.deepEqual(await findModel(repo, 'build.1'), { ...definition, path });
-  assert.deepEqual(await findModel(repo, definition.id), { ...definition, path });
-  assert.deepEqual(await findModel(repo, definition.id.toUpperCase()), { ...definition, path });
+  assert.deepEqual(await findModel(repo, 'build.1'), { ...definition, path, seen: stateOf(path) });
+  assert.deepEqual(await findModel(repo, definition.id), { ...definition, path, seen: stateOf(path) });
+  assert.deepEqual(await findModel(repo, definition.id.toUpperCase()), { ...definition, path, seen: stateOf(path) });
   assert.deepEqual(readdirSync(dirname(path)), ['build.1.yaml'], 'nothing else is left');
 });
 

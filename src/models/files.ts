@@ -9,7 +9,8 @@ import { SwampError } from '../errors.js';
 import { exists, modifiedAt, readDir, readDirTypes } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { displayPath, type Repo } from '../repo.js';
-import { isStagedName, publishText, requireUnlinked } from '../store/definition-text.js';
+import { stateOf } from '../store/check/plain.js';
+import { isStagedName, publishText, removeDefinition, requireUnlinked } from '../store/definition-text.js';
 import { definitionGoing } from '../store/intent.js';
 import {
   checkModelName,
@@ -33,6 +34,8 @@ const SUFFIX = '.yaml';
 export interface Model extends Definition {
   /** Absolute. */
   readonly path: string;
+  /** The state of the file when it was read: while it has this one, it still holds this model. */
+  readonly seen: string;
 }
 
 /** A definition file that was read. A model can have problems too: then it shares its name or id with another one. */
@@ -78,7 +81,7 @@ export async function surveyDefinitions(
 ): Promise<{ readonly files: readonly SurveyedFile[]; readonly strays: readonly Problem[] }> {
   const { found, strays } = await readListed(repo, (file) => read(repo, file));
   const surveyed = found.map(({ content, ...file }): SurveyedFile => {
-    const [model, text] = content.kind === 'valid' ? [{ ...content.definition, path: file.path }, content.text] : [];
+    const [model, text] = content.kind === 'valid' ? [{ ...content.definition, path: file.path, seen: content.seen }, content.text] : [];
     return { ...file, model, text, deleted: content.kind === 'deleted', problems: content.problems };
   });
   return { files: withShared(repo, withoutRenamed(repo, surveyed)), strays };
@@ -197,17 +200,35 @@ function isUnlinked(directory: string): boolean {
 /** Throws `model_exists` when a definition of any type has that name, case aside. Holds only as long as the global fence does. */
 export function assertNameFree(repo: Repo, name: string): void {
   checkModelName(name);
-  const taken = definitionFiles(repo).files.find((file) => file.name.toLowerCase() === name.toLowerCase());
+  const taken = fileNamed(repo, name);
   if (taken !== undefined) throw modelExists(repo, name, taken);
 }
 
-/** Writes the definition as a new file (publishText), and answers its path. Throws `model_exists`, `config_invalid`. Uniqueness over all types is the caller's (assertNameFree). */
+function fileNamed(repo: Repo, name: string, own?: string): DefinitionFile | undefined {
+  return definitionFiles(repo).files.find((file) => file.path !== own && file.name.toLowerCase() === name.toLowerCase());
+}
+
+/** Writes the definition as a new file (publishText), and answers its path. Throws `model_exists`, `config_invalid`. Uniqueness over all types is the caller's (assertNameFree, requireOnly). */
 export async function publishDefinition(repo: Repo, definition: Definition): Promise<string> {
   const { name, type } = definition;
   const path = modelPath(repo, type, name);
   const file = { path: displayPath(repo, path), text: serialiseDefinition(definition) };
   if (!(await publishText(repo, file))) throw modelExists(repo, name, { name, type, path });
   return path;
+}
+
+/**
+ * link(2) passes through no fence: whoever was put out of the global one may have published a definition of that name beside
+ * ours. Each looks again once its own stands, and takes it back: of two that see each other neither stays, of two in turn
+ * the first one. Throws `model_exists`.
+ */
+export async function requireOnly(repo: Repo, definition: Definition): Promise<void> {
+  const { id, name, type } = definition;
+  const path = modelPath(repo, type, name);
+  const other = fileNamed(repo, name, path);
+  if (other === undefined) return;
+  await removeDefinition(repo, { path: displayPath(repo, path), text: serialiseDefinition(definition) }, `created.${id}`);
+  throw modelExists(repo, name, other);
 }
 
 /** A definition that was looked for, where it was found. */
@@ -226,8 +247,12 @@ function readByName(repo: Repo, type: ModelType, name: string): Found[] {
   return [{ path, content }];
 }
 
-/** True when a definition with this id stands under any name. */
-export function hasDefinition(repo: Repo, id: string): boolean {
+/** True while the definition of `model`, which was read, stands: one look while nobody has touched it. Its file may have problems now, as while it is edited; or it stands under another name. */
+export function isStillDefined(repo: Repo, model: Model): boolean {
+  if (stateOf(model.path) === model.seen) return true;
+  const { id } = model;
+  const own = readDefinition(repo, model);
+  if (own?.kind === 'invalid' || (own?.kind === 'valid' && own.definition.id === id)) return true;
   return definitionFiles(repo).files.some((file) => {
     const content = readDefinition(repo, file, id);
     return content?.kind === 'valid' && content.definition.id === id;
@@ -244,7 +269,7 @@ async function readById(repo: Repo, id: string): Promise<Found[]> {
 
 function onlyModel(repo: Repo, nameOrId: string, found: readonly Found[]): Model {
   const [first, second] = found;
-  if (first?.content.kind === 'valid' && second === undefined) return { ...first.content.definition, path: first.path };
+  if (first?.content.kind === 'valid' && second === undefined) return { ...first.content.definition, path: first.path, seen: first.content.seen };
   const problems = found.flatMap(({ path, content }) =>
     content.kind === 'valid'
       ? { path: displayPath(repo, path), message: `"${nameOrId}" means more than one definition`, hint: 'Names and ids are unique: change one of them.' }

@@ -7,11 +7,13 @@ import { readManifest } from '../backup/manifest.js';
 import { backupSide, repoSide, type Side, type SideModel } from '../backup/sides.js';
 import type { VerifyOptions } from '../backup/verify.js';
 import { exists } from '../fs/tree.js';
-import { MARKER, openRepoAt, type Reporter } from '../repo.js';
+import { MARKER, openRepoAt, type Repo, type Reporter } from '../repo.js';
 import { findOrphans } from '../store/check/orphans.js';
 import { byCodePoint } from '../store/read.js';
+import { readWhole } from '../store/restoring.js';
 import { requireBackupDirectory, requireWholeBackup } from './backup-verify.js';
 import { knownModels } from './orphans.js';
+import { settleFirst } from './settle.js';
 
 export interface BackupDifference {
   /** From the first to the second. */
@@ -44,11 +46,25 @@ export interface BackupDiffOptions extends VerifyOptions {
 
 /**
  * Only what both sides can hold is compared: without --all-versions the latest version; only the models that were asked for.
- * Backups are verified first. Throws `backup_invalid`, `checksum_mismatch`, `io`; of a repository also `corrupt`.
+ * Backups are verified first. Throws `backup_invalid`, `checksum_mismatch`, `io`; of a repository also
+ * `corrupt`, and `read_only` while a restore waits there to be carried out.
  */
 export async function backupDiff(input: { readonly dir: string; readonly other: string }, options: BackupDiffOptions): Promise<BackupDiffResult> {
   const from = requireBackupDirectory(input.dir);
   const to = requireBackupDirectory(input.other);
+  const repos = [from, to].map((dir) => repoIn(dir, options));
+  for (const repo of repos) if (repo !== undefined) await settleFirst(repo, options);
+  const read = (): Promise<BackupDiffResult> => compare({ dir: from, repo: repos[0] }, { dir: to, repo: repos[1] }, options);
+  return repos.reduce((inner, repo) => (repo === undefined ? inner : () => readWhole(repo, inner)), read)();
+}
+
+/** One side: a backup, or the repository that is in `dir`. */
+interface Place {
+  readonly dir: string;
+  readonly repo: Repo | undefined;
+}
+
+async function compare(from: Place, to: Place, options: BackupDiffOptions): Promise<BackupDiffResult> {
   const first = await sideOf(from, options);
   const second = await sideOf(to, options);
   const differences: BackupDifference[] = [];
@@ -58,15 +74,26 @@ export async function backupDiff(input: { readonly dir: string; readonly other: 
     differences.push(...compareModels(directory, { from: pair[0], to: pair[1], covers: coveredByBoth(first, second) }));
   }
   const count = (change: BackupDifference['change']): number => differences.filter((one) => one.change === change).length;
-  return { from, to, equal: differences.length === 0, added: count('added'), removed: count('removed'), changed: count('changed'), differences };
+  return {
+    from: from.dir,
+    to: to.dir,
+    equal: differences.length === 0,
+    added: count('added'),
+    removed: count('removed'),
+    changed: count('changed'),
+    differences,
+  };
 }
 
-async function sideOf(dir: string, options: BackupDiffOptions): Promise<Side> {
-  if (!exists(join(dir, MARKER))) {
+function repoIn(dir: string, { reporter }: BackupDiffOptions): Repo | undefined {
+  return exists(join(dir, MARKER)) ? openRepoAt(dir, { readOnly: true, ...(reporter === undefined ? {} : { reporter }) }) : undefined;
+}
+
+async function sideOf({ dir, repo }: Place, options: BackupDiffOptions): Promise<Side> {
+  if (repo === undefined) {
     await requireWholeBackup(dir, options);
     return backupSide(dir, readManifest(dir));
   }
-  const repo = openRepoAt(dir, { readOnly: true, ...(options.reporter === undefined ? {} : { reporter: options.reporter }) });
   const orphans = await findOrphans(repo, () => knownModels(repo));
   return repoSide(
     repo,

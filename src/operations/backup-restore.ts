@@ -13,7 +13,7 @@ import { carryOut } from '../protocol/carry-out.js';
 import { restructure, type Structural } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
-import { publishRestore, stagedRestore } from '../store/restoration.js';
+import { discardTexts, publishRestore, stagedRestore } from '../store/restoration.js';
 import { requireWholeBackup } from './backup-verify.js';
 import { settleFirst } from './settle.js';
 
@@ -122,6 +122,15 @@ class Restorer {
   }
 
   async run(): Promise<RestorePlan> {
+    try {
+      return await this.#attempts();
+    } finally {
+      // What is published is not staged any more.
+      await discardTexts(this.#session);
+    }
+  }
+
+  async #attempts(): Promise<RestorePlan> {
     const { repo } = this.#session;
     const { signal } = this.#options;
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -135,6 +144,7 @@ class Restorer {
         atLeast: plan.globalEpoch,
       });
       if (done !== undefined) return done;
+      await discardTexts(this.#session);
       this.#session.trashed.push(...(await discard(repo, stagedRestore(this.#session), 'staging')));
       await turn();
     }
@@ -154,20 +164,22 @@ class Restorer {
     requireAgreed(this.#asked, plan);
     this.#options.signal.throwIfAborted();
     const began = performance.now();
-    await publishRestore(hands.fence);
-    this.#published = true;
-    await this.#carryOut(hands);
+    await this.#publish(hands);
     this.#session.repo.reporter.debug(`Published and carried out in ${Math.round(performance.now() - began)} ms.`);
     return plan;
   }
 
   /** Whoever gets an error here must know that it is too late for another decision. */
-  async #carryOut(hands: Structural): Promise<void> {
+  async #publish(hands: Structural): Promise<void> {
     try {
+      await publishRestore(hands.fence, () => {
+        this.#published = true;
+      });
       await carryOut(hands, this.#session);
     } catch (error) {
       // Without the fence it is begun again, and then it may turn out that another command has finished it.
-      if (!(error instanceof FenceLost)) this.#session.repo.reporter.warn('The restore is published: the next command finishes it as soon as it can.');
+      if (this.#published && !(error instanceof FenceLost))
+        this.#session.repo.reporter.warn('The restore is published: the next command finishes it as soon as it can.');
       throw error;
     }
   }

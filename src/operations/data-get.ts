@@ -1,12 +1,14 @@
 /** `data get`: no lock; one listing, metadata and content of one version. */
 import type { Readable } from 'node:stream';
 import { SwampError } from '../errors.js';
+import { failpoint } from '../fs/failpoints.js';
 import { checkArtifactName } from '../layout/names.js';
 import { findModel } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { closeContent, digestContent, partMismatch, streamContent } from '../store/content.js';
 import { type OpenVersion, openVersion, resolveName, tombstoneOf, versionNotFound } from '../store/read.js';
 import { dataNotFound } from '../store/remove.js';
+import { readWhole } from '../store/restoring.js';
 import { type DataRecord, dataRecord } from './data-record.js';
 
 export interface DataGetInput {
@@ -26,7 +28,12 @@ export interface DataGetResult {
 /** Throws `model_not_found`, `data_not_found`, `version_not_found`, `corrupt`, `checksum_mismatch`, `incomplete_chunks`. */
 export async function dataGet(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataGetResult> {
   checkArtifactName(input.name);
+  return readWhole(repo, () => get(repo, input, options), { lone: true });
+}
+
+async function get(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal }): Promise<DataGetResult> {
   const model = await findModel(repo, input.model);
+  await failpoint('data-get.model-found');
   const { name, opened } = openNamed(repo, model.id, input);
   const record = dataRecord(repo, model, name, opened);
   if (input.verify === true) await verify(record, opened, options.signal);

@@ -1,8 +1,10 @@
 /** `data list`: the latest version of each artifact, of one model or of all; no lock. */
+import { failpoint } from '../fs/failpoints.js';
 import { findModel, listModels, type Model, problemText } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { closeContent } from '../store/content.js';
 import { artifactNames, byCodePoint, changesTooFast, LOOKS, openVersion, tombstoneOf } from '../store/read.js';
+import { readWhole } from '../store/restoring.js';
 import { dataRecord } from './data-record.js';
 
 export interface DataListInput {
@@ -41,10 +43,17 @@ const GROUP_ORDER = ['log', 'file', 'resource', 'data'];
 
 /** Throws `model_not_found`, `corrupt`. What is deleted meanwhile is left out. */
 export async function dataList(repo: Repo, input: DataListInput): Promise<DataListResult> {
+  return readWhole(repo, () => list(repo, input));
+}
+
+async function list(repo: Repo, input: DataListInput): Promise<DataListResult> {
   const model = input.model === undefined ? undefined : await findModel(repo, input.model);
   const models = model === undefined ? await allModels(repo) : [model];
   const items: DataListItem[] = [];
-  for (const one of models) items.push(...itemsOf(repo, one, input, (input.limit ?? Number.POSITIVE_INFINITY) - items.length));
+  for (const one of models) {
+    items.push(...itemsOf(repo, one, input, (input.limit ?? Number.POSITIVE_INFINITY) - items.length));
+    await failpoint('data-list.one-model');
+  }
   const groups = grouped(items);
   return { ...(model === undefined ? {} : { modelId: model.id, modelName: model.name, modelType: model.type }), groups, total: items.length };
 }

@@ -3,11 +3,10 @@ import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { SwampError } from '../errors.js';
 import { openPipe } from '../fs/pipe.js';
-import { exists } from '../fs/tree.js';
 import { checkArtifactName } from '../layout/names.js';
 import type { Session } from '../locks/session.js';
 import { isDeletedModel } from '../models/definition-file.js';
-import { findModel, hasDefinition, type Model } from '../models/files.js';
+import { findModel, isStillDefined, type Model } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
 import { type Writer, write } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
@@ -110,8 +109,7 @@ export function putResult(
 
 /** D11: a write that comes after its model's delete, or after a restore that removed it, fails and leaves nothing behind. */
 export function requireModel(repo: Repo, model: Model): void {
-  // Where its definition has gone, it may stand under another name now.
-  if (!isDeletedModel(repo, model.id) && (exists(model.path) || hasDefinition(repo, model.id))) return;
+  if (!isDeletedModel(repo, model.id) && isStillDefined(repo, model)) return;
   throw new SwampError('model_not_found', `The model "${model.name}" was deleted meanwhile.`, {
     hint: 'Nothing was written. "swamp model list" shows what there is.',
     data: { model: model.name, modelId: model.id },

@@ -8,6 +8,7 @@ import type { Repo } from '../repo.js';
 import { readVersionMetadata } from '../store/metadata.js';
 import { type Artifact, findArtifact, resolveName } from '../store/read.js';
 import { dataNotFound } from '../store/remove.js';
+import { readWhole } from '../store/restoring.js';
 
 export interface DataVersionsResult {
   readonly dataName: string;
@@ -25,11 +26,12 @@ export interface DataVersionsResult {
 }
 
 /** The versions of one moment: when one is deleted while they are read, all are read again. One that is damaged is left out. Throws `model_not_found`, `data_not_found`, `corrupt`. */
-export async function dataVersions(
-  repo: Repo,
-  { model: reference, name: asked }: { readonly model: string; readonly name: string },
-): Promise<DataVersionsResult> {
-  checkArtifactName(asked);
+export async function dataVersions(repo: Repo, { model, name }: { readonly model: string; readonly name: string }): Promise<DataVersionsResult> {
+  checkArtifactName(name);
+  return readWhole(repo, () => versionsOf(repo, model, name));
+}
+
+async function versionsOf(repo: Repo, reference: string, asked: string): Promise<DataVersionsResult> {
   const model = await findModel(repo, reference);
   for (;;) {
     const name = resolveName(repo, model.id, asked);

@@ -6,7 +6,7 @@ import { join, relative, sep } from 'node:path';
 import { asSwampError, SwampError } from '../errors.js';
 import type { Session } from '../locks/session.js';
 import { clearEntries, isBehind, type Mended, mendLocks, raiseFence, replaceLinks } from '../protocol/mend.js';
-import { restructure, type Structural } from '../protocol/restructure.js';
+import { type RestructureOptions, restructure, type Structural } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import type { FindingKind, Issue } from '../store/check/kinds.js';
@@ -71,7 +71,9 @@ async function carryOut(repo: Repo, work: Work, { signal }: DatastoreRepairOptio
   try {
     const tell = (items: readonly Told[]): void => void repaired.push(...items.map((item) => shown(repo, item)));
     await withSession(repo, async (session) => tell(await mendLocks(repo, { session, quarantine }, { signal })));
-    await restructureInSlices(repo, unitsOf(repo, work, quarantine, tell), signal);
+    const restore = work.restore.map((issue) => asideUnit(issue, quarantine, tell));
+    await restructureInSlices(repo, restore, { signal, finishing: true });
+    await restructureInSlices(repo, unitsOf(repo, work, quarantine, tell), { signal });
   } catch (error) {
     if (!(error instanceof SwampError) || repaired.length === 0) throw error;
     const { code, message, hint, data } = error;
@@ -100,15 +102,20 @@ function unitsOf(repo: Repo, { locks, models, aside }: Work, quarantine: Quarant
           mendModel(structural, part, tell),
     ),
   ]);
-  const strays = aside.map(({ path, kind, identity }) => async (structural: Structural): Promise<void> => {
+  const strays = aside.map((issue) => asideUnit(issue, quarantine, tell));
+  const entries: Unit = async (_, session) => tell(await clearEntries(repo, { session, quarantine }, locksOf(repo.layout, locks)));
+  // Last: our own lock may be behind a link.
+  return [entries, ...perModel, ...strays, async (_, session) => tell(await replaceLinks(repo, { session, quarantine }))];
+}
+
+/** What belongs to no model is set aside as it stands, while it is still what was found. */
+function asideUnit({ path, kind, identity }: Issue, quarantine: Quarantine, tell: (items: readonly Told[]) => void): Unit {
+  return async (structural) => {
     structural.stillHeld();
     if (identity === undefined || identityOf(path) !== identity) return;
     const to = await setAside(quarantine, path);
     if (to !== undefined) tell([{ path, kind: kind as FindingKind, action: 'quarantined', to }]);
-  });
-  const entries: Unit = async (_, session) => tell(await clearEntries(repo, { session, quarantine }, locksOf(repo.layout, locks)));
-  // Last: our own lock may be behind a link.
-  return [entries, ...perModel, ...strays, async (_, session) => tell(await replaceLinks(repo, { session, quarantine }))];
+  };
 }
 
 /** The same work in parts: so many names that the model's lock is held for a moment only. What stands in their way comes with the first. */
@@ -157,7 +164,7 @@ async function tolerated(repo: Repo, act: () => Promise<Act[]>): Promise<Act[]> 
   }
 }
 
-async function restructureInSlices(repo: Repo, units: readonly Unit[], signal: AbortSignal): Promise<void> {
+async function restructureInSlices(repo: Repo, units: readonly Unit[], options: Pick<RestructureOptions, 'signal' | 'finishing'>): Promise<void> {
   for (let next = 0; next < units.length; ) {
     await withSession(repo, (session) =>
       restructure(
@@ -170,14 +177,14 @@ async function restructureInSlices(repo: Repo, units: readonly Unit[], signal: A
             next++;
           } while (next < units.length && repo.timing.now() - began < SLICE_MS);
         },
-        { signal, session },
+        { ...options, session },
       ),
     );
   }
 }
 
 /** The same for people, without a lock. */
-async function planned(repo: Repo, { locks, models, aside }: Work): Promise<RepairedItem[]> {
+async function planned(repo: Repo, { restore, locks, models, aside }: Work): Promise<RepairedItem[]> {
   const items: Told[] = locks.map((issue) => lockItem(repo, issue));
   for (const work of models.values()) {
     const fence = repo.layout.fence({ kind: 'data', modelId: work.modelId });
@@ -193,7 +200,7 @@ async function planned(repo: Repo, { locks, models, aside }: Work): Promise<Repa
       items.push(...plan.aside.map(({ path, kind }) => ({ path, kind, action: 'quarantined' as const })));
     }
   }
-  items.push(...aside.map(({ path, kind }) => ({ path, kind: kind as FindingKind, action: 'quarantined' as const })));
+  items.push(...[...restore, ...aside].map(({ path, kind }) => ({ path, kind: kind as FindingKind, action: 'quarantined' as const })));
   return items.map((item) => shown(repo, item));
 }
 

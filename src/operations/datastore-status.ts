@@ -5,7 +5,7 @@ import { displayPath, type Repo } from '../repo.js';
 import { type PinFacts, readPin, standingPins } from '../store/pins.js';
 import { keptOutputs, pendingTeardowns, type SweepItem, sweepPlan, type TeardownItem, tellDamaged } from './datastore-sweep.js';
 import { type LockRecord, lockStatus } from './lock-status.js';
-import { type UploadItem, uploadList } from './upload-list.js';
+import { listUploads, type UploadItem } from './upload-list.js';
 
 export interface DatastoreStatusResult {
   /** False when somebody has to do something: a lock is damaged, and until it is mended nobody writes there; a teardown failed; or the record of a deleted model cannot be read. */
@@ -28,7 +28,7 @@ export async function datastoreStatus(repo: Repo): Promise<DatastoreStatusResult
   const { locks } = await lockStatus(repo);
   const sweeps = await sweepPlan(repo);
   const kept = await keptOutputs(repo);
-  const { uploads } = await uploadList(repo);
+  const { uploads } = await listUploads(repo);
   const teardowns = pendingTeardowns(repo);
   const damaged = tellDamaged(repo);
   const catalog = lstatSync(repo.layout.catalog, { throwIfNoEntry: false });

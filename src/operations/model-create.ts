@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { SwampError } from '../errors.js';
 import { checkModelName, type Definition, isModelType, parseDefinition, type ShellMethod, serialiseDefinition, typeHint } from '../models/definition.js';
-import { assertNameFree, publishDefinition } from '../models/files.js';
+import { assertNameFree, publishDefinition, requireOnly } from '../models/files.js';
 import { nearest } from '../models/suggest.js';
 import { restructure } from '../protocol/restructure.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
@@ -39,7 +39,9 @@ export async function modelCreate(repo: Repo, input: ModelCreateInput, options: 
     async (global) => {
       assertNameFree(repo, name);
       global.stillHeld();
-      return publishDefinition(repo, definition);
+      const published = await publishDefinition(repo, definition);
+      await requireOnly(repo, definition);
+      return published;
     },
     options,
   );

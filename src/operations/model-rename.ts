@@ -27,7 +27,8 @@ export async function modelRename(
 ): Promise<ModelRenameResult> {
   requireWritable(plain);
   checkModelName(input.newName);
-  const { path, ...definition } = await findModel(plain, input.model);
+  const model = await findModel(plain, input.model);
+  const { path, ...definition } = model;
   const repo = underName(plain, `model rename ${definition.name}`);
   const oldText = readText(path) ?? '';
   const newText = withName(oldText, input.newName);
@@ -39,7 +40,7 @@ export async function modelRename(
     if (published) return;
     // What a dead holder had published was rolled forward, or the next holder has finished this very rename.
     if (!exists(path) && hasText(target, newText)) return;
-    requireModel(repo, { ...definition, path });
+    requireModel(repo, model);
     requireFree(repo, input.newName);
     if (!hasText(path, oldText))
       throw new SwampError('conflict', `The definition of "${definition.name}" changed meanwhile; nothing was renamed.`, {

@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path/posix';
 import { findModel, surveyDefinitions } from '../models/files.js';
 import type { Problem } from '../models/problem.js';
 import { displayPath, type Repo } from '../repo.js';
+import { readWhole } from '../store/restoring.js';
 
 export interface ValidatedModel {
   readonly name: string;
@@ -21,7 +22,11 @@ export interface ModelValidateResult {
 }
 
 /** Checks every definition against the others, and tells of all, or of one. Throws `model_not_found`. */
-export async function modelValidate(repo: Repo, { model: reference }: { readonly model?: string } = {}): Promise<ModelValidateResult> {
+export async function modelValidate(repo: Repo, { model }: { readonly model?: string } = {}): Promise<ModelValidateResult> {
+  return readWhole(repo, () => validate(repo, model));
+}
+
+async function validate(repo: Repo, reference: string | undefined): Promise<ModelValidateResult> {
   const { files, strays } = await surveyDefinitions(repo);
   const named = files.filter(({ name }) => name === reference);
   const wanted = reference === undefined || named.length > 0 ? named : files.filter(({ model }) => model?.id === reference.toLowerCase());

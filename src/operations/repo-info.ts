@@ -8,6 +8,7 @@ import { isDeletedModel } from '../models/definition-file.js';
 import { listModels, problemText } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import { versionNumbers } from '../store/read.js';
+import { readWhole } from '../store/restoring.js';
 
 export interface RepoInfoResult {
   readonly repoDir: string;
@@ -30,6 +31,10 @@ interface Counts {
 
 /** Counts what a walk sees: of what is written or deleted meanwhile some may count, and some not. Problems of definitions are warnings. */
 export async function repoInfo(repo: Repo, options: { readonly signal?: AbortSignal } = {}): Promise<RepoInfoResult> {
+  return readWhole(repo, () => infoOf(repo, options));
+}
+
+async function infoOf(repo: Repo, options: { readonly signal?: AbortSignal }): Promise<RepoInfoResult> {
   const { models, problems } = await listModels(repo);
   for (const problem of problems) repo.reporter.warn(problemText(problem));
   const counts = await countData(repo, options.signal);

@@ -6,6 +6,7 @@ import { isDeletedModel } from '../models/definition-file.js';
 import { findModel, listModels } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { byCodePoint } from '../store/read.js';
+import { readWhole } from '../store/restoring.js';
 import { partsIn } from '../store/uploads/parts.js';
 import { uploadsOf } from '../store/uploads/place.js';
 import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js';
@@ -27,7 +28,12 @@ export interface UploadListResult {
 }
 
 /** One that is being completed is listed until it is a version. Throws `model_not_found`. */
-export async function uploadList(repo: Repo, { model: reference }: { readonly model?: string } = {}): Promise<UploadListResult> {
+export async function uploadList(repo: Repo, { model }: { readonly model?: string } = {}): Promise<UploadListResult> {
+  return readWhole(repo, () => listUploads(repo, model));
+}
+
+/** As it stands, also while a restore is being carried out. */
+export async function listUploads(repo: Repo, reference?: string): Promise<UploadListResult> {
   const one = reference === undefined ? undefined : await findModel(repo, reference);
   const models = one === undefined ? (await listModels(repo)).models : [one];
   const names = new Map(models.map(({ id, name }) => [id, name]));

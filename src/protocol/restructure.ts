@@ -24,6 +24,8 @@ export interface RestructureOptions {
   readonly session?: Session;
   /** The global epoch goes up to this at least. */
   readonly atLeast?: number;
+  /** A published restore is not finished first: for who finishes it, or sets aside one that nobody can finish. */
+  readonly finishing?: true;
 }
 
 /**
@@ -71,7 +73,7 @@ async function run<T>(
   repo: Repo,
   scope: Scope,
   body: (structural: Structural) => Promise<T>,
-  options: RestructureOptions & { readonly session: Session; readonly finishing?: true },
+  options: RestructureOptions & { readonly session: Session },
 ): Promise<T> {
   const contender = newContender(repo, fencesOf(repo.layout, scope), options);
   const ticket = newTicket(contender, GLOBAL, 'acquire');

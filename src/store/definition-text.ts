@@ -2,7 +2,7 @@
  * A definition file with the text it has, had or is to have: published whole and never over another one, removed only while
  * it is still that very text. models/ may lie on another file system than the datastore, so nothing of it passes through a fence.
  */
-import { realpathSync } from 'node:fs';
+import { accessSync, constants, lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
@@ -10,6 +10,7 @@ import { readPlainFile } from '../fs/plain.js';
 import { exists } from '../fs/tree.js';
 import { newNonce } from '../locks/holder.js';
 import type { Repo } from '../repo.js';
+import { MAX_RECORD_BYTES } from './metadata.js';
 
 /** `path` is relative to the repository. */
 export interface DefinitionText {
@@ -32,11 +33,15 @@ export function isDefinitionText(value: unknown): value is DefinitionText {
   return typeof path === 'string' && isDefinitionPath(path) && typeof text === 'string';
 }
 
-/** True when a plain file of that very text stands there: a link, a directory or a larger file is another one. */
+/** The text of the plain file at `path`; undefined for anything else, a link, a directory, or nothing. */
+export function textAt(path: string): string | undefined {
+  const read = readPlainFile(path, MAX_RECORD_BYTES);
+  return read === undefined || 'refused' in read ? undefined : read.bytes.toString();
+}
+
+/** True when a plain file of that very text stands there. */
 export function hasText(path: string, text: string): boolean {
-  const bytes = Buffer.from(text);
-  const read = readPlainFile(path, bytes.length);
-  return read !== undefined && 'bytes' in read && bytes.equals(read.bytes);
+  return textAt(path) === text;
 }
 
 export function isStagedText(value: unknown): value is StagedText {
@@ -47,6 +52,27 @@ export function isStagedText(value: unknown): value is StagedText {
 /** True for the name of what a publication writes before it has its name; that of an editor or of git looks otherwise. */
 export function isStagedName(name: string): boolean {
   return /^\.[A-Za-z0-9][A-Za-z0-9._-]*\.[0-9a-f]{12}\.tmp$/.test(name);
+}
+
+/**
+ * Throws what would keep a definition from being published at `path`, or removed from there: `config_invalid` for a directory
+ * that is none, `conflict` for what is no plain file, EACCES or EROFS for a directory that cannot be written.
+ */
+export function requirePlace(repo: Repo, path: string): void {
+  const names = path.split('/');
+  const above = names.slice(1).map((_, i) => join(repo.root, ...names.slice(0, i + 1)));
+  const there = above.filter((directory) => {
+    const status = lstatSync(directory, { throwIfNoEntry: false });
+    if (status === undefined || status.isDirectory()) return status !== undefined;
+    throw new SwampError('config_invalid', `${directory} is ${status.isSymbolicLink() ? 'a symbolic link' : 'no directory'}.`, {
+      hint: 'Put a directory there: definitions belong in it, and links under models/ are not followed.',
+      data: { path: directory },
+    });
+  });
+  accessSync(there.at(-1) ?? repo.root, constants.W_OK | constants.X_OK);
+  const status = lstatSync(join(repo.root, path), { throwIfNoEntry: false });
+  if (status === undefined || status.isFile()) return;
+  throw new SwampError('conflict', `${path} is in the way: it is no plain file.`, { hint: 'Remove it, or move it elsewhere.', data: { path } });
 }
 
 /** Throws `config_invalid` when a directory of models/ is reached through a link: no definition leads outside its tree. */

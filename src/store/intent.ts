@@ -157,25 +157,41 @@ async function restoreFamilies(fence: Fence, dir: string, intent: RestoreIntent)
     const names = readDir(staged);
     // What was staged and stands there no more is in its place.
     if (names === undefined && (intent.staged.includes(family.name) || !intent.whole)) continue;
-    if (intent.whole && exists(place)) await moveToTrash(fence, place);
+    if (intent.whole ? exists(place) : !isDirectoryOrNothing(place)) await moveToTrash(fence, place);
     if (names === undefined) continue;
     await failpoint('restore.family-gone');
-    if (intent.whole) {
-      await makeDirs(family.root(layout));
-      await step(fence, staged, place);
-      continue;
-    }
+    if (!exists(place) && (await takesPlace(fence, staged, place))) continue;
     await makeDirs(place);
     for (const [index, name] of names.entries()) {
-      const target = join(place, name);
+      const [from, target] = [join(staged, name), join(place, name)];
       // A record takes the place of a record by the rename itself.
-      if (lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true) await moveToTrash(fence, target);
-      await step(fence, join(staged, name), target);
+      if (exists(target) && !(isPlainFile(from) && isPlainFile(target))) await moveToTrash(fence, target);
+      await step(fence, from, target);
       await failpoint('restore.one-out');
       if (index % MOVES === MOVES - 1) await turn();
     }
   }
   await syncCommit(fence, changed);
+}
+
+/** One rename where nothing stands. False: an upload, which takes no lock, has begun there meanwhile, and stays. */
+async function takesPlace(fence: Fence, staged: string, place: string): Promise<boolean> {
+  await makeDirs(dirname(place));
+  try {
+    await step(fence, staged, place);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOTEMPTY', 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+function isPlainFile(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function isDirectoryOrNothing(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== false;
 }
 
 /** The bytes are moved, not copied: the directory of the parts is renamed into the version, then the version into its place. */

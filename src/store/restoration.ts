@@ -8,15 +8,15 @@
  *   definitions/<n>.json                  a definition file to be written, and those that go
  */
 import { basename, join } from 'node:path';
-import { SwampError } from '../errors.js';
+import { isErrno, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, passTrashOn, step, syncCommit } from './commit.js';
-import { type DefinitionText, isDefinitionText, isStagedText, publishText, removeDefinition, type StagedText } from './definition-text.js';
-import { publishIntent } from './intent.js';
+import { type DefinitionText, discardStaged, isDefinitionText, isStagedText, publishText, removeDefinition, type StagedText } from './definition-text.js';
+import { publishIntent, readIntent } from './intent.js';
 import { number, readRecord } from './metadata.js';
 
 /** In the staging of a restorer, and in the global entry on its way. */
@@ -59,15 +59,58 @@ export function definitionIn(record: string, index: number): string {
   return join(record, DEFINITIONS, `${index}.json`);
 }
 
-/** The commit point: staging/<me>/restore -> the global entry -> restoring/, durably. Throws FenceLost: nothing was published. */
-export async function publishRestore(fence: Fence): Promise<void> {
+/** The commit point: staging/<me>/restore -> the global entry -> restoring/, durably. Throws FenceLost, and then nothing was published unless `onPublished` told so. */
+export async function publishRestore(fence: Fence, onPublished: () => void): Promise<void> {
   const { layout } = fence.repo;
   const inside = join(fence.path, itemName(fence.session, RESTORE_SLOT));
   await failpoint('restore.before-publish');
   await step(fence, stagedRestore(fence.session), inside);
   await step(fence, inside, layout.restoring);
+  onPublished();
   await failpoint('restore.published');
   await syncCommit(fence, [layout.root]);
+}
+
+/** The changes of definition files in the record at `record`. Throws `corrupt`. */
+export function* changesIn(record: string): Generator<DefinitionChange> {
+  const dir = join(record, DEFINITIONS);
+  for (const name of (readDir(dir) ?? []).sort()) yield readChange(join(dir, name));
+}
+
+/** Removes what stands beside the places of definitions for a restore that was staged and is not published. */
+export async function discardTexts(session: Session): Promise<void> {
+  const dir = join(stagedRestore(session), DEFINITIONS);
+  for (const name of readDir(dir) ?? []) {
+    try {
+      const { publish } = readChange(join(dir, name));
+      if (publish !== undefined) await discardStaged(session.repo, publish);
+    } catch (error) {
+      // Cut off when the disk was full.
+      if (!(error instanceof SwampError)) throw error;
+    }
+  }
+}
+
+/** What keeps the published restore from being carried out, as a clause; undefined when nothing does, or it has been carried out meanwhile. */
+export function obstacleToRestore(repo: Repo): string | undefined {
+  const { restoring } = repo.layout;
+  try {
+    for (const modelId of modelsToRestore(repo)) {
+      fencesToReach(repo, modelId);
+      const bundle = bundleIn(restoring, modelId);
+      try {
+        if (exists(bundle)) readIntent(bundle);
+      } catch (error) {
+        // Moved into its fence under the look: it is told of there.
+        if (exists(bundle)) throw error;
+      }
+    }
+    for (const _ of changesIn(restoring));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SwampError && error.code === 'corrupt') && !isErrno(error, 'ENOTDIR', 'EISDIR', 'ELOOP')) throw error;
+    return exists(restoring) ? `cannot be carried out: ${error.message}` : undefined;
+  }
 }
 
 /** The models of the published restore. */
@@ -86,6 +129,8 @@ export function fencesToReach({ layout }: Repo, modelId: string): FenceEpochs {
 export async function restoreModel(fence: Fence): Promise<void> {
   const bundle = bundleIn(fence.repo.layout.restoring, fence.modelId);
   if (!exists(bundle)) return;
+  // One that is damaged stays where a repair sets it aside with the rest.
+  readIntent(bundle);
   await publishIntent(fence, bundle);
   await failpoint('restore.model-done');
 }
@@ -95,11 +140,8 @@ export async function restoreModel(fence: Fence): Promise<void> {
  * another file system than the datastore, so nothing of this passes through a fence: `stillHeld` is asked before each step.
  */
 export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Promise<void> {
-  const changes = function* (): Generator<DefinitionChange> {
-    const dir = join(repo.layout.restoring, DEFINITIONS);
-    for (const name of (readDir(dir) ?? []).sort()) yield readChange(join(dir, name));
-  };
-  for (const { remove } of changes()) {
+  const { restoring } = repo.layout;
+  for (const { remove } of changesIn(restoring)) {
     for (const file of remove) {
       stillHeld();
       if (!(await removeDefinition(repo, file, `restored.${basename(file.path)}`)))
@@ -107,7 +149,7 @@ export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Pro
     }
   }
   await failpoint('restore.definitions-removed');
-  for (const { publish } of changes()) {
+  for (const { publish } of changesIn(restoring)) {
     if (publish === undefined) continue;
     stillHeld();
     if (!(await publishText(repo, publish))) repo.reporter.warn(`${publish.path} appeared while the restore was carried out; it was left as it is.`);

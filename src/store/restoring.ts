@@ -1,5 +1,6 @@
-/** Whether a published restore waits to be carried out: the one look that everybody pays for it. */
-import { isErrno } from '../errors.js';
+/** Whether a published restore waits to be carried out: the one look that everybody pays for it; and whether one was published while somebody read. */
+import { lstatSync } from 'node:fs';
+import { isErrno, SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
 import type { Repo } from '../repo.js';
 
@@ -11,4 +12,36 @@ export function isRestoring({ layout }: Repo): boolean {
     if (isErrno(error, 'ENOTDIR')) return false;
     throw error;
   }
+}
+
+/** Thrown where a restore waits to be carried out, or was published meanwhile: that is done first, and the command, which has done nothing yet, begins anew. */
+export class Unsettled extends SwampError {
+  constructor(readonly repo: Repo) {
+    super('conflict', 'A restore was published while the repository was read.', { hint: 'Run the command again.' });
+  }
+}
+
+/**
+ * What `read` finds or does not find is of one side of every restore (B16): it may have looked at one thing before a restore
+ * was published and at another one after it. `lone`: what it finds is one thing, and counts. Throws Unsettled, and what `read` throws.
+ */
+export async function readWhole<T>(repo: Repo, read: () => Promise<T>, { lone = false }: { readonly lone?: boolean } = {}): Promise<T> {
+  const before = stampOf(repo);
+  const requireWhole = (): void => {
+    if (stampOf(repo) !== before || isRestoring(repo)) throw new Unsettled(repo);
+  };
+  try {
+    const found = await read();
+    if (lone) return found;
+    requireWhole();
+    return found;
+  } catch (error) {
+    if (!(error instanceof Unsettled)) requireWhole();
+    throw error;
+  }
+}
+
+/** Changes whenever restoring/ appears or goes: both are renames in this directory, in which there are hardly any others. */
+function stampOf({ layout }: Repo): bigint | undefined {
+  return lstatSync(layout.root, { bigint: true, throwIfNoEntry: false })?.mtimeNs;
 }

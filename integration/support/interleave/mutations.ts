@@ -96,7 +96,11 @@ export const MUTATIONS: readonly Mutation[] = [
     title: 'outputs bypass the run fence',
     edits: [
       { file: 'store/write.ts', from: 'if (!exists(runPath)) throw new FenceLost(runPath);', to: '' },
-      { file: 'store/write.ts', from: 'const inRun = join(runPath, itemName(fence.session, BUNDLE));', to: 'const inRun = join(fence.session.staging, BUNDLE);' },
+      {
+        file: 'store/write.ts',
+        from: 'const inRun = join(runPath, itemName(fence.session, BUNDLE));',
+        to: 'const inRun = join(fence.session.staging, BUNDLE);',
+      },
       { file: 'store/write.ts', from: 'await step({ path: runPath }, bundle, inRun);', to: '' },
     ],
     scenario: 'method and delete, a lock is broken',

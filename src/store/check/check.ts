@@ -13,6 +13,7 @@ import { isDeadTicket, readQueue } from '../../locks/queue.js';
 import type { Repo } from '../../repo.js';
 import { abandonedPins } from '../pins.js';
 import { versionNumbers } from '../read.js';
+import { obstacleToRestore } from '../restoration.js';
 import { abandonedStagings } from '../sweep.js';
 import { isRecordName, isSegment, lookAtArtifact, lookAtTombstone } from './artifact.js';
 import { type Checker, type Look, lookAtObject } from './checker.js';
@@ -228,11 +229,15 @@ async function checkTrash(checker: Checker): Promise<void> {
   }
 }
 
-/** Published, and not carried out: what it brings is looked at when it stands in its place. */
+/** Published, and not carried out: whether it can be; what it brings is looked at when it stands in its place. */
 async function checkRestoring(checker: Checker): Promise<void> {
   const { restoring } = checker.repo.layout;
-  if (statusOf(restoring) === undefined) return;
-  await checker.look(restoring, () => lookAtPending(restoring, 'restore', 'is a restore that is being carried out, or was interrupted'));
+  if (!isDirectory(restoring)) return;
+  await checker.look(restoring, () => {
+    const obstacle = obstacleToRestore(checker.repo);
+    if (obstacle === undefined) return lookAtPending(restoring, 'restore', 'is a restore that is being carried out, or was interrupted');
+    return { issues: [{ path: restoring, kind: 'intent_invalid', message: obstacle, hint: RESTORE_HINT }], state: 'restore' };
+  });
 }
 
 /** State: that it is there; what its owner does inside, if it lives after all, changes nothing. */
@@ -240,6 +245,7 @@ function lookAtPending(path: string, kind: PendingKind, message: string): Look {
   return { issues: statusOf(path) === undefined ? [] : [{ path, kind, message }], state: kind };
 }
 
+const RESTORE_HINT = '"swamp datastore check --repair" sets it aside with all it has not brought yet; then restore the backup again.';
 const ROOT_HINT = 'Put the directory itself there, or say in .swamp.yaml, as datastore.path, where it lies.';
 
 /** What holds everything is never moved by a repair. */

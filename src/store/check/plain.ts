@@ -11,7 +11,11 @@ export function statusOf(path: string): BigIntStats | undefined {
 /** Tells one state of one object from every other: a rename, an entry that comes or goes, a change of content. Undefined when nothing is there. */
 export function stateOf(path: string): string | undefined {
   const status = statusOf(path);
-  return status === undefined ? undefined : `${status.dev}:${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`;
+  return status === undefined ? undefined : stateIn(status);
+}
+
+export function stateIn({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }
 
 /** Tells what stands at a path from whatever else may stand there later, at work or not. Undefined when nothing is there. */

@@ -19,6 +19,8 @@ export interface ModelWork {
 }
 
 export interface Work {
+  /** A published restore that cannot be carried out: nobody works before it has gone. */
+  readonly restore: readonly Issue[];
   /** Below fences/, or in the way of whoever takes a lock. */
   readonly locks: readonly Issue[];
   readonly models: ReadonlyMap<string, ModelWork>;
@@ -31,6 +33,7 @@ const TOLD: ReadonlySet<FindingKind> = new Set<FindingKind>(['marker_invalid', '
 
 /** What a repair does about these; what is not in it can only be told. */
 export function workFor(layout: Layout, issues: readonly Issue[]): Work {
+  const restore: Issue[] = [];
   const locks: Issue[] = [];
   const aside: Issue[] = [];
   const models = new Map<string, ModelWork>();
@@ -45,7 +48,8 @@ export function workFor(layout: Layout, issues: readonly Issue[]): Work {
     const parts = relative(layout.root, issue.path).split(sep);
     const [family = '', owner = ''] = parts;
     const modelId = isModelId(owner) ? owner : undefined;
-    if (isLeft) {
+    if (family === 'restoring') restore.push(issue);
+    else if (isLeft) {
       if (modelId !== undefined && parts[2] === 'data') model(modelId).left.push(issue);
     } else if (issue.kind === 'fence_missing' && modelId !== undefined) model(modelId).raise = true;
     else if (family === 'fences') (isLock(parts) ? locks : aside).push(issue);
@@ -55,11 +59,11 @@ export function workFor(layout: Layout, issues: readonly Issue[]): Work {
     else if (family === 'tombstones' && modelId !== undefined) addName(model(modelId), issue, parts.slice(2), isRecordName);
     else aside.push(issue);
   }
-  return { locks, models, aside };
+  return { restore, locks, models, aside };
 }
 
-export function isNothing({ locks, models, aside }: Work): boolean {
-  return locks.length === 0 && models.size === 0 && aside.length === 0;
+export function isNothing({ restore, locks, models, aside }: Work): boolean {
+  return restore.length === 0 && locks.length === 0 && models.size === 0 && aside.length === 0;
 }
 
 /** fences, fences/global, fences/<id>, fences/<id>/data or run, and whatever stands below these. */
