@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { openRepo } from '../src/index.js';
 import { FAMILIES } from '../src/layout/families.js';
 import { Pauses, traceOf } from './support/failpoints.js';
 import { type Deleted, linesOf, oneWinner, withTeardown } from './support/one-winner.js';
@@ -64,6 +65,33 @@ test('a dry run shows what the real run then does, and does nothing', async (t) 
   const done = await runJson<Deleted>(repo, [...DELETE, 'm', '--with-data', '--force']);
   assert.equal(shown.versionsDeleted, 2);
   assert.equal(done.versionsDeleted, 2);
+});
+
+test('D7: a model whose id another definition has, too, is not deleted, and its data stays', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'prod');
+  await put(repo, 'prod', 'customers', 'precious');
+  const copy = join(repo.dir, 'models/store/staging.yaml');
+  writeFileSync(copy, readFileSync(join(repo.dir, 'models/store/prod.yaml'), 'utf8').replace('name: prod', 'name: staging'));
+  for (const more of [['--dry-run'], ['--force']]) {
+    const { stderr } = await run(repo, [...DELETE, 'staging', '--with-data', ...more], { expect: 65 });
+    assert.match(stderr, /prod\.yaml: has the id of "staging", too/);
+  }
+  assert.equal(await contentOf(repo, 'prod', 'customers'), 'precious');
+  rmSync(copy);
+});
+
+test('more renames in a row than anybody makes still lead to the data, and a delete of the first name says where it is', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  await put(repo, 'm', 'n0', 'x');
+  const { data } = openRepo(repo.dir);
+  for (let i = 0; i < 20; i++) await data.rename({ model: 'm', oldName: `n${i}`, newName: `n${i + 1}` });
+  assert.equal(await contentOf(repo, 'm', 'n0'), 'x');
+  const { stderr } = await run(repo, ['data', 'delete', 'm', 'n0', '--force']);
+  assert.match(stderr, /"n0" was renamed to "n1", which was left alone/);
+  await run(repo, ['data', 'delete', 'm', '--prefix', '', '--force'], { expect: 64 });
+  assert.equal(await contentOf(repo, 'm', 'n20'), 'x');
 });
 
 test('D2, D10, D11: a deleted model is in no lookup, and a write that comes after fails as model_not_found and leaves nothing', async (t) => {

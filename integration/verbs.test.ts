@@ -536,7 +536,7 @@ describe('--read-only', () => {
       READING,
     );
     for (const args of writing) await refused(repo, [...args, '--read-only'], 'read_only');
-    for (const args of writing.slice(0, 3)) await refused(repo, args, 'read_only', { env: { SWAMP_READ_ONLY: '1' } });
+    for (const args of writing.slice(0, 3)) for (const on of ['1', 'true', 'yes']) await refused(repo, args, 'read_only', { env: { SWAMP_READ_ONLY: on } });
     assert.deepEqual(snapshot(repo.base), before);
     for (const path of ['models', '.swamp/v1']) {
       rmSync(join(repo.dir, path));

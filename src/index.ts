@@ -35,7 +35,7 @@ import { type UploadBeginResult, uploadBegin } from './operations/upload-begin.j
 import { type UploadCompleteInput, uploadComplete } from './operations/upload-complete.js';
 import { type UploadListResult, uploadList } from './operations/upload-list.js';
 import { type UploadPartInput, type UploadPartResult, uploadPart } from './operations/upload-part.js';
-import { findRepoDir, openRepoAt, type Repo, type Reporter, SILENT } from './repo.js';
+import { findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter, SILENT } from './repo.js';
 import { Unsettled } from './store/restoring.js';
 import { timingFrom } from './timing.js';
 
@@ -101,7 +101,7 @@ export type {
 export interface OpenOptions {
   /** How long an operation waits for locks. Milliseconds; default SWAMP_LOCK_TIMEOUT_MS, else 60,000. */
   readonly lockTimeoutMs?: number;
-  /** Refuses whatever would write. Default: SWAMP_READ_ONLY is 1. */
+  /** Refuses whatever would write. Default: SWAMP_READ_ONLY says so. */
   readonly readOnly?: boolean;
   /** Told what goes on: waits, and what failed without changing the outcome. Default: nobody. */
   readonly reporter?: Reporter;
@@ -182,7 +182,7 @@ export const backups: Backups = Object.freeze({
   verify: (input, cancel) => told(backupVerify(input, withSignal(cancel))),
   diff: (input, cancel) => told(backupDiff(input, withSignal(cancel))),
   prune: (input, cancel) => {
-    const readOnly = process.env['SWAMP_READ_ONLY'] === '1';
+    const readOnly = isReadOnly(process.env);
     return told(backupPrune(input, { ...withSignal(cancel), reporter: SILENT, readOnly, command: 'backup prune' }));
   },
   pack: (input, cancel) => told(backupPack(input, { ...withSignal(cancel), reporter: SILENT })),

@@ -91,7 +91,7 @@ export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
     datastore,
     layout: new Layout(datastore),
     timing: options.timing ?? timingFrom(env),
-    readOnly: options.readOnly ?? env['SWAMP_READ_ONLY'] === '1',
+    readOnly: options.readOnly ?? isReadOnly(env),
     reporter: options.reporter ?? SILENT,
     command: options.command ?? 'library',
     ancestors: parseAncestors(env[ANCESTORS_VARIABLE]),
@@ -122,7 +122,7 @@ interface MarkerConfig {
 }
 
 function parseMarker(text: string, path: string): MarkerConfig {
-  const invalid = (message: string, hint = 'Restore the file from git, or create a new repository with "swamp repo init".'): SwampError =>
+  const invalid = (message: string, hint = 'Restore the file from git, or move it away and run "swamp repo init" here: models and data stay.'): SwampError =>
     new SwampError('config_invalid', `${path}: ${message}.`, { hint, data: { path } });
   let document: unknown;
   try {
@@ -168,6 +168,11 @@ function parseAncestors(text: string | undefined): readonly string[] {
 /** A path as JSON results tell it: relative to the repository, absolute when it lies elsewhere. */
 export function displayPath(repo: Repo, path: string): string {
   return path.startsWith(`${repo.root}/`) ? path.slice(repo.root.length + 1) : isAbsolute(path) ? path : resolve(path);
+}
+
+/** SWAMP_READ_ONLY protects with any value but none, `0` and `false`: who wrote `true` or `yes` meant it. */
+export function isReadOnly({ SWAMP_READ_ONLY: value = '' }: NodeJS.ProcessEnv): boolean {
+  return !['', '0', 'false'].includes(value);
 }
 
 /** Throws `read_only` for a command that would write (D10). First line of every mutating operation. */

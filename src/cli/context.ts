@@ -1,6 +1,6 @@
 /** What a command is given to work with, and what it gives back. */
 import { SwampError } from '../errors.js';
-import { findRepoDir, openRepoAt, type Repo, type Reporter } from '../repo.js';
+import { findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter } from '../repo.js';
 import { isRestoring, Unsettled } from '../store/restoring.js';
 import { timingFrom } from '../timing.js';
 import type { Args } from './args.js';
@@ -47,7 +47,7 @@ export interface Surroundings {
 
 export function contextFor({ command, args, words, signal, reporter }: Surroundings): Context {
   const { env } = process;
-  const readOnly = args.has('read-only') || env['SWAMP_READ_ONLY'] === '1';
+  const readOnly = args.has('read-only') || isReadOnly(env);
   return {
     args,
     words,

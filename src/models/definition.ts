@@ -165,7 +165,7 @@ function readName(source: Source, field: Field | undefined, expected: string | u
   if (field === undefined || name === undefined) return undefined;
   if (!isModelName(name)) tell(source, field.line, `${JSON.stringify(name)} cannot be a model name`, NAME_HINT);
   else if (expected !== undefined && name !== expected)
-    tell(source, field.line, `the name is "${name}", the file is ${expected}.yaml`, 'Make them the same; "swamp model rename" changes both.');
+    tell(source, field.line, `the name is "${name}", the file is ${expected}.yaml`, 'Write the name of the file into it; a copy needs a new id, too.');
   return name;
 }
 

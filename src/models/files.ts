@@ -267,6 +267,20 @@ async function readById(repo: Repo, id: string): Promise<Found[]> {
   return valid.length > 0 ? valid : found.filter(({ content }) => content.kind === 'invalid');
 }
 
+/** Throws `model_invalid` when another definition has the id of `model`, too: what would be deleted is also that one's data (D7). */
+export async function requireOwnId(repo: Repo, { id, name, path }: Model): Promise<void> {
+  const others = (await readById(repo, id)).filter((found) => found.path !== path && found.content.kind === 'valid');
+  const [other] = others;
+  if (other === undefined) return;
+  throw modelInvalid(name, [
+    {
+      path: displayPath(repo, other.path),
+      message: `has the id of "${name}", too: the data of both would go`,
+      hint: 'Give the copy a new id, or remove its file; then delete again.',
+    },
+  ]);
+}
+
 function onlyModel(repo: Repo, nameOrId: string, found: readonly Found[]): Model {
   const [first, second] = found;
   if (first?.content.kind === 'valid' && second === undefined) return { ...first.content.definition, path: first.path, seen: first.content.seen };

@@ -70,6 +70,7 @@ function checkInput({ name, version, prefix, all }: DataDeleteInput): void {
   const ways = [name !== undefined, prefix !== undefined, all === true].filter(Boolean).length;
   if (ways !== 1)
     throw new SwampError('usage', 'Say what to delete: a name, --prefix, or --all; exactly one of them.', { hint: 'See "swamp data delete --help".' });
+  if (prefix === '') throw new SwampError('usage', '--prefix is empty: that is every artifact.', { hint: 'For all of them say --all.' });
   if (version !== undefined && name === undefined) throw new SwampError('usage', '--version goes with a name.', { hint: 'See "swamp data delete --help".' });
   if (version !== undefined && (!Number.isSafeInteger(version) || version < 1))
     throw new SwampError('usage', `--version must be a whole number from 1, not ${version}.`);
@@ -101,6 +102,8 @@ async function deleteOne(repo: Repo, model: Model, name: string, { version, dryR
     return version === undefined ? removeArtifact(writer, name, artifact) : removeVersion(writer, name, version, artifact);
   };
   const removed = await restructureModel(repo, model.id, remove, options);
+  const renamedTo = removed.alreadyDeleted ? tombstoneOf(repo, model.id, name)?.renamedTo : undefined;
+  if (renamedTo !== undefined) repo.reporter.warn(`${JSON.stringify(name)} was renamed to ${JSON.stringify(renamedTo)}, which was left alone.`);
   return result({ versionsDeleted: removed.versionsDeleted, alreadyDeleted: removed.alreadyDeleted });
 }
 

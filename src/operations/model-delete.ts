@@ -2,7 +2,7 @@
 import { SwampError } from '../errors.js';
 import { readText } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
-import { findModel, type Model } from '../models/files.js';
+import { findModel, type Model, requireOwnId } from '../models/files.js';
 import { restructureModel } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
@@ -63,6 +63,7 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
   const found = await findOrDeleted(plain, input.model);
   if ('deleted' in found) return resume(plain, found.deleted, input, options);
   const { model } = found;
+  await requireOwnId(plain, model);
   const repo = underName(plain, `model delete ${model.name}`);
   const ahead = lookAhead(repo, model.id, () => planned(repo, model));
   const plan = ahead.seen;

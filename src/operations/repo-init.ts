@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
 import { exists, readText } from '../fs/tree.js';
-import { MARKER, markerText, openRepoAt } from '../repo.js';
+import { isReadOnly, MARKER, markerText, openRepoAt } from '../repo.js';
 
 export interface RepoInitResult {
   /** Absolute, links resolved. */
@@ -24,7 +24,7 @@ const IGNORES = /^\/?\.swamp\/?$/;
  * there and broken.
  */
 export async function repoInit(dir: string, options: { readonly readOnly?: boolean } = {}): Promise<RepoInitResult> {
-  if (options.readOnly ?? process.env['SWAMP_READ_ONLY'] === '1') {
+  if (options.readOnly ?? isReadOnly(process.env)) {
     throw new SwampError('read_only', '"repo init" would write, and --read-only is set.', { hint: 'Leave out --read-only (or unset SWAMP_READ_ONLY).' });
   }
   const wanted = resolve(dir);

@@ -32,6 +32,8 @@ export interface OpenVersion {
 }
 
 const VERSION = /^[1-9][0-9]{0,14}$/;
+/** The highest number that is a version; nothing ever counts up to it. */
+export const MAX_VERSION = 999_999_999_999_999;
 /** A listing that keeps changing is looked at again; this many times without an answer is a fault, not a race. */
 export const LOOKS = 1_000;
 
@@ -187,20 +189,16 @@ function listNames(repo: Repo, modelId: string): string[] {
   return names.sort(byCodePoint);
 }
 
-/** How many forwards a reader follows from one old name. */
-const HOPS = 16;
-
 /**
  * The name under which `name` is to be read: itself, or where its forwards lead. Undefined when there is no such
  * artifact under any of them.
  */
 export function resolveName(repo: Repo, modelId: string, name: string): string | undefined {
-  let current = name;
-  for (let hop = 0; hop < HOPS; hop++) {
+  const passed = new Set<string>();
+  for (let current = name; !passed.has(current); ) {
     if (findArtifact(repo, modelId, current) !== undefined) return current;
-    const next = tombstoneOf(repo, modelId, current)?.renamedTo;
-    if (next === undefined) return undefined;
-    current = next;
+    passed.add(current);
+    current = tombstoneOf(repo, modelId, current)?.renamedTo ?? current;
   }
   return undefined;
 }

@@ -10,7 +10,7 @@ import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveThrough, step, syncCommit } from './commit.js';
 import { eraseIntent, type IntentItem, publishIntent, writeIntent } from './intent.js';
 import { type ArtifactRecord, readVersionMetadata, serialise, type VersionMetadata } from './metadata.js';
-import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNumbers } from './read.js';
+import { type Artifact, artifactRecord, findArtifact, MAX_VERSION, tombstoneOf, versionNumbers } from './read.js';
 import type { StagedVersion } from './stage.js';
 
 /** A version that was committed. */
@@ -161,7 +161,10 @@ function placeNext(fence: Fence, name: string): Place {
   const record = artifactRecord(artifact, name);
   if (record === undefined)
     throw new SwampError('corrupt', `${dir}/${ARTIFACT_RECORD} is missing.`, { hint: 'Run "swamp datastore check".', data: { path: dir } });
-  return { dir, version: Math.max(record.floor, artifact.versions.at(-1) ?? 0) + 1, generation: record.generation, birth: undefined };
+  const version = Math.max(record.floor, artifact.versions.at(-1) ?? 0) + 1;
+  if (version > MAX_VERSION)
+    throw new SwampError('corrupt', `${dir} has a version that nothing counts up to.`, { hint: 'Run "swamp datastore check".', data: { path: dir } });
+  return { dir, version, generation: record.generation, birth: undefined };
 }
 
 /** The slot to move: the version itself, or, for a first version, an artifact directory around it (no empty artifact is ever visible). */
