@@ -1,7 +1,20 @@
 /** `backup create`: what stands in a backup, that it shows one moment whatever happens meanwhile, and that there is a whole one or none. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { openRepo } from '../src/index.js';
@@ -11,8 +24,9 @@ import type { Edit } from './support/edits.js';
 import { Pauses } from './support/failpoints.js';
 import { buildMutant } from './support/mutant.js';
 import { refused } from './support/refused.js';
-import { check, heldLocks, type TestRepo, tempRepo } from './support/repo.js';
+import { check, createModel, heldLocks, type TestRepo, tempRepo } from './support/repo.js';
 import { finished, launch, run, start } from './support/swamp.js';
+import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 
 /** Model `m` with `a` (two versions), `b`, `deep/er`, and one that was deleted; model `n` with `c`. */
 async function stock(repo: TestRepo): Promise<void> {
@@ -144,6 +158,25 @@ describe('a backup', () => {
     assert.deepEqual(plain(plan), plain(real));
   });
 
+  test('takes from the datastore what it cannot read in --base, and gives no file the permissions that it has there', unprivileged, async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const large = 'x'.repeat(300_000);
+    for (const [name, source] of Object.entries({ small: ['s'], large: ['l', large], hidden: ['h', large], fresh: ['f', large] }))
+      await openRepo(repo.dir).data.put({ model: 'm', name, source });
+    const [base, dir] = ['base', 'dir'].map((name) => join(repo.base, name)) as [string, string];
+    await backup(repo, base);
+    const at = (root: string, name: string): string => join(root, 'models/m/data', name);
+    chmodSync(at(base, 'small'), 0o000);
+    chmodSync(at(base, 'hidden'), 0o000);
+    chmodSync(at(base, 'large'), 0o400);
+    writeFileSync(at(base, 'fresh'), '');
+    const { stderr } = await runUnprivileged(repo, ['backup', 'create', dir, '--base', base], 0);
+    assert.equal(stderr.match(/is damaged, gone, or cannot be read/g)?.length, 3, stderr);
+    for (const name of ['large', 'hidden']) assert.equal(statSync(at(dir, name)).mode, statSync(at(dir, 'fresh')).mode, name);
+    await whole(repo, dir);
+  });
+
   test('takes unchanged files from --base, and none that is damaged', async (t) => {
     const repo = await tempRepo(t);
     await stock(repo);
@@ -158,7 +191,7 @@ describe('a backup', () => {
     }
     const result = await run(repo, ['backup', 'create', dir, '--base', base, '--json']);
     assert.equal((JSON.parse(result.stdout) as { reused: number }).reused, 3);
-    assert.equal(result.stderr.match(/is damaged, or gone/g)?.length, 2, result.stderr);
+    assert.equal(result.stderr.match(/is damaged, gone/g)?.length, 2, result.stderr);
     assert.deepEqual(
       inShort(await whole(repo, dir))
         .map((one) => one.slice(0, 30))

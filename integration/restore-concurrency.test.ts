@@ -1,6 +1,6 @@
 /** A restore beside others: two at once, writers, deletes, a method that runs (P1, P2, P9, B16). */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { openRepo } from '../src/index.js';
@@ -10,7 +10,8 @@ import { Pauses } from './support/failpoints.js';
 import { refused } from './support/refused.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { LOOKS, stockForLook } from './support/restore-looks.js';
-import { finished, run, runJson, start } from './support/swamp.js';
+import { cannotTrace } from './support/strace.js';
+import { finished, launch, run, runJson, start } from './support/swamp.js';
 import { until } from './support/until.js';
 
 /** A repository with a model `m`, whose `a` is `mine`; backups in which it is `one` and `two`. */
@@ -138,6 +139,29 @@ describe('beside a restore', { concurrency: 2 }, () => {
     await finished(restore);
     await run(repo, ['data', 'upload', 'part', uploadId, '1'], { stdin: 'x' });
     await run(repo, ['data', 'upload', 'abort', uploadId]);
+  });
+
+  test('what is not wanted any more is gone durably before it is published', { skip: cannotTrace() ?? false }, async (t) => {
+    const { repo } = await stocked(t);
+    const backup = await backupOf(repo.dir, join(repo.base, 'backup'));
+    const file = join(repo.dir, 'models/store/m.yaml');
+    const text = readFileSync(file, 'utf8');
+    appendFileSync(file, '# an edit\n');
+    const log = join(repo.base, 'calls');
+    const pauses = new Pauses(repo, ['restore.staged']);
+    const words = ['-f', '-qq', '-y', '-e', 'trace=fsync,unlink,rename', '-e', 'signal=none', '-o', log];
+    const args = [process.execPath, repo.bin, 'backup', 'restore', backup, '--mode', 'merge'];
+    const restore = launch(repo, 'strace', [...words, ...args], { env: pauses.env, timeoutMs: 60_000 });
+    await pauses.at('restore.staged', restore);
+    // As the backup has it: nothing of it is to be written or removed now.
+    writeFileSync(file, text);
+    pauses.go('restore.staged');
+    await finished(restore);
+    const calls = readFileSync(log, 'utf8').split('\n');
+    const gone = calls.findLastIndex((call) => /unlink\(.*\/definitions\/[0-9]+\.json"/.test(call));
+    const published = calls.findIndex((call) => /rename\(.*v1\/restoring"/.test(call));
+    assert.ok(gone >= 0 && gone < published);
+    assert.ok(calls.slice(gone, published).some((call) => /fsync\([0-9]+<.*\/restore\/definitions>/.test(call)));
   });
 
   test('skip-existing leaves what came after it had been planned, and brings what went', async (t) => {

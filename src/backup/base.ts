@@ -1,6 +1,7 @@
 /** `--base`: an earlier backup, whose files are cloned where they have the checksum that is wanted. Nothing of it is trusted: what it gives is hashed. */
 import { createHash } from 'node:crypto';
 import { closeSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { isErrno } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
 import type { Repo } from '../repo.js';
 import type { VersionMetadata } from '../store/metadata.js';
@@ -9,11 +10,8 @@ import { type Copying, digestFile, type Reuse } from './copy.js';
 import { CHECKSUMS, MAX_LINE_BYTES } from './format.js';
 import { finding, invalid } from './invalid.js';
 import { readManifest } from './manifest.js';
-import { linesOf, openPlain } from './open.js';
+import { linesOf, openPlain, SMALL } from './open.js';
 import { inside, isContained, placeOf } from './paths.js';
-
-/** Up to so many bytes are read and written at once. */
-const SMALL = 128 * 1024;
 
 export class Base implements Reuse {
   readonly #repo: Repo;
@@ -37,32 +35,38 @@ export class Base implements Reuse {
     this.#files = files;
   }
 
-  /** Takes the content from here, when it is here and whole. False: it is to be copied from the store, and nothing stands at `path`. */
-  async reuse({ checksum, size }: Pick<VersionMetadata, 'checksum' | 'size'>, copying: Copying, path: string): Promise<boolean> {
-    const known = this.#files.get(checksum);
+  /** Takes the content from here, when it is here, whole and readable. False: it is to be copied from the store, and nothing stands at `path`. */
+  async reuse(content: Pick<VersionMetadata, 'checksum' | 'size'>, copying: Copying, path: string): Promise<boolean> {
+    const known = this.#files.get(content.checksum);
     if (known === undefined) return false;
     const from = inside(this.#root, known);
-    const status = lstatSync(from, { throwIfNoEntry: false });
-    if (status?.isFile() === true && status.size === size) {
-      if (size <= SMALL) {
-        const bytes = readFileSync(from);
-        if (createHash('sha256').update(bytes).digest('hex') === checksum) {
-          await copying.bulk.write(path, bytes);
-          copying.onBytes(bytes.length);
-          return true;
-        }
-      } else {
-        await copying.bulk.clone(from, path);
-        const file = openSync(path, 'r');
-        try {
-          if ((await digestFile(copying, file)).checksum === checksum) return true;
-        } finally {
-          closeSync(file);
-        }
-        await removeFile(path);
-      }
+    try {
+      if (await this.#take(from, content, copying, path)) return true;
+    } catch (error) {
+      if (!isErrno(error, 'EACCES', 'EPERM', 'EIO', 'ENOENT')) throw error;
     }
-    this.#repo.reporter.warn(`${from} is damaged, or gone; its content was taken from the datastore.`);
+    await removeFile(path);
+    this.#repo.reporter.warn(`${from} is damaged, gone, or cannot be read; its content was taken from the datastore.`);
     return false;
+  }
+
+  /** False: what stands at `path`, if anything, is not the content. */
+  async #take(from: string, { checksum, size }: Pick<VersionMetadata, 'checksum' | 'size'>, copying: Copying, path: string): Promise<boolean> {
+    const status = lstatSync(from, { throwIfNoEntry: false });
+    if (status?.isFile() !== true || status.size !== size) return false;
+    if (size <= SMALL) {
+      const bytes = readFileSync(from);
+      if (createHash('sha256').update(bytes).digest('hex') !== checksum) return false;
+      await copying.bulk.write(path, bytes);
+      copying.onBytes(bytes.length);
+      return true;
+    }
+    await copying.bulk.clone(from, path);
+    const file = openSync(path, 'r');
+    try {
+      return (await digestFile(copying, file)).checksum === checksum;
+    } finally {
+      closeSync(file);
+    }
   }
 }

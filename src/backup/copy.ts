@@ -16,11 +16,10 @@ import { partNumber, sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
 import { damaged, type ListedArtifact, type ListedUpload, type ListedVersion } from './listed.js';
 import type { Listed, Locator } from './locate.js';
+import { SMALL } from './open.js';
 
 const read = promisify(readCallback);
 
-/** Up to so many bytes a content is read and written at once: a turn of the event loop costs more. */
-const SMALL = 128 * 1024;
 /** Of two buffers for a larger one: one is filled while the other is hashed and written. Bytes. */
 const CHUNK = 1024 * 1024;
 

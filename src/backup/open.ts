@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { isErrno } from '../errors.js';
-import { createFile, writeFileDurable } from '../fs/durable.js';
+import { createFile } from '../fs/durable.js';
 import { type BackupFinding, CONTROL_MODE } from './format.js';
 import { finding, invalid } from './invalid.js';
 import { inside } from './paths.js';
@@ -11,7 +11,7 @@ import { inside } from './paths.js';
 /** Content is read in pieces of this size. Bytes. */
 const PIECE = 256 * 1024;
 
-/** Files up to this size are read, hashed and written in one piece. Bytes. */
+/** Files up to this size are read, hashed and written in one piece: a turn of the event loop costs more. Bytes. */
 export const SMALL = 128 * 1024;
 
 /** A file that is open for reading; the caller closes it. */
@@ -126,11 +126,6 @@ export function* linesOf(opened: OpenFile, path: string, limit: number): Generat
     if (rest.length > limit) throw invalid(finding('manifest', path, `has a line of more than ${limit} bytes`));
   }
   if (rest.length > 0) throw invalid(finding('manifest', path, 'is cut off: its last line has no end'));
-}
-
-/** Creates a control file, which must not exist, with its whole text, synced; its directory is the caller's to sync. */
-export function writeControl(root: string, path: string, text: string): Promise<void> {
-  return writeFileDurable(inside(root, path), text, { mode: CONTROL_MODE });
 }
 
 /** Creates a control file to be written piece by piece; the caller syncs and closes it. */

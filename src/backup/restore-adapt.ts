@@ -1,7 +1,6 @@
 /** Brings what was staged for one plan in line with a later one: small records are written anew, what is not wanted any more is set aside. No content is touched. */
 import { basename, join } from 'node:path';
 import { Bulk } from '../fs/bulk.js';
-import { removeFile, rename } from '../fs/durable.js';
 import { exists, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD } from '../layout/layout.js';
 import { segmentFor } from '../layout/names.js';
@@ -20,10 +19,10 @@ export async function adaptStaged(session: Session, before: RestorePlan, after: 
   const record = stagedRestore(session);
   const bulk = new Bulk(record);
   const rewrite = async (path: string, value: object): Promise<void> => {
-    await removeFile(path);
+    await bulk.remove(path);
     await bulk.write(path, Buffer.from(serialise(value)));
   };
-  const setAside = (path: string): Promise<void> => rename(path, join(session.staging, `unwanted-${newNonce()}`));
+  const setAside = (path: string): Promise<void> => bulk.moveOut(path, join(session.staging, `unwanted-${newNonce()}`));
   for (const [old, now] of pairs) await adaptTarget(bundleIn(record, now.modelId), [old, now], { rewrite, setAside, fences: fencesIn(record, now.modelId) });
   for (const modelId of before.gone) if (!after.gone.includes(modelId)) await setAside(join(bundleIn(record, modelId), '..'));
   for (const modelId of after.gone) {
@@ -32,7 +31,7 @@ export async function adaptStaged(session: Session, before: RestorePlan, after: 
   }
   const texts = [...changesIn(record)].flatMap(({ publish }) => publish ?? []);
   const definitions = join(definitionIn(record, 0), '..');
-  for (const name of readDir(definitions) ?? []) await removeFile(join(definitions, name));
+  for (const name of readDir(definitions) ?? []) await bulk.remove(join(definitions, name));
   await stageDefinitions(session.repo, after.definitions, (index, change) => rewrite(definitionIn(record, index), change), texts);
   await bulk.sync(signal);
   return true;

@@ -3,12 +3,12 @@
  * files costs more than writing them.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
 import { copyFile, type FileHandle, open } from 'node:fs/promises';
 import { release } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { isErrno } from '../errors.js';
-import { syncDir, syncFile } from './durable.js';
+import { removeFile, rename, syncDir, syncFile } from './durable.js';
 import { failpoint } from './failpoints.js';
 
 /** So many files are synced one by one, and so many at a time. */
@@ -57,11 +57,12 @@ export class Bulk {
     return result;
   }
 
-  /** Copies a whole file, as a clone where the file system can. */
+  /** Copies a whole file, as a clone where the file system can; who may read the copy is told by the umask, as of any new file. */
   async clone(from: string, path: string): Promise<void> {
     await this.#makeParent(path);
     await failpoint('fs.write');
     await copyFile(from, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    chmodSync(path, 0o666 & ~process.umask());
     this.#files.push(path);
   }
 
@@ -77,6 +78,18 @@ export class Bulk {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     for (const dir of this.#dirs) await syncDir(dir);
+  }
+
+  /** Takes what stands at `path` out of the tree: durably, when `sync` resolves. */
+  async moveOut(path: string, to: string): Promise<void> {
+    await rename(path, to);
+    for (const dir of this.#dirs) if (dir === path || dir.startsWith(path + sep)) this.#dirs.delete(dir);
+    this.#dirs.add(dirname(path));
+  }
+
+  /** unlink(2), if there is such a file: durably, when `sync` resolves. */
+  async remove(path: string): Promise<void> {
+    if (await removeFile(path)) this.#dirs.add(dirname(path));
   }
 
   async #makeParent(path: string): Promise<void> {

@@ -8,6 +8,7 @@ import {
   BACKUP_FORMAT,
   type BackupOptions,
   CHECKSUMS,
+  CONTROL_MODE,
   type Counts,
   type Excluded,
   KEYMAP,
@@ -191,7 +192,6 @@ const AT_ONCE = 4;
 const TURN_MS = 20;
 /** Artifacts between two looks at the clock. */
 const BATCH = 16;
-const CONTROL_MODE = 0o600;
 /** Of CHECKSUMS that are joined before they are written. */
 const LINES = 2_000;
 
