@@ -3,6 +3,7 @@ import { findModel, listModels, type Model, problemText } from '../models/files.
 import type { Repo } from '../repo.js';
 import { closeContent } from '../store/content.js';
 import { artifactNames, byCodePoint, changesTooFast, LOOKS, openVersion, tombstoneOf } from '../store/read.js';
+import { turns } from '../turns.js';
 import { dataRecord } from './data-record.js';
 
 export interface DataListInput {
@@ -40,11 +41,15 @@ export interface DataListResult {
 const GROUP_ORDER = ['log', 'file', 'resource', 'data'];
 
 /** Throws `model_not_found`, `corrupt`. What is deleted meanwhile is left out. */
-export async function dataList(repo: Repo, input: DataListInput): Promise<DataListResult> {
+export async function dataList(repo: Repo, input: DataListInput, { signal }: { readonly signal?: AbortSignal } = {}): Promise<DataListResult> {
   const model = input.model === undefined ? undefined : await findModel(repo, input.model);
   const models = model === undefined ? await allModels(repo) : [model];
   const items: DataListItem[] = [];
-  for (const one of models) items.push(...itemsOf(repo, one, input, (input.limit ?? Number.POSITIVE_INFINITY) - items.length));
+  const pass = turns(signal);
+  for (const one of models) {
+    const limit = (input.limit ?? Number.POSITIVE_INFINITY) - items.length;
+    for (const item of await itemsOf(repo, one, { ...input, limit }, pass)) items.push(item);
+  }
   const groups = grouped(items);
   return { ...(model === undefined ? {} : { modelId: model.id, modelName: model.name, modelType: model.type }), groups, total: items.length };
 }
@@ -57,12 +62,13 @@ async function allModels(repo: Repo): Promise<readonly Model[]> {
 }
 
 /** A name that went on as another one while the items were read may be missing under both: then the model is listed again. */
-function itemsOf(repo: Repo, model: Model, input: DataListInput, limit: number): DataListItem[] {
+async function itemsOf(repo: Repo, model: Model, input: DataListInput & { readonly limit: number }, pass: ReturnType<typeof turns>): Promise<DataListItem[]> {
   for (let look = 0; look < LOOKS; look++) {
     const items: DataListItem[] = [];
     let renamed = false;
     for (const name of wantedNames(repo, model, input)) {
-      if (items.length >= limit) break;
+      await pass();
+      if (items.length >= input.limit) break;
       const item = latestItem(repo, model, name);
       if (item === undefined) renamed ||= tombstoneOf(repo, model.id, name)?.renamedTo !== undefined;
       else if (input.type === undefined || item.type === input.type) items.push(item);
