@@ -18,7 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['fs'],
   ['repo.ts'],
   ['layout'],
-  ['timing.ts', 'version.ts'],
+  ['timing.ts', 'turns.ts', 'version.ts'],
   ['errors.ts'],
 ];
 

@@ -3,8 +3,9 @@
  * other runs of its model and those that would remove what it writes, and a command inside a method never hangs.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { GLOBAL } from '../src/layout/layout.js';
 import { Pauses } from './support/failpoints.js';
@@ -17,6 +18,9 @@ import { until } from './support/until.js';
 interface Run {
   readonly dataArtifacts: readonly { readonly version: number }[];
 }
+
+/** In a trash that somebody else left. */
+const FILES = 400;
 
 const DRAINING = /Waiting for running writers/;
 
@@ -238,6 +242,29 @@ describe('SIGINT, SIGTERM and SIGHUP (L12)', { concurrency: 2 }, () => {
     await finished(putting, 143);
     assert.deepEqual(await versionsOf(repo, 'm', 'b'), []);
   });
+
+  for (const [what, args, point] of [
+    ['a delete that sweeps what it removed', ['data', 'delete', 'm', 'a', '--force'], 'sweep.one'],
+    ['a model create that clears what others left', ['model', 'create', 'store', 'n'], 'sweep.one'],
+    ['a sweep in the middle of a tree', ['datastore', 'sweep'], 'fs.unlink'],
+  ] as const) {
+    test(`SIGINT ends ${what}: what is left of the trash stays pending, and the exit code is 130`, async (t) => {
+      const repo = await storeRepo(t);
+      const orphaned = join(repo.layout.trash('00000000-0000-4000-8000-000000000000', 1, 'abcdefabcdef'), 'x');
+      mkdirSync(orphaned, { recursive: true });
+      for (let i = 0; i < FILES; i++) writeFileSync(join(orphaned, String(i)), 'x');
+      utimesSync(dirname(orphaned), 1, 1);
+      const points = new Pauses(repo, [point]);
+      const sweeping = start(repo, args, { env: points.env });
+      await points.at(point, sweeping);
+      sweeping.kill('SIGINT');
+      points.go(point);
+      await finished(sweeping, 130);
+      assert.ok(existsSync(orphaned) && readdirSync(orphaned).length > 0, 'the whole tree has gone');
+      assert.deepEqual(heldLocks(repo), []);
+      await run(repo, ['datastore', 'sweep']);
+    });
+  }
 
   test('a second signal ends a command at once, and its lock is released all the same', async (t) => {
     const repo = await storeRepo(t, 'allowed');

@@ -137,8 +137,8 @@ export interface OpenRepo {
   readonly data: {
     put(input: DataPutInput, options?: Cancel): Promise<DataPutResult>;
     get(input: DataGetInput, options?: Cancel): Promise<DataGetResult>;
-    list(input?: DataListInput): Promise<DataListResult>;
-    versions(input: { readonly model: string; readonly name: string }): Promise<DataVersionsResult>;
+    list(input?: DataListInput, options?: Cancel): Promise<DataListResult>;
+    versions(input: { readonly model: string; readonly name: string }, options?: Cancel): Promise<DataVersionsResult>;
     rename(input: { readonly model: string; readonly oldName: string; readonly newName: string }, options?: Cancel): Promise<DataRenameResult>;
     delete(input: DataDeleteInput, options?: Confirm): Promise<DeleteOneResult | DeleteManyResult>;
   };
@@ -155,7 +155,7 @@ export interface OpenRepo {
     restore(input: BackupRestoreInput, options?: Partial<BackupRestoreOptions>): Promise<BackupRestoreResult>;
   };
   readonly datastore: {
-    status(): Promise<DatastoreStatusResult>;
+    status(options?: Cancel): Promise<DatastoreStatusResult>;
     check(options?: Cancel): Promise<DatastoreCheckResult>;
     repair(input?: DatastoreRepairInput, options?: Partial<DatastoreRepairOptions>): Promise<DatastoreRepairResult>;
     sweep(input?: DatastoreSweepInput, options?: Cancel): Promise<DatastoreSweepResult>;
@@ -214,8 +214,8 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
     data: {
       put: (input, cancel) => told(dataPut(repo, input, withSignal(cancel))),
       get: (input, cancel) => told(dataGet(repo, input, cancel)),
-      list: (input = {}) => told(dataList(repo, input)),
-      versions: (input) => told(dataVersions(repo, input)),
+      list: (input = {}, cancel) => told(dataList(repo, input, cancel)),
+      versions: (input, cancel) => told(dataVersions(repo, input, cancel)),
       rename: (input, cancel) => told(dataRename(repo, input, withSignal(cancel))),
       delete: (input, cancel) => told(dataDelete(repo, input, withSignal(cancel))),
     },
@@ -231,7 +231,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       restore: (input, cancel) => told(backupRestore(repo, input, withSignal(cancel))),
     },
     datastore: {
-      status: () => told(datastoreStatus(repo)),
+      status: (cancel) => told(datastoreStatus(repo, cancel)),
       check: (cancel) => told(datastoreCheck(repo, {}, withSignal(cancel))),
       repair: (input = {}, options) => told(datastoreRepair(repo, input, withSignal(options))),
       sweep: (input = {}, cancel) => told(datastoreSweep(repo, input, withSignal(cancel))),

@@ -3,6 +3,7 @@ import { closeSync, type Dir, type Dirent, lstatSync, readdirSync, readFileSync 
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
+import { turns } from '../turns.js';
 import { removeEmptyDir, removeFile } from './durable.js';
 import { openUnfollowed } from './plain.js';
 
@@ -47,20 +48,21 @@ export function modifiedAt(path: string): number | undefined {
   return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }
 
-/** Bytes of all regular files below `path`, or of the file that stands there (0 when it is gone); links are not followed. */
-export async function treeBytes(path: string): Promise<number> {
+/** Bytes of all regular files below `path`, or of the file that stands there (0 when it is gone); links are not followed. Throws the reason of the signal. */
+export async function treeBytes(path: string, signal?: AbortSignal): Promise<number> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory() !== true) return stats?.size ?? 0;
   let bytes = 0;
-  for await (const file of walkFiles(path)) bytes += lstatSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  for await (const file of walkFiles(path, turns(signal))) bytes += lstatSync(file, { throwIfNoEntry: false })?.size ?? 0;
   return bytes;
 }
 
 /** Every path below `path` that is no directory; what vanishes meanwhile is left out, links are not followed. */
-export async function* walkFiles(path: string): AsyncGenerator<string> {
+async function* walkFiles(path: string, pass: ReturnType<typeof turns>): AsyncGenerator<string> {
   for (const entry of readDirTypes(path) ?? []) {
+    await pass();
     const child = join(path, entry.name);
-    if (entry.isDirectory()) yield* walkFiles(child);
+    if (entry.isDirectory()) yield* walkFiles(child, pass);
     else yield child;
   }
 }
@@ -69,9 +71,13 @@ export async function* walkFiles(path: string): AsyncGenerator<string> {
  * Removes everything below `path`, and `path`. Only ever called where nobody else writes (P5): in a trash, or in scratch
  * beside a backup. That holds off whoever would exchange a directory for a link between the look and the opening, which
  * Node follows. A link is removed itself, `path` too: what it leads to is somebody else's. Two at once do no harm: what is
- * gone counts as removed. Throws the first error after removing what could be removed.
+ * gone counts as removed. Throws the first error after removing what could be removed, and the reason of the signal at once.
  */
-export async function removeTree(path: string): Promise<void> {
+export async function removeTree(path: string, signal?: AbortSignal): Promise<void> {
+  await removeBelow(path, turns(signal));
+}
+
+async function removeBelow(path: string, pass: ReturnType<typeof turns>): Promise<void> {
   const directory = isDirectory(path) ? await openDirectory(path) : undefined;
   if (directory === undefined) {
     await removeFile(path);
@@ -79,9 +85,10 @@ export async function removeTree(path: string): Promise<void> {
   }
   let failed: unknown;
   for await (const entry of directory) {
+    await pass();
     const child = join(path, entry.name);
     try {
-      if (entry.isDirectory()) await removeTree(child);
+      if (entry.isDirectory()) await removeBelow(child, pass);
       else await removeFile(child);
     } catch (error) {
       failed ??= error;

@@ -8,6 +8,7 @@ import { type Repo, requireWritable, underName } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { type Artifact, artifactNames, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from '../store/read.js';
 import { dataNotFound, type Removed, removeArtifact, removeVersion } from '../store/remove.js';
+import { turns } from '../turns.js';
 import { requireModel } from './data-put.js';
 
 export interface DataDeleteInput {
@@ -78,7 +79,7 @@ function checkInput({ name, version, prefix, all }: DataDeleteInput): void {
 }
 
 async function deleteOne(repo: Repo, model: Model, name: string, { version, dryRun }: DataDeleteInput, options: DeleteOptions): Promise<DeleteOneResult> {
-  const ahead = lookAhead(repo, model.id, () => findArtifact(repo, model.id, name));
+  const ahead = await lookAhead(repo, model.id, () => findArtifact(repo, model.id, name));
   const shown = versionsOf(ahead.seen, version);
   const result = (removed: Removed): DeleteOneResult => ({
     modelId: model.id,
@@ -95,9 +96,9 @@ async function deleteOne(repo: Repo, model: Model, name: string, { version, dryR
   const asked = options.confirm !== undefined;
   if (asked && !(await options.confirm?.({ modelName: model.name, items: itemsOf(name, shown) })))
     return { ...result({ versionsDeleted: 0, alreadyDeleted: false }), cancelled: true };
-  const remove = (writer: Writer): Promise<Removed> => {
+  const remove = async (writer: Writer): Promise<Removed> => {
     requireModel(repo, model);
-    const artifact = ahead.under(writer);
+    const artifact = await ahead.under(writer);
     if (asked) requireAsShown(name, shown, versionsOf(artifact, version));
     return version === undefined ? removeArtifact(writer, name, artifact) : removeVersion(writer, name, version, artifact);
   };
@@ -108,13 +109,15 @@ async function deleteOne(repo: Repo, model: Model, name: string, { version, dryR
 }
 
 async function deleteMany(repo: Repo, model: Model, input: DataDeleteInput, options: DeleteOptions): Promise<DeleteManyResult> {
-  const ahead = lookAhead(repo, model.id, () => artifactNames(repo, model.id).filter((name) => input.prefix === undefined || name.startsWith(input.prefix)));
+  const ahead = await lookAhead(repo, model.id, () =>
+    artifactNames(repo, model.id).filter((name) => input.prefix === undefined || name.startsWith(input.prefix)),
+  );
   const base = { modelId: model.id, modelName: model.name, modelType: model.type };
   const tally: Tally = { totalDeleted: 0, totalVersionsDeleted: 0, failed: [] };
   // Of each artifact; undefined: nobody was asked.
   let shown: ReadonlyMap<string, readonly number[]> | undefined;
   if (input.dryRun === true || options.confirm !== undefined) {
-    const items = ahead.seen.flatMap((name) => itemsOf(name, versionsOf(findArtifact(repo, model.id, name))));
+    const items = await planned(repo, model, ahead.seen, options.signal);
     const versions = items.reduce((sum, item) => sum + item.versions.length, 0);
     if (input.dryRun === true) return { ...base, totalDeleted: items.length, totalVersionsDeleted: versions, failed: [], dryRun: true };
     if (items.length > 0 && !(await options.confirm?.({ modelName: model.name, items }))) return { ...base, ...tally, dryRun: false, cancelled: true };
@@ -124,7 +127,7 @@ async function deleteMany(repo: Repo, model: Model, input: DataDeleteInput, opti
   let left: readonly string[] | undefined = shown === undefined ? undefined : [...shown.keys()];
   for (let size = FIRST_SLICE; left === undefined || left.length > 0; ) {
     const started = repo.timing.now();
-    left = await removeSlice(repo, model, { names: (writer) => left ?? ahead.under(writer), shown }, size, tally, options.signal);
+    left = await removeSlice(repo, model, { names: async (writer) => left ?? ahead.under(writer), shown }, size, tally, options.signal);
     const took = repo.timing.now() - started;
     if (took < SLICE_TARGET_MS / 2) size = Math.min(MOST_IN_SLICE, size * 2);
     else if (took > SLICE_TARGET_MS * 2) size = Math.max(1, Math.floor(size / 2));
@@ -142,7 +145,7 @@ const FIRST_SLICE = 16;
 const MOST_IN_SLICE = 512;
 
 interface Batch {
-  readonly names: (writer: Writer) => readonly string[];
+  readonly names: (writer: Writer) => Promise<readonly string[]>;
   readonly shown: ReadonlyMap<string, readonly number[]> | undefined;
 }
 
@@ -150,7 +153,7 @@ interface Batch {
 async function removeSlice(repo: Repo, model: Model, { names, shown }: Batch, size: number, tally: Tally, signal: AbortSignal): Promise<readonly string[]> {
   const remove = async (writer: Writer): Promise<readonly string[]> => {
     requireModel(repo, model);
-    const all = names(writer);
+    const all = await names(writer);
     for (const name of all.slice(0, size)) await removeCounted(writer, name, shown, tally);
     return all.slice(size);
   };
@@ -176,6 +179,16 @@ async function removeCounted(writer: Writer, name: string, shown: Batch['shown']
 /** The versions there are, or of them the one that was asked for. */
 function versionsOf(artifact: Artifact | undefined, version?: number): readonly number[] {
   return (artifact?.versions ?? []).filter((number) => version === undefined || number === version);
+}
+
+async function planned(repo: Repo, model: Model, names: readonly string[], signal: AbortSignal): Promise<DeletePlan['items']> {
+  const items: DeletePlan['items'][number][] = [];
+  const pass = turns(signal);
+  for (const name of names) {
+    await pass();
+    items.push(...itemsOf(name, versionsOf(findArtifact(repo, model.id, name))));
+  }
+  return items;
 }
 
 function itemsOf(name: string, versions: readonly number[]): DeletePlan['items'] {

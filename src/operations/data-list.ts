@@ -5,6 +5,7 @@ import type { Repo } from '../repo.js';
 import { closeContent } from '../store/content.js';
 import { artifactNames, byCodePoint, changesTooFast, LOOKS, openVersion, tombstoneOf } from '../store/read.js';
 import { readWhole } from '../store/restoring.js';
+import { turns } from '../turns.js';
 import { dataRecord } from './data-record.js';
 
 export interface DataListInput {
@@ -42,16 +43,18 @@ export interface DataListResult {
 const GROUP_ORDER = ['log', 'file', 'resource', 'data'];
 
 /** Throws `model_not_found`, `corrupt`. What is deleted meanwhile is left out. */
-export async function dataList(repo: Repo, input: DataListInput): Promise<DataListResult> {
-  return readWhole(repo, () => list(repo, input));
+export async function dataList(repo: Repo, input: DataListInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataListResult> {
+  return readWhole(repo, () => list(repo, input, options.signal));
 }
 
-async function list(repo: Repo, input: DataListInput): Promise<DataListResult> {
+async function list(repo: Repo, input: DataListInput, signal: AbortSignal | undefined): Promise<DataListResult> {
   const model = input.model === undefined ? undefined : await findModel(repo, input.model);
   const models = model === undefined ? await allModels(repo) : [model];
   const items: DataListItem[] = [];
+  const pass = turns(signal);
   for (const one of models) {
-    items.push(...itemsOf(repo, one, input, (input.limit ?? Number.POSITIVE_INFINITY) - items.length));
+    const limit = (input.limit ?? Number.POSITIVE_INFINITY) - items.length;
+    for (const item of await itemsOf(repo, one, { ...input, limit }, pass)) items.push(item);
     await failpoint('data-list.one-model');
   }
   const groups = grouped(items);
@@ -66,12 +69,13 @@ async function allModels(repo: Repo): Promise<readonly Model[]> {
 }
 
 /** A name that went on as another one while the items were read may be missing under both: then the model is listed again. */
-function itemsOf(repo: Repo, model: Model, input: DataListInput, limit: number): DataListItem[] {
+async function itemsOf(repo: Repo, model: Model, input: DataListInput & { readonly limit: number }, pass: ReturnType<typeof turns>): Promise<DataListItem[]> {
   for (let look = 0; look < LOOKS; look++) {
     const items: DataListItem[] = [];
     let renamed = false;
     for (const name of wantedNames(repo, model, input)) {
-      if (items.length >= limit) break;
+      await pass();
+      if (items.length >= input.limit) break;
       const item = latestItem(repo, model, name);
       if (item === undefined) renamed ||= tombstoneOf(repo, model.id, name)?.renamedTo !== undefined;
       else if (input.type === undefined || item.type === input.type) items.push(item);

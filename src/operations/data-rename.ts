@@ -32,11 +32,11 @@ export async function dataRename(
   if (oldName === newName) throw new SwampError('usage', 'The old and the new name are the same.', { hint: 'Name another one.' });
   const model = await findModel(plain, reference);
   const repo = underName(plain, `data rename ${model.name} ${oldName}`);
-  const artifact = lookAhead(repo, model.id, () => findArtifact(repo, model.id, oldName));
+  const artifact = await lookAhead(repo, model.id, () => findArtifact(repo, model.id, oldName));
   const attempt: RenameAttempt = {};
   const rename = async (writer: Writer): Promise<{ readonly version: number }> => {
     if (attempt.published === undefined) requireModel(repo, model);
-    return renameArtifact(writer, oldName, newName, artifact.under(writer), attempt);
+    return renameArtifact(writer, oldName, newName, await artifact.under(writer), attempt);
   };
   const { version } = await restructureModel(repo, model.id, rename, { signal });
   return { oldName, newName, modelId: model.id, modelName: model.name, copiedVersion: version, newVersion: version };

@@ -5,10 +5,11 @@ import { METADATA } from '../layout/layout.js';
 import { checkArtifactName } from '../layout/names.js';
 import { findModel } from '../models/files.js';
 import type { Repo } from '../repo.js';
-import { readVersionMetadata } from '../store/metadata.js';
+import { malformed, readVersionMetadata } from '../store/metadata.js';
 import { type Artifact, findArtifact, resolveName } from '../store/read.js';
 import { dataNotFound } from '../store/remove.js';
 import { readWhole } from '../store/restoring.js';
+import { turns } from '../turns.js';
 
 export interface DataVersionsResult {
   readonly dataName: string;
@@ -25,13 +26,17 @@ export interface DataVersionsResult {
   readonly total: number;
 }
 
-/** The versions of one moment: when one is deleted while they are read, all are read again. One that is damaged is left out. Throws `model_not_found`, `data_not_found`, `corrupt`. */
-export async function dataVersions(repo: Repo, { model, name }: { readonly model: string; readonly name: string }): Promise<DataVersionsResult> {
+/** The versions of one moment: when one is deleted while they are read, all are read again. One that has no record is left out, unless it is the latest. Throws `model_not_found`, `data_not_found`, `corrupt`. */
+export async function dataVersions(
+  repo: Repo,
+  { model, name }: { readonly model: string; readonly name: string },
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<DataVersionsResult> {
   checkArtifactName(name);
-  return readWhole(repo, () => versionsOf(repo, model, name));
+  return readWhole(repo, () => versionsOf(repo, model, name, signal));
 }
 
-async function versionsOf(repo: Repo, reference: string, asked: string): Promise<DataVersionsResult> {
+async function versionsOf(repo: Repo, reference: string, asked: string, signal: AbortSignal | undefined): Promise<DataVersionsResult> {
   const model = await findModel(repo, reference);
   for (;;) {
     const name = resolveName(repo, model.id, asked);
@@ -39,21 +44,31 @@ async function versionsOf(repo: Repo, reference: string, asked: string): Promise
     const artifact = findArtifact(repo, model.id, name);
     // Renamed or deleted between the two looks: its forward, or none, stands now.
     if (artifact === undefined) continue;
-    const versions = readAll(artifact);
+    const versions = await readAll(artifact, signal);
     // What is left of an artifact that is deleted while we read never was all of it.
     if (versions.length < artifact.versions.length && !allStand(artifact)) continue;
+    requireLatest(artifact, versions);
     return { dataName: name, modelId: model.id, modelName: model.name, modelType: model.type, versions, total: versions.length };
   }
+}
+
+/** Which one is the latest must be true. */
+function requireLatest({ dir, versions }: Artifact, read: DataVersionsResult['versions']): void {
+  const latest = String(versions.at(-1));
+  if (String(read[0]?.version) !== latest) throw malformed(join(dir, latest, METADATA), 'it is missing');
 }
 
 function allStand({ dir, versions }: Artifact): boolean {
   return versions.every((version) => exists(join(dir, String(version))));
 }
 
-function readAll({ dir, versions }: Artifact): DataVersionsResult['versions'] {
-  const read = versions.toReversed().flatMap((version) => {
+async function readAll({ dir, versions }: Artifact, signal: AbortSignal | undefined): Promise<DataVersionsResult['versions']> {
+  const read: Omit<DataVersionsResult['versions'][number], 'isLatest'>[] = [];
+  const pass = turns(signal);
+  for (const version of versions.toReversed()) {
+    await pass();
     const metadata = readVersionMetadata(join(dir, String(version), METADATA));
-    return metadata === undefined ? [] : [{ version, createdAt: metadata.createdAt, size: metadata.size, checksum: metadata.checksum }];
-  });
+    if (metadata !== undefined) read.push({ version, createdAt: metadata.createdAt, size: metadata.size, checksum: metadata.checksum });
+  }
   return read.map((item, i) => ({ ...item, isLatest: i === 0 }));
 }

@@ -23,18 +23,18 @@ export interface DatastoreStatusResult {
   readonly catalog: { readonly state: 'absent' | 'present'; readonly bytes: number };
 }
 
-/** Throws `io` for what cannot be listed. */
-export async function datastoreStatus(repo: Repo): Promise<DatastoreStatusResult> {
+/** Throws `io` for what cannot be listed, and the reason of the signal. */
+export async function datastoreStatus(repo: Repo, { signal }: { readonly signal?: AbortSignal } = {}): Promise<DatastoreStatusResult> {
   const { locks } = await lockStatus(repo);
-  const sweeps = await sweepPlan(repo);
-  const kept = await keptOutputs(repo);
+  const sweeps = await sweepPlan(repo, signal);
+  const kept = await keptOutputs(repo, signal);
   const { uploads } = await listUploads(repo);
   const teardowns = pendingTeardowns(repo);
   const damaged = tellDamaged(repo);
   const catalog = lstatSync(repo.layout.catalog, { throwIfNoEntry: false });
   return {
     healthy: damaged === 0 && locks.every(({ state }) => state !== 'damaged') && teardowns.every(({ state }) => state !== 'failed'),
-    bytes: await treeBytes(repo.layout.root),
+    bytes: await treeBytes(repo.layout.root, signal),
     sweeps: sweeps.map((item) => ({ ...item, path: displayPath(repo, item.path) })),
     pins: standingPins(repo).map((path) => ({ ...readPin(path), path: displayPath(repo, path) })),
     teardowns,

@@ -1,5 +1,4 @@
 /** `datastore sweep`: finishes what waits to be removed or cleared, outside every lock but those whose entry it clears. */
-import { lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
@@ -76,14 +75,14 @@ export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, opt
   requireDeleted(repo, input.retryTeardown);
   tellDamaged(repo);
   const waiting = pendingTeardowns(repo);
-  const kept = input.kept === true ? await keptOutputs(repo) : [];
-  const pending = await sweepPlan(repo);
+  const kept = input.kept === true ? await keptOutputs(repo, signal) : [];
+  const pending = await sweepPlan(repo, signal);
   const pinned = pending.filter(({ kind, path }) => kind === 'trash' && isPinned(repo, path));
   if (pinned.length > 0) repo.reporter.info(`A backup is running: ${pinned.length} of what was removed stays until it has ended.`);
   const plan = [...pending.filter((item) => !pinned.includes(item)), ...kept];
   if (!dryRun) await execute(repo, plan, signal);
   const removed = dryRun ? plan : plan.filter((item) => !isLeft(repo, item));
-  await attempt(repo, signal, () => tellOrphans(repo), 'Data without a model could not be listed.');
+  await attempt(repo, signal, () => tellOrphans(repo, signal), 'Data without a model could not be listed.');
   const { teardowns, failure } = dryRun ? { teardowns: waiting } : await runTeardowns(repo, waiting, input, options);
   const result: DatastoreSweepResult = {
     removed: removed.map(({ path, kind, bytes }) => ({ path: displayPath(repo, path), kind, bytes })),
@@ -151,17 +150,17 @@ async function runTeardowns(repo: Repo, waiting: readonly TeardownItem[], { retr
 }
 
 /** What a sweep would clear now, with absolute paths; kept outputs are not part of it. */
-export async function sweepPlan(repo: Repo): Promise<SweepItem[]> {
+export async function sweepPlan(repo: Repo, signal?: AbortSignal): Promise<SweepItem[]> {
   const plan: SweepItem[] = [];
   for (const { path, kind } of abandonedEntries(repo.layout).flatMap(({ leftovers }) => leftovers)) {
     // What an intent moves becomes data: nothing is reclaimed.
-    if (kind !== 'unknown') plan.push({ path, kind, bytes: kind === 'intent' || kind === 'quarantined' ? 0 : await bytesOf(path) });
+    if (kind !== 'unknown') plan.push({ path, kind, bytes: kind === 'intent' || kind === 'quarantined' ? 0 : await treeBytes(path, signal) });
   }
-  for (const path of unfinishedDeletions(repo).flatMap(({ left }) => left)) plan.push({ path, kind: 'deleted', bytes: await bytesOf(path) });
+  for (const path of unfinishedDeletions(repo).flatMap(({ left }) => left)) plan.push({ path, kind: 'deleted', bytes: await treeBytes(path, signal) });
   for (const { dir } of abandonedUploads(repo)) plan.push({ path: dir, kind: 'upload', bytes: 0 });
-  plan.push(...(await pendingRemovals(repo)));
+  plan.push(...(await pendingRemovals(repo, signal)));
   for (const { lock, ticket } of deadTickets(repo)) plan.push({ path: join(repo.layout.queue(lock), ticket.name), kind: 'ticket', bytes: 0 });
-  for (const path of abandonedTemporaries(repo, ABANDONED_MS)) plan.push({ path, kind: 'temporary', bytes: await bytesOf(path) });
+  for (const path of abandonedTemporaries(repo, ABANDONED_MS)) plan.push({ path, kind: 'temporary', bytes: await treeBytes(path, signal) });
   return plan;
 }
 
@@ -179,13 +178,13 @@ function abandonedUploads(repo: Repo): (Standing & { readonly modelId: string })
 }
 
 /** Outputs that methods kept, with absolute paths. */
-export async function keptOutputs(repo: Repo): Promise<(SweepItem & { readonly kind: 'kept'; readonly modelId: string })[]> {
+export async function keptOutputs(repo: Repo, signal?: AbortSignal): Promise<(SweepItem & { readonly kind: 'kept'; readonly modelId: string })[]> {
   const { layout } = repo;
   const kept: (SweepItem & { readonly kind: 'kept'; readonly modelId: string })[] = [];
   for (const modelId of (readDir(layout.kept) ?? []).filter(isModelId).sort()) {
     for (const name of (readDir(join(layout.kept, modelId)) ?? []).sort()) {
       const path = join(layout.kept, modelId, name);
-      kept.push({ modelId, path, kind: 'kept', bytes: await bytesOf(path) });
+      kept.push({ modelId, path, kind: 'kept', bytes: await treeBytes(path, signal) });
     }
   }
   return kept;
@@ -200,8 +199,8 @@ async function execute(repo: Repo, plan: readonly SweepItem[], signal: AbortSign
   for (const modelId of new Set(abandonedUploads(repo).map((upload) => upload.modelId)))
     await attempt(repo, signal, () => reclaimUploads(repo, modelId, { signal }));
   const planned = plan.filter((item) => REMOVED.includes(item.kind));
-  for (const item of planned) await attempt(repo, signal, () => removeItem(repo, item));
-  for (const path of abandonedStagings(repo)) await attempt(repo, signal, () => removeItem(repo, { path, kind: 'staging', bytes: 0 }));
+  for (const item of planned) await attempt(repo, signal, () => removeItem(repo, item, signal));
+  for (const path of abandonedStagings(repo)) await attempt(repo, signal, () => removeItem(repo, { path, kind: 'staging', bytes: 0 }, signal));
   for (const { lock, ticket } of deadTickets(repo)) await attempt(repo, signal, () => dropTicket(repo.layout, lock, ticket));
 }
 
@@ -223,17 +222,21 @@ async function attempt(repo: Repo, signal: AbortSignal, act: () => Promise<void>
 /** Takes the lock and gives it back: the way in clears what its last holder left. */
 async function clearEntry(repo: Repo, lock: LockName, signal: AbortSignal): Promise<void> {
   const nothing = async (): Promise<void> => {};
-  await withSession(repo, (session) => {
-    if (lock.kind === 'data') return write(repo, lock.modelId, nothing, { session, signal });
-    if (lock.kind === 'run') return withRunFence(repo, lock.modelId, nothing, { session, signal });
-    return restructure(repo, { models: [], runs: false }, nothing, { session, signal });
-  });
+  await withSession(
+    repo,
+    (session) => {
+      if (lock.kind === 'data') return write(repo, lock.modelId, nothing, { session, signal });
+      if (lock.kind === 'run') return withRunFence(repo, lock.modelId, nothing, { session, signal });
+      return restructure(repo, { models: [], runs: false }, nothing, { session, signal });
+    },
+    signal,
+  );
 }
 
-async function removeItem(repo: Repo, { path, kind, bytes }: SweepItem): Promise<void> {
+async function removeItem(repo: Repo, { path, kind, bytes }: SweepItem, signal: AbortSignal): Promise<void> {
   if (kind === 'temporary') await removeFile(path);
-  else if (kind === 'kept') await sweepTrash(repo, await discard(repo, path, 'kept'));
-  else if (exists(path)) await sweepOne(repo, { path, kind: kind === 'staging' || kind === 'pin' ? kind : 'trash', bytes });
+  else if (kind === 'kept') await sweepTrash(repo, await discard(repo, path, 'kept'), signal);
+  else if (exists(path)) await sweepOne(repo, { path, kind: kind === 'staging' || kind === 'pin' ? kind : 'trash', bytes }, signal);
 }
 
 function deadTickets(repo: Repo) {
@@ -244,13 +247,10 @@ function deadTickets(repo: Repo) {
   );
 }
 
-async function tellOrphans(repo: Repo): Promise<void> {
+async function tellOrphans(repo: Repo, signal: AbortSignal): Promise<void> {
   for (const { path } of await findOrphans(repo, () => knownModels(repo))) {
-    repo.reporter.info(`${displayPath(repo, path)} (${await bytesOf(path)} bytes) belongs to a model that has no definition: "swamp data prune" removes it.`);
+    repo.reporter.info(
+      `${displayPath(repo, path)} (${await treeBytes(path, signal)} bytes) belongs to a model that has no definition: "swamp data prune" removes it.`,
+    );
   }
-}
-
-async function bytesOf(path: string): Promise<number> {
-  const status = lstatSync(path, { throwIfNoEntry: false });
-  return status?.isDirectory() === true ? treeBytes(path) : (status?.size ?? 0);
 }

@@ -9,6 +9,7 @@ import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { commitDeletion, type DeletedModel, definitionFileAt, isMovedAside, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
 import { artifactNames, findArtifact } from '../store/read.js';
+import { turns } from '../turns.js';
 import { hasNew } from './data-delete.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
 
@@ -65,7 +66,7 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
   const { model } = found;
   await requireOwnId(plain, model);
   const repo = underName(plain, `model delete ${model.name}`);
-  const ahead = lookAhead(repo, model.id, () => planned(repo, model));
+  const ahead = await lookAhead(repo, model.id, () => planned(repo, model, options.signal));
   const plan = ahead.seen;
   const base = { id: model.id, name: model.name, type: model.type };
   requireEmpty(model, plan, input);
@@ -83,7 +84,7 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
     }
     if (readText(model.path) !== text || definitionFileAt(model.path) !== definitionFile)
       throw conflict(model, `The definition of "${model.name}" changed while it was being deleted`);
-    const now = ahead.under(writer);
+    const now = await ahead.under(writer);
     requireEmpty(model, now, input);
     if (options.confirm !== undefined) requireAsShown(model, plan, now);
     const record: DeletedModel = {
@@ -137,8 +138,13 @@ interface Planned extends ModelDeletePlan {
   readonly items: ReadonlyMap<string, readonly number[]>;
 }
 
-function planned(repo: Repo, model: Model): Planned {
-  const items = new Map(artifactNames(repo, model.id).map((name) => [name, findArtifact(repo, model.id, name)?.versions ?? []]));
+async function planned(repo: Repo, model: Model, signal: AbortSignal): Promise<Planned> {
+  const items = new Map<string, readonly number[]>();
+  const pass = turns(signal);
+  for (const name of artifactNames(repo, model.id)) {
+    await pass();
+    items.set(name, findArtifact(repo, model.id, name)?.versions ?? []);
+  }
   return {
     modelName: model.name,
     artifacts: items.size,

@@ -63,18 +63,21 @@ export async function modelRun(repo: Repo, input: ModelRunInput, options: ModelR
   const inputs = input.inputs ?? {};
   checkInputs(inputs);
   const named = underName(repo, `model method run ${model.name} ${name}`);
-  const result = await withSession(named, (session) =>
-    withRunFence(
-      named,
-      model.id,
-      async (run) => {
-        requireModel(repo, model);
-        const outcome = await execute(session, run, model, method, inputs, input.timeoutMs ?? method.timeoutMs, options);
-        const dataArtifacts = await commit(session, run, model, outcome.outputs, options.signal);
-        return { shell: outcome.shell, dataArtifacts };
-      },
-      { signal: options.signal, session },
-    ),
+  const result = await withSession(
+    named,
+    (session) =>
+      withRunFence(
+        named,
+        model.id,
+        async (run) => {
+          requireModel(repo, model);
+          const outcome = await execute(session, run, model, method, inputs, input.timeoutMs ?? method.timeoutMs, options);
+          const dataArtifacts = await commit(session, run, model, outcome.outputs, options.signal);
+          return { shell: outcome.shell, dataArtifacts };
+        },
+        { signal: options.signal, session },
+      ),
+    options.signal,
   );
   return finished(model, name, method, result.shell, result.dataArtifacts);
 }

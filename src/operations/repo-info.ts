@@ -1,7 +1,6 @@
 /** `repo info`: where the repository is, and how much is in it; no lock. */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { readDirTypes, treeBytes } from '../fs/tree.js';
 import { CONTENT, isModelId, PARTS } from '../layout/layout.js';
 import { isDeletedModel } from '../models/definition-file.js';
@@ -9,6 +8,7 @@ import { listModels, problemText } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import { versionNumbers } from '../store/read.js';
 import { readWhole } from '../store/restoring.js';
+import { turns } from '../turns.js';
 
 export interface RepoInfoResult {
   readonly repoDir: string;
@@ -50,12 +50,11 @@ async function infoOf(repo: Repo, options: { readonly signal?: AbortSignal }): P
 
 async function countData(repo: Repo, signal: AbortSignal | undefined): Promise<Counts> {
   let [artifacts, versions, bytes] = [0, 0, 0];
+  const pass = turns(signal);
   for (const modelId of directories(repo.layout.data)) {
     if (!isModelId(modelId) || isDeletedModel(repo, modelId)) continue;
     for (const segment of directories(repo.layout.model(modelId))) {
-      // Lets a signal through now and then: there may be a million of them.
-      if (artifacts % 256 === 0) await turn();
-      signal?.throwIfAborted();
+      await pass();
       const artifact = join(repo.layout.model(modelId), segment);
       const numbers = versionNumbers(directories(artifact));
       artifacts += numbers.length > 0 ? 1 : 0;

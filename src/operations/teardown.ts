@@ -38,8 +38,10 @@ export async function runTeardown(
   if (state === null || state === 'done') return state;
   const patient = options.patient ? repo : Object.freeze({ ...repo, timing: { ...repo.timing, lockTimeoutMs: 0 } });
   try {
-    return await withSession(patient, (session) =>
-      withRunFence(patient, modelId, (run) => underFence(session, run, options), { signal: options.signal, session }),
+    return await withSession(
+      patient,
+      (session) => withRunFence(patient, modelId, (run) => underFence(session, run, options), { signal: options.signal, session }),
+      options.signal,
     );
   } catch (error) {
     if (error instanceof FenceLost) {

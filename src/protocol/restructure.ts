@@ -34,11 +34,11 @@ export interface RestructureOptions {
  * outside every lock. Throws `lock_timeout`, `lock_lost`, `deadlock`, `corrupt`, and what `body` throws.
  */
 export async function restructure<T>(repo: Repo, scope: Scope, body: (structural: Structural) => Promise<T>, options: RestructureOptions): Promise<T> {
-  const { session } = options;
+  const { session, signal } = options;
   const result = await (session === undefined
-    ? withSession(repo, (own) => run(repo, scope, body, { ...options, session: own }))
+    ? withSession(repo, (own) => run(repo, scope, body, { ...options, session: own }), signal)
     : run(repo, scope, body, { ...options, session }));
-  await reclaimLeftovers(repo);
+  await reclaimLeftovers(repo, signal);
   return result;
 }
 
@@ -58,7 +58,7 @@ export function restructureModel<T>(
  */
 export async function settle(repo: Repo, { signal }: { readonly signal: AbortSignal }): Promise<void> {
   if (!isRestoring(repo)) return;
-  await withSession(repo, (session) => run(repo, EVERYTHING, (hands) => finish(hands, session), { signal, session, finishing: true }));
+  await withSession(repo, (session) => run(repo, EVERYTHING, (hands) => finish(hands, session), { signal, session, finishing: true }), signal);
 }
 
 const EVERYTHING: Scope = Object.freeze({ models: 'all', runs: true });

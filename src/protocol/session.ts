@@ -3,12 +3,17 @@ import { closeStaging, newSession, type Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { sweepTrash } from '../store/sweep.js';
 
-/** Runs `body` with a fresh session. What remains to be cleared afterwards may fail without changing the outcome: it warns and stays pending (P8). */
-export async function withSession<T>(repo: Repo, body: (session: Session) => Promise<T>): Promise<T> {
+/**
+ * Runs `body` with a fresh session. What remains to be cleared afterwards may fail without changing the outcome: it warns and
+ * stays pending (P8). What commits moved into the trash stays there when the signal fires; the staging, which nobody else
+ * knows of, goes all the same.
+ */
+export async function withSession<T>(repo: Repo, body: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
   const session = newSession(repo);
   try {
     return await body(session);
   } finally {
+    const removed = session.trashed.splice(0);
     try {
       await closeStaging(session);
     } catch (error) {
@@ -17,5 +22,6 @@ export async function withSession<T>(repo: Repo, body: (session: Session) => Pro
       );
     }
     await sweepTrash(repo, session.trashed);
+    await sweepTrash(repo, removed, signal);
   }
 }

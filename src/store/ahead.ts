@@ -13,15 +13,15 @@ import type { Fence } from './commit.js';
 export interface Ahead<T> {
   readonly seen: T;
   /** The same under the held data fence: as it was seen, when nobody has held the fence since; else looked at anew. */
-  readonly under: (fence: Fence) => T;
+  readonly under: (fence: Fence) => Promise<T>;
 }
 
 /** Looks without a lock. What `look` reads of the model changes only in the hands of the holder of its data fence. */
-export function lookAhead<T>(repo: Repo, modelId: string, look: () => T): Ahead<T> {
+export async function lookAhead<T>(repo: Repo, modelId: string, look: () => T | Promise<T>): Promise<Ahead<T>> {
   const before = quietEntry(repo, modelId);
-  const seen = look();
+  const seen = await look();
   const valid = before !== undefined && quietEntry(repo, modelId)?.name === before.name;
-  return { seen, under: (fence) => (valid && fence.epoch === before.epoch + 1 ? seen : look()) };
+  return { seen, under: async (fence) => (valid && fence.epoch === before.epoch + 1 ? seen : look()) };
 }
 
 /** The entry of the model's data fence when nobody is at work there and nothing is left in it: while it stands, nothing of the model changes. */

@@ -17,17 +17,20 @@ export interface Pending {
 
 /**
  * Removes these trash directories. One that cannot be removed is told with path and error, and stays pending (D5, P8); one
- * that a running backup may still read stays, too, and the backup sweeps it at its end.
+ * that a running backup may still read stays, too, and the backup sweeps it at its end. So does what is left when the signal
+ * fires: whoever swept for others, or after a commit, ends at once.
  */
-export async function sweepTrash(repo: Repo, paths: readonly string[]): Promise<string[]> {
+export async function sweepTrash(repo: Repo, paths: readonly string[], signal?: AbortSignal): Promise<string[]> {
   const removed: string[] = [];
   for (const path of paths) {
     await failpoint('sweep.one');
+    if (signal?.aborted) break;
     if (isPinned(repo, path)) continue;
     try {
-      await removeTree(path);
+      await removeTree(path, signal);
       if (!exists(path)) removed.push(path);
     } catch (error) {
+      if (signal?.aborted) break;
       repo.reporter.warn(
         `Removed data could not be swept from ${path}: ${error instanceof Error ? error.message : String(error)}. It stays pending; "swamp datastore sweep" tries again.`,
       );
@@ -37,14 +40,14 @@ export async function sweepTrash(repo: Repo, paths: readonly string[]): Promise<
 }
 
 /** What a sweep would remove now: everything in the trash, and the staging and pins of sessions that are provably dead or a week old. */
-export async function pendingRemovals(repo: Repo): Promise<Pending[]> {
+export async function pendingRemovals(repo: Repo, signal?: AbortSignal): Promise<Pending[]> {
   const { layout } = repo;
   const pending: Pending[] = [];
   for (const name of (readDir(layout.trashes) ?? []).sort()) {
     const path = join(layout.trashes, name);
-    pending.push({ path, kind: 'trash', bytes: await treeBytes(path) });
+    pending.push({ path, kind: 'trash', bytes: await treeBytes(path, signal) });
   }
-  for (const path of abandonedStagings(repo)) pending.push({ path, kind: 'staging', bytes: await treeBytes(path) });
+  for (const path of abandonedStagings(repo)) pending.push({ path, kind: 'staging', bytes: await treeBytes(path, signal) });
   for (const path of abandonedPins(repo)) pending.push({ path, kind: 'pin', bytes: 0 });
   return pending;
 }
@@ -59,10 +62,10 @@ export function abandonedStagings(repo: Repo): string[] {
 }
 
 /** Removes one pending thing; a staging moves into the trash first (P5). True when it is gone. */
-export async function sweepOne(repo: Repo, pending: Pending): Promise<boolean> {
+export async function sweepOne(repo: Repo, pending: Pending, signal: AbortSignal): Promise<boolean> {
   if (pending.kind === 'pin') return removeFile(pending.path);
   const paths = pending.kind === 'staging' ? await discard(repo, pending.path, STAGING) : [pending.path];
-  return (await sweepTrash(repo, paths)).length === paths.length;
+  return (await sweepTrash(repo, paths, signal)).length === paths.length;
 }
 
 /** What a backup does for others when its pin is gone: everything that was removed meanwhile goes. */
@@ -79,9 +82,9 @@ const ORPHANED_MS = 60_000;
 
 /**
  * What structural commands do for those that died: the staging of dead sessions and trash without a sweeper go. Outside
- * every lock; what fails warns and stays pending (P8).
+ * every lock; what fails warns and stays pending (P8), and so does the rest when the signal fires.
  */
-export async function reclaimLeftovers(repo: Repo): Promise<void> {
+export async function reclaimLeftovers(repo: Repo, signal: AbortSignal): Promise<void> {
   const { layout } = repo;
   const orphaned = (readDir(layout.trashes) ?? [])
     .map((name) => join(layout.trashes, name))
@@ -94,5 +97,5 @@ export async function reclaimLeftovers(repo: Repo): Promise<void> {
       `What a dead command left could not be cleared: ${error instanceof Error ? error.message : String(error)}. "swamp datastore sweep" tells more.`,
     );
   }
-  await sweepTrash(repo, orphaned);
+  await sweepTrash(repo, orphaned, signal);
 }
