@@ -283,6 +283,30 @@ async function lookedAt(repo: TestRepo, content: string): Promise<string[]> {
   return calls.sort();
 }
 
+test('a removal that may not be read is pending, listed, and keeps nothing else from being swept (D5, P8)', unprivileged, async (t) => {
+  const repo = await tempRepo(t);
+  const id = await createModel(repo, 'm');
+  for (const name of ['a', 'b']) {
+    await put(repo, 'm', name, 'x');
+    const version = repo.layout.version(id, name, 1);
+    if (name === 'a') chmodSync(version, 0);
+    await runUnprivileged(repo, ['data', 'delete', 'm', name, '--force'], 0);
+  }
+  await runUnprivileged(repo, ['datastore', 'sweep'], 0);
+  const status = await runUnprivileged(repo, ['datastore', 'status', '--json'], 0);
+  const { sweeps } = JSON.parse(status.stdout) as { sweeps: { path: string; kind: string }[] };
+  assert.deepEqual(
+    sweeps.map(({ kind }) => kind),
+    ['trash'],
+  );
+  const [left] = readdirSync(repo.layout.trashes).flatMap((trash) =>
+    readdirSync(join(repo.layout.trashes, trash)).map((name) => join(repo.layout.trashes, trash, name)),
+  );
+  chmodSync(join(left ?? '', '1'), 0o755);
+  await run(repo, ['datastore', 'sweep']);
+  assert.deepEqual(readdirSync(repo.layout.trashes), []);
+});
+
 test('a put pays nothing for models that were deleted around it: not one look more, and two looks at deleted/ in all (D12)', {
   skip: cannotTrace() ?? false,
 }, async (t) => {

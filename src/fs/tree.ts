@@ -17,6 +17,12 @@ export function readDir(path: string): string[] | undefined {
   }
 }
 
+/** The paths of what stands in a directory, sorted; none where there is no directory, or a link to one: what is behind it is not ours to remove. */
+export function pathsIn(dir: string): string[] {
+  if (lstatSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  return (readDir(dir) ?? []).sort().map((name) => join(dir, name));
+}
+
 /** As readDir, with the type of each entry. */
 export function readDirTypes(path: string): Dirent[] | undefined {
   try {
@@ -48,7 +54,7 @@ export function modifiedAt(path: string): number | undefined {
   return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }
 
-/** Bytes of all regular files below `path`, or of the file that stands there (0 when it is gone); links are not followed. Throws the reason of the signal. */
+/** Bytes of all regular files below `path`, or of the file that stands there (0 when it is gone); links are not followed, and what may not be read counts as nothing. Throws the reason of the signal. */
 export async function treeBytes(path: string, signal?: AbortSignal): Promise<number> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory() !== true) return stats?.size ?? 0;
@@ -59,11 +65,20 @@ export async function treeBytes(path: string, signal?: AbortSignal): Promise<num
 
 /** Every path below `path` that is no directory; what vanishes meanwhile is left out, links are not followed. */
 async function* walkFiles(path: string, pass: ReturnType<typeof turns>): AsyncGenerator<string> {
-  for (const entry of readDirTypes(path) ?? []) {
+  for (const entry of readableEntries(path)) {
     await pass();
     const child = join(path, entry.name);
     if (entry.isDirectory()) yield* walkFiles(child, pass);
     else yield child;
+  }
+}
+
+function readableEntries(path: string): Dirent[] {
+  try {
+    return readDirTypes(path) ?? [];
+  } catch (error) {
+    if (isErrno(error, 'EACCES', 'EPERM')) return [];
+    throw error;
   }
 }
 

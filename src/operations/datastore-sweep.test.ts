@@ -83,6 +83,24 @@ test('what a link in the trash, in the staging or in kept/ leads to stays; the l
   assert.equal(readFileSync(join(outside, 'deep', 'precious'), 'utf8'), 'mine');
 });
 
+for (const family of ['trashes', 'stagings', 'kept'] as const) {
+  test(`nothing behind a link in the place of ${family} is removed, however old it is`, async (t) => {
+    const { repo, id } = await littered(t);
+    const place = family === 'kept' ? join(repo.layout.kept, id) : repo.layout[family];
+    const outside = join(repo.root, 'outside');
+    const old = new Date(2019, 0, 1);
+    for (const path of [outside, join(outside, 'photos')]) mkdirSync(path);
+    writeFileSync(join(outside, 'photos', 'precious'), 'mine');
+    for (const path of [join(outside, 'photos'), outside]) utimesSync(path, old, old);
+    renameSync(place, join(repo.root, 'as-it-was'));
+    symlinkSync(outside, place);
+    await modelCreate(repo, { type: 'store', name: 'reclaims' }, NEVER);
+    await datastoreSweep(repo, { kept: true }, NEVER);
+    assert.equal(readFileSync(join(outside, 'photos', 'precious'), 'utf8'), 'mine');
+    unlinkSync(place);
+  });
+}
+
 test('sweep with kept removes kept outputs too', async (t) => {
   const { repo } = await littered(t);
   const { removed } = await datastoreSweep(repo, { kept: true }, NEVER);

@@ -2,7 +2,7 @@
 import { basename, dirname, join } from 'node:path';
 import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
-import { exists, readDir, treeBytes } from '../fs/tree.js';
+import { exists, pathsIn, readDir, treeBytes } from '../fs/tree.js';
 import { isModelId, type LockName } from '../layout/layout.js';
 import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
 import { discard } from '../locks/session.js';
@@ -179,13 +179,9 @@ function abandonedUploads(repo: Repo): (Standing & { readonly modelId: string })
 
 /** Outputs that methods kept, with absolute paths. */
 export async function keptOutputs(repo: Repo, signal?: AbortSignal): Promise<(SweepItem & { readonly kind: 'kept'; readonly modelId: string })[]> {
-  const { layout } = repo;
   const kept: (SweepItem & { readonly kind: 'kept'; readonly modelId: string })[] = [];
-  for (const modelId of (readDir(layout.kept) ?? []).filter(isModelId).sort()) {
-    for (const name of (readDir(join(layout.kept, modelId)) ?? []).sort()) {
-      const path = join(layout.kept, modelId, name);
-      kept.push({ modelId, path, kind: 'kept', bytes: await treeBytes(path, signal) });
-    }
+  for (const model of pathsIn(repo.layout.kept).filter((path) => isModelId(basename(path)))) {
+    for (const path of pathsIn(model)) kept.push({ modelId: basename(model), path, kind: 'kept', bytes: await treeBytes(path, signal) });
   }
   return kept;
 }

@@ -3,10 +3,10 @@
  * what the backup has listed can still be read there. Argued in design/backup.md, "Pins".
  */
 import { hostname } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { makeDirs, removeFile, writeAdvisory } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
-import { readDir, readText } from '../fs/tree.js';
+import { pathsIn, readText } from '../fs/tree.js';
 import { parseHolder } from '../locks/holder.js';
 import { type Session, STAGING } from '../locks/session.js';
 import type { Repo } from '../repo.js';
@@ -42,16 +42,12 @@ export async function unpin({ repo, holder }: Session): Promise<void> {
 
 /** Pins, absolute, of holders that may live. What tells no holder counts for as long as one that cannot be judged (P7). */
 export function standingPins({ layout }: Repo): string[] {
-  return allPins(layout.pins).filter((path) => !isAbandoned(path, basename(path)));
+  return pathsIn(layout.pins).filter((path) => !isAbandoned(path, basename(path)));
 }
 
 /** Pins of holders that are provably dead, or cannot be judged and are a week old. */
 export function abandonedPins({ layout }: Repo): string[] {
-  return allPins(layout.pins).filter((path) => isAbandoned(path, basename(path)));
-}
-
-function allPins(dir: string): string[] {
-  return (readDir(dir) ?? []).sort().map((name) => join(dir, name));
+  return pathsIn(layout.pins).filter((path) => isAbandoned(path, basename(path)));
 }
 
 /**

@@ -1,8 +1,8 @@
 /** Removes what was committed to the trash, and the staging of dead sessions: outside every lock, late, resumable. */
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { removeFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
-import { exists, modifiedAt, readDir, removeTree, treeBytes } from '../fs/tree.js';
+import { exists, modifiedAt, pathsIn, removeTree, treeBytes } from '../fs/tree.js';
 import { discard, STAGING } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { isAbandoned } from './abandoned.js';
@@ -25,8 +25,8 @@ export async function sweepTrash(repo: Repo, paths: readonly string[], signal?: 
   for (const path of paths) {
     await failpoint('sweep.one');
     if (signal?.aborted) break;
-    if (isPinned(repo, path)) continue;
     try {
+      if (isPinned(repo, path)) continue;
       await removeTree(path, signal);
       if (!exists(path)) removed.push(path);
     } catch (error) {
@@ -41,12 +41,8 @@ export async function sweepTrash(repo: Repo, paths: readonly string[], signal?: 
 
 /** What a sweep would remove now: everything in the trash, and the staging and pins of sessions that are provably dead or a week old. */
 export async function pendingRemovals(repo: Repo, signal?: AbortSignal): Promise<Pending[]> {
-  const { layout } = repo;
   const pending: Pending[] = [];
-  for (const name of (readDir(layout.trashes) ?? []).sort()) {
-    const path = join(layout.trashes, name);
-    pending.push({ path, kind: 'trash', bytes: await treeBytes(path, signal) });
-  }
+  for (const path of pathsIn(repo.layout.trashes)) pending.push({ path, kind: 'trash', bytes: await treeBytes(path, signal) });
   for (const path of abandonedStagings(repo)) pending.push({ path, kind: 'staging', bytes: await treeBytes(path, signal) });
   for (const path of abandonedPins(repo)) pending.push({ path, kind: 'pin', bytes: 0 });
   return pending;
@@ -54,11 +50,7 @@ export async function pendingRemovals(repo: Repo, signal?: AbortSignal): Promise
 
 /** Staging directories whose session cannot write any more. */
 export function abandonedStagings(repo: Repo): string[] {
-  const { layout } = repo;
-  return (readDir(layout.stagings) ?? [])
-    .sort()
-    .map((name) => join(layout.stagings, name))
-    .filter((path) => isAbandoned(path, basename(path)));
+  return pathsIn(repo.layout.stagings).filter((path) => isAbandoned(path, basename(path)));
 }
 
 /** Removes one pending thing; a staging moves into the trash first (P5). True when it is gone. */
@@ -70,11 +62,7 @@ export async function sweepOne(repo: Repo, pending: Pending, signal: AbortSignal
 
 /** What a backup does for others when its pin is gone: everything that was removed meanwhile goes. */
 export async function sweepUnpinned(repo: Repo): Promise<void> {
-  const { trashes } = repo.layout;
-  await sweepTrash(
-    repo,
-    (readDir(trashes) ?? []).sort().map((name) => join(trashes, name)),
-  );
+  await sweepTrash(repo, pathsIn(repo.layout.trashes));
 }
 
 /** A trash that nobody has worked on for this long has lost its sweeper. */
@@ -85,11 +73,9 @@ const ORPHANED_MS = 60_000;
  * every lock; what fails warns and stays pending (P8), and so does the rest when the signal fires.
  */
 export async function reclaimLeftovers(repo: Repo, signal: AbortSignal): Promise<void> {
-  const { layout } = repo;
-  const orphaned = (readDir(layout.trashes) ?? [])
-    .map((name) => join(layout.trashes, name))
-    .filter((path) => Date.now() - (modifiedAt(path) ?? Date.now()) > ORPHANED_MS);
+  const orphaned: string[] = [];
   try {
+    orphaned.push(...pathsIn(repo.layout.trashes).filter((path) => Date.now() - (modifiedAt(path) ?? Date.now()) > ORPHANED_MS));
     for (const path of abandonedPins(repo)) await removeFile(path);
     for (const path of abandonedStagings(repo)) orphaned.push(...(await discard(repo, path, STAGING)));
   } catch (error) {
