@@ -3,7 +3,7 @@
  * that find each mutation; SWAMP_SCHEDULE, which a violation prints, makes its schedule again.
  */
 import { describe, test } from 'node:test';
-import { requireFound, runAgain, walkAll, wander } from '../support/interleave/exploration.js';
+import { explore } from '../support/interleave/exploration.js';
 import { MUTATIONS } from '../support/interleave/mutations.js';
 import { BROKEN_PAIRS, CROWDS, PAIRS, SCENARIOS } from '../support/interleave/scenarios.js';
 import { seedOfThisRun } from '../support/random.js';
@@ -13,25 +13,25 @@ const SCHEDULES = Number(process.env['SWAMP_LONG_SCHEDULES'] || 3_000);
 
 if (AGAIN !== undefined) {
   test('the schedule once more', async (t) => {
-    await runAgain(t, AGAIN);
+    await explore(t, { kind: 'again', text: AGAIN });
   });
 } else {
   test('every schedule with one intervention keeps P1 to P9', async (t) => {
-    await walkAll(t, { scenarios: [...PAIRS, ...BROKEN_PAIRS, ...CROWDS], interventions: 1 });
+    await explore(t, { kind: 'walk', scenarios: [...PAIRS, ...BROKEN_PAIRS, ...CROWDS], interventions: 1 });
   });
 
   test('every schedule of two commands with two interventions keeps P1 to P9', async (t) => {
-    await walkAll(t, { scenarios: PAIRS, interventions: 2 });
+    await explore(t, { kind: 'walk', scenarios: PAIRS, interventions: 2 });
   });
 
   test(`${SCHEDULES} random schedules of each scenario keep P1 to P9`, async (t) => {
-    await wander(t, seedOfThisRun(), { scenarios: SCENARIOS, schedules: SCHEDULES });
+    await explore(t, { kind: 'wander', seed: seedOfThisRun(), scenarios: SCENARIOS, schedules: SCHEDULES });
   });
 
   describe('a schedule is found when', () => {
     for (const mutation of MUTATIONS) {
       test(mutation.title, async (t) => {
-        await requireFound(t, mutation);
+        await explore(t, { kind: 'find', mutation });
       });
     }
   });

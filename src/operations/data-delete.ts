@@ -104,7 +104,7 @@ async function deleteOne(repo: Repo, model: Model, name: string, { version, dryR
   };
   const removed = await restructureModel(repo, model.id, remove, options);
   const renamedTo = removed.alreadyDeleted ? tombstoneOf(repo, model.id, name)?.renamedTo : undefined;
-  if (renamedTo !== undefined) repo.reporter.warn(`${JSON.stringify(name)} was renamed to ${JSON.stringify(renamedTo)}, which was left alone.`);
+  if (renamedTo !== undefined) repo.reporter.info(`${JSON.stringify(name)} was renamed to ${JSON.stringify(renamedTo)}, which was left alone.`);
   return result({ versionsDeleted: removed.versionsDeleted, alreadyDeleted: removed.alreadyDeleted });
 }
 

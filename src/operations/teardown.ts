@@ -9,7 +9,8 @@ import { isProvablyAlive, isProvablyDead, parseHolder, startTime } from '../lock
 import type { Session } from '../locks/session.js';
 import { methodOf, parseDefinition, type ShellMethod } from '../models/definition.js';
 import { shellEnvironment } from '../models/inputs.js';
-import { type OnOutput, runShell, show } from '../models/shell.js';
+import { runShell } from '../models/shell.js';
+import { type OnOutput, show } from '../models/show.js';
 import { type RunFence, withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
 import type { Repo } from '../repo.js';
