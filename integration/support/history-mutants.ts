@@ -48,9 +48,9 @@ export const FOUND_LATER: readonly Mutant[] = [
     title: 'a delete does not drain the methods of its model (P9)',
     edits: [
       {
-        file: 'operations/data-delete.ts',
-        from: 'const scope = { models: [model.id], runs: true };',
-        to: 'const scope = { models: [model.id], runs: false };',
+        file: 'protocol/restructure.ts',
+        from: '{ models: [modelId], runs: true }',
+        to: '{ models: [modelId], runs: false }',
       },
     ],
   },
@@ -73,6 +73,7 @@ export const FOUND_LATER: readonly Mutant[] = [
         to: 'if (versions.length === 0) continue; void allStand;',
       },
     ],
+    aim: { what: 'stop', point: 'versions.listed' },
   },
   {
     title: 'a method forgets that its outputs are published',

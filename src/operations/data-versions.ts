@@ -1,5 +1,6 @@
 /** `data versions`: the versions of one artifact, newest first; no lock. */
 import { join } from 'node:path';
+import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
 import { METADATA } from '../layout/layout.js';
 import { checkArtifactName } from '../layout/names.js';
@@ -44,6 +45,7 @@ async function versionsOf(repo: Repo, reference: string, asked: string, signal: 
     const artifact = findArtifact(repo, model.id, name);
     // Renamed or deleted between the two looks: its forward, or none, stands now.
     if (artifact === undefined) continue;
+    await failpoint('versions.listed');
     const versions = await readAll(artifact, signal);
     // What is left of an artifact that is deleted while we read never was all of it.
     if (versions.length < artifact.versions.length && !allStand(artifact)) continue;
