@@ -15,7 +15,7 @@
  *     data/<model-id>/<artifact>/4/{parts/1,metadata.json}   one that was written in parts
  *     uploads/<model-id>/<upload-id>/                        an unfinished multi-part write: upload.json, parts/1, sums/
  *     uploads/<model-id>/<upload-id>.<holder>/               the same while that session completes it
- *     kept/<model-id>/<epoch>-<nonce>/                       outputs of a method that lost its run fence
+ *     kept/<model-id>/<epoch>-<nonce>/                       outputs of a method that could not be committed
  *     pins/<holder>                                          a backup that runs: nothing is swept that a commit moved away
  *     trash/<model-id>-<epoch>-<nonce>/                      committed removals waiting for the sweep
  *     restoring/                                             a restore that is published, and not carried out yet

@@ -28,7 +28,7 @@ import { reclaimUploads } from './upload-reclaim.js';
 
 export interface DatastoreSweepInput {
   readonly dryRun?: boolean;
-  /** Also removes the outputs that methods kept when they lost their lock. */
+  /** Also removes the outputs that methods kept when they could not commit them. */
   readonly kept?: boolean;
   /** Runs the teardown of this deleted model again, although it cannot be known whether an earlier one still runs. */
   readonly retryTeardown?: string;
