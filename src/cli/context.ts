@@ -9,8 +9,6 @@ import type { Command } from './table.js';
 
 export interface Context {
   readonly args: Args;
-  /** The words after the verb, as they were given. */
-  readonly words: readonly string[];
   readonly json: boolean;
   readonly signal: AbortSignal;
   readonly reporter: Reporter;
@@ -48,17 +46,15 @@ export class Unsettled extends Error {
 export interface Surroundings {
   readonly command: Command;
   readonly args: Args;
-  readonly words: readonly string[];
   readonly signal: AbortSignal;
   readonly reporter: Reporter;
 }
 
-export function contextFor({ command, args, words, signal, reporter }: Surroundings): Context {
+export function contextFor({ command, args, signal, reporter }: Surroundings): Context {
   const { env } = process;
   const readOnly = args.has('read-only') || env['SWAMP_READ_ONLY'] === '1';
   return {
     args,
-    words,
     json: args.has('json'),
     signal,
     reporter,

@@ -248,9 +248,9 @@ function deadTickets(repo: Repo) {
 }
 
 async function tellOrphans(repo: Repo, signal: AbortSignal): Promise<void> {
-  for (const { path } of await findOrphans(repo, () => knownModels(repo))) {
+  for (const { path, modelId } of await findOrphans(repo, () => knownModels(repo))) {
     repo.reporter.info(
-      `${displayPath(repo, path)} (${await treeBytes(path, signal)} bytes) belongs to a model that has no definition: "swamp data prune" removes it.`,
+      `${displayPath(repo, path)} (${await treeBytes(path, signal)} bytes) belongs to a model that has no definition. Bring that back, with this id; "swamp model delete ${modelId} --with-data" then removes both.`,
     );
   }
 }
