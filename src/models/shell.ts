@@ -23,25 +23,6 @@ const CHUNKS_AFTER_EXIT = 64;
 /** Takes one piece of output; while its promise is pending nothing more is read, and a full pipe makes the command wait. */
 export type Sink = (chunk: Buffer) => void | Promise<void>;
 
-/** Shows the command's own output as it comes; while its promise is pending nothing more is read. */
-export type OnOutput = (chunk: Uint8Array) => void | Promise<void>;
-
-/** Shows a chunk, and waits for a reader who has fallen behind; who is to end waits for nobody. */
-export async function show(chunk: Uint8Array, onOutput: OnOutput | undefined, signal: AbortSignal): Promise<void> {
-  const shown = onOutput?.(chunk);
-  if (shown === undefined || signal.aborted) return;
-  let letGo = (): void => {};
-  const aborted = new Promise<void>((resolve) => {
-    letGo = resolve;
-  });
-  signal.addEventListener('abort', letGo, { once: true });
-  try {
-    await Promise.race([shown, aborted]);
-  } finally {
-    signal.removeEventListener('abort', letGo);
-  }
-}
-
 export interface ShellOptions {
   /** Absolute; must exist. */
   readonly cwd: string;
