@@ -150,6 +150,15 @@ describe('node:fs', () => {
     assert.deepEqual(opensToWrite(source), ["openSync(join(a, b), 'wx')", 'open(a, constants.O_RDWR)']);
   });
 
+  test('leaves it to src/layout to know what stands where in the datastore', () => {
+    const families = '(fences|queues|staging|data|tombstones|deleted|kept|uploads|pins|trash|restoring|quarantine)';
+    // `bundle`: what a restore stages is laid out by itself.
+    const built = new RegExp(`join\\((?!bundle\\b)[^,()]+, '${families}'`);
+    const wrong = SHIPPED.filter(({ path, text }) => path !== 'layout/layout.ts' && !path.startsWith('layout/') && built.test(text)).map(({ path }) => path);
+    assert.deepEqual(wrong, []);
+    assert.match("join(base, 'data', modelId)", built);
+  });
+
   test('removes trees of the store, and scratch beside a backup, in one place each (P5)', () => {
     const callers = SHIPPED.filter(({ path, code }) => path !== 'fs/tree.ts' && /\bremoveTree\(/.test(code)).map(({ path }) => path);
     assert.deepEqual(callers, ['backup/scratch.ts', 'store/sweep.ts']);

@@ -439,6 +439,19 @@ async function stepsOf(repo: TestRepo, args: readonly string[]): Promise<string[
   return steps.filter((step) => !/^sync ([a-z]+|staging\/<holder>)?$/.test(step));
 }
 
+test('what the program tells people to run is a verb that there is, or the first words of some', () => {
+  const verbs = COMMANDS.flatMap(({ verb, also }) => [verb, ...(also ?? [])]);
+  const isKnown = (words: string): boolean => verbs.some((verb) => `${words} `.startsWith(`${verb} `) || `${verb} `.startsWith(`${words} `));
+  const told = SOURCES.filter((path) => path.startsWith('src/') && !path.endsWith('.test.ts')).flatMap((path) =>
+    [...read(path).matchAll(/"swamp ([a-z]+(?: [a-z]+)*)/g)].map(([, words = '']) => ({ path, words })),
+  );
+  assert.ok(told.length > 50, `${told.length} are told`);
+  assert.deepEqual(
+    told.filter(({ words }) => !isKnown(words)),
+    [],
+  );
+});
+
 test('no file that is kept names a machine, a person, or a registry', () => {
   // In pieces, so that this file is none of them.
   const words = [

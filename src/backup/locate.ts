@@ -75,7 +75,7 @@ export class Locator {
     const entry = readFence(fence);
     if (entry !== undefined) collect(index, join(fence, entry.name), 4);
     for (const name of readDir(layout.trashes) ?? []) if (name.startsWith(`${modelId}-`)) collect(index, join(layout.trashes, name), 4);
-    for (const name of readDir(layout.quarantines) ?? []) collect(index, join(layout.quarantines, name, 'data', modelId), 2);
+    for (const name of readDir(layout.quarantines) ?? []) collect(index, layout.quarantined(name).model(modelId), 2);
     return index;
   }
 }

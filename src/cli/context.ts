@@ -9,8 +9,6 @@ import type { Command } from './table.js';
 
 export interface Context {
   readonly args: Args;
-  /** The words after the verb, as they were given. */
-  readonly words: readonly string[];
   readonly json: boolean;
   readonly signal: AbortSignal;
   readonly reporter: Reporter;
@@ -40,17 +38,15 @@ export type Run = (context: Context) => Promise<Outcome | undefined>;
 export interface Surroundings {
   readonly command: Command;
   readonly args: Args;
-  readonly words: readonly string[];
   readonly signal: AbortSignal;
   readonly reporter: Reporter;
 }
 
-export function contextFor({ command, args, words, signal, reporter }: Surroundings): Context {
+export function contextFor({ command, args, signal, reporter }: Surroundings): Context {
   const { env } = process;
   const readOnly = args.has('read-only') || isReadOnly(env);
   return {
     args,
-    words,
     json: args.has('json'),
     signal,
     reporter,

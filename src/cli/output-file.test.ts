@@ -23,6 +23,13 @@ describe('writeOutputFile', () => {
   });
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
+  it('writes a file whose name has 243 bytes, of several to a character', async () => {
+    const name = `${'ü'.repeat(121)}x`;
+    assert.equal(Buffer.byteLength(name), 243);
+    await writeOutputFile(join(dir, name), content('whole'));
+    assert.deepEqual(readdirSync(dir), [name]);
+  });
+
   it('writes a new file and leaves nothing else behind', async () => {
     await writeOutputFile(join(dir, 'out'), content('ab', 'cd'));
     assert.equal(readFileSync(join(dir, 'out'), 'utf8'), 'abcd');

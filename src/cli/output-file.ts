@@ -31,7 +31,7 @@ export async function writeOutputFile(
   if (spared !== undefined && isBelow(target, spared)) {
     throw new SwampError('usage', `${path} lies in the datastore.`, { hint: 'Name a file outside; data is stored with "swamp data put".', data: { path } });
   }
-  const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}`);
+  const temporary = join(dirname(target), `.${beginning(basename(target))}.${randomBytes(6).toString('hex')}`);
   try {
     const file = await open(temporary, 'wx');
     if (there !== undefined) await file.chmod(there.mode & 0o777);
@@ -41,6 +41,12 @@ export async function writeOutputFile(
     await removeFile(temporary);
     throw error;
   }
+}
+
+/** So much of a name that a nonce fits beside it: a name has up to 255 bytes. */
+function beginning(name: string): string {
+  const bytes = Buffer.from(name).subarray(0, 200);
+  return bytes.toString().replace(/\uFFFD+$/, '');
 }
 
 function isBelow(path: string, directory: string): boolean {

@@ -7,7 +7,7 @@ import { closestFlag, closestVerb, hintFor } from './suggest.js';
 import { COMMANDS, type Command } from './table.js';
 
 export type Parsed =
-  | { readonly kind: 'run'; readonly command: Command; readonly args: Args; readonly words: readonly string[] }
+  | { readonly kind: 'run'; readonly command: Command; readonly args: Args }
   /** `topic` is a verb, a group, or empty. */
   | { readonly kind: 'help'; readonly topic: string }
   | { readonly kind: 'version' }
@@ -33,7 +33,7 @@ export function parse(argv: readonly string[]): Parsed {
   if (command === undefined) return bare(topic, json);
   const missing = fillPositionals(command, given, words);
   if (missing !== undefined) return refused(missing, hintFor(topic, undefined), { json, topic });
-  return { kind: 'run', command, args: argsOf(given), words: found.rest };
+  return { kind: 'run', command, args: argsOf(given) };
 }
 
 function refused(message: string, hint: string, { json, topic, group = false }: { json: boolean; topic: string; group?: boolean }): Parsed {

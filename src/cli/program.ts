@@ -50,7 +50,7 @@ async function execute(argv: readonly string[], version: string, load: Load): Pr
 
 type Invocation = Extract<Parsed, { kind: 'run' }>;
 
-async function run({ command, args, words }: Invocation, load: Load): Promise<number> {
+async function run({ command, args }: Invocation, load: Load): Promise<number> {
   const manner = { json: args.has('json'), verbose: args.has('verbose'), noColour: args.has('no-color') };
   const signals = onSignals();
   process.on('uncaughtException', (error) => void endWith(failed(error, manner)));
@@ -58,7 +58,7 @@ async function run({ command, args, words }: Invocation, load: Load): Promise<nu
   try {
     reporter = createReporter(logLevel(args, process.env));
     requireConsent(command, args);
-    const context = contextFor({ command, args, words, signal: signals.signal, reporter });
+    const context = contextFor({ command, args, signal: signals.signal, reporter });
     const outcome = await settled(await load(command.verb), context);
     await reporter.flush();
     if (signals.exitCode !== undefined) return signals.exitCode;

@@ -266,7 +266,7 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [
       DRY_RUN,
-      { name: 'kept', type: 'switch', description: 'Also remove the outputs kept of methods that lost their lock' },
+      { name: 'kept', type: 'switch', description: 'Also remove the outputs kept of methods that could not commit them' },
       {
         name: 'retry-teardown',
         type: 'value',

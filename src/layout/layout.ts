@@ -15,7 +15,7 @@
  *     data/<model-id>/<artifact>/4/{parts/1,metadata.json}   one that was written in parts
  *     uploads/<model-id>/<upload-id>/                        an unfinished multi-part write: upload.json, parts/1, sums/
  *     uploads/<model-id>/<upload-id>.<holder>/               the same while that session completes it
- *     kept/<model-id>/<epoch>-<nonce>/                       outputs of a method that lost its run fence
+ *     kept/<model-id>/<epoch>-<nonce>/                       outputs of a method that could not be committed
  *     pins/<holder>                                          a backup that runs: nothing is swept that a commit moved away
  *     trash/<model-id>-<epoch>-<nonce>/                      committed removals waiting for the sweep
  *     restoring/                                             a restore that is published, and not carried out yet
@@ -45,14 +45,14 @@ export function isModelId(text: string): boolean {
 }
 
 export class Layout {
-  /** `base` is the datastore's directory, absolute: `<repo>/.swamp` unless configured elsewhere. */
-  constructor(readonly base: string) {}
+  /** `base` is the datastore's directory, absolute: `<repo>/.swamp` unless configured elsewhere. `root`: where the families stand. */
+  constructor(
+    readonly base: string,
+    readonly root: string = join(base, FORMAT_DIRECTORY),
+  ) {}
 
-  readonly #at = (...segments: string[]): string => join(this.base, FORMAT_DIRECTORY, ...segments);
+  readonly #at = (...segments: string[]): string => join(this.root, ...segments);
 
-  get root(): string {
-    return this.#at();
-  }
   get fences(): string {
     return this.#at('fences');
   }
@@ -145,6 +145,11 @@ export class Layout {
   /** What one repair sets aside; below it stands the path from `root`. */
   quarantine(at: Date, nonce: string): string {
     return this.#at('quarantine', `${at.toISOString().replace(/[-:]|\.[0-9]+/g, '')}-${nonce}`);
+  }
+
+  /** What an earlier repair set aside, laid out as it was; `name`: of one directory in `quarantines`. */
+  quarantined(name: string): Layout {
+    return new Layout(this.base, join(this.quarantines, name));
   }
 
   get catalog(): string {

@@ -28,7 +28,7 @@ import { reclaimUploads } from './upload-reclaim.js';
 
 export interface DatastoreSweepInput {
   readonly dryRun?: boolean;
-  /** Also removes the outputs that methods kept when they lost their lock. */
+  /** Also removes the outputs that methods kept when they could not commit them. */
   readonly kept?: boolean;
   /** Runs the teardown of this deleted model again, although it cannot be known whether an earlier one still runs. */
   readonly retryTeardown?: string;
@@ -244,9 +244,9 @@ function deadTickets(repo: Repo) {
 }
 
 async function tellOrphans(repo: Repo, signal: AbortSignal): Promise<void> {
-  for (const { path } of await findOrphans(repo, () => knownModels(repo))) {
+  for (const { path, modelId } of await findOrphans(repo, () => knownModels(repo))) {
     repo.reporter.info(
-      `${displayPath(repo, path)} (${await treeBytes(path, signal)} bytes) belongs to a model that has no definition: "swamp data prune" removes it.`,
+      `${displayPath(repo, path)} (${await treeBytes(path, signal)} bytes) belongs to a model that has no definition. Bring that back, with this id; "swamp model delete ${modelId} --with-data" then removes both.`,
     );
   }
 }

@@ -6,6 +6,7 @@ import { asSwampError, CODES, SwampError } from '../errors.js';
 import { FenceLost } from '../locks/fence.js';
 import type { Session } from '../locks/session.js';
 import { methodOf, type ShellMethod } from '../models/definition.js';
+import { isDeletedModel, readDefinition } from '../models/definition-file.js';
 import { findModel, type Model } from '../models/files.js';
 import { checkInputs, shellEnvironment } from '../models/inputs.js';
 import { runShell, type ShellResult } from '../models/shell.js';
@@ -47,20 +48,21 @@ export interface ModelRunOptions {
   readonly onOutput?: OnOutput;
 }
 
-/** lock_lost, lock_timeout, deadlock: the outputs are whole and could not be committed. */
+/** Of lock_lost, lock_timeout, deadlock: nothing but the run itself is to be repeated. */
 const TRY_AGAIN = CODES.lock_lost.exit;
 /** `result` repeats each stream up to this; `log` has all of it. Bytes. */
 const MAX_IN_RESULT = 8 * 1024 * 1024;
 
 /**
- * Throws `method_failed` (the outputs are stored, `data` tells where), `lock_lost` (outputs kept aside, P9),
- * `model_not_found`, `usage` for an unknown method, `deadlock`, `lock_timeout`.
+ * Throws `method_failed` (the outputs are stored, `data` tells where), `lock_lost` (P9) and whatever else keeps the outputs
+ * from being committed (`data.kept` tells where they are), `model_not_found`, `usage` for an unknown method, `deadlock`,
+ * `lock_timeout`.
  */
 export async function modelRun(repo: Repo, input: ModelRunInput, options: ModelRunOptions): Promise<ModelRunResult> {
   requireWritable(repo);
   const model = await findModel(repo, input.model);
   const name = input.method ?? 'execute';
-  const method = methodOf(model, name);
+  methodOf(model, name);
   const inputs = input.inputs ?? {};
   checkInputs(inputs);
   const named = underName(repo, `model method run ${model.name} ${name}`);
@@ -71,16 +73,25 @@ export async function modelRun(repo: Repo, input: ModelRunInput, options: ModelR
         named,
         model.id,
         async (run) => {
-          requireModel(repo, model);
-          const outcome = await execute(session, run, model, method, inputs, input.timeoutMs ?? method.timeoutMs, options);
-          const dataArtifacts = await commit(session, run, model, outcome.outputs, options.signal);
-          return { shell: outcome.shell, dataArtifacts };
+          const current = await asItIsNow(repo, model);
+          const method = methodOf(current, name);
+          const outcome = await execute(session, run, current, method, inputs, input.timeoutMs ?? method.timeoutMs, options);
+          return { current, method, shell: outcome.shell, dataArtifacts: await commit(session, run, current, outcome.outputs, options.signal) };
         },
         { signal: options.signal, session },
       ),
     options.signal,
   );
-  return finished(model, name, method, result.shell, result.dataArtifacts);
+  return finished(result.current, name, result.method, result.shell, result.dataArtifacts);
+}
+
+/** The wait for the run fence may have taken minutes: what runs is what the definition says now. Throws `model_not_found`, `model_invalid`. */
+async function asItIsNow(repo: Repo, model: Model): Promise<Model> {
+  requireModel(repo, model);
+  const content = readDefinition(repo, model);
+  if (content?.kind === 'valid' && content.definition.id === model.id) return { ...content.definition, path: model.path };
+  // Renamed, or no definition any more.
+  return findModel(repo, model.id);
 }
 
 function finished(model: Model, name: string, method: ShellMethod, shell: ShellResult, dataArtifacts: ModelRunResult['dataArtifacts']): ModelRunResult {
@@ -164,19 +175,18 @@ async function execute(
     ...streams.stdout.as('stdout'),
     ...streams.stderr.as('stderr'),
   };
-  const stagedResult = await stageVersion(session, 'result', [`${JSON.stringify(result, null, 2)}\n`], fields(model, 'resource', 'application/json'), {
-    signal: options.signal,
-  });
-  return {
-    shell,
-    outputs: [
-      { name: 'result', staged: stagedResult },
-      { name: 'log', staged },
-    ],
-  };
+  const logged: Output = { name: 'log', staged };
+  try {
+    const stagedResult = await stageVersion(session, 'result', [`${JSON.stringify(result, null, 2)}\n`], fields(model, 'resource', 'application/json'), {
+      signal: options.signal,
+    });
+    return { shell, outputs: [{ name: 'result', staged: stagedResult }, logged] };
+  } catch (error) {
+    throw await keptAside(session, run, model, [logged], options.signal, error);
+  }
 }
 
-/** Both outputs or none, through the run fence (P9). When that is lost, they are kept aside and the run ends as `lock_lost`. */
+/** Both outputs or none, through the run fence (P9). When that is lost, or they cannot be committed for another reason, they are kept aside. */
 async function commit(
   session: Session,
   run: RunFence,
@@ -202,20 +212,42 @@ async function commit(
       return { name, version, path: displayPath(repo, join(repo.layout.version(model.id, name, version), 'content')) };
     });
   } catch (error) {
-    if (!(error instanceof FenceLost) && !(error instanceof SwampError && error.exitCode === TRY_AGAIN)) throw error;
-    const kept = await keepOutputs(session, model.id, run.epoch, outputs);
-    const path = kept === undefined ? undefined : displayPath(repo, kept);
-    const waited = error instanceof SwampError && error.code !== 'lock_lost' ? error : undefined;
-    const why = waited?.message ?? `The run lock of "${model.name}" was lost while its method ran.`;
-    throw new SwampError(
-      waited?.code ?? 'lock_lost',
-      `${why} Its outputs were not committed${path === undefined ? ', and they are gone' : `; they are kept in ${path}`}.`,
-      {
-        hint: 'Look at the kept outputs ("swamp datastore status"), then run the method again.',
-        data: { ...waited?.data, modelId: model.id, modelName: model.name, ...(path === undefined ? {} : { kept: path }) },
-        cause: error,
-      },
-    );
+    // Published, they are no longer ours: whoever comes next makes them visible.
+    throw attempt.published === undefined ? await keptAside(session, run, model, outputs, signal, error) : error;
+  }
+}
+
+/** Keeps the outputs, which may be the work of hours; the error that tells where they are. Those of a deleted model go with it. */
+async function keptAside(session: Session, run: RunFence, model: Model, outputs: readonly Output[], signal: AbortSignal, error: unknown): Promise<unknown> {
+  const { repo } = session;
+  const lost = `The run lock of "${model.name}" was lost while its method ran.`;
+  const failure = error instanceof FenceLost ? new SwampError('lock_lost', lost) : asSwampError(error);
+  const again = failure.exitCode === TRY_AGAIN;
+  if (isDeletedModel(repo, model.id) && !again) return error;
+  const path = await keep(session, run, model, outputs);
+  const where = path === undefined ? ', and they are gone' : `; they are kept in ${path}`;
+  if (error === signal.reason) {
+    repo.reporter.warn(`The outputs of "${model.name}" were not committed${where}.`);
+    return error;
+  }
+  const { code, hint, data } = failure;
+  const message = code === 'lock_lost' ? lost : failure.message;
+  return new SwampError(code, `${message} Its outputs were not committed${where}.`, {
+    hint: again || hint === undefined ? 'Look at the kept outputs ("swamp datastore status"), then run the method again.' : hint,
+    data: { ...data, modelId: model.id, modelName: model.name, ...(path === undefined ? {} : { kept: path }) },
+    cause: error,
+  });
+}
+
+/** Where they are now; undefined when they are gone, or cannot be moved. */
+async function keep(session: Session, run: RunFence, model: Model, outputs: readonly Output[]): Promise<string | undefined> {
+  const { repo } = session;
+  try {
+    const path = await keepOutputs(session, model.id, run.epoch, outputs);
+    return path === undefined ? undefined : displayPath(repo, path);
+  } catch (error) {
+    repo.reporter.warn(`The outputs of "${model.name}" could not be kept: ${asSwampError(error).message}`);
+    return undefined;
   }
 }
 

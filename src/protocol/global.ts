@@ -7,6 +7,7 @@ import { GLOBAL } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
 import { lookAndBreak, type Seen } from '../locks/observe.js';
+import { SCOPE_FILE } from '../store/leftovers.js';
 import { type Contender, liveAncestors } from './contender.js';
 
 /** The models a structural command touches, and whether it drains their run fences too. */
@@ -21,7 +22,6 @@ export interface Published {
 }
 
 const EVERYTHING: Scope = Object.freeze({ models: 'all', runs: true });
-const SCOPE_FILE = /^scope\.([0-9]+)\.(draining|closed)\.json$/;
 
 function scopeFile(epoch: number, state: Published['state']): string {
   return `scope.${epoch}.${state}.json`;

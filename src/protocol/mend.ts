@@ -285,7 +285,7 @@ export async function replaceLinks(repo: Repo, mending: Mending): Promise<Mended
   const mender = newMender(repo, mending, new AbortController().signal);
   const isLink = (path: string): boolean => statusOf(path)?.isSymbolicLink() === true;
   const models = (list(layout.fences) ?? []).filter(isModelId);
-  const fences = models.flatMap((modelId) => ['data', 'run'].map((kind) => join(layout.modelFences(modelId), kind)));
+  const fences = models.flatMap((modelId) => (['data', 'run'] as const).map((kind) => layout.fence({ kind, modelId })));
   const owners = models.map((modelId) => layout.modelFences(modelId));
   if (isLink(layout.fences)) await replace(mender, layout.fences);
   else for (const path of [...fences, ...owners, layout.fence(GLOBAL)]) if (isLink(path) && !isLink(dirname(path))) await replace(mender, path);

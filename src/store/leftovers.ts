@@ -26,8 +26,8 @@ export interface AbandonedEntry {
   readonly leftovers: readonly Leftover[];
 }
 
-/** Published by a structural command inside its entry; it stays there when the lock is given back. */
-const SCOPE = /^scope\.[0-9]+\.(draining|closed)\.json$/;
+/** Epoch and state in the name of what a structural command publishes inside its entry; it stays there when the lock is given back. */
+export const SCOPE_FILE = /^scope\.([0-9]+)\.(draining|closed)\.json$/;
 
 /** Every entry that wants a next holder. A damaged fence has no entry that anybody could take. */
 export function abandonedEntries(layout: Layout): AbandonedEntry[] {
@@ -55,7 +55,7 @@ export function leftoversIn(entryPath: string, lock: LockName): Leftover[] {
 
 /** What a holder tells of itself, and leaves there for the next one to write over. */
 export function isDetails(name: string, lock: LockName): boolean {
-  return name === HOLDER_DETAILS || (lock.kind === 'global' && SCOPE.test(name));
+  return name === HOLDER_DETAILS || (lock.kind === 'global' && SCOPE_FILE.test(name));
 }
 
 function kindOf(name: string, lock: LockName): LeftoverKind | undefined {

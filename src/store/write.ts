@@ -167,12 +167,17 @@ function placeNext(fence: Fence, name: string): Place {
   return { dir, version, generation: record.generation, birth: undefined };
 }
 
+/** Where a first version stands in its artifact. */
+export function dressedSlot(slot: string): string {
+  return `${slot}-first`;
+}
+
 /** The slot to move: the version itself, or, for a first version, an artifact directory around it (no empty artifact is ever visible). */
 async function dress(fence: Fence, slot: string, place: Place): Promise<string> {
   await makeDirs(fence.repo.layout.model(fence.modelId));
   if (place.birth === undefined) return slot;
   const { staging } = fence.session;
-  const outer = `${slot}-first`;
+  const outer = dressedSlot(slot);
   await makeDir(join(staging, outer));
   await writeFileDurable(join(staging, outer, ARTIFACT_RECORD), serialise(place.birth));
   await rename(join(staging, slot), join(staging, outer, String(place.version)));
@@ -183,7 +188,7 @@ async function dress(fence: Fence, slot: string, place: Place): Promise<string> 
 /** Undoes `dress` for an attempt that was fenced off and given back. Throws `lock_lost` when the version is gone. */
 async function regainStaged(fence: Fence, slot: string, name: string, from: string = fence.session.staging): Promise<void> {
   const { staging } = fence.session;
-  const outer = join(from, `${slot}-first`);
+  const outer = join(from, dressedSlot(slot));
   const [version] = versionNumbers(readDir(outer) ?? []);
   if (version !== undefined) await rename(join(outer, String(version)), join(staging, slot));
   else if (from !== staging && exists(join(from, slot))) await rename(join(from, slot), join(staging, slot));

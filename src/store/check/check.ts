@@ -209,7 +209,7 @@ async function checkKept(checker: Checker): Promise<void> {
   for await (const modelId of checker.entries(layout.kept, (name) => (isModelId(name) ? 'directory' : undefined))) {
     const dir = join(layout.kept, modelId);
     for await (const name of checker.entries(dir, (entry) => (/^[0-9]+-[0-9a-f]+$/.test(entry) ? 'directory' : undefined))) {
-      await checker.look(join(dir, name), () => lookAtPending(join(dir, name), 'kept', 'holds the outputs of a method that lost its lock'));
+      await checker.look(join(dir, name), () => lookAtPending(join(dir, name), 'kept', 'holds the outputs of a method that could not be committed'));
     }
   }
 }

@@ -33,7 +33,7 @@ export const PENDINGS = {
   upload: 'the next "swamp data upload" that needs it, or "swamp datastore sweep", puts it back',
   kept: '"swamp datastore sweep --kept" removes it',
   dead_ticket: 'the next command that waits for this lock, or "swamp datastore sweep", removes it',
-  orphan_model: '"swamp data prune" removes it',
+  orphan_model: 'bring its definition back, with this id; "swamp model delete --with-data" then removes both',
   deleted_model: 'the next "swamp model delete" of it, or "swamp datastore sweep", finishes it',
   teardown: 'the next "swamp model delete" of it, or "swamp datastore sweep", runs it',
 } as const satisfies Record<string, string>;

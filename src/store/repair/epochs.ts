@@ -9,24 +9,23 @@ import { numberIn, readable, salvage } from './salvage.js';
 /** The highest epoch that records of the model carry, generations above all; 0 when there is none. */
 export function recordedEpoch(layout: Layout, modelId: string): number {
   let highest = 0;
-  for (const base of bases(layout)) {
-    const data = join(base, 'data', modelId);
+  for (const tree of trees(layout)) {
+    const [data, tombstones] = [tree.model(modelId), tree.tombstones(modelId)];
     for (const segment of list(data)) highest = Math.max(highest, salvage(join(data, segment, ARTIFACT_RECORD)).generation ?? 0);
-    const tombstones = join(base, 'tombstones', modelId);
     for (const file of list(tombstones)) highest = Math.max(highest, salvage(join(tombstones, file)).generation ?? 0);
-    highest = Math.max(highest, numberIn(readable(join(base, 'deleted', `${modelId}.json`)) ?? '', 'epoch') ?? 0);
+    highest = Math.max(highest, numberIn(readable(tree.deletedModel(modelId)) ?? '', 'epoch') ?? 0);
   }
   return highest;
 }
 
 /** The highest epoch that anything tells of which belongs to the lock: entries, records, and names of what was removed or kept. */
 export function highestEpoch(layout: Layout, lock: LockName): number {
-  if (lock.kind === 'global') return highestOf(bases(layout).flatMap((base) => list(join(base, 'fences', 'global')).map(epochOf)));
+  if (lock.kind === 'global') return highestOf(trees(layout).flatMap((tree) => list(tree.fence(lock)).map(epochOf)));
   const { modelId } = lock;
-  const named = bases(layout).flatMap((base) => [
-    ...['data', 'run'].flatMap((kind) => list(join(base, 'fences', modelId, kind)).map(epochOf)),
-    ...list(join(base, 'kept', modelId)).map((name) => epochIn(/^([0-9]+)-/, name)),
-    ...list(join(base, 'trash')).map((name) => (name.startsWith(`${modelId}-`) ? epochIn(/^([0-9]+)-/, name.slice(modelId.length + 1)) : 0)),
+  const named = trees(layout).flatMap((tree) => [
+    ...(['data', 'run'] as const).flatMap((kind) => list(tree.fence({ kind, modelId })).map(epochOf)),
+    ...list(tree.modelKept(modelId)).map((name) => epochIn(/^([0-9]+)-/, name)),
+    ...list(tree.trashes).map((name) => (name.startsWith(`${modelId}-`) ? epochIn(/^([0-9]+)-/, name.slice(modelId.length + 1)) : 0)),
   ]);
   return highestOf([recordedEpoch(layout, modelId), ...named]);
 }
@@ -46,8 +45,8 @@ function highestOf(epochs: readonly number[]): number {
 }
 
 /** The tree, and every tree of what was set aside earlier. */
-function bases(layout: Layout): string[] {
-  return [layout.root, ...list(layout.quarantines).map((name) => join(layout.quarantines, name))];
+function trees(layout: Layout): Layout[] {
+  return [layout, ...list(layout.quarantines).map((name) => layout.quarantined(name))];
 }
 
 /** Something else in the place of a directory is told of by itself. */
