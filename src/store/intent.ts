@@ -104,9 +104,10 @@ export async function publishIntent(fence: Fence, bundle: string, onPublished?: 
 
 /** The system's error, and that it does not undo what was published. */
 function unfinished(cause: NodeJS.ErrnoException): SwampError {
-  const { code, message, data } = asSwampError(cause);
+  const { code, message, hint, data } = asSwampError(cause);
+  const mend = code === 'config_invalid' ? `${hint} Then` : 'Mend the cause, then';
   return new SwampError(code, `This took effect, but could not be finished: ${message}`, {
-    hint: 'Do not repeat it: mend the cause, and the next command for this model finishes it.',
+    hint: `${mend} do not repeat it: the next command for this model finishes it.`,
     data: { ...data, published: true },
     cause,
   });
