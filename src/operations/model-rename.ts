@@ -8,7 +8,7 @@ import { restructureModel, type Structural } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import { discardStaged, hasText, stageText } from '../store/definition-text.js';
-import { commitIntent } from '../store/intent.js';
+import { commitIntent } from '../store/roll-forward.js';
 import { requireModel } from './data-put.js';
 
 export interface ModelRenameResult {

@@ -7,8 +7,9 @@ import { isModelId } from '../layout/layout.js';
 import { parseHolder } from '../locks/holder.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
 import { ENTRY_TRASH, type Fence, moveToTrash, passTrashOn, step } from './commit.js';
-import { isIntent, rollForward } from './intent.js';
+import { isIntent } from './intent.js';
 import { ENTRY_QUARANTINE, passQuarantineOn } from './quarantine.js';
+import { rollForward } from './roll-forward.js';
 
 /** Runs right after a data or run fence was taken, before anything else. Costs one listing when nothing was left. Throws FenceLost. */
 export async function recoverEntry(fence: Fence): Promise<void> {

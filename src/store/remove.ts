@@ -7,9 +7,9 @@ import { ARTIFACT_RECORD } from '../layout/layout.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
-import { commitIntent, renameFiles } from './intent.js';
 import { type ArtifactRecord, serialise, type Tombstone } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from './read.js';
+import { commitIntent, renameFiles } from './roll-forward.js';
 
 /** What a delete did. `alreadyDeleted`: somebody else had; nothing was changed (O3). */
 export interface Removed {

@@ -16,8 +16,9 @@ import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, passTrashOn, step, syncCommit } from './commit.js';
 import { type DefinitionText, discardStaged, isDefinitionText, isStagedText, publishText, removeDefinition, type StagedText } from './definition-text.js';
-import { publishIntent, readIntent } from './intent.js';
+import { readIntent } from './intent.js';
 import { number, readRecord } from './metadata.js';
+import { publishIntent } from './roll-forward.js';
 
 /** In the staging of a restorer, and in the global entry on its way. */
 const RESTORE_SLOT = 'restore';

@@ -8,9 +8,10 @@ import { ARTIFACT_RECORD, METADATA } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
 import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveThrough, step, syncCommit } from './commit.js';
-import { eraseIntent, type IntentItem, publishIntent, writeIntent } from './intent.js';
+import type { IntentItem } from './intent.js';
 import { type ArtifactRecord, readVersionMetadata, serialise, type VersionMetadata } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, MAX_VERSION, tombstoneOf, versionNumbers } from './read.js';
+import { eraseIntent, publishIntent, writeIntent } from './roll-forward.js';
 import type { StagedVersion } from './stage.js';
 
 /** A version that was committed. */

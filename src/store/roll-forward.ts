@@ -1,0 +1,228 @@
+/** Publishes an intent by one rename, and carries it out: this holder or the next one; safe to repeat. */
+import { lstatSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { asSwampError, type ErrorCode, isErrno, isSystemError, SwampError } from '../errors.js';
+import { makeDirs, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
+import { failpoint } from '../fs/failpoints.js';
+import { exists, readDir } from '../fs/tree.js';
+import { FAMILIES } from '../layout/families.js';
+import { ARTIFACT_RECORD, PARTS } from '../layout/layout.js';
+import { FenceLost } from '../locks/fence.js';
+import { newNonce } from '../locks/holder.js';
+import { openStaging } from '../locks/session.js';
+import { type Fence, itemName, moveToTrash, step, syncCommit } from './commit.js';
+import { publishText, removeDefinition } from './definition-text.js';
+import {
+  type DefinitionIntent,
+  FORWARD,
+  INTENT,
+  type Intent,
+  MOVING,
+  type OutputsIntent,
+  type RenameIntent,
+  type RestoreIntent,
+  readIntent,
+  type UploadIntent,
+  versionIn,
+} from './intent.js';
+import { serialise } from './metadata.js';
+
+/** Completes the staged bundle with its intent, synced. */
+export async function writeIntent(bundle: string, intent: Intent): Promise<void> {
+  await writeFileDurable(join(bundle, INTENT), serialise(intent));
+  await syncDir(bundle);
+}
+
+/** Takes the intent out of a bundle that was given back. */
+export async function eraseIntent(bundle: string): Promise<void> {
+  await removeFile(join(bundle, INTENT));
+}
+
+/** The commit point: `bundle` becomes the entry's intent, and is carried out. Throws FenceLost; the next holder then carries it out if it was published, which `onPublished` tells. */
+export async function publishIntent(fence: Fence, bundle: string, onPublished?: () => void): Promise<void> {
+  const published = join(fence.path, itemName(fence.session, 'intent'));
+  await step(fence, bundle, published);
+  onPublished?.();
+  await failpoint('intent.published');
+  try {
+    await rollForward(fence, published);
+  } catch (error) {
+    throw isSystemError(error) ? unfinished(error) : error;
+  }
+}
+
+/** The system's error, and that it does not undo what was published. */
+function unfinished(cause: NodeJS.ErrnoException): SwampError {
+  const { code, message, hint, data } = asSwampError(cause);
+  const mend = code === 'config_invalid' ? `${hint} Then` : 'Mend the cause, then';
+  return new SwampError(code, `This took effect, but could not be finished: ${message}`, {
+    hint: `${mend} do not repeat it: the next command for this model finishes it.`,
+    data: { ...data, published: true },
+    cause,
+  });
+}
+
+/** Publishes an intent that consists of texts alone: `files` beside intent.json. */
+export async function commitIntent(fence: Fence, intent: Intent, files: Readonly<Record<string, string>>, onPublished?: () => void): Promise<void> {
+  const bundle = join(await openStaging(fence.session), `bundle-${newNonce()}`);
+  await makeDirs(bundle);
+  for (const [name, text] of Object.entries(files)) await writeFileDurable(join(bundle, name), text);
+  await writeIntent(bundle, intent);
+  await failpoint('intent.before-publish');
+  await publishIntent(fence, bundle, onPublished);
+}
+
+/** The texts beside a rename intent. */
+export function renameFiles(record: object, forward: object): Record<string, string> {
+  return { [ARTIFACT_RECORD]: serialise(record), [FORWARD]: serialise(forward) };
+}
+
+/**
+ * Carries out a published intent, then moves it into the trash. Safe to repeat. Throws FenceLost when the fence is lost
+ * on the way; the next holder goes on.
+ */
+export async function rollForward(fence: Fence, dir: string): Promise<void> {
+  // Durable before the first part of it is visible: who published it may have died before its sync, and after a power loss the rest would be gone.
+  await syncCommit(fence, [fence.path]);
+  if (!exists(join(dir, INTENT)) && !exists(fence.path)) throw new FenceLost(fence.path);
+  const intent = readIntent(dir);
+  if (intent.kind === 'outputs') await publishOutputs(fence, dir, intent);
+  else if (intent.kind === 'upload') await publishUpload(fence, dir, intent);
+  else if (intent.kind === 'rename') await moveArtifact(fence, dir, intent);
+  else if (intent.kind === 'restore') await restoreFamilies(fence, dir, intent);
+  else await replaceDefinition(fence, dir, intent);
+  await moveToTrash(fence, dir);
+}
+
+/** Moves between two turns of the event loop: a heartbeat must go on beside them. */
+const MOVES = 200;
+
+/** What stands in the bundle still has to move; so each step tells by itself whether it was done. */
+async function restoreFamilies(fence: Fence, dir: string, intent: RestoreIntent): Promise<void> {
+  const { layout } = fence.repo;
+  const changed: string[] = [];
+  for (const family of FAMILIES) {
+    const [staged, place] = [join(dir, family.name), family.directory(layout, fence.modelId)];
+    changed.push(family.root(layout), place);
+    const names = readDir(staged);
+    // What was staged and stands there no more is in its place.
+    if (names === undefined && (intent.staged.includes(family.name) || !intent.whole)) continue;
+    if (intent.whole ? exists(place) : !isDirectoryOrNothing(place)) await moveToTrash(fence, place);
+    if (names === undefined) continue;
+    await failpoint('restore.family-gone');
+    if (!exists(place) && (await takesPlace(fence, staged, place))) continue;
+    await makeDirs(place);
+    for (const [index, name] of names.entries()) {
+      const [from, target] = [join(staged, name), join(place, name)];
+      // A record takes the place of a record by the rename itself.
+      if (exists(target) && !(isPlainFile(from) && isPlainFile(target))) await moveToTrash(fence, target);
+      await step(fence, from, target);
+      await failpoint('restore.one-out');
+      if (index % MOVES === MOVES - 1) await turn();
+    }
+  }
+  await syncCommit(fence, changed);
+}
+
+/** One rename where nothing stands. False: an upload, which takes no lock, has begun there meanwhile, and stays. */
+async function takesPlace(fence: Fence, staged: string, place: string): Promise<boolean> {
+  await makeDirs(dirname(place));
+  try {
+    await step(fence, staged, place);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOTEMPTY', 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+function isPlainFile(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function isDirectoryOrNothing(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== false;
+}
+
+/** The bytes are moved, not copied: the directory of the parts is renamed into the version, then the version into its place. */
+async function publishUpload(fence: Fence, dir: string, { upload, item }: UploadIntent): Promise<void> {
+  const aside = fence.repo.layout.upload(fence.modelId, upload);
+  const version = versionIn(dir, item);
+  if (version !== undefined && !exists(join(version, PARTS))) {
+    await step(fence, join(aside, PARTS), join(version, PARTS));
+    await syncDir(version);
+    await failpoint('upload.parts-moved');
+  }
+  await publishOutputs(fence, dir, { items: [item] });
+  await failpoint('upload.version-out');
+  if (!exists(aside)) return;
+  await moveToTrash(fence, aside);
+  // Before the intent goes: without it, power loss could bring back an upload that has no parts any more.
+  await syncCommit(fence, [dirname(aside)]);
+}
+async function publishOutputs(fence: Fence, dir: string, { items }: Pick<OutputsIntent, 'items'>): Promise<void> {
+  const { layout } = fence.repo;
+  const changed = new Set<string>();
+  for (const { from, name, version } of items) {
+    const artifact = layout.artifact(fence.modelId, name);
+    changed.add(version === undefined ? layout.model(fence.modelId) : artifact);
+    if (!exists(join(dir, from))) continue;
+    await makeDirs(layout.model(fence.modelId));
+    await step(fence, join(dir, from), version === undefined ? artifact : join(artifact, String(version)));
+    await failpoint('outputs.one-out');
+  }
+  await syncCommit(fence, [...changed]);
+}
+
+/**
+ * The forward goes first: until the artifact has moved it outranks it, and from then on a reader of the old name is led on.
+ * Each sync is made also when its rename finds itself done: who did it may have died before the sync.
+ */
+async function moveArtifact(fence: Fence, dir: string, { from, to }: RenameIntent): Promise<void> {
+  const { layout } = fence.repo;
+  const moving = join(dir, MOVING);
+  if (exists(join(dir, FORWARD))) {
+    await makeDirs(layout.tombstones(fence.modelId));
+    await step(fence, join(dir, FORWARD), layout.tombstone(fence.modelId, from));
+  }
+  await syncCommit(fence, [layout.tombstones(fence.modelId)]);
+  await failpoint('rename.forwarded');
+  if (exists(join(dir, ARTIFACT_RECORD))) {
+    if (!exists(moving)) await step(fence, layout.artifact(fence.modelId, from), moving);
+    await failpoint('rename.moving');
+    await step(fence, join(dir, ARTIFACT_RECORD), join(moving, ARTIFACT_RECORD));
+  }
+  if (exists(moving)) {
+    await syncCommit(fence, [moving]);
+    await step(fence, moving, layout.artifact(fence.modelId, to));
+  }
+  await syncCommit(fence, [layout.model(fence.modelId)]);
+}
+
+/**
+ * The new file gets its name, then the old one goes; the link(2) decides whether the model is renamed. What stands in the
+ * way, or what the system refuses, is told and left: a definition that is in two places or in its old one is found, and told
+ * by `model validate`, while an intent that could not be carried out would keep everybody from the model's data.
+ */
+async function replaceDefinition(fence: Fence, dir: string, { publish, remove }: DefinitionIntent): Promise<void> {
+  const { repo } = fence;
+  try {
+    if (!(await publishText(repo, publish))) {
+      repo.reporter.warn(`${publish.path} appeared while the model was being renamed; it was left as it is, and so was ${remove.path}.`);
+      return;
+    }
+    await failpoint('model-rename.published');
+    if (!(await removeDefinition(repo, remove, `renamed.${basename(dir)}`)))
+      repo.reporter.warn(
+        `${remove.path} changed while the model was being renamed to ${publish.path}; it was left: take over what is new in it, and remove it.`,
+      );
+  } catch (error) {
+    const { code, message } = asSwampError(error);
+    if (!LEFT.includes(code)) throw error;
+    repo.reporter.warn(`${remove.path} could not be renamed to ${publish.path} as a whole: ${message} See "swamp model validate".`);
+  }
+}
+
+/** Errors of the system under models/, where nothing depends on the fence. */
+const LEFT: readonly ErrorCode[] = ['io', 'no_space', 'config_invalid'];
