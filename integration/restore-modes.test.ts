@@ -7,8 +7,7 @@ import { type OpenRepo, openRepo } from '../src/index.js';
 import { backupOf, treeOf } from './support/backup-of.js';
 import { writeTree } from './support/backup-tree.js';
 import { refused } from './support/refused.js';
-import { copyRepo, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
-import { checkInProcess } from './support/stocked.js';
+import { check, copyRepo, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { finished, run, runJson } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
 
@@ -140,7 +139,7 @@ async function oneCase(t: TestContext, mode: Mode, model: ModelState, artifact: 
   await write(data, after.name, 'next', given);
   const others = (await models.list()).models.map((one) => one.name).filter((one) => one !== after.name);
   assert.deepEqual(others, mode === 'replace' ? [] : ['other']);
-  await checkInProcess(repo);
+  await check(repo);
 }
 
 describe('what is asked of a restore', () => {

@@ -1,9 +1,15 @@
-/** A repository of its own for a test, made through the program, and checked by it when the test ends. */
+/**
+ * A repository of its own for a test, checked when the test ends. What a test sets up, and what it looks at afterwards, is done
+ * through the library in the test's own process: starting one for each takes longer than all the rest. What it is about is
+ * done by processes (`run`, `start`); so is everything where another program or environment is asked for.
+ */
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
+import { initRepo, type OpenRepo, openRepo, SwampError } from '../../src/index.js';
 import { Layout, type LockName } from '../../src/layout/layout.js';
 import { type Entry, readFence } from '../../src/locks/fence.js';
 import { killAll, type Running, run, runJson, SWAMP_BIN } from './swamp.js';
@@ -48,8 +54,14 @@ export async function tempRepo(t: TestContext, options: RepoOptions = {}): Promi
   mkdirSync(path);
   mkdirSync(dir);
   writeFileSync(join(path, 'swamp'), `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`, { mode: 0o755 });
-  await run(repo, ['repo', 'init', dir], { cwd: base });
+  if (bin === SWAMP_BIN) await initRepo(dir);
+  else await run(repo, ['repo', 'init', dir], { cwd: base });
   return repo;
+}
+
+/** Undefined where the processes of the test are not those of this one's environment, or of another program. */
+function libraryOf(repo: TestRepo): OpenRepo | undefined {
+  return repo.bin === SWAMP_BIN && Object.keys(repo.env).length === 0 ? openRepo(repo.dir, { lockTimeoutMs: 20_000 }) : undefined;
 }
 
 async function end(repo: TestRepo, options: RepoOptions): Promise<void> {
@@ -71,7 +83,8 @@ export function copyRepo(origin: TestRepo): TestRepo {
 
 /** `datastore check` finds nothing, and nothing is pending unless that is allowed. */
 export async function check(repo: TestRepo, pending?: 'allowed'): Promise<CheckResult> {
-  const result = await runJson<CheckResult>(repo, ['datastore', 'check'], { expect: [0, 65], timeoutMs: 60_000 });
+  const result =
+    (await libraryOf(repo)?.datastore.check()) ?? (await runJson<CheckResult>(repo, ['datastore', 'check'], { expect: [0, 65], timeoutMs: 60_000 }));
   assert.deepEqual(result.findings, [], 'datastore check has findings');
   if (pending !== 'allowed') assert.deepEqual(result.pending, [], 'something is left pending');
   return result;
@@ -79,6 +92,11 @@ export async function check(repo: TestRepo, pending?: 'allowed'): Promise<CheckR
 
 /** Creates a model; its id. With `command`, a command/shell model. */
 export async function createModel(repo: TestRepo, name: string, command?: string): Promise<string> {
+  const library = libraryOf(repo);
+  if (library !== undefined) {
+    const input = command === undefined ? { type: 'store', name } : { type: 'command/shell', name, run: command };
+    return (await library.model.create(input)).id;
+  }
   const args = command === undefined ? ['store', name] : ['command/shell', name, '--run', command];
   return (await runJson<{ id: string }>(repo, ['model', 'create', ...args])).id;
 }
@@ -90,18 +108,39 @@ export interface PutResult {
 }
 
 export async function put(repo: TestRepo, model: string, name: string, content: string, env: Readonly<Record<string, string>> = {}): Promise<PutResult> {
-  return runJson<PutResult>(repo, ['data', 'put', model, name], { stdin: content, env });
+  const library = Object.keys(env).length === 0 ? libraryOf(repo) : undefined;
+  return library?.data.put({ model, name, source: [content] }) ?? runJson<PutResult>(repo, ['data', 'put', model, name], { stdin: content, env });
 }
 
 /** The versions an artifact has now, ascending; none when it is not there. */
 export async function versionsOf(repo: TestRepo, model: string, name: string): Promise<number[]> {
+  const { versions } = (await libraryOf(repo)?.data.versions({ model, name }).catch(noneWhereNotFound)) ?? (await versionsByProcess(repo, model, name));
+  return versions.map(({ version }) => version).sort((a, b) => a - b);
+}
+
+interface Versions {
+  readonly versions: readonly { readonly version: number }[];
+}
+
+const NONE: Versions = { versions: [] };
+
+function noneWhereNotFound(error: unknown): Versions {
+  if (error instanceof SwampError && error.exitCode === 66) return NONE;
+  throw error;
+}
+
+async function versionsByProcess(repo: TestRepo, model: string, name: string): Promise<Versions> {
   const { code, stdout } = await run(repo, ['data', 'versions', model, name, '--json'], { expect: [0, 66] });
-  if (code === 66) return [];
-  return (JSON.parse(stdout) as { versions: { version: number }[] }).versions.map(({ version }) => version).sort((a, b) => a - b);
+  return code === 66 ? NONE : (JSON.parse(stdout) as Versions);
 }
 
 /** The content of one version, compared with its checksum by the program. */
 export async function contentOf(repo: TestRepo, model: string, name: string, version?: number): Promise<string> {
+  const library = libraryOf(repo);
+  if (library !== undefined) {
+    const { openContent } = await library.data.get({ model, name, verify: true, ...(version === undefined ? {} : { version }) });
+    return text(openContent());
+  }
   const which = version === undefined ? [] : ['--version', String(version)];
   return (await run(repo, ['data', 'get', model, name, ...which, '--verify'])).stdout;
 }

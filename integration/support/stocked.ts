@@ -1,8 +1,7 @@
 /** A repository with something for every verb to work on, and copies of it that are checked when their test ends. */
-import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { openRepo } from '../../src/index.js';
-import { copyRepo, type RepoOptions, type TestRepo, tempRepo } from './repo.js';
+import { check, copyRepo, type RepoOptions, type TestRepo, tempRepo } from './repo.js';
 
 /**
  * A store `m` with two versions of `a`, one of `b/c`, and `gone`, which was deleted; a command/shell `sh` that prints `out`
@@ -24,16 +23,9 @@ export async function stockedRepo(t: TestContext, options: RepoOptions = {}): Pr
   return repo;
 }
 
-/** A copy of its own for one test. When that ends, `datastore check` of the library must find nothing, and nothing may be pending. */
+/** A copy of its own for one test. When that ends, `datastore check` must find nothing, and nothing may be pending. */
 export function checkedCopy(t: TestContext, origin: TestRepo): TestRepo {
   const repo = copyRepo(origin);
-  t.after(() => checkInProcess(repo));
+  t.after(() => check(repo));
   return repo;
-}
-
-/** As `check`, in the test's own process. */
-export async function checkInProcess(repo: Pick<TestRepo, 'dir'>): Promise<void> {
-  const { findings, pending } = await openRepo(repo.dir).datastore.check();
-  assert.deepEqual(findings, [], 'datastore check has findings');
-  assert.deepEqual(pending, [], 'something is left pending');
 }
