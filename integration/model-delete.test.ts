@@ -21,7 +21,7 @@ function recordOf(repo: TestRepo, id: string): { teardown: { state: string } | n
   return JSON.parse(readFileSync(repo.layout.deletedModel(id), 'utf8'));
 }
 
-test('O1, O3: of 16 deletes at once one removes and one runs the teardown, and all succeed', (t) => oneWinner(t, { rounds: 4, processes: 16 }));
+test('O1, O3: of 16 deletes at once one removes and one runs the teardown, and all succeed', (t) => oneWinner(t, { rounds: 2, processes: 16 }));
 
 for (const family of FAMILIES) {
   test(`D6, D7, D8: the family ${family.name} of a deleted model is swept, and that of no other model`, async (t) => {

@@ -35,8 +35,8 @@ describe('datastore check --repair', { concurrency: 2 }, () => {
 });
 
 for (const [title, every] of [
-  ['a version, its artifact and a stray beside it are damaged', 23],
-  ['a fence has the entries of three holders who have ended', 17],
+  ['a version, its artifact and a stray beside it are damaged', 37],
+  ['a fence has the entries of three holders who have ended', 29],
 ] as const) {
   test(`killed at some of its points, a repair is ended by the next one: ${title}`, { timeout: 120_000 }, (t) => survivesKills(t, title, every));
 }
