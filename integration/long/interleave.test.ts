@@ -9,23 +9,25 @@ import { BROKEN_PAIRS, CROWDS, PAIRS, SCENARIOS } from '../support/interleave/sc
 import { seedOfThisRun } from '../support/random.js';
 
 const AGAIN = process.env['SWAMP_SCHEDULE'] || undefined;
-const SCHEDULES = Number(process.env['SWAMP_LONG_SCHEDULES'] || 3_000);
+const SCHEDULES = Number(process.env['SWAMP_LONG_SCHEDULES'] || 500);
 
 if (AGAIN !== undefined) {
   test('the schedule once more', async (t) => {
     await explore(t, { kind: 'again', text: AGAIN });
   });
 } else {
-  test('every schedule with one intervention keeps P1 to P9', async (t) => {
-    await explore(t, { kind: 'walk', scenarios: [...PAIRS, ...BROKEN_PAIRS, ...CROWDS], interventions: 1 });
+  describe('every schedule with one intervention keeps P1 to P9', { concurrency: 2 }, () => {
+    for (const scenario of [...PAIRS, ...BROKEN_PAIRS, ...CROWDS])
+      test(scenario.title, (t) => explore(t, { kind: 'walk', scenarios: [scenario], interventions: 1 }));
   });
 
-  test('every schedule of two commands with two interventions keeps P1 to P9', async (t) => {
-    await explore(t, { kind: 'walk', scenarios: PAIRS, interventions: 2 });
+  describe('every schedule of two commands with two interventions keeps P1 to P9', { concurrency: 2 }, () => {
+    for (const scenario of PAIRS) test(scenario.title, (t) => explore(t, { kind: 'walk', scenarios: [scenario], interventions: 2 }));
   });
 
-  test(`${SCHEDULES} random schedules of each scenario keep P1 to P9`, async (t) => {
-    await explore(t, { kind: 'wander', seed: seedOfThisRun(), scenarios: SCENARIOS, schedules: SCHEDULES });
+  describe(`${SCHEDULES} random schedules keep P1 to P9`, { concurrency: 2 }, () => {
+    const seed = seedOfThisRun();
+    for (const scenario of SCENARIOS) test(scenario.title, (t) => explore(t, { kind: 'wander', seed, scenarios: [scenario], schedules: SCHEDULES }));
   });
 
   describe('a schedule is found when', () => {
