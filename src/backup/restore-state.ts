@@ -6,10 +6,10 @@ import { FAMILIES } from '../layout/families.js';
 import { isModelId } from '../layout/layout.js';
 import { readFence } from '../locks/fence.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
-import { isDeletedModel } from '../models/definition-file.js';
 import { definitionFiles } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { hasEntries } from '../store/check/check.js';
+import { isDeletedModel } from '../store/deleted.js';
 
 /** Ids of everything that has files. */
 export function idsWithFiles({ layout }: Repo): string[] {

@@ -1,10 +1,10 @@
 /** One definition file: opened without following links or waiting, read within limits, parsed, and gone when its model was deleted. */
 import { isUtf8 } from 'node:buffer';
-import { lstatSync } from 'node:fs';
-import { asSwampError, isErrno } from '../errors.js';
+import { asSwampError } from '../errors.js';
 import { readPlainFile } from '../fs/plain.js';
 import { displayPath, type Repo } from '../repo.js';
 import { stateIn } from '../store/check/plain.js';
+import { isDeletedModel } from '../store/deleted.js';
 import { type Definition, type ModelType, parseDefinition } from './definition.js';
 import type { Problem } from './problem.js';
 import { MAX_YAML_BYTES } from './yaml.js';
@@ -25,17 +25,6 @@ export type Content =
   | { readonly kind: 'valid'; readonly definition: Definition; readonly text: string; readonly seen: string; readonly problems: readonly [] }
   | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
   | { readonly kind: 'deleted'; readonly id: string; readonly problems: readonly Problem[] };
-
-/** True when a delete of that model has committed: its record stands in deleted/. Throws what is no plain "not there" (P7). */
-export function isDeletedModel(repo: Repo, modelId: string): boolean {
-  try {
-    lstatSync(repo.layout.deletedModel(modelId));
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
-    throw error;
-  }
-}
 
 /** As readDefinition, but what the system does not let us read is a problem of that file: a listing goes on. */
 export function readOrTell(repo: Repo, file: DefinitionFile): Content | undefined {

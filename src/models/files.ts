@@ -11,6 +11,7 @@ import { isModelId } from '../layout/layout.js';
 import { displayPath, type Repo } from '../repo.js';
 import { stateOf } from '../store/check/plain.js';
 import { isStagedName, publishText, removeDefinition, requireUnlinked } from '../store/definition-text.js';
+import { isDeletedModel } from '../store/deleted.js';
 import { definitionGoing } from '../store/intent.js';
 import {
   checkModelName,
@@ -23,7 +24,7 @@ import {
   serialiseDefinition,
   typeHint,
 } from './definition.js';
-import { type Content, DELETED_HINT, type DefinitionFile, isDeletedModel, readDefinition, readOrTell } from './definition-file.js';
+import { type Content, DELETED_HINT, type DefinitionFile, readDefinition, readOrTell } from './definition-file.js';
 import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
 

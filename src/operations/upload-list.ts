@@ -2,9 +2,9 @@
 import { SwampError } from '../errors.js';
 import { exists, readDir } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
-import { isDeletedModel } from '../models/definition-file.js';
 import { findModel, listModels } from '../models/files.js';
 import type { Repo } from '../repo.js';
+import { isDeletedModel } from '../store/deleted.js';
 import { byCodePoint } from '../store/read.js';
 import { readWhole } from '../store/restoring.js';
 import { partsIn } from '../store/uploads/parts.js';

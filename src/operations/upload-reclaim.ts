@@ -1,9 +1,9 @@
 /** What every command does that needs an upload in its place: one that a dead completion had moved aside is put back first. */
 import { SwampError } from '../errors.js';
-import { isDeletedModel } from '../models/definition-file.js';
 import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import type { Repo } from '../repo.js';
+import { isDeletedModel } from '../store/deleted.js';
 import { abandonedAside, isInPlace, modelOfUpload, putBackAbandoned, uploadNotFound } from '../store/uploads/place.js';
 
 /** The model of an upload that takes parts now. Throws `upload_not_found`; `model_not_found` when its model was deleted (D11). */

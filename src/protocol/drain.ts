@@ -1,9 +1,10 @@
 /** S1 and S3: waits for the fences of a scope. Dead and stale holders are broken, not waited for (L5). */
 import { failpoint } from '../fs/failpoints.js';
-import { exists, readDir } from '../fs/tree.js';
+import { readDir } from '../fs/tree.js';
 import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
 import { lookAndBreak, type Seen } from '../locks/observe.js';
 import type { OwnTicket } from '../locks/queue.js';
+import { isDeletedModel } from '../store/deleted.js';
 import { blockedBy, newTicket } from './acquire.js';
 import { ancestorKey, type Contender, liveAncestors, lockTitle } from './contender.js';
 import { failIfDeadlocked, isAncestorOfWaiting } from './deadlock.js';
@@ -27,7 +28,7 @@ export async function heldNow(contender: Contender, locks: readonly LockName[]):
     const seen = await lookAndBreak(contender.observer, lock);
     if (seen === undefined || seen.entry.state === 'free') continue;
     if (lock.kind === 'run' && ancestors.includes(ancestorKey(lock.modelId, seen.entry.name))) continue;
-    if (lock.kind === 'run' && exists(contender.repo.layout.deletedModel(lock.modelId))) continue;
+    if (lock.kind === 'run' && isDeletedModel(contender.repo, lock.modelId)) continue;
     held.push(seen);
   }
   return held;
