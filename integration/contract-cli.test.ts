@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { CODES, type ErrorCode } from '../src/errors.js';
+import { brokenRepo } from './support/broken.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { finished, launch, type Result, type Running, run, runJson, start } from './support/swamp.js';
 import { until } from './support/until.js';
@@ -83,6 +84,16 @@ describe('a command that fails', () => {
     const { total } = await runJson<{ total: number }>(repo, ['model', 'list']);
     assert.equal(total, 0);
   });
+});
+
+test('a command that waits for what never comes ends as a bug, not as done', async (t) => {
+  const repo = await brokenRepo(t, {
+    file: 'operations/repo-info.ts',
+    from: 'readWhole(repo, () => infoOf(repo, options))',
+    to: 'new Promise(() => readWhole)',
+  });
+  const { stdout } = await run(repo, ['repo', 'info'], { expect: 70 });
+  assert.equal(stdout, '');
 });
 
 describe('help and version', () => {

@@ -485,6 +485,9 @@ describe('a file system', () => {
     writeFileSync(large, randomBytes(6_000_000));
     await refusedInside(repo, ['data', 'put', 'm', 'a', large], 'no_space');
     await nothingLeft(repo);
+    await repo.swamp(['model', 'create', 'command/shell', 'prints', '--run', 'head -c 6000000 /dev/zero; sleep 60']);
+    await refusedInside(repo, ['model', 'run', 'prints'], 'no_space');
+    await nothingLeft(repo);
     await repo.sh('cat /dev/zero >../filler');
     const writing = [
       ['data', 'put', 'm', 'a', '/etc/passwd'],

@@ -1,5 +1,5 @@
 /**
- * The whole suite: types, lint, bundle, then every test file under node's own runner, whose summary closes the output.
+ * The whole suite: types, lint and bundle side by side, then every test file under node's own runner, whose summary closes the output.
  *
  *   npm test                          everything but integration/long
  *   npm test -- integration/race      only the test files whose path contains a word given; no types, no lint
@@ -7,7 +7,8 @@
  *
  * With CI=true a skipped test is a failure.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { transpile } from './transpile.mjs';
@@ -17,13 +18,15 @@ const MINUTE = 60_000;
 const words = process.argv.slice(2).filter((word) => word !== '--long');
 const long = process.argv.includes('--long');
 
+const checks = [];
 if (words.length === 0 && !long) {
-  run('types', ['node_modules/typescript/bin/tsc', '--noEmit']);
-  run('lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings']);
+  checks.push(run('types', ['node_modules/typescript/bin/tsc', '--noEmit']));
+  checks.push(run('lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings']));
 }
 const files = (await transpile()).filter(isWanted).sort();
 if (files.length === 0) stop(`No test file matches ${words.join(' ') || 'integration/long'}.`);
-if (files.some((file) => file.startsWith('build/integration/'))) run('bundle', ['scripts/build.mjs']);
+if (files.some((file) => file.startsWith('build/integration/'))) checks.push(run('bundle', ['scripts/build.mjs']));
+await Promise.all(checks);
 
 const skipped = resolve(root, `build/skipped-${process.pid}.txt`);
 const reporters = [
@@ -46,10 +49,9 @@ function isWanted(file) {
   return words.length === 0 || words.some((word) => file.includes(word.replace(/\.ts$/, '.js')));
 }
 
-function run(title, args) {
+async function run(title, args) {
   process.stdout.write(`${title}\n`);
-  const { status, error } = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], timeout: 5 * MINUTE });
-  if (error) throw error;
+  const [status] = await once(spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], timeout: 5 * MINUTE }), 'exit');
   if (status !== 0) stop(`${title}: failed`);
 }
 

@@ -121,6 +121,11 @@ export type Kind = BackupFinding['kind'];
 /** Damages a tree. What is answered is among the findings; undefined: this damage does not fit this tree, and nothing was done. */
 export type Damage = (tree: Tree, random: Random) => { readonly kind: Kind; readonly path: string } | undefined;
 
+/** An artifact may bear the name `_model.yaml`, too. */
+function isDefinition(path: string): boolean {
+  return path.endsWith('/_model.yaml') && path.split('/').length === 3;
+}
+
 function pickFile({ checksums }: Tree, random: Random, fits: (path: string) => boolean = () => true): string | undefined {
   const paths = [...checksums.keys()].filter((path) => path !== 'MANIFEST.json' && fits(path));
   return paths.length === 0 ? undefined : random.pick(paths);
@@ -246,7 +251,7 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
     return { kind: 'manifest', path };
   },
   'two models of one id': (tree) => {
-    const [first, second] = [...tree.checksums.keys()].filter((path) => path.endsWith('/_model.yaml')).sort();
+    const [first, second] = [...tree.checksums.keys()].filter(isDefinition).sort();
     if (first === undefined || second === undefined) return undefined;
     const [, id = ''] = /^id: (.*)$/m.exec(readFileSync(join(tree.dir, first), 'utf8')) ?? [];
     writeFileSync(join(tree.dir, second), readFileSync(join(tree.dir, second), 'utf8').replace(/^id: .*$/m, `id: ${id}`));
@@ -345,7 +350,7 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
     return { kind: 'missing', path };
   },
   'a definition of another name': (tree, random) => {
-    const path = pickFile(tree, random, (one) => one.endsWith('/_model.yaml'));
+    const path = pickFile(tree, random, isDefinition);
     if (path === undefined) return undefined;
     writeFileSync(join(tree.dir, path), `id: ${idOf('other')}\nname: other\ntype: store\n`);
     listAnew(tree, path);

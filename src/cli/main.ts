@@ -18,6 +18,8 @@ function printVersion(): void {
 
 /** Whatever a command may have left open does not keep the process; everything written is flushed by now. */
 async function main(): Promise<void> {
+  // Should a command ever wait for what cannot come, nothing is left to do and Node ends the process: that is a bug of ours, and never "done".
+  process.exitCode = 70;
   // For the stack that --verbose shows; it must be set before the code is loaded.
   if (argv.includes('--verbose') || argv.includes('-v')) process.setSourceMapsEnabled(true);
   const { start } = await (argv[0] === 'data' && argv[1] === 'get' ? import('./only-get.js') : import('./everything.js'));

@@ -7,7 +7,7 @@ import { type Parsed, parse } from './parse.js';
 import { errorLine, errorText, stackText } from './render/error.js';
 import { hasColour } from './render/text.js';
 import { createReporter, logLevel } from './reporter.js';
-import { onSignals } from './signals.js';
+import { onSignals, type Signals } from './signals.js';
 
 /** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */
 const CLOSED_PIPE = 141;
@@ -23,13 +23,16 @@ interface Manner {
 
 /** Resolves with the exit code when everything is printed. Never rejects. */
 export async function program(argv: readonly string[], version: string, load: Load): Promise<number> {
-  const code = await execute(argv, version, load);
+  const parsed = parse(argv);
+  if (parsed.kind === 'run') return run(parsed, load);
+  const code = await answer(parsed, argv, version);
   await flushed();
   return code;
 }
 
-async function execute(argv: readonly string[], version: string, load: Load): Promise<number> {
-  const parsed = parse(argv);
+type Invocation = Extract<Parsed, { kind: 'run' }>;
+
+async function answer(parsed: Exclude<Parsed, Invocation>, argv: readonly string[], version: string): Promise<number> {
   try {
     switch (parsed.kind) {
       case 'version':
@@ -40,20 +43,22 @@ async function execute(argv: readonly string[], version: string, load: Load): Pr
         return 0;
       case 'refused':
         return await refuse(parsed);
-      case 'run':
-        return await run(parsed, load);
     }
   } catch (error) {
     return failed(error, { json: argv.includes('--json'), verbose: false, noColour: argv.includes('--no-color') });
   }
 }
 
-type Invocation = Extract<Parsed, { kind: 'run' }>;
-
 async function run({ command, args }: Invocation, load: Load): Promise<number> {
   const manner = { json: args.has('json'), verbose: args.has('verbose'), noColour: args.has('no-color') };
   const signals = onSignals();
   process.on('uncaughtException', (error) => void endWith(failed(error, manner)));
+  const code = await carryOut({ command, args }, load, manner, signals);
+  await signals.orGivenUp(flushed());
+  return code;
+}
+
+async function carryOut({ command, args }: Omit<Invocation, 'kind'>, load: Load, manner: Manner, signals: Signals): Promise<number> {
   let reporter: ReturnType<typeof createReporter> | undefined;
   try {
     reporter = createReporter(logLevel(args, process.env));
@@ -62,7 +67,7 @@ async function run({ command, args }: Invocation, load: Load): Promise<number> {
     const outcome = await settled(await load(command.verb), context);
     await reporter.flush();
     if (signals.exitCode !== undefined) return signals.exitCode;
-    return outcome === undefined ? 0 : await printOutcome(outcome, context, manner);
+    return outcome === undefined ? 0 : ((await signals.orGivenUp(printOutcome(outcome, context, manner))) ?? signals.exitCode ?? 0);
   } catch (error) {
     await reporter?.flush();
     return signals.exitCode ?? failed(error, manner);

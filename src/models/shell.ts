@@ -20,8 +20,12 @@ import { endGroup, killGroup } from './process-group.js';
  */
 const CHUNKS_AFTER_EXIT = 64;
 
-/** Takes one piece of output; while its promise is pending nothing more is read, and a full pipe makes the command wait. */
-export type Sink = (chunk: Buffer) => void | Promise<void>;
+/**
+ * Takes one piece of output; while its promise is pending nothing more is read, and a full pipe makes the command wait.
+ * `over` fires when the command is being ended, or its shell has exited: a sink that waits for a person from then on would
+ * keep the command's locks, and make its time limit void.
+ */
+export type Sink = (chunk: Buffer, over: AbortSignal) => void | Promise<void>;
 
 export interface ShellOptions {
   /** Absolute; must exist. */
@@ -88,18 +92,21 @@ async function supervise(child: ShellProcess, pid: number, options: ShellOptions
 async function watched(child: ShellProcess, pid: number, options: ShellOptions): Promise<Ending> {
   let endedBy: Ending['endedBy'];
   let group: Promise<void> | undefined;
+  const over = new AbortController();
   const end = (reason: Ending['endedBy']) => () => {
     if (group !== undefined) return;
     endedBy = reason;
     group = endGroup(pid);
+    over.abort();
   };
   const onAbort = end('signal');
   options.signal.addEventListener('abort', onAbort, { once: true });
   const timer = options.timeoutMs === undefined ? undefined : setTimeout(end('time limit'), Math.min(options.timeoutMs, MAX_TIMEOUT_MS));
-  const outputs = [pump(child.stdout, options.onStdout, end('sink')), pump(child.stderr, options.onStderr, end('sink'))];
+  const outputs = [pump(child.stdout, options.onStdout, over.signal, end('sink')), pump(child.stderr, options.onStderr, over.signal, end('sink'))];
   const exited = new Promise<Pick<Ending, 'exitCode' | 'signal'>>((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })));
   const unopened = options.beforeCommand === undefined ? undefined : await openGate(child, () => options.beforeCommand?.(pid));
   const exit = await exited;
+  over.abort();
   clearTimeout(timer);
   options.signal.removeEventListener('abort', onAbort);
   // What the group writes while it ends is its output too. From here on nothing ends it any more.
@@ -160,7 +167,7 @@ function requireDirectory(path: string): void {
  * after that. The function returned is called when the shell has exited: it takes what the shell had written, closes the
  * stream and answers what failed.
  */
-function pump(stream: Readable, sink: Sink, onFailure: () => void): () => Promise<Failure | undefined> {
+function pump(stream: Readable, sink: Sink, over: AbortSignal, onFailure: () => void): () => Promise<Failure | undefined> {
   let read = 0;
   let taken = 0;
   let failure: Failure | undefined;
@@ -171,7 +178,7 @@ function pump(stream: Readable, sink: Sink, onFailure: () => void): () => Promis
   };
   const take = async (chunk: Buffer): Promise<void> => {
     try {
-      if (failure === undefined) await sink(chunk);
+      if (failure === undefined) await sink(chunk, over);
     } catch (error) {
       fail(error);
     }

@@ -3,18 +3,18 @@
 /** Shows the command's own output as it comes; while its promise is pending nothing more is read. */
 export type OnOutput = (chunk: Uint8Array) => void | Promise<void>;
 
-/** Shows a chunk, and waits for a reader who has fallen behind; who is to end waits for nobody. */
-export async function show(chunk: Uint8Array, onOutput: OnOutput | undefined, signal: AbortSignal): Promise<void> {
+/** Shows a chunk, and waits for a reader who has fallen behind, until the command is `over`. */
+export async function show(chunk: Uint8Array, onOutput: OnOutput | undefined, over: AbortSignal): Promise<void> {
   const shown = onOutput?.(chunk);
-  if (shown === undefined || signal.aborted) return;
+  if (shown === undefined || over.aborted) return;
   let letGo = (): void => {};
-  const aborted = new Promise<void>((resolve) => {
+  const ended = new Promise<void>((resolve) => {
     letGo = resolve;
   });
-  signal.addEventListener('abort', letGo, { once: true });
+  over.addEventListener('abort', letGo, { once: true });
   try {
-    await Promise.race([shown, aborted]);
+    await Promise.race([shown, ended]);
   } finally {
-    signal.removeEventListener('abort', letGo);
+    over.removeEventListener('abort', letGo);
   }
 }

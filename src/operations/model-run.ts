@@ -1,5 +1,6 @@
 /** `model method run`: holds the run fence while the command runs, then commits `result` and `log` together. */
 
+import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { asSwampError, CODES, SwampError } from '../errors.js';
@@ -139,17 +140,18 @@ async function execute(
   // Destroyed before its reader has begun, it would end the process; the reader gets the error all the same.
   log.on('error', () => undefined);
   const streams = { stdout: new Excerpt(), stderr: new Excerpt() };
-  // Losing the run fence ends the command: what it does from then on can no longer count.
-  const signal = AbortSignal.any([options.signal, run.signal]);
+  const staging = stageVersion(session, 'log', log, fields(model, 'log', 'text/plain'), { signal: options.signal });
+  const unread = new AbortController();
+  staging.catch(() => unread.abort());
+  // Losing the run fence ends the command, and so does a log that cannot be written: what it does from then on can no longer count.
+  const signal = AbortSignal.any([options.signal, run.signal, unread.signal]);
   const take =
     (stream: Excerpt) =>
-    async (chunk: Uint8Array): Promise<void> => {
+    async (chunk: Uint8Array, over: AbortSignal): Promise<void> => {
       stream.add(chunk);
-      const logged = log.write(chunk) ? undefined : new Promise((resolve) => log.once('drain', resolve));
-      await Promise.all([logged, show(chunk, options.onOutput, signal)]);
+      const logged = log.write(chunk) ? undefined : once(log, 'drain', { signal: unread.signal }).catch(() => staging);
+      await Promise.all([logged, show(chunk, options.onOutput, over)]);
     };
-  const staging = stageVersion(session, 'log', log, fields(model, 'log', 'text/plain'), { signal: options.signal });
-  staging.catch(() => log.resume());
   let shell: ShellResult;
   try {
     shell = await runShell(method.run, {

@@ -76,9 +76,9 @@ async function execute(session: Session, run: RunFence, record: DeletedModel, op
   const method = deleteMethod(record);
   const output = new Tail();
   const signal = AbortSignal.any([options.signal, run.signal]);
-  const take = (chunk: Uint8Array): Promise<void> => {
+  const take = (chunk: Uint8Array, over: AbortSignal): Promise<void> => {
     output.add(chunk);
-    return show(chunk, options.onOutput, signal);
+    return show(chunk, options.onOutput, over);
   };
   const cwd = resolve(repo.root, method.workingDir);
   if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true)

@@ -9,7 +9,7 @@ import { perform } from './perform.js';
 export async function runShell(command: string, { env, onStdout }: ShellOptions): Promise<ShellResult> {
   const ancestors = env[ANCESTORS_VARIABLE] ?? '';
   host.methodBegins(ancestors.split(':').at(-1)?.split('/')[0] ?? '', ancestors);
-  await onStdout(Buffer.from(`${command}\n`));
+  await onStdout(Buffer.from(`${command}\n`), new AbortController().signal);
   for (const task of tasksOf(command)) {
     const ended = host.nested(task);
     ended(await perform(openRepo(env), task));
