@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { FAMILIES } from '../src/layout/families.js';
 import { Pauses, traceOf } from './support/failpoints.js';
@@ -10,6 +10,7 @@ import { type Deleted, linesOf, oneWinner, withTeardown } from './support/one-wi
 import { refused } from './support/refused.js';
 import { contentOf, copyRepo, createModel, entryOf, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { finished, run, runJson, start } from './support/swamp.js';
+import { onTerminal, startOnTerminal } from './support/terminal.js';
 import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 import { until } from './support/until.js';
 
@@ -121,6 +122,45 @@ test('D3: a definition that changes between the read and the commit is a conflic
   points.go('restructure.closed');
   assert.equal((JSON.parse((await finished(deleter)).stdout) as Deleted).alreadyDeleted, false);
   assert.ok(!existsSync(join(repo.dir, 'models/store/m.yaml')));
+});
+
+describe('D3, D7: what was shown is deleted, or nothing', { concurrency: 2 }, () => {
+  /** `model delete m` on a terminal, answered with "yes" after `meanwhile`; it ends as a conflict. */
+  async function agreedTo(repo: TestRepo, meanwhile: () => Promise<unknown>): Promise<void> {
+    const asking = startOnTerminal(repo, [...DELETE, 'm', '--with-data']);
+    await asking.says(/\[y\/N\]/);
+    await meanwhile();
+    asking.write('y\n');
+    await finished(asking, 73);
+    assert.equal(linesOf(repo), 0);
+  }
+
+  test('another model has taken the name while the question stood: both keep definition and data', onTerminal, async (t) => {
+    const repo = await tempRepo(t);
+    const shown = await withTeardown(repo, 'm');
+    await put(repo, 'm', 'a', 'old');
+    const { model } = openRepo(repo.dir);
+    await agreedTo(repo, async () => {
+      await model.rename({ model: 'm', newName: 'm2' });
+      await createModel(repo, 'm', 'true');
+      await put(repo, 'm', 'a', 'new');
+    });
+    assert.equal((await model.get({ model: 'm2' })).id, shown);
+    assert.deepEqual([await contentOf(repo, 'm2', 'a'), await contentOf(repo, 'm', 'a')], ['old', 'new']);
+  });
+
+  for (const [what, edit] of [
+    ['says something else', (text: string) => text.replace('torn >>', 'unseen >>')],
+    ['is gone', (text: string) => text.slice(0, text.indexOf('  delete:'))],
+  ] as const) {
+    test(`the delete method ${what} when the question is answered: no command is run that was not shown`, onTerminal, async (t) => {
+      const repo = await tempRepo(t);
+      const id = await withTeardown(repo, 'm');
+      const path = join(repo.dir, 'models/command/shell/m.yaml');
+      await agreedTo(repo, async () => writeFileSync(path, edit(readFileSync(path, 'utf8'))));
+      assert.equal((await openRepo(repo.dir).model.get({ model: 'm' })).id, id);
+    });
+  }
 });
 
 test('O6: a late retry never tears down a newer model of the same name', async (t) => {

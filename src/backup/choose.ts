@@ -43,7 +43,7 @@ export class Chooser {
         data: { problems },
       });
     }
-    const models = chosen.flatMap(({ model, text }) => (model === undefined || text === undefined ? [] : [{ id: model.id, name: model.name, text }]));
+    const models = chosen.flatMap(({ model }) => (model === undefined ? [] : [{ id: model.id, name: model.name, text: model.text }]));
     return { models, others: present.length - chosen.length, ids: new Set(present.flatMap(({ model }) => model?.id ?? [])) };
   }
 

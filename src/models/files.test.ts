@@ -55,9 +55,10 @@ test('a published definition is found by name and by id, and is where the layout
   assert.equal(path, join(repo.root, 'models/command/shell/build.1.yaml'));
   assert.equal(path, modelPath(repo, 'command/shell', 'build.1'));
   assert.equal(readFileSync(path, 'utf8'), serialiseDefinition(definition));
-  assert.deepEqual(await findModel(repo, 'build.1'), { ...definition, path, seen: stateOf(path) });
-  assert.deepEqual(await findModel(repo, definition.id), { ...definition, path, seen: stateOf(path) });
-  assert.deepEqual(await findModel(repo, definition.id.toUpperCase()), { ...definition, path, seen: stateOf(path) });
+  const model = { ...definition, path, text: serialiseDefinition(definition), seen: stateOf(path) };
+  assert.deepEqual(await findModel(repo, 'build.1'), model);
+  assert.deepEqual(await findModel(repo, definition.id), model);
+  assert.deepEqual(await findModel(repo, definition.id.toUpperCase()), model);
   assert.deepEqual(readdirSync(dirname(path)), ['build.1.yaml'], 'nothing else is left');
 });
 

@@ -35,6 +35,8 @@ const SUFFIX = '.yaml';
 export interface Model extends Definition {
   /** Absolute. */
   readonly path: string;
+  /** What stood in the file when it was read. */
+  readonly text: string;
   /** The state of the file when it was read: while it has this one, it still holds this model. */
   readonly seen: string;
 }
@@ -42,8 +44,6 @@ export interface Model extends Definition {
 /** A definition file that was read. A model can have problems too: then it shares its name or id with another one. */
 export interface SurveyedFile extends DefinitionFile {
   readonly model: Model | undefined;
-  /** As it stands in the file, where there is a model. */
-  readonly text: string | undefined;
   /** True: the file stands, but its model was deleted, and counts as gone. */
   readonly deleted: boolean;
   readonly problems: readonly Problem[];
@@ -82,8 +82,8 @@ export async function surveyDefinitions(
 ): Promise<{ readonly files: readonly SurveyedFile[]; readonly strays: readonly Problem[] }> {
   const { found, strays } = await readListed(repo, (file) => read(repo, file));
   const surveyed = found.map(({ content, ...file }): SurveyedFile => {
-    const [model, text] = content.kind === 'valid' ? [{ ...content.definition, path: file.path, seen: content.seen }, content.text] : [];
-    return { ...file, model, text, deleted: content.kind === 'deleted', problems: content.problems };
+    const model = content.kind === 'valid' ? modelIn(file.path, content) : undefined;
+    return { ...file, model, deleted: content.kind === 'deleted', problems: content.problems };
   });
   return { files: withShared(repo, withoutRenamed(repo, surveyed)), strays };
 }
@@ -284,13 +284,17 @@ export async function requireOwnId(repo: Repo, { id, name, path }: Model): Promi
 
 function onlyModel(repo: Repo, nameOrId: string, found: readonly Found[]): Model {
   const [first, second] = found;
-  if (first?.content.kind === 'valid' && second === undefined) return { ...first.content.definition, path: first.path, seen: first.content.seen };
+  if (first?.content.kind === 'valid' && second === undefined) return modelIn(first.path, first.content);
   const problems = found.flatMap(({ path, content }) =>
     content.kind === 'valid'
       ? { path: displayPath(repo, path), message: `"${nameOrId}" means more than one definition`, hint: 'Names and ids are unique: change one of them.' }
       : content.problems,
   );
   throw modelInvalid(nameOrId, problems);
+}
+
+function modelIn(path: string, { definition, text, seen }: Extract<Content, { readonly kind: 'valid' }>): Model {
+  return { ...definition, path, text, seen };
 }
 
 /** Why an entry of models/<type> is told instead of read; undefined when it is a definition, a directory, or none of ours. */

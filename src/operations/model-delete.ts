@@ -1,13 +1,14 @@
 /** `model delete`: two phases, one winner (D1, O1). The record's rename commits; what follows is rolled forward from it; the teardown comes last, outside the global lock. */
 import { SwampError } from '../errors.js';
-import { readText } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { findModel, type Model, requireOwnId } from '../models/files.js';
 import { restructureModel } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
-import { commitDeletion, type DeletedModel, definitionFileAt, isMovedAside, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
+import { stateOf } from '../store/check/plain.js';
+import { fileAt, hasText } from '../store/definition-text.js';
+import { commitDeletion, type DeletedModel, isMovedAside, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
 import { artifactNames, findArtifact } from '../store/read.js';
 import { turns } from '../turns.js';
 import { hasNew } from './data-delete.js';
@@ -74,15 +75,15 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
   if (input.dryRun === true) return { ...base, versionsDeleted: plan.versions, alreadyDeleted: false, teardown, dryRun: true };
   if (options.confirm !== undefined && !(await options.confirm(plan)))
     return { ...base, versionsDeleted: 0, alreadyDeleted: false, teardown: null, cancelled: true };
-  const definitionFile = definitionFileAt(model.path) ?? '';
-  const text = readText(model.path) ?? '';
   const commit = async (writer: Writer): Promise<{ readonly record: DeletedModel; readonly won: boolean }> => {
     const before = readDeleted(repo, model.id);
     if (before !== undefined) {
       await moveModelAside(writer, before);
       return { record: before, won: before.commit === writer.session.nonce };
     }
-    if (readText(model.path) !== text || definitionFileAt(model.path) !== definitionFile)
+    const definitionFile = fileAt(model.path);
+    // D3: what was found, listed and shown is what goes; under its name another model, or another teardown, may stand by now.
+    if (definitionFile === undefined || stateOf(model.path) !== model.seen || !hasText(model.path, model.text))
       throw conflict(model, `The definition of "${model.name}" changed while it was being deleted`);
     const now = await ahead.under(writer);
     requireEmpty(model, now, input);
@@ -93,7 +94,7 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
       deletedAt: new Date().toISOString(),
       epoch: writer.epoch,
       definitionPath: displayPath(repo, model.path),
-      definition: text,
+      definition: model.text,
       definitionFile,
       versionsDeleted: now.versions,
       teardown: teardown === null ? null : { state: 'pending' },

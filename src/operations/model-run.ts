@@ -91,7 +91,8 @@ export async function modelRun(repo: Repo, input: ModelRunInput, options: ModelR
 async function asItIsNow(repo: Repo, model: Model): Promise<Model> {
   requireModel(repo, model);
   const content = readDefinition(repo, model);
-  if (content?.kind === 'valid' && content.definition.id === model.id) return { ...content.definition, path: model.path, seen: content.seen };
+  if (content?.kind === 'valid' && content.definition.id === model.id)
+    return { ...content.definition, path: model.path, text: content.text, seen: content.seen };
   // Renamed, or no definition any more.
   return findModel(repo, model.id);
 }

@@ -16,6 +16,8 @@ import { MAX_RECORD_BYTES } from './metadata.js';
 export interface DefinitionText {
   readonly path: string;
   readonly text: string;
+  /** Of a text that is to be removed: which file holds it (`fileAt`). Without it any file of that text there is the one. */
+  readonly file?: string;
 }
 
 /** A text that is to be published. `staged`: the file beside its place that holds it already. */
@@ -29,8 +31,8 @@ export function isDefinitionPath(path: string): boolean {
 }
 
 export function isDefinitionText(value: unknown): value is DefinitionText {
-  const { path, text } = (value ?? {}) as Record<string, unknown>;
-  return typeof path === 'string' && isDefinitionPath(path) && typeof text === 'string';
+  const { path, text, file } = (value ?? {}) as Record<string, unknown>;
+  return typeof path === 'string' && isDefinitionPath(path) && typeof text === 'string' && (file === undefined || typeof file === 'string');
 }
 
 /** The text of the plain file at `path`; undefined for anything else, a link, a directory, or nothing. */
@@ -42,6 +44,17 @@ export function textAt(path: string): string | undefined {
 /** True when a plain file of that very text stands there. */
 export function hasText(path: string, text: string): boolean {
   return textAt(path) === text;
+}
+
+/** Tells a file from another one of the same text in the same place, also after a rename of it. */
+export function fileAt(path: string): string | undefined {
+  const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return status === undefined ? undefined : `${status.ino}:${status.mtimeNs}`;
+}
+
+/** True when what stands at `path` is that file, unchanged: another one of the same text is somebody else's, or was put there later. */
+export function isThat(path: string, { text, file }: DefinitionText): boolean {
+  return hasText(path, text) && (file === undefined || fileAt(path) === file);
 }
 
 export function isStagedText(value: unknown): value is StagedText {
@@ -148,15 +161,15 @@ export function asideOf(repo: Repo, path: string, owner: string): string {
 }
 
 /**
- * Removes the file, if it still has that text: it is moved aside, looked at there, and put back when somebody had replaced
- * it meanwhile. A remover that dies in between is followed by the next one, which finds it by `owner`. False when something
+ * Removes that very file (`isThat`): it is moved aside, looked at there, and put back when somebody had replaced it
+ * meanwhile. A remover that dies in between is followed by the next one, which finds it by `owner`. False when something
  * else stands there.
  */
 export async function removeDefinition(repo: Repo, file: DefinitionText, owner: string): Promise<boolean> {
   const path = join(repo.root, file.path);
   const aside = asideOf(repo, file.path, owner);
   if (!exists(aside)) {
-    if (!hasText(path, file.text)) return !exists(path);
+    if (!isThat(path, file)) return !exists(path);
     try {
       await rename(path, aside);
     } catch (error) {
@@ -164,7 +177,7 @@ export async function removeDefinition(repo: Repo, file: DefinitionText, owner: 
       throw error;
     }
   }
-  if (hasText(aside, file.text)) {
+  if (isThat(aside, file)) {
     await removeFile(aside);
     await syncDir(dirname(path));
     return true;

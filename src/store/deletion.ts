@@ -2,7 +2,6 @@
  * A deleted model: one rename of its record into deleted/ is the commit (D1). From then on every command treats the id as
  * gone; definition and data are moved aside from the record by whoever comes next.
  */
-import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwampError } from '../errors.js';
 import { makeDirs, writeFileDurable } from '../fs/durable.js';
@@ -15,7 +14,7 @@ import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
-import { asideOf, hasText, isDefinitionPath, removeDefinition } from './definition-text.js';
+import { asideOf, type DefinitionText, isDefinitionPath, isThat, removeDefinition } from './definition-text.js';
 import { type Fields, readRecord, serialise } from './metadata.js';
 
 /** Where the teardown of a deleted model stands. `running` names the child, so that two never run at once. */
@@ -45,7 +44,7 @@ export interface DeletedModel {
   /** The definition file, relative to the repository, and its text at the commit. */
   readonly definitionPath: string;
   readonly definition: string;
-  /** Which file that was (`definitionFileAt`): one with the same text that comes back later, as by a `git checkout`, is another. */
+  /** Which file that was (`fileAt`): one with the same text that comes back later, as by a `git checkout`, is another. */
   readonly definitionFile?: string;
   readonly versionsDeleted: number;
   /** Null when the model has no delete method. */
@@ -111,8 +110,8 @@ export async function moveModelAside(fence: Fence, record: DeletedModel): Promis
       );
     }
   };
-  // O6: bound to the id, and to the text that was deleted.
-  const definition = { path: record.definitionPath, text: record.definition };
+  // O6: bound to the id, and to the file that was deleted.
+  const definition = definitionOf(record);
   const path = join(repo.root, definition.path);
   if (isDefinitionLeft(repo, record) || exists(asideOf(repo, definition.path, record.id)))
     await orPending(path, () => removeDefinition(repo, definition, record.id));
@@ -135,15 +134,12 @@ export function leftBehind(repo: Repo, record: DeletedModel): string[] {
 }
 
 /** True while the very definition that was deleted still stands in its place. */
-export function isDefinitionLeft(repo: Repo, { definitionPath, definition, definitionFile }: DeletedModel): boolean {
-  const path = join(repo.root, definitionPath);
-  return hasText(path, definition) && (definitionFile === undefined || definitionFileAt(path) === definitionFile);
+export function isDefinitionLeft(repo: Repo, record: DeletedModel): boolean {
+  return isThat(join(repo.root, record.definitionPath), definitionOf(record));
 }
 
-/** Tells a file from another one of the same text in the same place. */
-export function definitionFileAt(path: string): string | undefined {
-  const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return status === undefined ? undefined : `${status.ino}:${status.mtimeNs}`;
+function definitionOf({ definitionPath, definition, definitionFile }: DeletedModel): DefinitionText {
+  return { path: definitionPath, text: definition, ...(definitionFile === undefined ? {} : { file: definitionFile }) };
 }
 
 export function isMovedAside(repo: Repo, record: DeletedModel): boolean {

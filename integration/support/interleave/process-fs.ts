@@ -68,9 +68,9 @@ export class ProcessFs {
     return this.lstatSync(path, options);
   }
 
-  fstatSync(fd: number): object {
+  fstatSync(fd: number, options: { readonly bigint?: boolean } = {}): object {
     const { node } = this.#descriptor(fd);
-    return statsOf(node, false);
+    return statsOf(node, options.bigint === true);
   }
 
   realpathSync(path: string): string {
