@@ -353,6 +353,28 @@ test('model rename keeps id, data and comments, and a renamer that dies half-way
   await run(repo, ['model', 'rename', 'after', 'taken'], { expect: 73 });
 });
 
+for (const when of ['before its last look at the lock', 'after it'] as const) {
+  test(`P1: a renamer that is put out of the lock ${when} removes no definition that has its old name again`, async (t) => {
+    const repo = await tempRepo(t);
+    const id = await createModel(repo, 'm');
+    await put(repo, 'm', 'a', 'x');
+    const args = ['model', 'rename', 'm', 'n'];
+    const points = await traceOf(copyRepo(repo), args);
+    const point = when === 'after it' ? `#${points.indexOf('model-rename.published') + 2}` : 'model-rename.published';
+    const pauses = new Pauses(repo, [point]);
+    const sleeper = start(repo, args, { env: pauses.env });
+    await pauses.at(point, sleeper);
+    await run(repo, ['datastore', 'lock', 'release', '--force']);
+    const { model } = openRepo(repo.dir);
+    await model.rename({ model: 'n', newName: 'm' });
+    pauses.go(point);
+    assert.doesNotMatch((await finished(sleeper)).stderr, /m\.yaml/);
+    assert.deepEqual(readdirSync(join(repo.dir, 'models/store')), ['m.yaml']);
+    assert.equal((await model.get({ model: 'm' })).id, id);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'x');
+  });
+}
+
 for (const [what, obstruct] of [
   ['a directory', (path: string) => mkdirSync(path)],
   ['a link that leads nowhere', (path: string) => symlinkSync('/nonexistent', path)],

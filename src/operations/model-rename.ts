@@ -1,13 +1,14 @@
 /** `model rename`: structural; the definition goes on under another name, its id and data stay. */
 import { dirname, join } from 'node:path';
 import { SwampError } from '../errors.js';
-import { exists, readText } from '../fs/tree.js';
+import { exists } from '../fs/tree.js';
 import { checkModelName, withName } from '../models/definition.js';
 import { assertNameFree, findModel } from '../models/files.js';
 import { restructureModel, type Structural } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
-import { discardStaged, hasText, stageText } from '../store/definition-text.js';
+import { requireHeld } from '../store/commit.js';
+import { discardStaged, fileAt, hasText, stageText } from '../store/definition-text.js';
 import { commitIntent } from '../store/roll-forward.js';
 import { requireModel } from './data-put.js';
 
@@ -28,9 +29,8 @@ export async function modelRename(
   requireWritable(plain);
   checkModelName(input.newName);
   const model = await findModel(plain, input.model);
-  const { path, ...definition } = model;
+  const { path, text: oldText, ...definition } = model;
   const repo = underName(plain, `model rename ${definition.name}`);
-  const oldText = readText(path) ?? '';
   const newText = withName(oldText, input.newName);
   const target = join(dirname(path), `${input.newName}.yaml`);
   const result = { id: definition.id, oldName: definition.name, newName: input.newName, type: definition.type, path: displayPath(repo, target) };
@@ -42,7 +42,8 @@ export async function modelRename(
     if (!exists(path) && hasText(target, newText)) return;
     requireModel(repo, model);
     requireFree(repo, input.newName);
-    if (!hasText(path, oldText))
+    const file = fileAt(path);
+    if (file === undefined || !hasText(path, oldText))
       throw new SwampError('conflict', `The definition of "${definition.name}" changed meanwhile; nothing was renamed.`, {
         hint: 'Run the command again.',
         data: { model: definition.name },
@@ -50,7 +51,7 @@ export async function modelRename(
     // What is no definition takes no name, and would be in the way of one all the same.
     if (exists(target)) throw inTheWay(displayPath(repo, target));
     const publish = { path: displayPath(repo, target), text: newText };
-    const remove = { path: displayPath(repo, path), text: oldText };
+    const remove = { path: displayPath(repo, path), text: oldText, file };
     const staged = await stageText(repo, publish);
     try {
       structural.stillHeld();
@@ -58,11 +59,14 @@ export async function modelRename(
         published = true;
       });
     } catch (error) {
-      // Whoever carries the intent out after all writes it anew.
-      await discardStaged(repo, { ...publish, staged });
+      // Whoever comes next carries out what is published, with what is staged for it.
+      if (!published) await discardStaged(repo, { ...publish, staged });
       throw error;
     }
-    if (exists(path) && !hasText(target, newText)) throw inTheWay(displayPath(repo, target));
+    if (!exists(path) || hasText(target, newText)) return;
+    // Put out since, others may have renamed it again.
+    requireHeld(writer);
+    throw inTheWay(displayPath(repo, target));
   };
   await restructureModel(repo, definition.id, rename, { signal });
   return result;

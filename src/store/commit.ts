@@ -52,6 +52,11 @@ export async function step(fence: Pick<Fence, 'path'>, from: string, to: string)
   }
 }
 
+/** Throws FenceLost when the fence is not ours any more: the look before a step that does not pass through it. */
+export function requireHeld({ path }: Pick<Fence, 'path'>): void {
+  if (!exists(path)) throw new FenceLost(path);
+}
+
 /** `source` -> <entry>/trash/x: the commit of a removal. `source`'s parent is the caller's to sync. Throws FenceLost. */
 export async function moveToTrash(fence: Fence, source: string): Promise<void> {
   const trash = join(fence.path, ENTRY_TRASH);

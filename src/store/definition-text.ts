@@ -185,6 +185,8 @@ export async function removeDefinition(repo: Repo, file: DefinitionText, owner: 
   try {
     await publishFile(aside, path);
   } catch (error) {
+    // Whoever came next has removed it.
+    if (isErrno(error, 'ENOENT')) return true;
     if (!isErrno(error, 'EEXIST')) throw error;
     // Saved again meanwhile: the newer one would have replaced this one, too.
     await removeFile(aside);

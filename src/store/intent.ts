@@ -41,7 +41,7 @@ export interface RenameIntent {
   readonly to: string;
 }
 
-/** A definition goes on under another name; both texts stand in the intent, the new one beside its place, too; both paths are relative to the repository. */
+/** A definition goes on under another name; both texts stand in the intent, the new one beside its place, too. `remove` tells which file it is. */
 export interface DefinitionIntent {
   readonly kind: 'definition';
   readonly publish: StagedText;

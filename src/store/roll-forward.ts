@@ -11,7 +11,7 @@ import { ARTIFACT_RECORD, PARTS } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
-import { type Fence, itemName, moveToTrash, step, syncCommit } from './commit.js';
+import { type Fence, itemName, moveToTrash, requireHeld, step, syncCommit } from './commit.js';
 import { publishText, removeDefinition } from './definition-text.js';
 import {
   type DefinitionIntent,
@@ -203,20 +203,24 @@ async function moveArtifact(fence: Fence, dir: string, { from, to }: RenameInten
 /**
  * The new file gets its name, then the old one goes; the link(2) decides whether the model is renamed. What stands in the
  * way, or what the system refuses, is told and left: a definition that is in two places or in its old one is found, and told
- * by `model validate`, while an intent that could not be carried out would keep everybody from the model's data.
+ * by `model validate`, while an intent that could not be carried out would keep everybody from the model's data. Nothing of
+ * it passes through the fence: who was put out of it finds that out by a look before each step, and in between by the file
+ * that the intent names; else it would remove a definition that has got its old name, and its old text, back.
  */
 async function replaceDefinition(fence: Fence, dir: string, { publish, remove }: DefinitionIntent): Promise<void> {
   const { repo } = fence;
   try {
+    requireHeld(fence);
     if (!(await publishText(repo, publish))) {
       repo.reporter.warn(`${publish.path} appeared while the model was being renamed; it was left as it is, and so was ${remove.path}.`);
       return;
     }
     await failpoint('model-rename.published');
-    if (!(await removeDefinition(repo, remove, `renamed.${basename(dir)}`)))
-      repo.reporter.warn(
-        `${remove.path} changed while the model was being renamed to ${publish.path}; it was left: take over what is new in it, and remove it.`,
-      );
+    requireHeld(fence);
+    if (await removeDefinition(repo, remove, `renamed.${basename(dir)}`)) return;
+    // Another one may have finished it, and renamed the model again.
+    requireHeld(fence);
+    repo.reporter.warn(`${remove.path} changed while the model was being renamed to ${publish.path}; it was left: take over what is new in it, and remove it.`);
   } catch (error) {
     const { code, message } = asSwampError(error);
     if (!LEFT.includes(code)) throw error;
