@@ -5,9 +5,9 @@ import { readPlainFile } from '../fs/plain.js';
 import { displayPath, type Repo } from '../repo.js';
 import { stateIn } from '../store/check/plain.js';
 import { isDeletedModel } from '../store/deleted.js';
+import { MAX_DEFINITION_BYTES } from '../store/metadata.js';
 import { type Definition, type ModelType, parseDefinition } from './definition.js';
 import type { Problem } from './problem.js';
-import { MAX_YAML_BYTES } from './yaml.js';
 
 export const DELETED_HINT = 'A definition that reappears with the id of a deleted model needs a new id: write one into its "id:" line, or remove the file.';
 
@@ -58,7 +58,7 @@ export function readDefinition(repo: Repo, file: DefinitionFile, wanted?: string
 
 /** The text of a plain file, and the state it had then, or why it is refused; undefined when it is gone. */
 function readYamlText(path: string): { readonly text: string; readonly seen: string } | { readonly text?: undefined; readonly refused: string } | undefined {
-  const read = readPlainFile(path, MAX_YAML_BYTES);
+  const read = readPlainFile(path, MAX_DEFINITION_BYTES);
   if (read === undefined) return undefined;
   if ('refused' in read) return { refused: read.message };
   return isUtf8(read.bytes) ? { text: read.bytes.toString(), seen: stateIn(read.status) } : { refused: 'is not valid UTF-8' };

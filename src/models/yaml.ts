@@ -16,10 +16,10 @@ import {
   type YAMLError,
   type YAMLMap,
 } from 'yaml';
+import { MAX_DEFINITION_BYTES } from '../store/metadata.js';
 import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
 
-export const MAX_YAML_BYTES = 1024 * 1024;
 const MAX_DEPTH = 20;
 /** What is told of one file; the rest is counted. */
 const MAX_PROBLEMS = 20;
@@ -136,8 +136,8 @@ function hintFor(name: string, known: readonly string[]): string {
 }
 
 function compose(source: Source, text: string): ParsedNode | null {
-  if (Buffer.byteLength(text) > MAX_YAML_BYTES) {
-    tell(source, undefined, `larger than ${MAX_YAML_BYTES} bytes`, 'Keep long scripts in files of their own, and call them.');
+  if (Buffer.byteLength(text) > MAX_DEFINITION_BYTES) {
+    tell(source, undefined, `larger than ${MAX_DEFINITION_BYTES} bytes`, 'Keep long scripts in files of their own, and call them.');
     return null;
   }
   const tokens = [...new Parser(source.lines.addNewLine).parse(text)];

@@ -10,7 +10,7 @@ import { readPlainFile } from '../fs/plain.js';
 import { exists } from '../fs/tree.js';
 import { newNonce } from '../locks/holder.js';
 import type { Repo } from '../repo.js';
-import { MAX_RECORD_BYTES } from './metadata.js';
+import { MAX_DEFINITION_BYTES } from './metadata.js';
 
 /** `path` is relative to the repository. */
 export interface DefinitionText {
@@ -35,9 +35,9 @@ export function isDefinitionText(value: unknown): value is DefinitionText {
   return typeof path === 'string' && isDefinitionPath(path) && typeof text === 'string' && (file === undefined || typeof file === 'string');
 }
 
-/** The text of the plain file at `path`; undefined for anything else, a link, a directory, or nothing. */
+/** The text of the plain file at `path`; undefined for anything else, a link, a directory, what is too large for a definition, or nothing. */
 export function textAt(path: string): string | undefined {
-  const read = readPlainFile(path, MAX_RECORD_BYTES);
+  const read = readPlainFile(path, MAX_DEFINITION_BYTES);
   return read === undefined || 'refused' in read ? undefined : read.bytes.toString();
 }
 

@@ -15,7 +15,7 @@ import { openStaging } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
 import { asideOf, type DefinitionText, isDefinitionPath, isThat, removeDefinition } from './definition-text.js';
-import { type Fields, readRecord, serialise } from './metadata.js';
+import { type Fields, MAX_TEXTS_BYTES, readRecord, serialise } from './metadata.js';
 
 /** Where the teardown of a deleted model stands. `running` names the child, so that two never run at once. */
 export type Teardown =
@@ -54,7 +54,7 @@ export interface DeletedModel {
 /** The record of a deleted model; undefined when it was not deleted. Throws `corrupt`. */
 export function readDeleted(repo: Repo, modelId: string): DeletedModel | undefined {
   const path = repo.layout.deletedModel(modelId);
-  const fields = readRecord(path);
+  const fields = readRecord(path, MAX_TEXTS_BYTES);
   return fields === undefined ? undefined : parseDeleted(fields, path, modelId);
 }
 

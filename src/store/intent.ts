@@ -9,7 +9,7 @@ import { ARTIFACT_RECORD, PARTS } from '../layout/layout.js';
 import { readFence } from '../locks/fence.js';
 import { displayPath, type Repo } from '../repo.js';
 import { type DefinitionText, isDefinitionText, isStagedText, type StagedText } from './definition-text.js';
-import { type Fields, readRecord } from './metadata.js';
+import { type Fields, MAX_TEXTS_BYTES, readRecord } from './metadata.js';
 
 /** Several outputs become visible together. */
 export interface OutputsIntent {
@@ -111,7 +111,7 @@ function intentsUnderWay(repo: Repo, modelId: string, kind: Intent['kind']): { r
   return (readDir(join(fence, entry.name)) ?? []).filter(isIntent).flatMap((name) => {
     const dir = join(fence, entry.name, name);
     const path = join(dir, INTENT);
-    const fields = readRecord(path);
+    const fields = readRecord(path, MAX_TEXTS_BYTES);
     return fields?.get('kind') === kind ? [{ intent: parseIntent(fields, path), dir }] : [];
   });
 }
@@ -119,7 +119,7 @@ function intentsUnderWay(repo: Repo, modelId: string, kind: Intent['kind']): { r
 /** The intent in `dir`. Throws `corrupt`. */
 export function readIntent(dir: string): Intent {
   const path = join(dir, INTENT);
-  return parseIntent(readRecord(path), path);
+  return parseIntent(readRecord(path, MAX_TEXTS_BYTES), path);
 }
 
 function parseIntent(fields: Fields | undefined, path: string): Intent {

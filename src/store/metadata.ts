@@ -61,6 +61,18 @@ export interface Tombstone extends ArtifactRecord {
 /** Room for a version of ten thousand parts. */
 export const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
+/** Of a definition file. */
+export const MAX_DEFINITION_BYTES = 1024 * 1024;
+
+/** In JSON a byte takes up to six: `\u0001`. */
+const JSON_BYTES = 6;
+
+/**
+ * Of a record that holds the texts of definitions: at most two, as the intent of a rename does. Whatever such a record is
+ * written of, it can be read: one that is published and cannot be carried out stops every command.
+ */
+export const MAX_TEXTS_BYTES = MAX_RECORD_BYTES + 2 * JSON_BYTES * MAX_DEFINITION_BYTES;
+
 export function serialise(record: object): string {
   return `${JSON.stringify(record, null, 2)}\n`;
 }
@@ -132,11 +144,11 @@ function artifactRecord(fields: Fields, path: string): ArtifactRecord {
 export type Fields = Map<string, unknown>;
 
 /** A JSON object as a map, so that no key of it ever reaches a prototype. Nothing is read of a file that is too large for a record. */
-export function readRecord(path: string): Fields | undefined {
-  const read = readPlainFile(path, MAX_RECORD_BYTES);
+export function readRecord(path: string, limit: number = MAX_RECORD_BYTES): Fields | undefined {
+  const read = readPlainFile(path, limit);
   if (read === undefined) return undefined;
   if ('refused' in read) throw malformed(path, `it ${read.message}`);
-  return parseRecord(read.bytes.toString(), path);
+  return parseRecord(read.bytes.toString(), path, limit);
 }
 
 export function parseRecord(source: string, path: string, limit: number = MAX_RECORD_BYTES): Fields {

@@ -17,7 +17,7 @@ import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, passTrashOn, step, syncCommit } from './commit.js';
 import { type DefinitionText, discardStaged, isDefinitionText, isStagedText, publishText, removeDefinition, type StagedText } from './definition-text.js';
 import { readIntent } from './intent.js';
-import { number, readRecord } from './metadata.js';
+import { MAX_TEXTS_BYTES, number, readRecord } from './metadata.js';
 import { publishIntent } from './roll-forward.js';
 
 /** In the staging of a restorer, and in the global entry on its way. */
@@ -167,7 +167,7 @@ export async function endRestore(fence: Fence): Promise<void> {
 }
 
 function readChange(path: string): DefinitionChange {
-  const fields = readRecord(path);
+  const fields = readRecord(path, MAX_TEXTS_BYTES);
   const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
   if (!(publish === undefined || isStagedText(publish)) || !Array.isArray(remove) || !remove.every(isDefinitionText))
     throw damaged(path, 'it does not say what to write where');

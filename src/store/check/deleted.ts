@@ -2,6 +2,7 @@
 import { isProvablyAlive, parseHolder } from '../../locks/holder.js';
 import type { Repo } from '../../repo.js';
 import { type DeletedModel, isMovedAside, readDeleted, type Teardown } from '../deletion.js';
+import { MAX_TEXTS_BYTES } from '../metadata.js';
 import { generationIssues } from './artifact.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
@@ -11,7 +12,7 @@ import { recordIssue } from './version.js';
 export function lookAtDeleted(repo: Repo, modelId: string): Promise<Look> {
   const path = repo.layout.deletedModel(modelId);
   return lookAtObject(path, 'file', (): readonly Issue[] => {
-    const plain = readPlain(path);
+    const plain = readPlain(path, MAX_TEXTS_BYTES);
     if ('issue' in plain) return [plain.issue];
     let record: DeletedModel | undefined;
     try {

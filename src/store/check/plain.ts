@@ -51,8 +51,8 @@ export function openPlain(path: string): Opened {
 }
 
 /** The text of a record; or what keeps it from being read. */
-export function readPlain(path: string): { readonly text: string } | { readonly issue: Issue } {
-  const read = readPlainFile(path, MAX_RECORD_BYTES);
+export function readPlain(path: string, limit: number = MAX_RECORD_BYTES): { readonly text: string } | { readonly issue: Issue } {
+  const read = readPlainFile(path, limit);
   return read === undefined || 'refused' in read ? { issue: issueOf(path, read) } : { text: read.bytes.toString() };
 }
 

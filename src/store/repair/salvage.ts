@@ -1,6 +1,7 @@
 /** What can still be read in a record that does not parse: enough to count on from. Never taken for more than a lower bound. */
 import { MAX_EPOCH } from '../../locks/fence.js';
 import { readPlain } from '../check/plain.js';
+import { MAX_TEXTS_BYTES } from '../metadata.js';
 
 export interface Salvaged {
   readonly name?: string;
@@ -20,9 +21,9 @@ export function salvage(path: string): Salvaged {
   };
 }
 
-/** The text of a plain file of a record's size; undefined for anything else. */
+/** The text of a plain file of the size of any record; undefined for anything else. */
 export function readable(path: string): string | undefined {
-  const plain = readPlain(path);
+  const plain = readPlain(path, MAX_TEXTS_BYTES);
   return 'text' in plain ? plain.text : undefined;
 }
 
