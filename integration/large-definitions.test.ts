@@ -30,6 +30,15 @@ test('one is renamed, and its data goes on under the new name', async (t) => {
   assert.equal(await contentOf(repo, 'n', 'a'), 'kept');
 });
 
+test('one that would be too large under its new name is refused, and stays what it is', async (t) => {
+  const repo = await tempRepo(t);
+  const text = await large(repo, 'm', 0);
+  const { message } = await refused(repo, ['model', 'rename', 'm', 'longer'], 'model_invalid');
+  assert.match(message, /larger than/);
+  assert.ok(readFileSync(join(repo.dir, 'models/store/m.yaml'), 'utf8') === text);
+  assert.equal(await contentOf(repo, 'm', 'a'), 'kept');
+});
+
 test('one is deleted, and the record of that can be read', async (t) => {
   const repo = await tempRepo(t);
   await large(repo, 'm', 0);

@@ -237,9 +237,19 @@ export function withName(text: string, name: string): string {
   return withFields(text, { name });
 }
 
-/** The text with other values of these fields; the rest stays, comments too. */
+/**
+ * The text with other values of these fields; the rest stays, comments too. Throws `model_invalid` when that is no definition
+ * any more, as when it has become too large: whoever published it would have no model.
+ */
 export function withFields(text: string, fields: Partial<Pick<Definition, 'id' | 'name'>>): string {
   const document = parseDocument(text);
   for (const [key, value] of Object.entries(fields)) document.set(key, value);
-  return document.toString({ lineWidth: 0 });
+  const changed = document.toString({ lineWidth: 0 });
+  const parsed = parseDefinition(changed, 'definition');
+  if ('definition' in parsed) return changed;
+  const { problems } = parsed;
+  throw new SwampError('model_invalid', `The definition would not be valid any more: ${problems[0]?.message}.`, {
+    hint: problems[0]?.hint ?? 'Edit it, then run the command again.',
+    data: { problems },
+  });
 }

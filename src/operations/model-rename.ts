@@ -20,7 +20,7 @@ export interface ModelRenameResult {
   readonly path: string;
 }
 
-/** Throws `model_not_found`, `name_invalid`, `conflict` when the new name exists, or when the definition changed meanwhile. */
+/** Throws `model_not_found`, `name_invalid`, `model_invalid` when the definition would be too large, `conflict` when the new name exists, or when the definition changed meanwhile. */
 export async function modelRename(
   plain: Repo,
   input: { readonly model: string; readonly newName: string },
