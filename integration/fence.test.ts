@@ -379,6 +379,37 @@ test('of two creations of one name, one of which was put out of the global lock 
   );
 });
 
+test('of two creations of one name that see each other, one stays', async (t) => {
+  const repo = await tempRepo(t);
+  const args = ['model', 'create', 'store', 'web', '--json'];
+  const points = await traceOf(copyRepo(repo), args);
+  const link = points.lastIndexOf('fs.link') + 1;
+  // What it does next once it has seen the other one.
+  const [naming, seen] = [`#${link}`, `#${points.indexOf('fs.syncdir', link) + 2}`];
+  const pauses = new Pauses(repo, [naming, seen]);
+  const late = start(repo, args, { env: pauses.env });
+  await pauses.at(naming, late);
+  await run(repo, ['datastore', 'lock', 'release', '--force']);
+  // The first one is before it has the lock.
+  const named = new Pauses(repo, ['fs.unlink#2']);
+  const holder = start(repo, ['model', 'create', 'command/shell', 'web', '--run', 'true', '--json'], { env: named.env });
+  await named.at('fs.unlink', holder);
+  assert.ok(existsSync(join(repo.dir, 'models/command/shell/web.yaml')));
+  pauses.go(naming);
+  await pauses.at(seen, late);
+  named.go('fs.unlink');
+  const answers = [await finished(holder, [0, 73])];
+  pauses.go(seen);
+  answers.push(await finished(late, [0, 73]));
+  const created = answers.flatMap(({ code, stdout }) => (code === 0 ? [(JSON.parse(stdout) as { id: string }).id] : []));
+  assert.equal(created.length, 1);
+  const { models } = await runJson<{ models: { id: string }[] }>(repo, ['model', 'list']);
+  assert.deepEqual(
+    models.map(({ id }) => id),
+    created,
+  );
+});
+
 async function gatedRepo(t: Parameters<typeof tempRepo>[0], env: Readonly<Record<string, string>>): Promise<TestRepo> {
   const repo = await tempRepo(t, { env });
   await createGated(repo, 'p');

@@ -10,6 +10,7 @@ import { exists, modifiedAt, readDir, readDirTypes } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { displayPath, type Repo } from '../repo.js';
 import { stateOf } from '../store/check/plain.js';
+import { type Fence, requireHeld } from '../store/commit.js';
 import { isStagedName, publishText, removeDefinition, requireUnlinked } from '../store/definition-text.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { definitionGoing } from '../store/intent.js';
@@ -220,16 +221,28 @@ export async function publishDefinition(repo: Repo, definition: Definition): Pro
 
 /**
  * link(2) passes through no fence: whoever was put out of the global one may have published a definition of that name beside
- * ours. Each looks again once its own stands, and takes it back: of two that see each other neither stays, of two in turn
- * the first one. Throws `model_exists`.
+ * ours. Each looks again once its own stands, and who is alone stays. Of two that see each other the holder of `global` takes
+ * its own back; the other one waits for that fence, and then looks again: without it both would go. Throws `model_exists`,
+ * and FenceLost, after which to call it again.
  */
-export async function requireOnly(repo: Repo, definition: Definition): Promise<void> {
+export async function requireOnly(repo: Repo, definition: Definition, global: Fence): Promise<void> {
+  if (otherOfName(repo, definition) === undefined) return;
+  requireHeld(global);
+  const other = await giveWay(repo, definition);
+  if (other !== undefined) throw modelExists(repo, definition.name, other);
+}
+
+/** Takes back a definition that was published and not acknowledged, where another one has its name: that one. */
+export async function giveWay(repo: Repo, definition: Definition): Promise<DefinitionFile | undefined> {
+  const other = otherOfName(repo, definition);
   const { id, name, type } = definition;
-  const path = modelPath(repo, type, name);
-  const other = fileNamed(repo, name, path);
-  if (other === undefined) return;
-  await removeDefinition(repo, { path: displayPath(repo, path), text: serialiseDefinition(definition) }, `created.${id}`);
-  throw modelExists(repo, name, other);
+  const own = { path: displayPath(repo, modelPath(repo, type, name)), text: serialiseDefinition(definition) };
+  if (other !== undefined) await removeDefinition(repo, own, `created.${id}`);
+  return other;
+}
+
+function otherOfName(repo: Repo, { name, type }: Definition): DefinitionFile | undefined {
+  return fileNamed(repo, name, modelPath(repo, type, name));
 }
 
 /** A definition that was looked for, where it was found. */

@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { SwampError } from '../errors.js';
 import { checkModelName, type Definition, isModelType, parseDefinition, type ShellMethod, serialiseDefinition, typeHint } from '../models/definition.js';
-import { assertNameFree, publishDefinition, requireOnly } from '../models/files.js';
+import { assertNameFree, giveWay, publishDefinition, requireOnly } from '../models/files.js';
 import { nearest } from '../models/suggest.js';
-import { restructure } from '../protocol/restructure.js';
+import { restructure, type Structural } from '../protocol/restructure.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 
 export interface ModelCreateInput {
@@ -33,19 +33,24 @@ export async function modelCreate(repo: Repo, input: ModelCreateInput, options: 
   checkModelName(input.name);
   const definition = checked(define(input));
   const { id, name, type } = definition;
-  const path = await restructure(
-    underName(repo, `model create ${type} ${name}`),
-    { models: [], runs: false },
-    async (global) => {
+  let published: string | undefined;
+  const create = async (global: Structural): Promise<string> => {
+    if (published === undefined) {
       assertNameFree(repo, name);
       global.stillHeld();
-      const published = await publishDefinition(repo, definition);
-      await requireOnly(repo, definition);
-      return published;
-    },
-    options,
-  );
-  return { id, name, type, path: displayPath(repo, path) };
+      published = await publishDefinition(repo, definition);
+    }
+    await requireOnly(repo, definition, global.fence);
+    return published;
+  };
+  try {
+    const path = await restructure(underName(repo, `model create ${type} ${name}`), { models: [], runs: false }, create, options);
+    return { id, name, type, path: displayPath(repo, path) };
+  } catch (error) {
+    // The wait for a second look may have ended without one.
+    if (published !== undefined) await giveWay(repo, definition);
+    throw error;
+  }
 }
 
 /** The definition as it will be read: what the reader would refuse is refused before anything is written. */
