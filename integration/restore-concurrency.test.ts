@@ -141,6 +141,35 @@ describe('beside a restore', { concurrency: 2 }, () => {
     await run(repo, ['data', 'upload', 'abort', uploadId]);
   });
 
+  test('whoever goes on with replace, which had cleared the uploads, takes away none of those that stand there since (B16)', async (t) => {
+    const repo = await tempRepo(t, { pending: 'allowed' });
+    const { model, upload, backup, datastore } = openRepo(repo.dir);
+    await model.create({ type: 'store', name: 'm' });
+    await put(repo, 'm', 'a', 'one');
+    const saved: string[] = [];
+    for (const name of ['first', 'second']) {
+      const { uploadId } = await upload.begin({ model: 'm', name });
+      await upload.part({ upload: uploadId, partNumber: 1, source: [name] });
+      saved.push(uploadId);
+    }
+    const { backupDir } = await backup.create({ dir: join(repo.base, 'backup'), includeIncompleteUploads: true });
+    const late = new Pauses(repo, ['upload.before-begin']);
+    const beginning = start(repo, ['data', 'upload', 'begin', 'm', 'fresh', '--json'], { env: late.env });
+    await late.at('upload.before-begin', beginning);
+    // The first family that is cleared is that of the data.
+    const pauses = new Pauses(repo, ['restore.family-gone#2']);
+    const env = { ...pauses.env, SWAMP_FAILPOINTS: `${pauses.env['SWAMP_FAILPOINTS']},restore.one-out#1=kill` };
+    const restore = restoring(repo, backupDir, 'replace', env);
+    await pauses.at('restore.family-gone#2', restore);
+    late.go('upload.before-begin');
+    const { uploadId: fresh } = JSON.parse((await finished(beginning)).stdout) as { uploadId: string };
+    pauses.go('restore.family-gone#2');
+    assert.equal((await restore.exited).signal, 'SIGKILL');
+    const { uploads } = await upload.list();
+    assert.deepEqual(uploads.map(({ uploadId, parts }) => [uploadId, parts]).sort(), [...saved.map((id) => [id, 1]), [fresh, 0]].sort());
+    await datastore.sweep();
+  });
+
   test('what is not wanted any more is gone durably before it is published', { skip: cannotTrace() ?? false }, async (t) => {
     const { repo } = await stocked(t);
     const backup = await backupOf(repo.dir, join(repo.base, 'backup'));
