@@ -51,6 +51,8 @@ export interface RestorePlan {
   readonly targets: readonly Target[];
   /** Ids of models that go as a whole and do not come back. */
   readonly gone: readonly string[];
+  /** With `replace`: the directories of artifacts that stand there and go, by the ids of their models. */
+  readonly cleared: ReadonlyMap<string, readonly string[]>;
   readonly definitions: readonly DefinitionChange[];
   readonly skipped: readonly Skipped[];
   /** Models that come back under another id. */
@@ -160,7 +162,7 @@ class Planner {
           this.#skipped.push({ model: titleOf(saved), name: artifact.name });
           continue;
         }
-        this.#replacedArtifacts++;
+        if (!whole) this.#replacedArtifacts++;
       }
       artifacts.push({ saved: artifact, record: numbered(artifact, known, { current, point: point.data, next, foreign }) });
     }
@@ -183,15 +185,17 @@ class Planner {
       : [];
     if (this.#replacesAll) this.#dismissOthers();
     const definitions = this.#definitions();
-    const goneArtifacts = gone.reduce((sum, id) => sum + (readDir(this.#repo.layout.model(id)) ?? []).length, 0);
-    const beside = this.#choice.mode === 'replace' ? this.#targets.reduce((sum, target) => sum + this.#besides(target), 0) : 0;
+    const emptied = this.#choice.mode === 'replace' ? [...kept, ...gone] : [];
+    const cleared = new Map(emptied.map((id) => [id, readDir(this.#repo.layout.model(id)) ?? []]));
+    const clearedArtifacts = [...cleared.values()].reduce((sum, names) => sum + names.length, 0);
     return {
       targets: this.#targets,
       gone,
+      cleared,
       definitions,
       skipped: this.#skipped,
       newIds: this.#newIds,
-      removed: { models: gone.length + this.#replacedModels, artifacts: this.#replacedArtifacts + goneArtifacts + beside },
+      removed: { models: gone.length + this.#replacedModels, artifacts: this.#replacedArtifacts + clearedArtifacts },
       globalEpoch: this.#backup.manifest.consistencyPoint.global,
       seen: seenNow(this.#repo, [...kept, ...gone]),
     };
@@ -282,12 +286,6 @@ class Planner {
     return [...remove.map((file) => ({ remove: [file] })), ...come.map((file) => ({ publish: file, remove: [] }))];
   }
 
-  /** Artifacts that stand under the id, and that the backup does not have. */
-  #besides({ modelId, saved }: Target): number {
-    const there = (readDir(this.#repo.layout.model(modelId)) ?? []).length;
-    return there === 0 ? 0 : there - saved.artifacts.filter(({ name }) => this.#known(modelId, name)?.live === true).length;
-  }
-
   #known(modelId: string, name: string): Known | undefined {
     const { layout } = this.#repo;
     const dir = layout.artifact(modelId, name);
@@ -347,7 +345,7 @@ export function titleOf({ definition, id }: SavedModel): string {
 }
 
 /** A damaged record is replaced, or left to `datastore check`. */
-function readable<T>(read: () => T): T | undefined {
+export function readable<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
