@@ -1,9 +1,19 @@
 /** A restore beside others: two at once, writers, deletes, a method that runs (P1, P2, P9, B16). */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { openRepo } from '../src/index.js';
+import { dataDelete } from '../src/operations/data-delete.js';
+import { dataRename } from '../src/operations/data-rename.js';
+import { modelDelete } from '../src/operations/model-delete.js';
+import { modelRename } from '../src/operations/model-rename.js';
+import { modelRun } from '../src/operations/model-run.js';
+import { uploadBegin } from '../src/operations/upload-begin.js';
+import { openRepoAt } from '../src/repo.js';
+import { Unsettled } from '../src/store/restoring.js';
 import { backupOf } from './support/backup-of.js';
 import { idOf, writeTree } from './support/backup-tree.js';
 import { Pauses } from './support/failpoints.js';
@@ -21,6 +31,17 @@ async function stocked(t: TestContext): Promise<{ readonly repo: TestRepo; reado
   await put(repo, 'm', 'a', 'mine');
   const [one = '', two = ''] = ['one', 'two'].map((text) => writeTree(join(repo.base, text), [{ name: 'm', artifacts: { a: [text], [text]: [text] } }]).dir);
   return { repo, one, two };
+}
+
+/** A repository with a model `m`, whose definition is another one than in the backup of it. */
+async function edited(t: TestContext): Promise<{ readonly repo: TestRepo; readonly definition: string; readonly backup: string }> {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  await put(repo, 'm', 'a', 'one');
+  const backup = await backupOf(repo.dir, join(repo.base, 'backup'));
+  const definition = join(repo.dir, 'models/store/m.yaml');
+  appendFileSync(definition, '# an edit\n');
+  return { repo, definition, backup };
 }
 
 function restoring(repo: TestRepo, dir: string, mode: string, env: Readonly<Record<string, string>> = {}) {
@@ -83,6 +104,72 @@ describe('beside a restore', { concurrency: 2 }, () => {
       assert.equal((await finished(reader)).stdout, 'one');
     });
   }
+
+  test('a writer that looks for its model while there are no definitions waits, and writes what it had been given (B16)', async (t) => {
+    const { repo, definition, backup } = await edited(t);
+    const fifo = join(repo.base, 'fifo');
+    execFileSync('mkfifo', [fifo], { timeout: 10_000 });
+    const opened = new Pauses(repo, ['put.pipe-open']);
+    const writer = start(repo, ['data', 'put', 'm', 'y', fifo, '--json'], { env: opened.env });
+    await writeFile(fifo, 'hello', { signal: AbortSignal.timeout(20_000) });
+    await opened.at('put.pipe-open', writer);
+    const pauses = new Pauses(repo, ['restore.definitions-removed']);
+    const restore = restoring(repo, backup, 'merge', pauses.env);
+    await pauses.at('restore.definitions-removed', restore);
+    assert.ok(!existsSync(definition));
+    opened.go('put.pipe-open');
+    await writer.says(/Waiting for the global lock/);
+    pauses.go('restore.definitions-removed');
+    await finished(restore);
+    await finished(writer);
+    assert.equal(await contentOf(repo, 'm', 'y'), 'hello');
+  });
+
+  test('every command that writes to a model begins anew when it looked for it while there were no definitions (B16)', async (t) => {
+    const { repo, definition, backup } = await edited(t);
+    const pauses = new Pauses(repo, ['restore.definitions-removed']);
+    const restore = restoring(repo, backup, 'merge', pauses.env);
+    await pauses.at('restore.definitions-removed', restore);
+    assert.ok(!existsSync(definition));
+    // Past the look at the repository that every command makes first.
+    const opened = openRepoAt(repo.dir);
+    const never = { signal: new AbortController().signal };
+    const works: readonly (() => Promise<unknown>)[] = [
+      () => dataDelete(opened, { model: 'm', name: 'a' }, never),
+      () => dataRename(opened, { model: 'm', oldName: 'a', newName: 'b' }, never),
+      () => modelDelete(opened, { model: 'm', withData: true }, never),
+      () => modelRename(opened, { model: 'm', newName: 'n' }, never),
+      () => modelRun(opened, { model: 'm' }, never),
+    ];
+    for (const work of works) await assert.rejects(work(), Unsettled);
+    const beginning = uploadBegin(opened, { model: 'm', name: 'b' }, never);
+    pauses.go('restore.definitions-removed');
+    await finished(restore);
+    const { uploadId } = await beginning;
+    await openRepo(repo.dir).upload.abort({ upload: uploadId });
+  });
+
+  test('an upload that begins while there are no definitions begins anew (B16)', async (t) => {
+    const { repo, definition, backup } = await edited(t);
+    const late = new Pauses(repo, ['upload.before-begin']);
+    const beginning = start(repo, ['data', 'upload', 'begin', 'm', 'b', '--json'], { env: late.env });
+    await late.at('upload.before-begin', beginning);
+    const pauses = new Pauses(repo, ['restore.definitions-removed']);
+    const restore = restoring(repo, backup, 'merge', pauses.env);
+    await pauses.at('restore.definitions-removed', restore);
+    assert.ok(!existsSync(definition));
+    late.go('upload.before-begin');
+    await beginning.says(/Waiting for the global lock/);
+    pauses.go('restore.definitions-removed');
+    await finished(restore);
+    const { uploadId } = JSON.parse((await finished(beginning)).stdout) as { uploadId: string };
+    const { upload } = openRepo(repo.dir);
+    assert.deepEqual(
+      (await upload.list()).uploads.map((one) => one.uploadId),
+      [uploadId],
+    );
+    await upload.abort({ upload: uploadId });
+  });
 
   test('a listing is of one side of it as a whole (B16)', async (t) => {
     const { repo, one } = await stocked(t);
