@@ -105,6 +105,30 @@ describe('beside a restore', { concurrency: 2 }, () => {
     });
   }
 
+  test('a content is that which its name had before it, or has after it, where models exchange their names meanwhile (B16)', async (t) => {
+    const repo = await tempRepo(t);
+    const { model, data } = openRepo(repo.dir);
+    for (const name of ['a', 'b']) {
+      await createModel(repo, name);
+      await put(repo, name, 'd', `backup of ${name}`);
+    }
+    const backup = await backupOf(repo.dir, join(repo.base, 'backup'));
+    for (const [from, newName] of [
+      ['a', 't'],
+      ['b', 'a'],
+      ['t', 'b'],
+    ] as const)
+      await model.rename({ model: from, newName });
+    for (const name of ['a', 'b']) await put(repo, name, 'd', `new in ${name}`);
+    const reading = new Pauses(repo, ['data-get.model-found']);
+    const reader = start(repo, ['data', 'get', 'a', 'd'], { env: reading.env });
+    await reading.at('data-get.model-found', reader);
+    await finished(restoring(repo, backup, 'replace'));
+    reading.go('data-get.model-found');
+    assert.equal((await finished(reader)).stdout, 'backup of a');
+    assert.equal((await data.get({ model: 'a', name: 'd' })).record.version, 1);
+  });
+
   test('a writer that looks for its model while there are no definitions waits, and writes what it had been given (B16)', async (t) => {
     const { repo, definition, backup } = await edited(t);
     const fifo = join(repo.base, 'fifo');
