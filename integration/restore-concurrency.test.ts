@@ -17,11 +17,12 @@ import { Unsettled } from '../src/store/restoring.js';
 import { backupOf } from './support/backup-of.js';
 import { idOf, writeTree } from './support/backup-tree.js';
 import { Pauses } from './support/failpoints.js';
+import { told } from './support/program.js';
 import { refused } from './support/refused.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { LOOKS, stockForLook } from './support/restore-looks.js';
 import { cannotTrace } from './support/strace.js';
-import { finished, launch, run, runJson, start } from './support/swamp.js';
+import { finished, launch, run, runJson, start, startProgram } from './support/swamp.js';
 import { until } from './support/until.js';
 
 /** A repository with a model `m`, whose `a` is `mine`; backups in which it is `one` and `two`. */
@@ -217,6 +218,26 @@ describe('beside a restore', { concurrency: 2 }, () => {
     await refused(repo, ['backup', 'diff', one, repo.dir], 'read_only');
     // Finishes it, and clears what the dead restorer left.
     await run(repo, ['datastore', 'sweep']);
+  });
+
+  test('a diff by the library begins anew by itself, and verifies the backup once', async (t) => {
+    const { repo, backup } = await edited(t);
+    const pauses = new Pauses(repo, ['backup-diff.one-model']);
+    const diff = startProgram(repo, 'differ', [backup, repo.dir], { env: pauses.env });
+    await pauses.at('backup-diff.one-model', diff);
+    // The first upload makes a directory beside the one that a restore would be published in; from the outside it looks the same.
+    const { uploadId } = await openRepo(repo.dir).upload.begin({ model: 'm', name: 'u' });
+    // A verification would tell of it.
+    writeFileSync(join(backup, 'stray'), '');
+    pauses.go('backup-diff.one-model');
+    const [{ differences } = { differences: [] }] = told<{ differences: { what: string; name: string | null }[] }>((await finished(diff)).stdout);
+    assert.deepEqual(
+      differences.map(({ what, name }) => [what, name]),
+      [
+        ['definition', null],
+        ['upload', uploadId],
+      ],
+    );
   });
 
   test('what was written after it had been planned is counted: no number is given out twice (P4)', async (t) => {
