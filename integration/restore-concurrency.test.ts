@@ -302,6 +302,17 @@ describe('beside a restore', { concurrency: 2 }, () => {
     await datastore.sweep();
   });
 
+  test('whoever goes on after it had published a definition warns of none that was changed', async (t) => {
+    const { repo, definition, backup } = await edited(t);
+    const { signal } = await restoring(repo, backup, 'merge', { SWAMP_FAILPOINTS: 'restore.definition-published=kill' }).exited;
+    assert.equal(signal, 'SIGKILL');
+    const text = readFileSync(definition, 'utf8');
+    assert.doesNotMatch(text, /an edit/);
+    assert.doesNotMatch((await run(repo, ['repo', 'info'])).stderr, /left as it is/);
+    assert.equal(readFileSync(definition, 'utf8'), text);
+    await openRepo(repo.dir).datastore.sweep();
+  });
+
   test('what is not wanted any more is gone durably before it is published', { skip: cannotTrace() ?? false }, async (t) => {
     const { repo } = await stocked(t);
     const backup = await backupOf(repo.dir, join(repo.base, 'backup'));

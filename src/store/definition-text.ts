@@ -40,8 +40,8 @@ export function textAt(path: string): string | undefined {
 }
 
 /** True when a plain file of that very text stands there. */
-export function hasText(path: string, text: string): boolean {
-  return textAt(path) === text;
+export function hasText(path: string, text: string | undefined): boolean {
+  return text !== undefined && textAt(path) === text;
 }
 
 export function isStagedText(value: unknown): value is StagedText {

@@ -15,7 +15,16 @@ import { isModelId } from '../layout/layout.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, passTrashOn, step, syncCommit } from './commit.js';
-import { type DefinitionText, discardStaged, isDefinitionText, isStagedText, publishText, removeDefinition, type StagedText } from './definition-text.js';
+import {
+  type DefinitionText,
+  discardStaged,
+  hasText,
+  isDefinitionText,
+  isStagedText,
+  publishText,
+  removeDefinition,
+  type StagedText,
+} from './definition-text.js';
 import { readIntent } from './intent.js';
 import { number, readRecord } from './metadata.js';
 import { publishIntent } from './roll-forward.js';
@@ -142,10 +151,13 @@ export async function restoreModel(fence: Fence): Promise<void> {
  */
 export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Promise<void> {
   const { restoring } = repo.layout;
+  const published = new Map([...changesIn(restoring)].flatMap(({ publish }) => (publish === undefined ? [] : [[publish.path, publish.text] as const])));
+  // Who was here before may have come to the second half.
+  const isPublished = ({ path }: DefinitionText): boolean => hasText(join(repo.root, path), published.get(path));
   for (const { remove } of changesIn(restoring)) {
     for (const file of remove) {
       stillHeld();
-      if (!(await removeDefinition(repo, file, `restored.${basename(file.path)}`)))
+      if (!(await removeDefinition(repo, file, `restored.${basename(file.path)}`)) && !isPublished(file))
         repo.reporter.warn(`${file.path} was changed while the restore was carried out; it was left as it is.`);
     }
   }
@@ -154,6 +166,7 @@ export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Pro
     if (publish === undefined) continue;
     stillHeld();
     if (!(await publishText(repo, publish))) repo.reporter.warn(`${publish.path} appeared while the restore was carried out; it was left as it is.`);
+    await failpoint('restore.definition-published');
   }
 }
 
