@@ -6,6 +6,7 @@ import { accessSync, constants, lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
+import { failpoint } from '../fs/failpoints.js';
 import { readPlainFile } from '../fs/plain.js';
 import { exists } from '../fs/tree.js';
 import { newNonce } from '../locks/holder.js';
@@ -159,6 +160,7 @@ export async function removeDefinition(repo: Repo, file: DefinitionText, owner: 
     if (!hasText(path, file.text)) return !exists(path);
     try {
       await rename(path, aside);
+      await failpoint('definition.aside');
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return true;
       throw error;
