@@ -27,6 +27,8 @@ export class Unsettled extends SwampError {
  */
 export async function readWhole<T>(repo: Repo, read: () => Promise<T>, discard?: (found: T) => void): Promise<T> {
   const before = stampOf(repo);
+  // One that goes within the tick of the clock in which it came leaves the stamp as it is.
+  if (isRestoring(repo)) throw new Unsettled(repo);
   const isWhole = (): boolean => stampOf(repo) === before && !isRestoring(repo);
   let found: T;
   try {
