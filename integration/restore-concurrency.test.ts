@@ -254,6 +254,20 @@ describe('beside a restore', { concurrency: 2 }, () => {
     assert.equal((await put(repo, 'm', 'a', 'next')).version, 5);
   });
 
+  test('what was written while it was planned is counted, too (P4)', async (t) => {
+    const { repo, backup } = await edited(t);
+    // The first plan is the one that a person would be shown.
+    const pauses = new Pauses(repo, ['restore.planning#2']);
+    const restore = restoring(repo, backup, 'merge', pauses.env);
+    await pauses.at('restore.planning#2', restore);
+    const acknowledged = await put(repo, 'm', 'a', 'mine');
+    pauses.go('restore.planning#2');
+    await finished(restore);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'one');
+    const next = await put(repo, 'm', 'a', 'next');
+    assert.ok(next.version > acknowledged.version, `${next.version} was given out before`);
+  });
+
   test('an upload that begins while merge publishes, in a model that had no files, stays', async (t) => {
     const { repo } = await stocked(t);
     await createModel(repo, 'empty');
