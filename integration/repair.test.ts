@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { newSession } from '../src/locks/session.js';
 import { displayPath } from '../src/repo.js';
+import { backupOf } from './support/backup-of.js';
 import { writeTree } from './support/backup-tree.js';
 import { refused } from './support/refused.js';
 import { injuredRepo, REPAIR, type Repaired, repairJson, repairs, survivesKills } from './support/repair.js';
@@ -95,6 +96,24 @@ for (const [what, file, then] of [
     assert.equal(await contentOf(repo, 'm', 'b'), 'one');
   });
 }
+
+test('a definition that a restore had moved aside, which was then set aside itself, is in the way of no other restore', async (t) => {
+  const repo = await tempRepo(t, { pending: 'allowed' });
+  const id = await createModel(repo, 'm');
+  await put(repo, 'm', 'a', 'mine');
+  const backup = await backupOf(repo.dir, join(repo.base, 'backup'));
+  const definition = join(repo.dir, 'models/store/m.yaml');
+  const text = readFileSync(definition, 'utf8');
+  writeFileSync(definition, `${text}# edited\n`);
+  const restore = ['backup', 'restore', backup, '--mode', 'merge'];
+  await run(repo, restore, { env: { SWAMP_FAILPOINTS: 'definition.aside=kill' }, expect: 'any' });
+  assert.ok(!existsSync(definition));
+  writeFileSync(join(repo.layout.restoring, `models/${id}/fences.json`), 'x');
+  await repairJson(repo, [...REPAIR, '--force'], 0);
+  writeFileSync(definition, `${text}# edited again\n`);
+  assert.doesNotMatch((await run(repo, restore)).stderr, /left as it is/);
+  assert.equal(readFileSync(definition, 'utf8'), text);
+});
 
 test('a file that the system does not let us read is told, and left where it is', unprivileged, async (t) => {
   const { repo, places } = await injuredRepo(t);

@@ -1,17 +1,28 @@
 /** A restore beside others: two at once, writers, deletes, a method that runs (P1, P2, P9, B16). */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { openRepo } from '../src/index.js';
+import { dataDelete } from '../src/operations/data-delete.js';
+import { dataRename } from '../src/operations/data-rename.js';
+import { modelDelete } from '../src/operations/model-delete.js';
+import { modelRename } from '../src/operations/model-rename.js';
+import { modelRun } from '../src/operations/model-run.js';
+import { uploadBegin } from '../src/operations/upload-begin.js';
+import { openRepoAt } from '../src/repo.js';
+import { Unsettled } from '../src/store/restoring.js';
 import { backupOf } from './support/backup-of.js';
 import { idOf, writeTree } from './support/backup-tree.js';
 import { Pauses } from './support/failpoints.js';
+import { told } from './support/program.js';
 import { refused } from './support/refused.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { LOOKS, stockForLook } from './support/restore-looks.js';
 import { cannotTrace } from './support/strace.js';
-import { finished, launch, run, runJson, start } from './support/swamp.js';
+import { finished, launch, run, runJson, start, startProgram } from './support/swamp.js';
 import { until } from './support/until.js';
 
 /** A repository with a model `m`, whose `a` is `mine`; backups in which it is `one` and `two`. */
@@ -21,6 +32,17 @@ async function stocked(t: TestContext): Promise<{ readonly repo: TestRepo; reado
   await put(repo, 'm', 'a', 'mine');
   const [one = '', two = ''] = ['one', 'two'].map((text) => writeTree(join(repo.base, text), [{ name: 'm', artifacts: { a: [text], [text]: [text] } }]).dir);
   return { repo, one, two };
+}
+
+/** A repository with a model `m`, whose definition is another one than in the backup of it. */
+async function edited(t: TestContext): Promise<{ readonly repo: TestRepo; readonly definition: string; readonly backup: string }> {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  await put(repo, 'm', 'a', 'one');
+  const backup = await backupOf(repo.dir, join(repo.base, 'backup'));
+  const definition = join(repo.dir, 'models/store/m.yaml');
+  appendFileSync(definition, '# an edit\n');
+  return { repo, definition, backup };
 }
 
 function restoring(repo: TestRepo, dir: string, mode: string, env: Readonly<Record<string, string>> = {}) {
@@ -84,6 +106,96 @@ describe('beside a restore', { concurrency: 2 }, () => {
     });
   }
 
+  test('a content is that which its name had before it, or has after it, where models exchange their names meanwhile (B16)', async (t) => {
+    const repo = await tempRepo(t);
+    const { model, data } = openRepo(repo.dir);
+    for (const name of ['a', 'b']) {
+      await createModel(repo, name);
+      await put(repo, name, 'd', `backup of ${name}`);
+    }
+    const backup = await backupOf(repo.dir, join(repo.base, 'backup'));
+    for (const [from, newName] of [
+      ['a', 't'],
+      ['b', 'a'],
+      ['t', 'b'],
+    ] as const)
+      await model.rename({ model: from, newName });
+    for (const name of ['a', 'b']) await put(repo, name, 'd', `new in ${name}`);
+    const reading = new Pauses(repo, ['data-get.model-found']);
+    const reader = start(repo, ['data', 'get', 'a', 'd'], { env: reading.env });
+    await reading.at('data-get.model-found', reader);
+    await finished(restoring(repo, backup, 'replace'));
+    reading.go('data-get.model-found');
+    assert.equal((await finished(reader)).stdout, 'backup of a');
+    assert.equal((await data.get({ model: 'a', name: 'd' })).record.version, 1);
+  });
+
+  test('a writer that looks for its model while there are no definitions waits, and writes what it had been given (B16)', async (t) => {
+    const { repo, definition, backup } = await edited(t);
+    const fifo = join(repo.base, 'fifo');
+    execFileSync('mkfifo', [fifo], { timeout: 10_000 });
+    const opened = new Pauses(repo, ['put.pipe-open']);
+    const writer = start(repo, ['data', 'put', 'm', 'y', fifo, '--json'], { env: opened.env });
+    await writeFile(fifo, 'hello', { signal: AbortSignal.timeout(20_000) });
+    await opened.at('put.pipe-open', writer);
+    const pauses = new Pauses(repo, ['restore.definitions-removed']);
+    const restore = restoring(repo, backup, 'merge', pauses.env);
+    await pauses.at('restore.definitions-removed', restore);
+    assert.ok(!existsSync(definition));
+    opened.go('put.pipe-open');
+    await writer.says(/Waiting for the global lock/);
+    pauses.go('restore.definitions-removed');
+    await finished(restore);
+    await finished(writer);
+    assert.equal(await contentOf(repo, 'm', 'y'), 'hello');
+  });
+
+  test('every command that writes to a model begins anew when it looked for it while there were no definitions (B16)', async (t) => {
+    const { repo, definition, backup } = await edited(t);
+    const pauses = new Pauses(repo, ['restore.definitions-removed']);
+    const restore = restoring(repo, backup, 'merge', pauses.env);
+    await pauses.at('restore.definitions-removed', restore);
+    assert.ok(!existsSync(definition));
+    // Past the look at the repository that every command makes first.
+    const opened = openRepoAt(repo.dir);
+    const never = { signal: new AbortController().signal };
+    const works: readonly (() => Promise<unknown>)[] = [
+      () => dataDelete(opened, { model: 'm', name: 'a' }, never),
+      () => dataRename(opened, { model: 'm', oldName: 'a', newName: 'b' }, never),
+      () => modelDelete(opened, { model: 'm', withData: true }, never),
+      () => modelRename(opened, { model: 'm', newName: 'n' }, never),
+      () => modelRun(opened, { model: 'm' }, never),
+    ];
+    for (const work of works) await assert.rejects(work(), Unsettled);
+    const beginning = uploadBegin(opened, { model: 'm', name: 'b' }, never);
+    pauses.go('restore.definitions-removed');
+    await finished(restore);
+    const { uploadId } = await beginning;
+    await openRepo(repo.dir).upload.abort({ upload: uploadId });
+  });
+
+  test('an upload that begins while there are no definitions begins anew (B16)', async (t) => {
+    const { repo, definition, backup } = await edited(t);
+    const late = new Pauses(repo, ['upload.before-begin']);
+    const beginning = start(repo, ['data', 'upload', 'begin', 'm', 'b', '--json'], { env: late.env });
+    await late.at('upload.before-begin', beginning);
+    const pauses = new Pauses(repo, ['restore.definitions-removed']);
+    const restore = restoring(repo, backup, 'merge', pauses.env);
+    await pauses.at('restore.definitions-removed', restore);
+    assert.ok(!existsSync(definition));
+    late.go('upload.before-begin');
+    await beginning.says(/Waiting for the global lock/);
+    pauses.go('restore.definitions-removed');
+    await finished(restore);
+    const { uploadId } = JSON.parse((await finished(beginning)).stdout) as { uploadId: string };
+    const { upload } = openRepo(repo.dir);
+    assert.deepEqual(
+      (await upload.list()).uploads.map((one) => one.uploadId),
+      [uploadId],
+    );
+    await upload.abort({ upload: uploadId });
+  });
+
   test('a listing is of one side of it as a whole (B16)', async (t) => {
     const { repo, one } = await stocked(t);
     await createModel(repo, 'x');
@@ -108,6 +220,26 @@ describe('beside a restore', { concurrency: 2 }, () => {
     await run(repo, ['datastore', 'sweep']);
   });
 
+  test('a diff by the library begins anew by itself, and verifies the backup once', async (t) => {
+    const { repo, backup } = await edited(t);
+    const pauses = new Pauses(repo, ['backup-diff.one-model']);
+    const diff = startProgram(repo, 'differ', [backup, repo.dir], { env: pauses.env });
+    await pauses.at('backup-diff.one-model', diff);
+    // The first upload makes a directory beside the one that a restore would be published in; from the outside it looks the same.
+    const { uploadId } = await openRepo(repo.dir).upload.begin({ model: 'm', name: 'u' });
+    // A verification would tell of it.
+    writeFileSync(join(backup, 'stray'), '');
+    pauses.go('backup-diff.one-model');
+    const [{ differences } = { differences: [] }] = told<{ differences: { what: string; name: string | null }[] }>((await finished(diff)).stdout);
+    assert.deepEqual(
+      differences.map(({ what, name }) => [what, name]),
+      [
+        ['definition', null],
+        ['upload', uploadId],
+      ],
+    );
+  });
+
   test('what was written after it had been planned is counted: no number is given out twice (P4)', async (t) => {
     const { repo, one } = await stocked(t);
     const pauses = new Pauses(repo, ['restore.staged']);
@@ -120,6 +252,20 @@ describe('beside a restore', { concurrency: 2 }, () => {
     assert.equal(await contentOf(repo, 'm', 'a'), 'one');
     assert.equal(await contentOf(repo, 'm', 'b'), 'beside');
     assert.equal((await put(repo, 'm', 'a', 'next')).version, 5);
+  });
+
+  test('what was written while it was planned is counted, too (P4)', async (t) => {
+    const { repo, backup } = await edited(t);
+    // The first plan is the one that a person would be shown.
+    const pauses = new Pauses(repo, ['restore.planning#2']);
+    const restore = restoring(repo, backup, 'merge', pauses.env);
+    await pauses.at('restore.planning#2', restore);
+    const acknowledged = await put(repo, 'm', 'a', 'mine');
+    pauses.go('restore.planning#2');
+    await finished(restore);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'one');
+    const next = await put(repo, 'm', 'a', 'next');
+    assert.ok(next.version > acknowledged.version, `${next.version} was given out before`);
   });
 
   test('an upload that begins while merge publishes, in a model that had no files, stays', async (t) => {
@@ -139,6 +285,46 @@ describe('beside a restore', { concurrency: 2 }, () => {
     await finished(restore);
     await run(repo, ['data', 'upload', 'part', uploadId, '1'], { stdin: 'x' });
     await run(repo, ['data', 'upload', 'abort', uploadId]);
+  });
+
+  test('whoever goes on with replace, which had cleared the uploads, takes away none of those that stand there since (B16)', async (t) => {
+    const repo = await tempRepo(t, { pending: 'allowed' });
+    const { model, upload, backup, datastore } = openRepo(repo.dir);
+    await model.create({ type: 'store', name: 'm' });
+    await put(repo, 'm', 'a', 'one');
+    const saved: string[] = [];
+    for (const name of ['first', 'second']) {
+      const { uploadId } = await upload.begin({ model: 'm', name });
+      await upload.part({ upload: uploadId, partNumber: 1, source: [name] });
+      saved.push(uploadId);
+    }
+    const { backupDir } = await backup.create({ dir: join(repo.base, 'backup'), includeIncompleteUploads: true });
+    const late = new Pauses(repo, ['upload.before-begin']);
+    const beginning = start(repo, ['data', 'upload', 'begin', 'm', 'fresh', '--json'], { env: late.env });
+    await late.at('upload.before-begin', beginning);
+    // The first family that is cleared is that of the data.
+    const pauses = new Pauses(repo, ['restore.family-gone#2']);
+    const env = { ...pauses.env, SWAMP_FAILPOINTS: `${pauses.env['SWAMP_FAILPOINTS']},restore.one-out#1=kill` };
+    const restore = restoring(repo, backupDir, 'replace', env);
+    await pauses.at('restore.family-gone#2', restore);
+    late.go('upload.before-begin');
+    const { uploadId: fresh } = JSON.parse((await finished(beginning)).stdout) as { uploadId: string };
+    pauses.go('restore.family-gone#2');
+    assert.equal((await restore.exited).signal, 'SIGKILL');
+    const { uploads } = await upload.list();
+    assert.deepEqual(uploads.map(({ uploadId, parts }) => [uploadId, parts]).sort(), [...saved.map((id) => [id, 1]), [fresh, 0]].sort());
+    await datastore.sweep();
+  });
+
+  test('whoever goes on after it had published a definition warns of none that was changed', async (t) => {
+    const { repo, definition, backup } = await edited(t);
+    const { signal } = await restoring(repo, backup, 'merge', { SWAMP_FAILPOINTS: 'restore.definition-published=kill' }).exited;
+    assert.equal(signal, 'SIGKILL');
+    const text = readFileSync(definition, 'utf8');
+    assert.doesNotMatch(text, /an edit/);
+    assert.doesNotMatch((await run(repo, ['repo', 'info'])).stderr, /left as it is/);
+    assert.equal(readFileSync(definition, 'utf8'), text);
+    await openRepo(repo.dir).datastore.sweep();
   });
 
   test('what is not wanted any more is gone durably before it is published', { skip: cannotTrace() ?? false }, async (t) => {

@@ -29,14 +29,13 @@ import { type ModelRunInput, type ModelRunOptions, type ModelRunResult, modelRun
 import { type ModelValidateResult, modelValidate } from './operations/model-validate.js';
 import { type RepoInfoResult, repoInfo } from './operations/repo-info.js';
 import { type RepoInitResult, repoInit } from './operations/repo-init.js';
-import { settleFirst } from './operations/settle.js';
+import { settleFirst, startOver } from './operations/settle.js';
 import { type UploadAbortResult, uploadAbort } from './operations/upload-abort.js';
 import { type UploadBeginResult, uploadBegin } from './operations/upload-begin.js';
 import { type UploadCompleteInput, uploadComplete } from './operations/upload-complete.js';
 import { type UploadListResult, uploadList } from './operations/upload-list.js';
 import { type UploadPartInput, type UploadPartResult, uploadPart } from './operations/upload-part.js';
 import { findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter, SILENT } from './repo.js';
-import { Unsettled } from './store/restoring.js';
 import { timingFrom } from './timing.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
@@ -248,14 +247,9 @@ function settling(repo: Repo, api: OpenRepo): OpenRepo {
   const after =
     (method: Method): Method =>
     async (...given) => {
-      for (;;) {
-        await told(settleFirst(repo, withSignal(undefined)));
-        try {
-          return await method(...given);
-        } catch (error) {
-          if (!(error instanceof Unsettled)) throw error;
-        }
-      }
+      const never = withSignal(undefined);
+      await told(settleFirst(repo, never));
+      return told(startOver(() => method(...given), never));
     };
   return Object.freeze({
     ...api,

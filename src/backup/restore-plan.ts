@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
+import { failpoint } from '../fs/failpoints.js';
 import { readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD } from '../layout/layout.js';
 import { MAX_EPOCH } from '../locks/fence.js';
@@ -17,7 +18,7 @@ import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone 
 import { versionNumbers } from '../store/read.js';
 import type { DefinitionChange, FenceEpochs } from '../store/restoration.js';
 import { type Saved, type SavedArtifact, type SavedModel, type SavedUpload, tombstonesOf } from './contents.js';
-import { epochOf, idsWithFiles, seenNow } from './restore-state.js';
+import { epochOf, idsWithFiles, Seen } from './restore-state.js';
 
 export type RestoreMode = 'replace' | 'merge' | 'skip-existing';
 
@@ -51,6 +52,8 @@ export interface RestorePlan {
   readonly targets: readonly Target[];
   /** Ids of models that go as a whole and do not come back. */
   readonly gone: readonly string[];
+  /** With `replace`: the directories of artifacts that stand there and go, by the ids of their models. */
+  readonly cleared: ReadonlyMap<string, readonly string[]>;
   readonly definitions: readonly DefinitionChange[];
   readonly skipped: readonly Skipped[];
   /** Models that come back under another id. */
@@ -69,10 +72,12 @@ export type FreshIds = Map<string, string>;
 /** Throws `conflict`, `model_not_found`, `model_exists`, `backup_invalid`, `config_invalid`, EACCES. */
 export async function planRestore(repo: Repo, backup: Saved, choice: Choice, fresh: FreshIds): Promise<RestorePlan> {
   const saved = selected(backup, choice);
+  const seen = new Seen(repo);
   const { files } = await surveyDefinitions(repo);
   requireMode(repo, files, choice);
-  const planner = new Planner(repo, backup, choice, files, fresh);
+  const planner = new Planner(repo, backup, choice, files, fresh, seen);
   for (const model of saved) planner.add(model);
+  await failpoint('restore.planning');
   return planner.end();
 }
 
@@ -117,6 +122,7 @@ class Planner {
   readonly #present: readonly SurveyedFile[];
   readonly #files: readonly SurveyedFile[];
   readonly #fresh: FreshIds;
+  readonly #seen: Seen;
   readonly #savedIds: ReadonlySet<string>;
   /** Names of what stands in the families, by directory: listed once, for most names of a backup stand nowhere. */
   readonly #listed = new Map<string, ReadonlySet<string>>();
@@ -128,13 +134,14 @@ class Planner {
   #replacedArtifacts = 0;
   #replacedModels = 0;
 
-  constructor(repo: Repo, backup: Saved, choice: Choice, files: readonly SurveyedFile[], fresh: FreshIds) {
+  constructor(repo: Repo, backup: Saved, choice: Choice, files: readonly SurveyedFile[], fresh: FreshIds, seen: Seen) {
     this.#repo = repo;
     this.#backup = backup;
     this.#choice = choice;
     this.#files = files;
     this.#present = files.filter(({ deleted }) => !deleted);
     this.#fresh = fresh;
+    this.#seen = seen;
     this.#savedIds = new Set(backup.models.map(({ id }) => id));
   }
 
@@ -144,6 +151,7 @@ class Planner {
 
   add(saved: SavedModel): void {
     const { modelId, definition, foreign } = this.#place(saved);
+    this.#seen.with([modelId]);
     const current = epochOf(this.#repo, modelId);
     const point = this.#backup.manifest.consistencyPoint.models[saved.id] ?? { data: 0, run: 0 };
     const whole = this.#choice.mode === 'replace';
@@ -160,7 +168,7 @@ class Planner {
           this.#skipped.push({ model: titleOf(saved), name: artifact.name });
           continue;
         }
-        this.#replacedArtifacts++;
+        if (!whole) this.#replacedArtifacts++;
       }
       artifacts.push({ saved: artifact, record: numbered(artifact, known, { current, point: point.data, next, foreign }) });
     }
@@ -181,19 +189,22 @@ class Planner {
     const gone = this.#replacesAll
       ? [...new Set([...idsWithFiles(this.#repo), ...this.#present.flatMap(({ model }) => model?.id ?? [])])].filter((id) => !kept.has(id))
       : [];
+    this.#seen.with(gone);
     if (this.#replacesAll) this.#dismissOthers();
     const definitions = this.#definitions();
-    const goneArtifacts = gone.reduce((sum, id) => sum + (readDir(this.#repo.layout.model(id)) ?? []).length, 0);
-    const beside = this.#choice.mode === 'replace' ? this.#targets.reduce((sum, target) => sum + this.#besides(target), 0) : 0;
+    const emptied = this.#choice.mode === 'replace' ? [...kept, ...gone] : [];
+    const cleared = new Map(emptied.map((id) => [id, readDir(this.#repo.layout.model(id)) ?? []]));
+    const clearedArtifacts = [...cleared.values()].reduce((sum, names) => sum + names.length, 0);
     return {
       targets: this.#targets,
       gone,
+      cleared,
       definitions,
       skipped: this.#skipped,
       newIds: this.#newIds,
-      removed: { models: gone.length + this.#replacedModels, artifacts: this.#replacedArtifacts + goneArtifacts + beside },
+      removed: { models: gone.length + this.#replacedModels, artifacts: this.#replacedArtifacts + clearedArtifacts },
       globalEpoch: this.#backup.manifest.consistencyPoint.global,
-      seen: seenNow(this.#repo, [...kept, ...gone]),
+      seen: this.#seen.text(),
     };
   }
 
@@ -282,12 +293,6 @@ class Planner {
     return [...remove.map((file) => ({ remove: [file] })), ...come.map((file) => ({ publish: file, remove: [] }))];
   }
 
-  /** Artifacts that stand under the id, and that the backup does not have. */
-  #besides({ modelId, saved }: Target): number {
-    const there = (readDir(this.#repo.layout.model(modelId)) ?? []).length;
-    return there === 0 ? 0 : there - saved.artifacts.filter(({ name }) => this.#known(modelId, name)?.live === true).length;
-  }
-
   #known(modelId: string, name: string): Known | undefined {
     const { layout } = this.#repo;
     const dir = layout.artifact(modelId, name);
@@ -347,7 +352,7 @@ export function titleOf({ definition, id }: SavedModel): string {
 }
 
 /** A damaged record is replaced, or left to `datastore check`. */
-function readable<T>(read: () => T): T | undefined {
+export function readable<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {

@@ -13,12 +13,13 @@ import { makeDirs } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { ARTIFACT_RECORD, CONTENT, METADATA, PARTS } from '../layout/layout.js';
 import { segmentFor } from '../layout/names.js';
+import { newNonce } from '../locks/holder.js';
 import { openStaging, type Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { discardStaged, type StagedText, stageText } from '../store/definition-text.js';
 import { INTENT, type RestoreIntent } from '../store/intent.js';
 import { serialise } from '../store/metadata.js';
-import { bundleIn, type DefinitionChange, definitionIn, fencesIn, RESTORE_FACTS, stagedRestore } from '../store/restoration.js';
+import { bundleIn, type DefinitionChange, definitionIn, fencesIn, RESTORE_FACTS, type StagedChange, stagedRestore } from '../store/restoration.js';
 import { sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
 import { UPLOAD_RECORD } from '../store/uploads/record.js';
@@ -65,21 +66,22 @@ export function intentOf(target?: Pick<Target, 'whole' | 'artifacts' | 'tombston
 export async function stageDefinitions(
   repo: Repo,
   changes: readonly DefinitionChange[],
-  write: (index: number, change: DefinitionChange) => Promise<void>,
+  write: (index: number, change: StagedChange) => Promise<void>,
   before: readonly StagedText[] = [],
 ): Promise<void> {
   const standing = new Map(before.map((file) => [file.path, file]));
   for (const [index, change] of changes.entries()) {
     const { publish, remove } = change;
+    const nonce = newNonce();
     if (publish === undefined) {
-      await write(index, change);
+      await write(index, { remove, nonce });
       continue;
     }
     const there = standing.get(publish.path);
     const staged = there?.staged !== undefined && there.text === publish.text ? there.staged : await stageText(repo, publish);
     if (staged === there?.staged) standing.delete(publish.path);
     try {
-      await write(index, { publish: { ...publish, staged }, remove });
+      await write(index, { publish: { ...publish, staged }, remove, nonce });
     } catch (error) {
       await discardStaged(repo, { ...publish, staged });
       throw error;

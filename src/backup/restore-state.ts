@@ -24,17 +24,40 @@ export function epochOf({ layout }: Repo, modelId: string): number {
 
 /** Tells one state of everything a plan depends on from every other: fences, definition files, and which models have files. */
 export function seenNow(repo: Repo, ids: readonly string[]): string {
-  const { layout } = repo;
-  const fences = ids.toSorted().map((modelId) => {
-    const dir = layout.fence({ kind: 'data', modelId });
-    const entry = readFence(dir);
-    return [modelId, entry?.name ?? null, ...(entry === undefined ? [] : leftIn(join(dir, entry.name)))];
-  });
-  const files = definitionFiles(repo).files.map(({ path }) => {
-    const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    return [path, status === undefined ? null : `${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`];
-  });
-  return JSON.stringify([fences, files, idsWithFiles(repo), ids.filter((id) => isDeletedModel(repo, id))]);
+  return new Seen(repo).with(ids).text();
+}
+
+/** What a plan depends on, noted before it is read: what comes between the two would else count as read. */
+export class Seen {
+  readonly #repo: Repo;
+  readonly #around: object;
+  readonly #models = new Map<string, object>();
+
+  /** Notes the definition files, and which models have files. */
+  constructor(repo: Repo) {
+    this.#repo = repo;
+    const files = definitionFiles(repo).files.map(({ path }) => {
+      const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      return [path, status === undefined ? null : `${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`];
+    });
+    this.#around = [files, idsWithFiles(repo)];
+  }
+
+  /** Notes these models, each once. */
+  with(ids: Iterable<string>): this {
+    for (const modelId of ids) if (!this.#models.has(modelId)) this.#models.set(modelId, modelNow(this.#repo, modelId));
+    return this;
+  }
+
+  text(): string {
+    return JSON.stringify([this.#around, [...this.#models].sort(([a], [b]) => (a < b ? -1 : 1))]);
+  }
+}
+
+function modelNow(repo: Repo, modelId: string): object {
+  const dir = repo.layout.fence({ kind: 'data', modelId });
+  const entry = readFence(dir);
+  return [entry?.name ?? null, entry === undefined ? [] : leftIn(join(dir, entry.name)), isDeletedModel(repo, modelId)];
 }
 
 function leftIn(entry: string): string[] {

@@ -14,6 +14,7 @@ import { type Fence, requireHeld } from '../store/commit.js';
 import { isStagedName, publishText, removeDefinition, requireUnlinked } from '../store/definition-text.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { definitionGoing } from '../store/intent.js';
+import { readWhole } from '../store/restoring.js';
 import {
   checkModelName,
   type Definition,
@@ -55,8 +56,21 @@ export function modelPath(repo: Repo, type: ModelType, name: string): string {
   return join(repo.root, DIRECTORY, type, name + SUFFIX);
 }
 
-/** The model of that name, else of that id. Throws `model_not_found`, or `model_invalid` when its definition has problems. */
+/**
+ * The model of that name, else of that id. One that is not found, or has problems, may have been looked for while a restore
+ * was carried out: that is looked at as a whole. Throws `model_not_found`, `model_invalid`, Unsettled.
+ */
 export async function findModel(repo: Repo, nameOrId: string): Promise<Model> {
+  try {
+    return await findModelAsItIs(repo, nameOrId);
+  } catch (error) {
+    if (!(error instanceof SwampError)) throw error;
+    return readWhole(repo, () => findModelAsItIs(repo, nameOrId));
+  }
+}
+
+/** `findModel` for commands that look at the repository as it is, a restore under way or not. Throws `model_not_found`, or `model_invalid` when its definition has problems. */
+export async function findModelAsItIs(repo: Repo, nameOrId: string): Promise<Model> {
   const named = isModelName(nameOrId) ? MODEL_TYPES.flatMap((type) => readByName(repo, type, nameOrId)) : [];
   const present = named.filter(({ content }) => content.kind !== 'deleted');
   if (present.length > 0) return onlyModel(repo, nameOrId, present);

@@ -6,6 +6,7 @@ import type { Sidecar } from '../backup/format.js';
 import { readManifest } from '../backup/manifest.js';
 import { backupSide, repoSide, type Side, type SideModel } from '../backup/sides.js';
 import type { VerifyOptions } from '../backup/verify.js';
+import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
 import { MARKER, openRepoAt, type Repo, type Reporter } from '../repo.js';
 import { findOrphans } from '../store/check/orphans.js';
@@ -13,7 +14,7 @@ import { byCodePoint } from '../store/read.js';
 import { readWhole } from '../store/restoring.js';
 import { requireBackupDirectory, requireWholeBackup } from './backup-verify.js';
 import { knownModels } from './orphans.js';
-import { settleFirst } from './settle.js';
+import { settleFirst, startOver } from './settle.js';
 
 export interface BackupDifference {
   /** From the first to the second. */
@@ -52,10 +53,13 @@ export interface BackupDiffOptions extends VerifyOptions {
 export async function backupDiff(input: { readonly dir: string; readonly other: string }, options: BackupDiffOptions): Promise<BackupDiffResult> {
   const from = requireBackupDirectory(input.dir);
   const to = requireBackupDirectory(input.other);
-  const repos = [from, to].map((dir) => repoIn(dir, options));
-  for (const repo of repos) if (repo !== undefined) await settleFirst(repo, options);
-  const read = (): Promise<BackupDiffResult> => compare({ dir: from, repo: repos[0] }, { dir: to, repo: repos[1] }, options);
-  return repos.reduce((inner, repo) => (repo === undefined ? inner : () => readWhole(repo, inner)), read)();
+  const [first, second] = [placeIn(from, options), placeIn(to, options)] as const;
+  for (const { repo } of [first, second]) if (repo !== undefined) await settleFirst(repo, options);
+  // Before anything that may have to be read again.
+  for (const { dir, repo } of [first, second]) if (repo === undefined) await requireWholeBackup(dir, options);
+  const read = (): Promise<BackupDiffResult> => compare(first, second, options);
+  const whole = [first, second].reduce((inner, { repo }) => (repo === undefined ? inner : () => readWhole(repo, inner)), read);
+  return startOver(whole, options);
 }
 
 /** One side: a backup, or the repository that is in `dir`. */
@@ -65,11 +69,12 @@ interface Place {
 }
 
 async function compare(from: Place, to: Place, options: BackupDiffOptions): Promise<BackupDiffResult> {
-  const first = await sideOf(from, options);
-  const second = await sideOf(to, options);
+  const first = await sideOf(from);
+  const second = await sideOf(to);
   const differences: BackupDifference[] = [];
   for (const directory of directoriesInScope(first, second)) {
     options.signal.throwIfAborted();
+    await failpoint('backup-diff.one-model');
     const pair = [first, second].map((side) => (side.directories.includes(directory) ? side.read(directory) : undefined));
     differences.push(...compareModels(directory, { from: pair[0], to: pair[1], covers: coveredByBoth(first, second) }));
   }
@@ -85,15 +90,13 @@ async function compare(from: Place, to: Place, options: BackupDiffOptions): Prom
   };
 }
 
-function repoIn(dir: string, { reporter }: BackupDiffOptions): Repo | undefined {
-  return exists(join(dir, MARKER)) ? openRepoAt(dir, { readOnly: true, ...(reporter === undefined ? {} : { reporter }) }) : undefined;
+function placeIn(dir: string, { reporter }: BackupDiffOptions): Place {
+  const repo = exists(join(dir, MARKER)) ? openRepoAt(dir, { readOnly: true, ...(reporter === undefined ? {} : { reporter }) }) : undefined;
+  return { dir, repo };
 }
 
-async function sideOf({ dir, repo }: Place, options: BackupDiffOptions): Promise<Side> {
-  if (repo === undefined) {
-    await requireWholeBackup(dir, options);
-    return backupSide(dir, readManifest(dir));
-  }
+async function sideOf({ dir, repo }: Place): Promise<Side> {
+  if (repo === undefined) return backupSide(dir, readManifest(dir));
   const orphans = await findOrphans(repo, () => knownModels(repo));
   return repoSide(
     repo,

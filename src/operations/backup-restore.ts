@@ -15,6 +15,7 @@ import { withSession } from '../protocol/session.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
 import { discardTexts, publishRestore, stagedRestore } from '../store/restoration.js';
 import { requireWholeBackup } from './backup-verify.js';
+import { type Loss, lossOf, requireWithin } from './restore-loss.js';
 import { settleFirst } from './settle.js';
 
 export interface BackupRestoreInput {
@@ -65,6 +66,11 @@ export interface BackupRestoreOptions {
   readonly onProgress?: (done: { readonly files: number; readonly bytes: number }, phase: 'verified' | 'staged') => void;
 }
 
+/** What the person was shown. */
+interface Asked extends RestorePlan {
+  readonly loss: Loss;
+}
+
 /** How often what was staged may turn out to be too little, because something was deleted meanwhile. */
 const ATTEMPTS = 3;
 
@@ -89,8 +95,8 @@ export async function backupRestore(plain: Repo, input: BackupRestoreInput, opti
   const result = resultOf(shown, input);
   if (input.dryRun === true) return result;
   const asks = choice.mode === 'replace' && options.confirm !== undefined;
+  const asked = asks ? { ...shown, loss: await lossOf(repo, shown, options.signal) } : undefined;
   if (asks && !(await options.confirm({ dir, removed: shown.removed, restored: result }))) return { ...nothing(input), cancelled: true };
-  const asked = asks ? shown : undefined;
   const done = await withSession(repo, (session) => new Restorer(session, backup, choice, fresh, asked, options).run());
   for (const { model, newId } of done.newIds)
     if (choice.only?.as === undefined) repo.reporter.info(`The id of ${model} was deleted here, and is gone for good: it came back as ${newId}.`);
@@ -107,12 +113,12 @@ class Restorer {
   readonly #backup: Saved;
   readonly #choice: Choice;
   readonly #fresh: FreshIds;
-  readonly #asked: RestorePlan | undefined;
+  readonly #asked: Asked | undefined;
   readonly #options: BackupRestoreOptions;
   #plan: RestorePlan | undefined;
   #published = false;
 
-  constructor(session: Session, backup: Saved, choice: Choice, fresh: FreshIds, asked: RestorePlan | undefined, options: BackupRestoreOptions) {
+  constructor(session: Session, backup: Saved, choice: Choice, fresh: FreshIds, asked: Asked | undefined, options: BackupRestoreOptions) {
     this.#session = session;
     this.#backup = backup;
     this.#choice = choice;
@@ -161,12 +167,18 @@ class Restorer {
       });
     const plan = await this.#planAgain(hands);
     if (plan === undefined) return undefined;
-    requireAgreed(this.#asked, plan);
+    await this.#requireAgreed(plan);
     this.#options.signal.throwIfAborted();
     const began = performance.now();
     await this.#publish(hands);
     this.#session.repo.reporter.debug(`Published and carried out in ${Math.round(performance.now() - began)} ms.`);
     return plan;
+  }
+
+  /** The person agreed to lose what was shown, and no more. */
+  async #requireAgreed(plan: RestorePlan): Promise<void> {
+    if (this.#asked === undefined || this.#asked.seen === plan.seen) return;
+    requireWithin(this.#asked.loss, await lossOf(this.#session.repo, plan, this.#options.signal));
   }
 
   /** Whoever gets an error here must know that it is too late for another decision. */
@@ -197,15 +209,6 @@ class Restorer {
     this.#plan = now;
     return now;
   }
-}
-
-/** The person agreed to lose what was shown, and no more. */
-function requireAgreed(asked: RestorePlan | undefined, { removed }: RestorePlan): void {
-  if (asked === undefined || (removed.models <= asked.removed.models && removed.artifacts <= asked.removed.artifacts)) return;
-  throw new SwampError('conflict', 'The repository holds more now than when you were asked; nothing was restored.', {
-    hint: 'Run the command again.',
-    data: { asked: asked.removed, now: removed },
-  });
 }
 
 function resultOf({ targets, skipped, removed, newIds }: RestorePlan, input: BackupRestoreInput): BackupRestoreResult {

@@ -5,7 +5,7 @@ import { failpoint } from '../fs/failpoints.js';
 import { checkArtifactName } from '../layout/names.js';
 import { findModel } from '../models/files.js';
 import type { Repo } from '../repo.js';
-import { closeContent, digestContent, partMismatch, streamContent } from '../store/content.js';
+import { closeContent, digestContent, type OpenContent, partMismatch, streamContent } from '../store/content.js';
 import { type OpenVersion, openVersion, resolveName, tombstoneOf, versionNotFound } from '../store/read.js';
 import { dataNotFound } from '../store/remove.js';
 import { readWhole } from '../store/restoring.js';
@@ -28,16 +28,26 @@ export interface DataGetResult {
 /** Throws `model_not_found`, `data_not_found`, `version_not_found`, `corrupt`, `checksum_mismatch`, `incomplete_chunks`. */
 export async function dataGet(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataGetResult> {
   checkArtifactName(input.name);
-  return readWhole(repo, () => get(repo, input, options), { lone: true });
+  const { record, content } = await readWhole(
+    repo,
+    () => get(repo, input, options),
+    (found) => closeContent(found.content),
+  );
+  return { record, openContent: () => streamContent(content, record.name, { autoClose: true, ...options }) };
 }
 
-async function get(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal }): Promise<DataGetResult> {
+/** Two looks: which model has the name, and what that one has. */
+async function get(
+  repo: Repo,
+  input: DataGetInput,
+  options: { readonly signal?: AbortSignal },
+): Promise<{ readonly record: DataRecord; readonly content: OpenContent }> {
   const model = await findModel(repo, input.model);
   await failpoint('data-get.model-found');
   const { name, opened } = openNamed(repo, model.id, input);
   const record = dataRecord(repo, model, name, opened);
   if (input.verify === true) await verify(record, opened, options.signal);
-  return { record, openContent: () => streamContent(opened.content, name, { autoClose: true, ...options }) };
+  return { record, content: opened.content };
 }
 
 /** Opens the artifact, by its own name or by one it had before. It may be renamed or deleted between two looks. */

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { SwampError } from '../errors.js';
+import { failpoint } from '../fs/failpoints.js';
 import { openPipe } from '../fs/pipe.js';
 import { checkArtifactName } from '../layout/names.js';
 import type { Session } from '../locks/session.js';
@@ -16,6 +17,7 @@ import type { VersionMetadata } from '../store/metadata.js';
 import { type Source, type StagedVersion, stageVersion, type VersionFields } from '../store/stage.js';
 import { type Committed, committedBefore, commitVersion, latestMetadata, latestVersion } from '../store/write.js';
 import { modelCreate } from './model-create.js';
+import { startOver } from './settle.js';
 
 /** What a version is to be, without its content. */
 export interface VersionInput {
@@ -107,9 +109,14 @@ export function putResult(
   return { modelId: model.id, modelName: model.name, name, version, generation, size, checksum, contentPath, changed };
 }
 
+/** True while the model, which was read, is neither deleted nor removed. */
+export function isThere(repo: Repo, model: Model): boolean {
+  return !isDeletedModel(repo, model.id) && isStillDefined(repo, model);
+}
+
 /** D11: a write that comes after its model's delete, or after a restore that removed it, fails and leaves nothing behind. */
 export function requireModel(repo: Repo, model: Model): void {
-  if (!isDeletedModel(repo, model.id) && isStillDefined(repo, model)) return;
+  if (isThere(repo, model)) return;
   throw new SwampError('model_not_found', `The model "${model.name}" was deleted meanwhile.`, {
     hint: 'Nothing was written. "swamp model list" shows what there is.',
     data: { model: model.name, modelId: model.id },
@@ -158,8 +165,12 @@ function requireReadable({ contentType, tags }: VersionFields): void {
   });
 }
 
-/** The model, made first when it is to be. Throws `model_not_found`. */
-export async function modelFor(repo: Repo, input: Pick<VersionInput, 'model' | 'create'>, options: { readonly signal: AbortSignal }): Promise<Model> {
+/** The model, made first when it is to be. Starts over by itself: the source is open by then, and a pipe gives its bytes once. Throws `model_not_found`. */
+export function modelFor(repo: Repo, input: Pick<VersionInput, 'model' | 'create'>, options: { readonly signal: AbortSignal }): Promise<Model> {
+  return startOver(() => findOrCreate(repo, input, options), options);
+}
+
+async function findOrCreate(repo: Repo, input: Pick<VersionInput, 'model' | 'create'>, options: { readonly signal: AbortSignal }): Promise<Model> {
   try {
     return await findModel(repo, input.model);
   } catch (error) {
@@ -179,6 +190,7 @@ export async function openSource(source: SourceInput, signal: AbortSignal): Prom
   if (!('file' in source)) return { chunks: source, close: async () => {} };
   if (statSync(source.file, { throwIfNoEntry: false })?.isFIFO() === true) {
     const pipe = await openPipe(source.file, 'r', signal);
+    await failpoint('put.pipe-open');
     return { chunks: pipe, close: async () => void pipe.destroy() };
   }
   const file = await open(source.file, 'r');

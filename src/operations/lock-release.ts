@@ -5,7 +5,7 @@ import { exists } from '../fs/tree.js';
 import { isModelId, type LockName } from '../layout/layout.js';
 import { freeEntry } from '../locks/fence.js';
 import { listLocks, surveyLocks } from '../locks/survey.js';
-import { findModel } from '../models/files.js';
+import { findModelAsItIs } from '../models/files.js';
 import { displayPath, type Repo, requireWritable } from '../repo.js';
 import { type LockRecord, lockRecord, modelNames } from './lock-status.js';
 
@@ -56,7 +56,7 @@ async function locksOf(repo: Repo, model: string | undefined): Promise<LockName[
 
 async function modelIdOf(repo: Repo, model: string): Promise<string> {
   try {
-    return (await findModel(repo, model)).id;
+    return (await findModelAsItIs(repo, model)).id;
   } catch (error) {
     const id = model.toLowerCase();
     if (error instanceof SwampError && isModelId(id) && exists(repo.layout.modelFences(id))) return id;

@@ -5,7 +5,7 @@ import { SwampError } from '../errors.js';
 import type { LockName } from '../layout/layout.js';
 import { isDeadTicket, readQueue, readTicket, type TicketKind } from '../locks/queue.js';
 import { type DamagedLock, type HeldLock, surveyLocks } from '../locks/survey.js';
-import { findModel } from '../models/files.js';
+import { findModelAsItIs } from '../models/files.js';
 import { readHolderDetails } from '../protocol/contender.js';
 import { readPublished } from '../protocol/global.js';
 import type { Repo } from '../repo.js';
@@ -115,7 +115,7 @@ export function modelNames(repo: Repo): NameOf {
 
 async function nameOfModel(repo: Repo, modelId: string): Promise<string | undefined> {
   try {
-    const model = await findModel(repo, modelId);
+    const model = await findModelAsItIs(repo, modelId);
     return model.id === modelId ? model.name : undefined;
   } catch (error) {
     if (error instanceof SwampError) return undefined;

@@ -2,7 +2,6 @@
 import { shellArguments } from '../models/definition.js';
 import { findModel } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
-import { readWhole } from '../store/restoring.js';
 
 export interface ModelGetResult {
   readonly id: string;
@@ -16,7 +15,7 @@ export interface ModelGetResult {
 
 /** Throws `model_not_found`, `model_invalid`. */
 export async function modelGet(repo: Repo, { model: reference }: { readonly model: string }): Promise<ModelGetResult> {
-  const { id, name, type, path, description, tags, methods } = await readWhole(repo, () => findModel(repo, reference), { lone: true });
+  const { id, name, type, path, description, tags, methods } = await findModel(repo, reference);
   const shown = Object.fromEntries(Object.entries(methods).map(([key, method]) => [key, { arguments: shellArguments(method) }]));
   return { id, name, type, path: displayPath(repo, path), ...(description === undefined ? {} : { description }), tags, methods: shown };
 }

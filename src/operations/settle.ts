@@ -2,7 +2,7 @@
 import { SwampError } from '../errors.js';
 import { settle } from '../protocol/restructure.js';
 import { displayPath, type Repo } from '../repo.js';
-import { isRestoring } from '../store/restoring.js';
+import { isRestoring, Unsettled } from '../store/restoring.js';
 
 /** Nobody reads or writes between the two states of a restore (B16). One look where there is none. Throws `read_only`, `lock_timeout`. */
 export async function settleFirst(repo: Repo, options: { readonly signal: AbortSignal }): Promise<void> {
@@ -16,4 +16,16 @@ export async function settleFirst(repo: Repo, options: { readonly signal: AbortS
       data: { path: displayPath(repo, repo.layout.restoring) },
     },
   );
+}
+
+/** Does `work`, which has done nothing yet when it throws Unsettled, anew once the restore in question is carried out. Throws what `settleFirst` and `work` throw. */
+export async function startOver<T>(work: () => Promise<T>, options: { readonly signal: AbortSignal }): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Unsettled)) throw error;
+      await settleFirst(error.repo, options);
+    }
+  }
 }

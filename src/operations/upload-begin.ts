@@ -4,8 +4,9 @@ import { checkArtifactName } from '../layout/names.js';
 import { discard } from '../locks/session.js';
 import { withSession } from '../protocol/session.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
+import { readWhole, Unsettled } from '../store/restoring.js';
 import { createUpload } from '../store/uploads/place.js';
-import { modelFor, requireModel, type VersionInput, versionFields } from './data-put.js';
+import { isThere, modelFor, requireModel, type VersionInput, versionFields } from './data-put.js';
 
 export interface UploadBeginResult {
   readonly uploadId: string;
@@ -29,14 +30,12 @@ export async function uploadBegin(plain: Repo, input: VersionInput, options: { r
   };
   return withSession(repo, async (session) => {
     const uploadId = await createUpload(session, record);
-    try {
-      requireModel(repo, model);
-    } catch (error) {
-      // D11: its delete may have swept the uploads before this one appeared.
-      session.trashed.push(...(await discard(repo, repo.layout.upload(model.id, uploadId), model.id)));
-      await removeEmptyDir(repo.layout.modelUploads(model.id));
-      throw error;
-    }
-    return { uploadId };
+    if (isThere(repo, model)) return { uploadId };
+    // D11: its delete may have swept the uploads before this one appeared.
+    session.trashed.push(...(await discard(repo, repo.layout.upload(model.id, uploadId), model.id)));
+    await removeEmptyDir(repo.layout.modelUploads(model.id));
+    // No lock keeps a restore off, which takes its definition away for a moment.
+    await readWhole(repo, async () => requireModel(repo, model));
+    throw new Unsettled(repo);
   });
 }

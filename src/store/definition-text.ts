@@ -6,6 +6,7 @@ import { accessSync, constants, lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
+import { failpoint } from '../fs/failpoints.js';
 import { readPlainFile } from '../fs/plain.js';
 import { exists } from '../fs/tree.js';
 import { newNonce } from '../locks/holder.js';
@@ -42,8 +43,8 @@ export function textAt(path: string): string | undefined {
 }
 
 /** True when a plain file of that very text stands there. */
-export function hasText(path: string, text: string): boolean {
-  return textAt(path) === text;
+export function hasText(path: string, text: string | undefined): boolean {
+  return text !== undefined && textAt(path) === text;
 }
 
 /** Tells a file from another one of the same text in the same place, also after a rename of it. */
@@ -172,6 +173,7 @@ export async function removeDefinition(repo: Repo, file: DefinitionText, owner: 
     if (!isThat(path, file)) return !exists(path);
     try {
       await rename(path, aside);
+      await failpoint('definition.aside');
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return true;
       throw error;

@@ -65,6 +65,10 @@ const SUFFIX = '.intent';
 /** In a rename intent: the artifact on its way, its new record, and the old name's forward. */
 export const MOVING = 'artifact';
 export const FORWARD = 'forward.json';
+/** In a restore intent: what is left to be added to a family whose place was cleared already. */
+export function restOf(family: string): string {
+  return `${family}.rest`;
+}
 
 export function isIntent(itemName: string): boolean {
   return itemName.endsWith(SUFFIX);

@@ -15,7 +15,16 @@ import { isModelId } from '../layout/layout.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveToTrash, passTrashOn, step, syncCommit } from './commit.js';
-import { type DefinitionText, discardStaged, isDefinitionText, isStagedText, publishText, removeDefinition, type StagedText } from './definition-text.js';
+import {
+  type DefinitionText,
+  discardStaged,
+  hasText,
+  isDefinitionText,
+  isStagedText,
+  publishText,
+  removeDefinition,
+  type StagedText,
+} from './definition-text.js';
 import { readIntent } from './intent.js';
 import { MAX_TEXTS_BYTES, number, readRecord } from './metadata.js';
 import { publishIntent } from './roll-forward.js';
@@ -38,6 +47,11 @@ export interface FenceEpochs {
 export interface DefinitionChange {
   readonly publish?: StagedText;
   readonly remove: readonly DefinitionText[];
+}
+
+/** One as it is staged. `nonce` tells what it has moved aside from what a restore left there that was not carried out. */
+export interface StagedChange extends DefinitionChange {
+  readonly nonce: string;
 }
 
 /** What a session stages, to be published. */
@@ -73,7 +87,7 @@ export async function publishRestore(fence: Fence, onPublished: () => void): Pro
 }
 
 /** The changes of definition files in the record at `record`. Throws `corrupt`. */
-export function* changesIn(record: string): Generator<DefinitionChange> {
+export function* changesIn(record: string): Generator<StagedChange> {
   const dir = join(record, DEFINITIONS);
   for (const name of (readDir(dir) ?? []).sort()) yield readChange(join(dir, name));
 }
@@ -142,10 +156,13 @@ export async function restoreModel(fence: Fence): Promise<void> {
  */
 export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Promise<void> {
   const { restoring } = repo.layout;
-  for (const { remove } of changesIn(restoring)) {
+  const published = new Map([...changesIn(restoring)].flatMap(({ publish }) => (publish === undefined ? [] : [[publish.path, publish.text] as const])));
+  // Who was here before may have come to the second half.
+  const isPublished = ({ path }: DefinitionText): boolean => hasText(join(repo.root, path), published.get(path));
+  for (const { remove, nonce } of changesIn(restoring)) {
     for (const file of remove) {
       stillHeld();
-      if (!(await removeDefinition(repo, file, `restored.${basename(file.path)}`)))
+      if (!(await removeDefinition(repo, file, `restored.${nonce}.${basename(file.path)}`)) && !isPublished(file))
         repo.reporter.warn(`${file.path} was changed while the restore was carried out; it was left as it is.`);
     }
   }
@@ -154,6 +171,7 @@ export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Pro
     if (publish === undefined) continue;
     stillHeld();
     if (!(await publishText(repo, publish))) repo.reporter.warn(`${publish.path} appeared while the restore was carried out; it was left as it is.`);
+    await failpoint('restore.definition-published');
   }
 }
 
@@ -166,12 +184,13 @@ export async function endRestore(fence: Fence): Promise<void> {
   await passTrashOn(fence);
 }
 
-function readChange(path: string): DefinitionChange {
+function readChange(path: string): StagedChange {
   const fields = readRecord(path, MAX_TEXTS_BYTES);
-  const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
-  if (!(publish === undefined || isStagedText(publish)) || !Array.isArray(remove) || !remove.every(isDefinitionText))
+  const [publish, remove, nonce] = [fields?.get('publish'), fields?.get('remove'), fields?.get('nonce')];
+  const isNonce = typeof nonce === 'string' && /^[0-9a-f]{12}$/.test(nonce);
+  if (!isNonce || !(publish === undefined || isStagedText(publish)) || !Array.isArray(remove) || !remove.every(isDefinitionText))
     throw damaged(path, 'it does not say what to write where');
-  return { ...(publish === undefined ? {} : { publish }), remove };
+  return { ...(publish === undefined ? {} : { publish }), remove, nonce };
 }
 
 function damaged(path: string, why: string): SwampError {

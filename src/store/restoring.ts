@@ -23,22 +23,22 @@ export class Unsettled extends SwampError {
 
 /**
  * What `read` finds or does not find is of one side of every restore (B16): it may have looked at one thing before a restore
- * was published and at another one after it. `lone`: what it finds is one thing, and counts. Throws Unsettled, and what `read` throws.
+ * was published and at another one after it. `discard` is given what was found and does not count. Throws Unsettled, and what `read` throws.
  */
-export async function readWhole<T>(repo: Repo, read: () => Promise<T>, { lone = false }: { readonly lone?: boolean } = {}): Promise<T> {
+export async function readWhole<T>(repo: Repo, read: () => Promise<T>, discard?: (found: T) => void): Promise<T> {
   const before = stampOf(repo);
-  const requireWhole = (): void => {
-    if (stampOf(repo) !== before || isRestoring(repo)) throw new Unsettled(repo);
-  };
+  // One that goes within the tick of the clock in which it came leaves the stamp as it is.
+  if (isRestoring(repo)) throw new Unsettled(repo);
+  const isWhole = (): boolean => stampOf(repo) === before && !isRestoring(repo);
+  let found: T;
   try {
-    const found = await read();
-    if (lone) return found;
-    requireWhole();
-    return found;
+    found = await read();
   } catch (error) {
-    if (!(error instanceof Unsettled)) requireWhole();
-    throw error;
+    throw isWhole() ? error : new Unsettled(repo);
   }
+  if (isWhole()) return found;
+  discard?.(found);
+  throw new Unsettled(repo);
 }
 
 /** Changes whenever restoring/ appears or goes: both are renames in this directory, in which there are hardly any others. */

@@ -23,6 +23,7 @@ import {
   type RenameIntent,
   type RestoreIntent,
   readIntent,
+  restOf,
   type UploadIntent,
   versionIn,
 } from './intent.js';
@@ -103,26 +104,40 @@ async function restoreFamilies(fence: Fence, dir: string, intent: RestoreIntent)
   const { layout } = fence.repo;
   const changed: string[] = [];
   for (const family of FAMILIES) {
-    const [staged, place] = [join(dir, family.name), family.directory(layout, fence.modelId)];
-    changed.push(family.root(layout), place);
-    const names = readDir(staged);
-    // What was staged and stands there no more is in its place.
-    if (names === undefined && (intent.staged.includes(family.name) || !intent.whole)) continue;
-    if (intent.whole ? exists(place) : !isDirectoryOrNothing(place)) await moveToTrash(fence, place);
-    if (names === undefined) continue;
-    await failpoint('restore.family-gone');
-    if (!exists(place) && (await takesPlace(fence, staged, place))) continue;
-    await makeDirs(place);
-    for (const [index, name] of names.entries()) {
-      const [from, target] = [join(staged, name), join(place, name)];
-      // A record takes the place of a record by the rename itself.
-      if (exists(target) && !(isPlainFile(from) && isPlainFile(target))) await moveToTrash(fence, target);
-      await step(fence, from, target);
-      await failpoint('restore.one-out');
-      if (index % MOVES === MOVES - 1) await turn();
+    const [root, place] = [family.root(layout), family.directory(layout, fence.modelId)];
+    const [staged, rest] = [join(dir, family.name), join(dir, restOf(family.name))];
+    changed.push(root, place);
+    if (!exists(rest)) {
+      const isStaged = exists(staged);
+      // What was staged and stands there no more is in its place.
+      if (!isStaged && (intent.staged.includes(family.name) || !intent.whole)) continue;
+      if (intent.whole ? exists(place) : !isDirectoryOrNothing(place)) await moveToTrash(fence, place);
+      if (!isStaged) continue;
+      await failpoint('restore.family-gone');
+      if (!exists(place) && (await takesPlace(fence, staged, place))) continue;
+      if (intent.whole) {
+        // Under its first name whoever goes on would clear the place once more, of what was added to it. Durable after the clearing, and before the first addition.
+        await syncCommit(fence, [root]);
+        await step(fence, staged, rest);
+        await syncCommit(fence, [dir]);
+      }
     }
+    await addTo(fence, intent.whole ? rest : staged, place);
   }
   await syncCommit(fence, changed);
+}
+
+/** Moves what is in `staged` into the place, one by one; each takes the place of what has its name. */
+async function addTo(fence: Fence, staged: string, place: string): Promise<void> {
+  await makeDirs(place);
+  for (const [index, name] of (readDir(staged) ?? []).entries()) {
+    const [from, target] = [join(staged, name), join(place, name)];
+    // A record takes the place of a record by the rename itself.
+    if (exists(target) && !(isPlainFile(from) && isPlainFile(target))) await moveToTrash(fence, target);
+    await step(fence, from, target);
+    await failpoint('restore.one-out');
+    if (index % MOVES === MOVES - 1) await turn();
+  }
 }
 
 /** One rename where nothing stands. False: an upload, which takes no lock, has begun there meanwhile, and stays. */
