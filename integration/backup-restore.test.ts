@@ -255,5 +255,5 @@ test('an error right after the rename that publishes a restore says that it is p
 });
 
 describe('killed at any point, a restore has happened or not (B16)', { concurrency: 2 }, () => {
-  for (const mode of ['replace', 'merge'] as const) test(`--mode ${mode}, at every fortieth point`, (t) => killRestore(t, mode, { every: 40 }));
+  for (const mode of ['replace', 'merge'] as const) test(`--mode ${mode}, at every 70th point`, (t) => killRestore(t, mode, { every: 70 }));
 });

@@ -5,42 +5,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { COLLISION, type Deleted, expectBalance, hammer, type Written } from './support/race.js';
-import { createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { COLLISION, type Deleted, deletesAgainst, hammer, writingPrograms } from './support/race.js';
+import { createModel, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { finished, run, start } from './support/swamp.js';
-import { until } from './support/until.js';
 
-const DELETES = 250;
-const WRITERS = 4;
-
-test('of 250 deletes in a tight loop against 4 writers, each command a process, none fails (L4)', async (t) => {
-  const repo = await tempRepo(t);
-  await createModel(repo, 'm');
-  const written: Written[] = [{ ...(await put(repo, 'm', 'a', 'seed')), name: 'a', from: 0, to: 0 }];
-  let deletes = 0;
-  const writer = async (): Promise<void> => {
-    while (deletes < DELETES) {
-      const began = deletes;
-      const { stdout, stderr } = await run(repo, ['data', 'put', 'm', 'a', '--json'], { stdin: `after ${began}` });
-      assert.doesNotMatch(stderr, COLLISION);
-      written.push({ ...(JSON.parse(stdout) as Written), from: 0, to: 0 });
-      // Two cores start twenty processes a second: the writers leave most of them to the deleter. Each delete meets one or two of them.
-      await until('there were more deletes', () => deletes >= Math.min(began + WRITERS, DELETES));
-    }
-  };
-  const deleted: Deleted[] = [];
-  let slowest = 0;
-  const deleter = async (): Promise<void> => {
-    for (; deletes < DELETES; deletes++) {
-      const { stdout, stderr, ms } = await run(repo, ['data', 'delete', 'm', 'a', '--force', '--json']);
-      assert.doesNotMatch(stderr, COLLISION);
-      deleted.push({ ...(JSON.parse(stdout) as Deleted), name: 'a', from: 0, to: 0 });
-      slowest = Math.max(slowest, ms);
-    }
-  };
-  await Promise.all([deleter(), ...Array.from({ length: WRITERS }, writer)]);
-  t.diagnostic(`${written.length} versions written beside ${DELETES} deletes, the slowest of which took ${Math.round(slowest)} ms`);
-  await expectBalance(repo, written, deleted);
+test('of 250 deletes in a tight loop, each a process, against 4 writers, none fails (L4)', async (t) => {
+  await deletesAgainst(t, writingPrograms);
 });
 
 test('in 50 rounds of a slow method and a delete started 30 ms later, none fails (L4, P9)', async (t) => {
@@ -67,5 +37,5 @@ async function rounds(repo: TestRepo, model: string, count: number): Promise<voi
 }
 
 test('thousands of puts and deletes by 4 writers and 2 deleters lose and repeat nothing (L4, P1, P3, P4)', async (t) => {
-  await hammer(t, { seconds: 5 });
+  await hammer(t, { seconds: 4 });
 });

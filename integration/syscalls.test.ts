@@ -1,9 +1,9 @@
-/** A sample of integration/long/syscalls.test.ts: two commands, broken at every twentieth system call by which they change something. */
+/** A sample of integration/long/syscalls.test.ts: two commands, broken at every thirtieth system call by which they change something. */
 import { describe, test } from 'node:test';
 import { campaign } from './support/campaign.js';
 import { verbOf } from './support/campaign-verbs.js';
 import { cannotTrace } from './support/strace.js';
 
 describe('broken at a system call, a command leaves a whole store', { concurrency: 2, skip: cannotTrace() ?? false }, () => {
-  for (const title of ['data put: next version', 'data delete: an artifact']) test(title, (t) => campaign(t, verbOf(title), { every: 20 }));
+  for (const title of ['data put: next version', 'data delete: an artifact']) test(title, (t) => campaign(t, verbOf(title), { every: 30 }));
 });

@@ -1,6 +1,7 @@
 /**
  * Puts garbage in the place of one thing after the other in a store, runs every operation on it, and tells each outcome as
- * a line: {at, kind, operation, code}; the code is `ok` for a success. `garbage REPO VICTIM`: VICTIM is where links lead.
+ * a line: {at, kind, operation, code}; the code is `ok` for a success. `garbage REPO VICTIM EVERY`: VICTIM is where links lead,
+ * EVERY says that only each so many-th is tried.
  * A process of its own, because an operation that waits for a FIFO would stand still for ever.
  */
 import { execFileSync } from 'node:child_process';
@@ -12,7 +13,7 @@ import { asSwampError } from '../../src/errors.js';
 import { type OpenRepo, openRepo } from '../../src/index.js';
 import { tell } from '../support/program.js';
 
-const [dir = '', victim = ''] = process.argv.slice(2);
+const [dir = '', victim = '', every = '1'] = process.argv.slice(2);
 const store = join(dir, '.swamp');
 const pristine = mkdtempSync(join(dir, '../pristine-'));
 cpSync(store, pristine, { recursive: true });
@@ -87,9 +88,8 @@ const OPERATIONS: Readonly<Record<string, (repo: OpenRepo) => Promise<unknown>>>
   sweep: ({ datastore }) => datastore.sweep(),
 };
 
-for (const [places, kinds] of GARBAGE) {
-  for (const at of places) for (const [kind, make] of Object.entries(kinds)) await attempt(at, kind, make);
-}
+const tries = GARBAGE.flatMap(([places, kinds]) => places.flatMap((at) => Object.entries(kinds).map(([kind, make]) => ({ at, kind, make }))));
+for (const [i, { at, kind, make }] of tries.entries()) if (i % Number(every) === 0) await attempt(at, kind, make);
 restore();
 
 async function attempt(at: string, kind: string, make: (path: string) => void): Promise<void> {

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openRepo } from '../../src/index.js';
 import { told } from './program.js';
 import { createModel, put, type TestRepo, tempRepo } from './repo.js';
-import { finished, type Running, startProgram } from './swamp.js';
+import { finished, type Running, run, startProgram } from './swamp.js';
 import { until } from './until.js';
 
 /** What errors say when one of two was in the way of the other (L4). */
@@ -26,6 +26,61 @@ export interface Deleted {
   readonly versionsDeleted: number;
   readonly from: number;
   readonly to: number;
+}
+
+/** Starts four writers of the artifact `a` of the model `m`; the function returned stops them, and answers what they wrote. */
+export type StartWriters = (repo: TestRepo) => () => Promise<Written[]>;
+
+const DELETES = 250;
+const WRITERS = 4;
+/** Two cores start ten processes a second, and the deleter needs them: what a writer leaves to it between two puts. Milliseconds. */
+const PAUSE = '100';
+
+/** 250 deletes in a tight loop, each a process, against four writers: none fails, and the account balances (L4). */
+export async function deletesAgainst(t: TestContext, startWriters: StartWriters): Promise<void> {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const seed = { ...(await put(repo, 'm', 'a', 'seed')), name: 'a', from: 0, to: 0 };
+  const stop = startWriters(repo);
+  const deleted: Deleted[] = [];
+  const slow: number[] = [];
+  for (let i = 0; i < DELETES; i++) {
+    const { stdout, stderr, ms } = await run(repo, ['data', 'delete', 'm', 'a', '--force', '--json']);
+    assert.doesNotMatch(stderr, COLLISION);
+    deleted.push({ ...(JSON.parse(stdout) as Deleted), name: 'a', from: 0, to: Number.POSITIVE_INFINITY });
+    slow.push(ms);
+  }
+  const written = [seed, ...(await stop())];
+  t.diagnostic(`${written.length} versions written beside ${DELETES} deletes, the slowest of which took ${Math.round(Math.max(...slow))} ms`);
+  await expectBalance(repo, written, deleted);
+}
+
+/** Writers that are one process each, all the time. */
+export function writingPrograms(repo: TestRepo): () => Promise<Written[]> {
+  const options = { stdin: 'open', timeoutMs: 280_000 } as const;
+  const writers = Array.from({ length: WRITERS }, (_, i) => startProgram(repo, 'writer', ['m', 'a', `writer ${i}`, PAUSE], options));
+  return async () => {
+    for (const running of writers) running.closeStdin();
+    return (await outputs(writers)).flatMap((stdout) => told<Written>(stdout));
+  };
+}
+
+/** Writers that start a process for each put. */
+export function writingCommands(repo: TestRepo): () => Promise<Written[]> {
+  let stopped = false;
+  const writers = Array.from({ length: WRITERS }, async (_, i) => {
+    const written: Written[] = [];
+    while (!stopped) {
+      const { stdout, stderr } = await run(repo, ['data', 'put', 'm', 'a', '--json'], { stdin: `writer ${i}` });
+      assert.doesNotMatch(stderr, COLLISION);
+      written.push({ ...(JSON.parse(stdout) as Written), from: 0, to: 0 });
+    }
+    return written;
+  });
+  return async () => {
+    stopped = true;
+    return (await Promise.all(writers)).flat();
+  };
 }
 
 /** 4 writers and 2 deleters over two models, each one process that does as much as it can: for so long, and until it proves something. */

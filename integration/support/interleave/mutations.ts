@@ -219,5 +219,6 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     scenario: 'put and rename, a lock is broken',
     breaks: /corrupt/,
+    late: true,
   },
 ];
