@@ -46,10 +46,12 @@ export const LOOKS: readonly Look[] = [
     },
   },
   {
-    title: 'a reader that comes next',
+    title: 'a reader of one thing that comes next, which stands there before and after',
     without: { file: 'cli/context.ts', from: 'command.asItIs !== true && isRestoring(repo)', to: 'false' },
     meet: async (repo) => {
       await killedRestore(repo);
+      await run(repo, ['model', 'get', 'm']);
+      assert.ok(!existsSync(repo.layout.restoring), 'it is carried out before anything is read');
       assert.deepEqual([await contentOf(repo, 'm', 'a'), await contentOf(repo, 'm', 'b')], ['one', 'brought']);
     },
   },
