@@ -49,6 +49,18 @@ function restoring(repo: TestRepo, dir: string, mode: string, env: Readonly<Reco
   return start(repo, ['backup', 'restore', dir, '--mode', mode, '--force', '--json'], { env });
 }
 
+/** Stops a restore while the definitions are gone and the new ones are not there yet; the function returned lets it go on to its end. */
+async function withoutDefinitions(repo: TestRepo, definition: string, backup: string): Promise<() => Promise<unknown>> {
+  const pauses = new Pauses(repo, ['restore.definitions-removed']);
+  const restore = restoring(repo, backup, 'merge', pauses.env);
+  await pauses.at('restore.definitions-removed', restore);
+  assert.ok(!existsSync(definition));
+  return () => {
+    pauses.go('restore.definitions-removed');
+    return finished(restore);
+  };
+}
+
 describe('beside a restore', { concurrency: 2 }, () => {
   test('another restore: one after the other, each whole', async (t) => {
     const { repo, one, two } = await stocked(t);
@@ -138,24 +150,17 @@ describe('beside a restore', { concurrency: 2 }, () => {
     const writer = start(repo, ['data', 'put', 'm', 'y', fifo, '--json'], { env: opened.env });
     await writeFile(fifo, 'hello', { signal: AbortSignal.timeout(20_000) });
     await opened.at('put.pipe-open', writer);
-    const pauses = new Pauses(repo, ['restore.definitions-removed']);
-    const restore = restoring(repo, backup, 'merge', pauses.env);
-    await pauses.at('restore.definitions-removed', restore);
-    assert.ok(!existsSync(definition));
+    const restored = await withoutDefinitions(repo, definition, backup);
     opened.go('put.pipe-open');
     await writer.says(/Waiting for the global lock/);
-    pauses.go('restore.definitions-removed');
-    await finished(restore);
+    await restored();
     await finished(writer);
     assert.equal(await contentOf(repo, 'm', 'y'), 'hello');
   });
 
   test('every command that writes to a model begins anew when it looked for it while there were no definitions (B16)', async (t) => {
     const { repo, definition, backup } = await edited(t);
-    const pauses = new Pauses(repo, ['restore.definitions-removed']);
-    const restore = restoring(repo, backup, 'merge', pauses.env);
-    await pauses.at('restore.definitions-removed', restore);
-    assert.ok(!existsSync(definition));
+    const restored = await withoutDefinitions(repo, definition, backup);
     // Past the look at the repository that every command makes first.
     const opened = openRepoAt(repo.dir);
     const never = { signal: new AbortController().signal };
@@ -168,8 +173,7 @@ describe('beside a restore', { concurrency: 2 }, () => {
     ];
     for (const work of works) await assert.rejects(work(), Unsettled);
     const beginning = uploadBegin(opened, { model: 'm', name: 'b' }, never);
-    pauses.go('restore.definitions-removed');
-    await finished(restore);
+    await restored();
     const { uploadId } = await beginning;
     await openRepo(repo.dir).upload.abort({ upload: uploadId });
   });
@@ -179,14 +183,10 @@ describe('beside a restore', { concurrency: 2 }, () => {
     const late = new Pauses(repo, ['upload.before-begin']);
     const beginning = start(repo, ['data', 'upload', 'begin', 'm', 'b', '--json'], { env: late.env });
     await late.at('upload.before-begin', beginning);
-    const pauses = new Pauses(repo, ['restore.definitions-removed']);
-    const restore = restoring(repo, backup, 'merge', pauses.env);
-    await pauses.at('restore.definitions-removed', restore);
-    assert.ok(!existsSync(definition));
+    const restored = await withoutDefinitions(repo, definition, backup);
     late.go('upload.before-begin');
     await beginning.says(/Waiting for the global lock/);
-    pauses.go('restore.definitions-removed');
-    await finished(restore);
+    await restored();
     const { uploadId } = JSON.parse((await finished(beginning)).stdout) as { uploadId: string };
     const { upload } = openRepo(repo.dir);
     assert.deepEqual(

@@ -49,16 +49,17 @@ async function answer(parsed: Exclude<Parsed, Invocation>, argv: readonly string
   }
 }
 
-async function run({ command, args }: Invocation, load: Load): Promise<number> {
+async function run(invocation: Invocation, load: Load): Promise<number> {
+  const { args } = invocation;
   const manner = { json: args.has('json'), verbose: args.has('verbose'), noColour: args.has('no-color') };
   const signals = onSignals();
   process.on('uncaughtException', (error) => void endWith(failed(error, manner)));
-  const code = await carryOut({ command, args }, load, manner, signals);
+  const code = await carryOut(invocation, load, manner, signals);
   await signals.orGivenUp(flushed());
   return code;
 }
 
-async function carryOut({ command, args }: Omit<Invocation, 'kind'>, load: Load, manner: Manner, signals: Signals): Promise<number> {
+async function carryOut({ command, args }: Invocation, load: Load, manner: Manner, signals: Signals): Promise<number> {
   let reporter: ReturnType<typeof createReporter> | undefined;
   try {
     reporter = createReporter(logLevel(args, process.env));
