@@ -218,7 +218,8 @@ async function moveArtifact(fence: Fence, dir: string, { from, to }: RenameInten
 /**
  * The new file gets its name, then the old one goes; the link(2) decides whether the model is renamed. What stands in the
  * way, or what the system refuses, is told and left: a definition that is in two places or in its old one is found, and told
- * by `model validate`, while an intent that could not be carried out would keep everybody from the model's data. Nothing of
+ * by `model validate`, while an intent that can never be carried out would keep everybody from the model's data. After an
+ * error that passes the intent stays, like any other, for the next holder. Nothing of
  * it passes through the fence: who was put out of it finds that out by a look before each step, and in between by the file
  * that the intent names; else it would remove a definition that has got its old name, and its old text, back.
  */
@@ -238,10 +239,12 @@ async function replaceDefinition(fence: Fence, dir: string, { publish, remove }:
     repo.reporter.warn(`${remove.path} changed while the model was being renamed to ${publish.path}; it was left: take over what is new in it, and remove it.`);
   } catch (error) {
     const { code, message } = asSwampError(error);
-    if (!LEFT.includes(code)) throw error;
+    if (!LEFT.includes(code) || isErrno(error, ...PASSING)) throw error;
     repo.reporter.warn(`${remove.path} could not be renamed to ${publish.path} as a whole: ${message} See "swamp model validate".`);
   }
 }
 
 /** Errors of the system under models/, where nothing depends on the fence. */
-const LEFT: readonly ErrorCode[] = ['io', 'no_space', 'config_invalid'];
+const LEFT: readonly ErrorCode[] = ['io', 'config_invalid'];
+/** Errors that tell of the machine, not of the place, and can be gone at the next attempt. */
+const PASSING = ['ENOSPC', 'EDQUOT', 'EIO', 'ENOMEM', 'EMFILE', 'ENFILE'];
