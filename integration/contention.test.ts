@@ -1,6 +1,7 @@
 /** Section 10 and L6: a contended lock goes from hand to hand in milliseconds, and everybody gets a turn. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { openRepo } from '../src/index.js';
 import { contend, expectFair, handOffs, type Kind, median } from './support/contention.js';
 import { createModel, put, tempRepo } from './support/repo.js';
 
@@ -30,4 +31,17 @@ describe('everybody gets a turn (L6)', { concurrency: 1 }, () => {
     ['seven structural commands do not starve a writer', [WRITER, ...Array<Kind>(7).fill(STRUCTURAL)]],
   ];
   for (const [title, kinds] of cases) test(title, (t) => expectFair(t, kinds, 3));
+});
+
+test('a program may end all that it does at once by one signal: Node takes its listeners for no leak', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const [library, { signal }] = [openRepo(repo.dir), new AbortController()];
+  const warnings: string[] = [];
+  const heard = ({ message }: Error): unknown => warnings.push(message);
+  process.on('warning', heard);
+  t.after(() => process.off('warning', heard));
+  const puts = await Promise.all(Array.from({ length: 20 }, (_, i) => library.data.put({ model: 'm', name: 'a', source: [`${i}`] }, { signal })));
+  assert.equal(new Set(puts.map(({ version }) => version)).size, 20);
+  assert.deepEqual(warnings, []);
 });

@@ -1,5 +1,5 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
-
+import { setMaxListeners } from 'node:events';
 import { asSwampError, isSystemError } from './errors.js';
 import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './operations/backup-create.js';
 import { type BackupDifference, type BackupDiffResult, backupDiff } from './operations/backup-diff.js';
@@ -265,7 +265,10 @@ type Method = (...given: unknown[]) => Promise<unknown>;
 
 /** The options of an operation, with a signal that never fires where none was given. */
 function withSignal<T extends Cancel>(options: T | undefined): T & { readonly signal: AbortSignal } {
-  return { ...options, signal: options?.signal ?? new AbortController().signal } as T & { readonly signal: AbortSignal };
+  const { signal = new AbortController().signal } = options ?? {};
+  // One signal ends all that a program does at once; Node takes eleven who listen to it for a leak, and says so on stderr.
+  setMaxListeners(0, signal);
+  return { ...options, signal } as T & { readonly signal: AbortSignal };
 }
 
 /** What the system refuses is told as a SwampError, too; the reason of a signal stays what it is. */
