@@ -1,4 +1,4 @@
-/** Backups beside writers and a deleter; for longer in integration/long/backup.test.ts. */
+/** Backups beside writers and a deleter; for longer in integration/long/backup-create.test.ts. */
 import { test } from 'node:test';
 import { liveBackups } from './support/live-backup.js';
 
