@@ -62,10 +62,41 @@ for (const point of ['model-delete.committed', 'model-delete.definition-gone', '
     const killed = await run(repo, [...DELETE, 'm', '--with-data', '--force'], { env: { SWAMP_FAILPOINTS: `${point}=kill` }, expect: 'any' });
     assert.equal(killed.signal, 'SIGKILL');
     await expectGone(repo, 'm', id);
+    await run(repo, ['model', 'validate']);
     await run(repo, ['datastore', 'sweep']);
     await expectGone(repo, 'm', id);
   });
 }
+
+test('the name of a model whose deleter died is free at once (D2, P8)', async (t) => {
+  for (const args of [
+    ['model', 'create', 'command/shell', 'm', '--run', 'true'],
+    ['model', 'rename', 'other', 'm'],
+    ['data', 'put', 'm', 'a', '--create'],
+  ]) {
+    const repo = await tempRepo(t, { pending: 'allowed' });
+    await createModel(repo, 'other');
+    const id = await createModel(repo, 'm');
+    await put(repo, 'm', 'a', 'x');
+    const killed = await run(repo, [...DELETE, 'm', '--with-data', '--force'], { env: { SWAMP_FAILPOINTS: 'model-delete.committed=kill' }, expect: 'any' });
+    assert.equal(killed.signal, 'SIGKILL');
+    await run(repo, args, { stdin: 'new' });
+    assert.notEqual((await openRepo(repo.dir).model.get({ model: 'm' })).id, id);
+    await run(repo, ['model', 'validate']);
+  }
+});
+
+test('while a deleter is at work a validation finds nothing wrong (D2)', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const pauses = new Pauses(repo, ['model-delete.committed']);
+  const deleting = start(repo, [...DELETE, 'm', '--force'], { env: pauses.env });
+  await pauses.at('model-delete.committed', deleting);
+  await run(repo, ['model', 'validate']);
+  assert.equal((await run(repo, ['model', 'list'])).stderr, '');
+  pauses.go('model-delete.committed');
+  await finished(deleting);
+});
 
 test(
   'a sweep that fails warns with path and error, and the delete has succeeded; the rest is pending, invisible, and swept later (D2, D5, P8)',

@@ -1,17 +1,15 @@
 /** Deleting a model with all its families: two phases, one winner, a teardown that runs once (D1 to D11, O1 to O7). */
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { FAMILIES } from '../src/layout/families.js';
-import { Pauses, traceOf } from './support/failpoints.js';
+import { Pauses } from './support/failpoints.js';
 import { type Deleted, linesOf, oneWinner, withTeardown } from './support/one-winner.js';
-import { refused } from './support/refused.js';
-import { contentOf, copyRepo, createModel, entryOf, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { contentOf, createModel, entryOf, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { finished, run, runJson, start } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
-import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 import { until } from './support/until.js';
 
 const DELETE = ['model', 'delete'] as const;
@@ -335,104 +333,3 @@ for (const point of ['intent.before-publish', 'intent.published', 'rename.forwar
     await run(repo, ['datastore', 'sweep']);
   });
 }
-
-test('model rename keeps id, data and comments, and a renamer that dies half-way is finished by the next holder', async (t) => {
-  const repo = await tempRepo(t);
-  const id = await createModel(repo, 'before');
-  appendFileSync(join(repo.dir, 'models/store/before.yaml'), '# a remark\n');
-  await put(repo, 'before', 'a', 'x');
-  await run(repo, ['model', 'rename', 'before', 'between']);
-  assert.match(readFileSync(join(repo.dir, 'models/store/between.yaml'), 'utf8'), /# a remark/);
-  await run(repo, ['model', 'rename', 'between', 'after'], { env: { SWAMP_FAILPOINTS: 'model-rename.published=kill' }, expect: 'any' });
-  await run(repo, ['datastore', 'sweep']);
-  assert.equal((await runJson<{ id: string }>(repo, ['model', 'get', 'after'])).id, id);
-  await run(repo, ['model', 'get', 'between'], { expect: 66 });
-  assert.equal(await contentOf(repo, 'after', 'a'), 'x');
-  assert.ok(statSync(join(repo.dir, 'models/store/after.yaml')).isFile());
-  await createModel(repo, 'taken');
-  await run(repo, ['model', 'rename', 'after', 'taken'], { expect: 73 });
-});
-
-for (const when of ['before its last look at the lock', 'after it'] as const) {
-  test(`P1: a renamer that is put out of the lock ${when} removes no definition that has its old name again`, async (t) => {
-    const repo = await tempRepo(t);
-    const id = await createModel(repo, 'm');
-    await put(repo, 'm', 'a', 'x');
-    const args = ['model', 'rename', 'm', 'n'];
-    const points = await traceOf(copyRepo(repo), args);
-    const point = when === 'after it' ? `#${points.indexOf('model-rename.published') + 2}` : 'model-rename.published';
-    const pauses = new Pauses(repo, [point]);
-    const sleeper = start(repo, args, { env: pauses.env });
-    await pauses.at(point, sleeper);
-    await run(repo, ['datastore', 'lock', 'release', '--force']);
-    const { model } = openRepo(repo.dir);
-    await model.rename({ model: 'n', newName: 'm' });
-    pauses.go(point);
-    assert.doesNotMatch((await finished(sleeper)).stderr, /m\.yaml/);
-    assert.deepEqual(readdirSync(join(repo.dir, 'models/store')), ['m.yaml']);
-    assert.equal((await model.get({ model: 'm' })).id, id);
-    assert.equal(await contentOf(repo, 'm', 'a'), 'x');
-  });
-}
-
-for (const [what, obstruct] of [
-  ['a directory', (path: string) => mkdirSync(path)],
-  ['a link that leads nowhere', (path: string) => symlinkSync('/nonexistent', path)],
-] as const) {
-  test(`model rename onto ${what} is a conflict, and keeps nobody from the model`, async (t) => {
-    const repo = await tempRepo(t);
-    await createModel(repo, 'm');
-    obstruct(join(repo.dir, 'models/store/n.yaml'));
-    await refused(repo, ['model', 'rename', 'm', 'n'], 'conflict');
-    assert.equal((await put(repo, 'm', 'a', 'x')).version, 1);
-    rmSync(join(repo.dir, 'models/store/n.yaml'), { recursive: true });
-  });
-}
-
-test('model rename in a directory that cannot be written fails before anything is published', unprivileged, async (t) => {
-  const repo = await tempRepo(t);
-  await createModel(repo, 'm');
-  const models = join(repo.dir, 'models/store');
-  chmodSync(models, 0o555);
-  const { stderr } = await runUnprivileged(repo, ['model', 'rename', 'm', 'n', '--json'], 74);
-  chmodSync(models, 0o755);
-  assert.match(stderr, /"EACCES"/);
-  // Would carry out what was published.
-  await put(repo, 'm', 'a', 'x');
-  assert.deepEqual(readdirSync(models), ['m.yaml']);
-});
-
-test('model rename onto a definition that appears meanwhile is a conflict, and renames nothing', async (t) => {
-  const repo = await tempRepo(t);
-  await createModel(repo, 'm');
-  const [from, to] = ['m', 'n'].map((name) => join(repo.dir, `models/store/${name}.yaml`)) as [string, string];
-  const before = readFileSync(from, 'utf8');
-  const points = new Pauses(repo, ['intent.before-publish']);
-  const renaming = start(repo, ['model', 'rename', 'm', 'n', '--json'], { env: points.env });
-  await points.at('intent.before-publish', renaming);
-  writeFileSync(to, 'mine\n');
-  points.go('intent.before-publish');
-  assert.match((await finished(renaming, 73)).stderr, /"conflict"/);
-  assert.deepEqual([readFileSync(from, 'utf8'), readFileSync(to, 'utf8')], [before, 'mine\n']);
-  assert.deepEqual(readdirSync(join(repo.dir, 'models/store')).sort(), ['m.yaml', 'n.yaml']);
-  rmSync(to);
-  await put(repo, 'm', 'a', 'x');
-});
-
-test('model rename loses no edit of the old definition: one that is saved after the last look is left, and told', async (t) => {
-  const repo = await tempRepo(t);
-  await createModel(repo, 'm');
-  const args = ['model', 'rename', 'm', 'n'];
-  const points = await traceOf(copyRepo(repo), args);
-  // The first thing that is done to the old file.
-  const point = `#${points.indexOf('model-rename.published') + 2}`;
-  const pauses = new Pauses(repo, [point]);
-  const renaming = start(repo, args, { env: pauses.env });
-  await pauses.at(point, renaming);
-  appendFileSync(join(repo.dir, 'models/store/m.yaml'), '# an edit\n');
-  pauses.go(point);
-  assert.match((await finished(renaming)).stderr, /models\/store\/m\.yaml changed while/);
-  assert.match(readFileSync(join(repo.dir, 'models/store/m.yaml'), 'utf8'), /# an edit/);
-  await put(repo, 'n', 'a', 'x');
-  rmSync(join(repo.dir, 'models/store/m.yaml'));
-});

@@ -6,10 +6,12 @@ import { FAMILIES } from '../layout/families.js';
 import { isModelId } from '../layout/layout.js';
 import { readFence } from '../locks/fence.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
+import { listLocks } from '../locks/survey.js';
 import { definitionFiles } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { hasEntries } from '../store/check/check.js';
 import { isDeletedModel } from '../store/deleted.js';
+import { definitionGoing } from '../store/intent.js';
 
 /** Ids of everything that has files. */
 export function idsWithFiles({ layout }: Repo): string[] {
@@ -64,11 +66,14 @@ function leftIn(entry: string): string[] {
   return (readDir(entry) ?? []).filter((name) => name !== HOLDER_DETAILS).sort();
 }
 
-/** Those models among `ids` in whose data fence a dead holder has left something that is still to be carried out. */
-export function unfinished({ layout }: Repo, ids: readonly string[]): string[] {
-  return ids.filter((modelId) => {
+/** The models in whose data fence a dead holder has left something that is still to be carried out: of `ids` anything, of others a rename of the model, for names concern all. */
+export function unfinished(repo: Repo, ids: readonly string[]): string[] {
+  const { layout } = repo;
+  const left = ids.filter((modelId) => {
     const dir = layout.fence({ kind: 'data', modelId });
     const entry = readFence(dir);
     return entry !== undefined && leftIn(join(dir, entry.name)).length > 0;
   });
+  const renamed = listLocks(layout).flatMap((lock) => (lock.kind === 'data' && definitionGoing(repo, lock.modelId) !== undefined ? [lock.modelId] : []));
+  return [...new Set([...left, ...renamed])];
 }

@@ -1,10 +1,11 @@
 /** One definition file: opened without following links or waiting, read within limits, parsed, and gone when its model was deleted. */
 import { isUtf8 } from 'node:buffer';
-import { asSwampError } from '../errors.js';
+import { asSwampError, SwampError } from '../errors.js';
 import { readPlainFile } from '../fs/plain.js';
 import { displayPath, type Repo } from '../repo.js';
 import { stateIn } from '../store/check/plain.js';
 import { isDeletedModel } from '../store/deleted.js';
+import { isDefinitionLeft, readDeleted } from '../store/deletion.js';
 import { MAX_DEFINITION_BYTES } from '../store/metadata.js';
 import { type Definition, type ModelType, parseDefinition } from './definition.js';
 import type { Problem } from './problem.js';
@@ -24,7 +25,14 @@ export type Content =
   /** `seen`: the state of the file that was read (stateOf). */
   | { readonly kind: 'valid'; readonly definition: Definition; readonly text: string; readonly seen: string; readonly problems: readonly [] }
   | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
-  | { readonly kind: 'deleted'; readonly id: string; readonly problems: readonly Problem[] };
+  | DeletedContent;
+
+export interface DeletedContent {
+  readonly kind: 'deleted';
+  readonly id: string;
+  /** None for the very file that was deleted: it is on its way out. */
+  readonly problems: readonly Problem[];
+}
 
 /** As readDefinition, but what the system does not let us read is a problem of that file: a listing goes on. */
 export function readOrTell(repo: Repo, file: DefinitionFile): Content | undefined {
@@ -53,7 +61,28 @@ export function readDefinition(repo: Repo, file: DefinitionFile, wanted?: string
   if ('problems' in parsed) return wanted === undefined || text.includes(wanted) ? { kind: 'invalid', problems: parsed.problems } : undefined;
   const { definition } = parsed;
   if (!isDeletedModel(repo, definition.id)) return { kind: 'valid', definition, text, seen, problems: [] };
-  return { kind: 'deleted', id: definition.id, problems: [{ path, message: `the id ${definition.id} belongs to a deleted model`, hint: DELETED_HINT }] };
+  const reappeared = { path, message: `the id ${definition.id} belongs to a deleted model`, hint: DELETED_HINT };
+  return { kind: 'deleted', id: definition.id, problems: isLeft(repo, definition.id, path) ? [] : [reappeared] };
+}
+
+/** True for the very file that was deleted, which is on its way out; false for one that came back. */
+export function isLeaving({ problems }: DeletedContent): boolean {
+  return problems.length === 0;
+}
+
+export function deletedHint(content: DeletedContent): string {
+  return isLeaving(content) ? 'What is left of it is removed by the next "swamp datastore sweep".' : DELETED_HINT;
+}
+
+/** A record that cannot be read does not tell. */
+function isLeft(repo: Repo, id: string, path: string): boolean {
+  try {
+    const record = readDeleted(repo, id);
+    return record !== undefined && record.definitionPath === path && isDefinitionLeft(repo, record);
+  } catch (error) {
+    if (error instanceof SwampError && error.code === 'corrupt') return false;
+    throw error;
+  }
 }
 
 /** The text of a plain file, and the state it had then, or why it is refused; undefined when it is gone. */

@@ -9,7 +9,8 @@ import { type ErrorCode, SwampError } from '../errors.js';
 import { markerText, openRepoAt, type Repo } from '../repo.js';
 import { stateOf } from '../store/check/plain.js';
 import { type Definition, serialiseDefinition } from './definition.js';
-import { assertNameFree, findModel, listModels, modelPath, publishDefinition, surveyDefinitions } from './files.js';
+import { findModel, listModels, modelPath, surveyDefinitions } from './files.js';
+import { assertNameFree, publishDefinition } from './names.js';
 
 const LIMIT = { timeout: 30_000 };
 

@@ -1,6 +1,6 @@
 /**
- * Definitions on disk: `models/<type>/<name>.yaml`, found by name without listing, listed without following links,
- * published whole and never over another one. A definition whose id was deleted counts as gone.
+ * Definitions on disk: `models/<type>/<name>.yaml`, found by name without listing, listed without following links.
+ * A definition whose id was deleted counts as gone.
  */
 import type { Dirent } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -10,23 +10,12 @@ import { exists, modifiedAt, readDir, readDirTypes } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { displayPath, type Repo } from '../repo.js';
 import { stateOf } from '../store/check/plain.js';
-import { type Fence, requireHeld } from '../store/commit.js';
-import { isStagedName, publishText, removeDefinition, requireUnlinked } from '../store/definition-text.js';
+import { isStagedName, requireUnlinked } from '../store/definition-text.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { definitionGoing } from '../store/intent.js';
 import { readWhole } from '../store/restoring.js';
-import {
-  checkModelName,
-  type Definition,
-  isModelName,
-  isModelType,
-  MODEL_TYPES,
-  type ModelType,
-  NAME_HINT,
-  serialiseDefinition,
-  typeHint,
-} from './definition.js';
-import { type Content, DELETED_HINT, type DefinitionFile, readDefinition, readOrTell } from './definition-file.js';
+import { checkModelName, type Definition, isModelName, isModelType, MODEL_TYPES, type ModelType, NAME_HINT, typeHint } from './definition.js';
+import { type Content, DELETED_HINT, type DefinitionFile, type DeletedContent, deletedHint, readDefinition, readOrTell } from './definition-file.js';
 import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
 
@@ -80,7 +69,7 @@ export async function findModelAsItIs(repo: Repo, nameOrId: string): Promise<Mod
     const found = await readById(repo, id);
     if (found.length > 0) return onlyModel(repo, nameOrId, found);
   }
-  for (const { content } of named) if (content.kind === 'deleted') throw goneModel(nameOrId, content.id);
+  for (const { content } of named) if (content.kind === 'deleted') throw goneModel(nameOrId, content.id, content);
   throw notFound(repo, nameOrId);
 }
 
@@ -213,52 +202,6 @@ function isUnlinked(directory: string): boolean {
   }
 }
 
-/** Throws `model_exists` when a definition of any type has that name, case aside. Holds only as long as the global fence does. */
-export function assertNameFree(repo: Repo, name: string): void {
-  checkModelName(name);
-  const taken = fileNamed(repo, name);
-  if (taken !== undefined) throw modelExists(repo, name, taken);
-}
-
-function fileNamed(repo: Repo, name: string, own?: string): DefinitionFile | undefined {
-  return definitionFiles(repo).files.find((file) => file.path !== own && file.name.toLowerCase() === name.toLowerCase());
-}
-
-/** Writes the definition as a new file (publishText), and answers its path. Throws `model_exists`, `config_invalid`. Uniqueness over all types is the caller's (assertNameFree, requireOnly). */
-export async function publishDefinition(repo: Repo, definition: Definition): Promise<string> {
-  const { name, type } = definition;
-  const path = modelPath(repo, type, name);
-  const file = { path: displayPath(repo, path), text: serialiseDefinition(definition) };
-  if (!(await publishText(repo, file))) throw modelExists(repo, name, { name, type, path });
-  return path;
-}
-
-/**
- * link(2) passes through no fence: whoever was put out of the global one may have published a definition of that name beside
- * ours. Each looks again once its own stands, and who is alone stays. Of two that see each other the holder of `global` takes
- * its own back; the other one waits for that fence, and then looks again: without it both would go. Throws `model_exists`,
- * and FenceLost, after which to call it again.
- */
-export async function requireOnly(repo: Repo, definition: Definition, global: Fence): Promise<void> {
-  if (otherOfName(repo, definition) === undefined) return;
-  requireHeld(global);
-  const other = await giveWay(repo, definition);
-  if (other !== undefined) throw modelExists(repo, definition.name, other);
-}
-
-/** Takes back a definition that was published and not acknowledged, where another one has its name: that one. */
-export async function giveWay(repo: Repo, definition: Definition): Promise<DefinitionFile | undefined> {
-  const other = otherOfName(repo, definition);
-  const { id, name, type } = definition;
-  const own = { path: displayPath(repo, modelPath(repo, type, name)), text: serialiseDefinition(definition) };
-  if (other !== undefined) await removeDefinition(repo, own, `created.${id}`);
-  return other;
-}
-
-function otherOfName(repo: Repo, { name, type }: Definition): DefinitionFile | undefined {
-  return fileNamed(repo, name, modelPath(repo, type, name));
-}
-
 /** A definition that was looked for, where it was found. */
 interface Found {
   readonly path: string;
@@ -297,6 +240,8 @@ async function readById(repo: Repo, id: string): Promise<Found[]> {
 
 /** Throws `model_invalid` when another definition has the id of `model`, too: what would be deleted is also that one's data (D7). */
 export async function requireOwnId(repo: Repo, { id, name, path }: Model): Promise<void> {
+  // Of a model that is being renamed the other file is the one that stays, and the way in finishes that.
+  if (isRenamedAway(repo, id, path)) return;
   const others = (await readById(repo, id)).filter((found) => found.path !== path && found.content.kind === 'valid');
   const [other] = others;
   if (other === undefined) return;
@@ -350,18 +295,9 @@ function modelInvalid(nameOrId: string, problems: readonly Problem[]): SwampErro
   });
 }
 
-function modelExists(repo: Repo, name: string, taken: DefinitionFile): SwampError {
-  const path = displayPath(repo, taken.path);
-  const deleted = readOrTell(repo, taken)?.kind === 'deleted';
-  const hint = deleted ? DELETED_HINT : taken.name === name ? 'Choose another name.' : 'Names that differ only by case are one name: choose another.';
-  return new SwampError('model_exists', `A model named "${taken.name}" exists already, in ${path}.`, {
-    hint,
-    data: { name: taken.name, type: taken.type, path },
-  });
-}
-
-function goneModel(nameOrId: string, id: string): SwampError {
-  return new SwampError('model_not_found', `The model "${nameOrId}" was deleted.`, { hint: DELETED_HINT, data: { model: nameOrId, id, deleted: true } });
+function goneModel(nameOrId: string, id: string, content?: DeletedContent): SwampError {
+  const hint = content === undefined ? DELETED_HINT : deletedHint(content);
+  return new SwampError('model_not_found', `The model "${nameOrId}" was deleted.`, { hint, data: { model: nameOrId, id, deleted: true } });
 }
 
 function notFound(repo: Repo, nameOrId: string): SwampError {

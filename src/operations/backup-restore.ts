@@ -202,8 +202,9 @@ class Restorer {
     const before = this.#plan;
     if (before === undefined) throw new TypeError('nothing was planned');
     const ids = [...before.targets.map(({ modelId }) => modelId), ...before.gone];
-    if (seenNow(repo, ids) === before.seen && unfinished(repo, ids).length === 0) return before;
-    for (const modelId of unfinished(repo, ids)) await hands.withModel(modelId, async () => {});
+    const left = unfinished(repo, ids);
+    if (seenNow(repo, ids) === before.seen && left.length === 0) return before;
+    for (const modelId of left) await hands.withModel(modelId, async () => {});
     const now = await planRestore(repo, this.#backup, this.#choice, this.#fresh);
     if (!(await adaptStaged(this.#session, before, now, this.#options))) return undefined;
     this.#plan = now;

@@ -3,15 +3,11 @@ import { basename, dirname, join } from 'node:path';
 import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
 import { exists, pathsIn, readDir, treeBytes } from '../fs/tree.js';
-import { isModelId, type LockName } from '../layout/layout.js';
+import { isModelId } from '../layout/layout.js';
 import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
 import { discard } from '../locks/session.js';
 import { listLocks } from '../locks/survey.js';
 import { abandonedTemporaries } from '../models/files.js';
-import { restructure } from '../protocol/restructure.js';
-import { withRunFence } from '../protocol/run.js';
-import { withSession } from '../protocol/session.js';
-import { write } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable } from '../repo.js';
 import { ABANDONED_MS } from '../store/abandoned.js';
 import { findOrphans } from '../store/check/orphans.js';
@@ -21,9 +17,9 @@ import { abandonedEntries } from '../store/leftovers.js';
 import { isPinned } from '../store/pins.js';
 import { abandonedStagings, pendingRemovals, sweepOne, sweepTrash } from '../store/sweep.js';
 import { abandonedAside, type Standing } from '../store/uploads/place.js';
-import { finishMovingAside } from './model-delete.js';
 import { knownModels } from './orphans.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
+import { clearEntry, finishMovingAside } from './unfinished.js';
 import { reclaimUploads } from './upload-reclaim.js';
 
 export interface DatastoreSweepInput {
@@ -190,8 +186,8 @@ const REMOVED: readonly SweepKind[] = ['trash', 'staging', 'pin', 'kept', 'tempo
 
 /** Entries first: what they held goes to the trash, and to the staging of those who put it there. */
 async function execute(repo: Repo, plan: readonly SweepItem[], signal: AbortSignal): Promise<void> {
-  for (const { lock } of abandonedEntries(repo.layout)) await attempt(repo, signal, () => clearEntry(repo, lock, signal));
-  for (const { record } of unfinishedDeletions(repo)) await attempt(repo, signal, () => finishMovingAside(repo, record, signal));
+  for (const { lock } of abandonedEntries(repo.layout)) await attempt(repo, signal, () => clearEntry(repo, lock, { signal }));
+  for (const { record } of unfinishedDeletions(repo)) await attempt(repo, signal, () => finishMovingAside(repo, record, { signal }));
   for (const modelId of new Set(abandonedUploads(repo).map((upload) => upload.modelId)))
     await attempt(repo, signal, () => reclaimUploads(repo, modelId, { signal }));
   const planned = plan.filter((item) => REMOVED.includes(item.kind));
@@ -213,20 +209,6 @@ async function attempt(repo: Repo, signal: AbortSignal, act: () => Promise<void>
     if (code === 'internal') throw error;
     repo.reporter.warn(`${message} ${consequence}`);
   }
-}
-
-/** Takes the lock and gives it back: the way in clears what its last holder left. */
-async function clearEntry(repo: Repo, lock: LockName, signal: AbortSignal): Promise<void> {
-  const nothing = async (): Promise<void> => {};
-  await withSession(
-    repo,
-    (session) => {
-      if (lock.kind === 'data') return write(repo, lock.modelId, nothing, { session, signal });
-      if (lock.kind === 'run') return withRunFence(repo, lock.modelId, nothing, { session, signal });
-      return restructure(repo, { models: [], runs: false }, nothing, { session, signal });
-    },
-    signal,
-  );
 }
 
 async function removeItem(repo: Repo, { path, kind, bytes }: SweepItem, signal: AbortSignal): Promise<void> {

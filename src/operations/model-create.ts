@@ -2,10 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { SwampError } from '../errors.js';
 import { checkModelName, type Definition, isModelType, parseDefinition, type ShellMethod, serialiseDefinition, typeHint } from '../models/definition.js';
-import { assertNameFree, giveWay, publishDefinition, requireOnly } from '../models/files.js';
+import { assertNameFree, giveWay, publishDefinition, requireOnly } from '../models/names.js';
 import { nearest } from '../models/suggest.js';
 import { restructure, type Structural } from '../protocol/restructure.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { clearName } from './unfinished.js';
 
 export interface ModelCreateInput {
   readonly type: string;
@@ -33,6 +34,7 @@ export async function modelCreate(repo: Repo, input: ModelCreateInput, options: 
   checkModelName(input.name);
   const definition = checked(define(input));
   const { id, name, type } = definition;
+  await clearName(repo, name, options);
   let published: string | undefined;
   const create = async (global: Structural): Promise<string> => {
     if (published === undefined) {

@@ -8,11 +8,12 @@ import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { stateOf } from '../store/check/plain.js';
 import { fileAt, hasText } from '../store/definition-text.js';
-import { commitDeletion, type DeletedModel, isMovedAside, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
+import { commitDeletion, type DeletedModel, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
 import { artifactNames, findArtifact } from '../store/read.js';
 import { turns } from '../turns.js';
 import { hasNew } from './data-delete.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
+import { finishMovingAside } from './unfinished.js';
 
 export interface ModelDeleteInput {
   /** Name or id. */
@@ -113,14 +114,8 @@ async function resume(plain: Repo, record: DeletedModel, input: ModelDeleteInput
   const repo = underName(plain, `model delete ${record.name}`);
   const base = { id: record.id, name: record.name, type: record.type, versionsDeleted: 0, alreadyDeleted: true };
   if (input.dryRun === true) return { ...base, teardown: record.teardown?.state ?? null, dryRun: true };
-  await finishMovingAside(repo, record, options.signal);
+  await finishMovingAside(repo, record, options);
   return { ...base, teardown: await runTeardown(repo, record.id, { ...options, patient: false }) };
-}
-
-/** Rolls a committed deletion forward whose winner died on the way. */
-export async function finishMovingAside(repo: Repo, record: DeletedModel, signal: AbortSignal): Promise<void> {
-  if (isMovedAside(repo, record)) return;
-  await restructureModel(repo, record.id, (writer) => moveModelAside(writer, record), { signal });
 }
 
 async function findOrDeleted(repo: Repo, reference: string): Promise<{ readonly model: Model } | { readonly deleted: DeletedModel }> {

@@ -3,14 +3,15 @@ import { dirname, join } from 'node:path';
 import { SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
 import { checkModelName, withName } from '../models/definition.js';
-import { assertNameFree, findModel } from '../models/files.js';
+import { findModel } from '../models/files.js';
+import { assertNameFree } from '../models/names.js';
 import { restructureModel, type Structural } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
-import { requireHeld } from '../store/commit.js';
-import { discardStaged, fileAt, hasText, stageText } from '../store/definition-text.js';
-import { commitIntent } from '../store/roll-forward.js';
+import { discardStaged, fileAt, hasText, inTheWay, stageText } from '../store/definition-text.js';
+import { commitDefinition } from '../store/roll-forward.js';
 import { requireModel } from './data-put.js';
+import { clearName } from './unfinished.js';
 
 export interface ModelRenameResult {
   readonly id: string;
@@ -34,20 +35,24 @@ export async function modelRename(
   const newText = withName(oldText, input.newName);
   const target = join(dirname(path), `${input.newName}.yaml`);
   const result = { id: definition.id, oldName: definition.name, newName: input.newName, type: definition.type, path: displayPath(repo, target) };
-  let published = false;
+  await clearName(repo, input.newName, { signal });
+  let renamed = false;
   const rename = async (writer: Writer, structural: Structural): Promise<void> => {
     // The way into this fence has finished it; others may have used the new name since.
-    if (published) return;
+    if (renamed) return;
     // What a dead holder had published was rolled forward, or the next holder has finished this very rename.
     if (!exists(path) && hasText(target, newText)) return;
     requireModel(repo, model);
     requireFree(repo, input.newName);
     const file = fileAt(path);
-    if (file === undefined || !hasText(path, oldText))
+    if (file === undefined || !hasText(path, oldText)) {
+      // Renamed, or deleted, by whom we waited for.
+      if (file === undefined) await findModel(repo, input.model);
       throw new SwampError('conflict', `The definition of "${definition.name}" changed meanwhile; nothing was renamed.`, {
         hint: 'Run the command again.',
         data: { model: definition.name },
       });
+    }
     // What is no definition takes no name, and would be in the way of one all the same.
     if (exists(target)) throw inTheWay(displayPath(repo, target));
     const publish = { path: displayPath(repo, target), text: newText };
@@ -55,28 +60,16 @@ export async function modelRename(
     const staged = await stageText(repo, publish);
     try {
       structural.stillHeld();
-      await commitIntent(writer, { kind: 'definition', publish: { ...publish, staged }, remove }, {}, () => {
-        published = true;
+      await commitDefinition(writer, { publish: { ...publish, staged }, remove }, () => {
+        renamed = true;
       });
     } catch (error) {
-      // Whoever comes next carries out what is published, with what is staged for it.
-      if (!published) await discardStaged(repo, { ...publish, staged });
+      if (!renamed) await discardStaged(repo, { ...publish, staged });
       throw error;
     }
-    if (!exists(path) || hasText(target, newText)) return;
-    // Put out since, others may have renamed it again.
-    requireHeld(writer);
-    throw inTheWay(displayPath(repo, target));
   };
   await restructureModel(repo, definition.id, rename, { signal });
   return result;
-}
-
-function inTheWay(path: string): SwampError {
-  return new SwampError('conflict', `${path} is in the way, or could not be written; nothing was renamed.`, {
-    hint: 'See "swamp model list"; remove what is there, or choose another name.',
-    data: { path },
-  });
 }
 
 /** A rename onto an existing name is a conflict, where a creation is `model_exists`. */

@@ -5,7 +5,7 @@
 import { accessSync, constants, lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
+import { linkFile, makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { readPlainFile } from '../fs/plain.js';
 import { exists } from '../fs/tree.js';
@@ -150,6 +150,27 @@ export async function publishText(repo: Repo, file: StagedText): Promise<boolean
     if (isErrno(error, 'EEXIST')) return false;
     throw error;
   }
+}
+
+/** Gives what is staged its name by link(2), and the staged name stays; the directory is the caller's to sync. Throws `conflict` when something stands there, ENOENT when nothing is staged. */
+export async function linkStaged(repo: Repo, { path, staged }: { readonly path: string; readonly staged: string }): Promise<void> {
+  const [from, to] = [stagedPath(repo, path, staged), join(repo.root, path)];
+  try {
+    await linkFile(from, to);
+  } catch (error) {
+    // The answer was lost, not the link (network disks).
+    if (exists(from) && fileAt(from) === fileAt(to)) return;
+    if (isErrno(error, 'EEXIST')) throw inTheWay(path);
+    throw error;
+  }
+}
+
+/** `conflict`: something stands where a model would get its new name. */
+export function inTheWay(path: string): SwampError {
+  return new SwampError('conflict', `${path} is in the way; nothing was renamed.`, {
+    hint: 'See "swamp model list"; remove what is there, or choose another name.',
+    data: { path },
+  });
 }
 
 function stagedPath(repo: Repo, path: string, staged: string): string {

@@ -12,7 +12,7 @@ import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import { type Fence, itemName, moveToTrash, requireHeld, step, syncCommit } from './commit.js';
-import { publishText, removeDefinition } from './definition-text.js';
+import { type DefinitionText, discardStaged, hasText, linkStaged, removeDefinition, type StagedText, textAt } from './definition-text.js';
 import {
   type DefinitionIntent,
   FORWARD,
@@ -40,11 +40,19 @@ export async function eraseIntent(bundle: string): Promise<void> {
   await removeFile(join(bundle, INTENT));
 }
 
-/** The commit point: `bundle` becomes the entry's intent, and is carried out. Throws FenceLost; the next holder then carries it out if it was published, which `onPublished` tells. */
-export async function publishIntent(fence: Fence, bundle: string, onPublished?: () => void): Promise<void> {
+/**
+ * The commit point: `bundle` becomes the entry's intent, and is carried out. Throws FenceLost; the next holder then carries it
+ * out if it was published, which `onPublished` tells. Where `onPublished` throws, nothing has taken effect, and the intent goes.
+ */
+export async function publishIntent(fence: Fence, bundle: string, onPublished?: () => void | Promise<void>): Promise<void> {
   const published = join(fence.path, itemName(fence.session, 'intent'));
   await step(fence, bundle, published);
-  onPublished?.();
+  try {
+    await onPublished?.();
+  } catch (error) {
+    if (!(error instanceof FenceLost)) await rollForward(fence, published);
+    throw error;
+  }
   await failpoint('intent.published');
   try {
     await rollForward(fence, published);
@@ -65,13 +73,43 @@ function unfinished(cause: NodeJS.ErrnoException): SwampError {
 }
 
 /** Publishes an intent that consists of texts alone: `files` beside intent.json. */
-export async function commitIntent(fence: Fence, intent: Intent, files: Readonly<Record<string, string>>, onPublished?: () => void): Promise<void> {
+export async function commitIntent(
+  fence: Fence,
+  intent: Intent,
+  files: Readonly<Record<string, string>>,
+  onPublished?: () => void | Promise<void>,
+): Promise<void> {
   const bundle = join(await openStaging(fence.session), `bundle-${newNonce()}`);
   await makeDirs(bundle);
   for (const [name, text] of Object.entries(files)) await writeFileDurable(join(bundle, name), text);
   await writeIntent(bundle, intent);
   await failpoint('intent.before-publish');
   await publishIntent(fence, bundle, onPublished);
+}
+
+/**
+ * Renames a model. The intent is durable before the link(2) that decides: who dies in between has not renamed it, and who
+ * dies afterwards leaves a definition with two names, which the intent tells. `onRenamed` is called after the link. Throws
+ * `conflict` when something stands there, the system's error when there was no link, and FenceLost.
+ */
+export async function commitDefinition(
+  fence: Fence,
+  { publish, remove }: { readonly publish: Required<Pick<StagedText, 'path' | 'text' | 'staged'>>; readonly remove: DefinitionText },
+  onRenamed: () => void,
+): Promise<void> {
+  await commitIntent(fence, { kind: 'definition', publish, remove }, {}, async () => {
+    await syncCommit(fence, [fence.path]);
+    await failpoint('model-rename.before-link');
+    requireHeld(fence);
+    try {
+      await linkStaged(fence.repo, publish);
+    } catch (error) {
+      // What was staged is what the next holder takes away first: without it there is no link.
+      if (isErrno(error, 'ENOENT')) requireHeld(fence);
+      throw error;
+    }
+    onRenamed();
+  });
 }
 
 /** The texts beside a rename intent. */
@@ -92,7 +130,7 @@ export async function rollForward(fence: Fence, dir: string): Promise<void> {
   else if (intent.kind === 'upload') await publishUpload(fence, dir, intent);
   else if (intent.kind === 'rename') await moveArtifact(fence, dir, intent);
   else if (intent.kind === 'restore') await restoreFamilies(fence, dir, intent);
-  else await replaceDefinition(fence, dir, intent);
+  else await finishDefinition(fence, dir, intent);
   await moveToTrash(fence, dir);
 }
 
@@ -216,21 +254,23 @@ async function moveArtifact(fence: Fence, dir: string, { from, to }: RenameInten
 }
 
 /**
- * The new file gets its name, then the old one goes; the link(2) decides whether the model is renamed. What stands in the
- * way, or what the system refuses, is told and left: a definition that is in two places or in its old one is found, and told
- * by `model validate`, while an intent that can never be carried out would keep everybody from the model's data. After an
- * error that passes the intent stays, like any other, for the next holder. Nothing of
- * it passes through the fence: who was put out of it finds that out by a look before each step, and in between by the file
- * that the intent names; else it would remove a definition that has got its old name, and its old text, back.
+ * Once the new name is linked the old file goes; else the model was not renamed, and only what was staged goes: first, for
+ * afterwards nobody can link it any more. What the system refuses is told and left: a definition that is in two places is
+ * found, and told by `model validate`, while an intent that can never be carried out would keep everybody from the model's
+ * data. After an error that passes the intent stays, like any other, for the next holder. Nothing of it passes through the
+ * fence: who was put out of it finds that out by a look before each step, and in between by the file that the intent names;
+ * else it would remove a definition that has got its old name, and its old text, back.
  */
-async function replaceDefinition(fence: Fence, dir: string, { publish, remove }: DefinitionIntent): Promise<void> {
-  const { repo } = fence;
+async function finishDefinition(fence: Fence, dir: string, { publish, remove }: DefinitionIntent): Promise<void> {
+  const { repo, modelId } = fence;
   try {
     requireHeld(fence);
-    if (!(await publishText(repo, publish))) {
-      repo.reporter.warn(`${publish.path} appeared while the model was being renamed; it was left as it is, and so was ${remove.path}.`);
-      return;
-    }
+    await discardStaged(repo, publish);
+    const path = join(repo.root, publish.path);
+    // It may have been edited since.
+    if (!hasText(path, publish.text) && textAt(path)?.includes(modelId) !== true) return;
+    // The link is durable before the old file goes.
+    await syncDir(dirname(path));
     await failpoint('model-rename.published');
     requireHeld(fence);
     if (await removeDefinition(repo, remove, `renamed.${basename(dir)}`)) return;

@@ -1,0 +1,245 @@
+/** `model rename`: the link(2) decides; before it nothing has happened, after it whoever comes next ends it. */
+import assert from 'node:assert/strict';
+import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { openRepo } from '../src/index.js';
+import { Pauses, traceOf } from './support/failpoints.js';
+import { refused } from './support/refused.js';
+import { contentOf, copyRepo, createModel, put, type TestRepo, tempRepo } from './support/repo.js';
+import { finished, run, runJson, start } from './support/swamp.js';
+import { runUnprivileged, unprivileged } from './support/unprivileged.js';
+
+const RENAME = ['model', 'rename', 'old', 'new'] as const;
+/** Where a renamer dies: its intent is published, and the model has its old name; it has both; the old one stands aside. */
+const BEFORE_LINK = 'model-rename.before-link';
+const AFTER_LINK = 'intent.published';
+const ASIDE = 'definition.aside';
+
+/** A model with data, of which a renamer died at `point`. */
+async function deadRename(repo: TestRepo, point: string): Promise<string> {
+  const id = await createModel(repo, 'old');
+  await put(repo, 'old', 'x', 'mine');
+  const { signal } = await run(repo, RENAME, { env: { SWAMP_FAILPOINTS: `${point}=kill` }, expect: 'any' });
+  assert.equal(signal, 'SIGKILL');
+  return id;
+}
+
+function definitions({ dir }: TestRepo): string[] {
+  return readdirSync(join(dir, 'models'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(join(dir, 'models/').length))
+    .sort();
+}
+
+async function idOf({ dir }: TestRepo, model: string): Promise<string> {
+  return (await openRepo(dir).model.get({ model })).id;
+}
+
+test('keeps id, data and comments, and a renamer that dies half-way is finished by the next holder', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await createModel(repo, 'before');
+  appendFileSync(join(repo.dir, 'models/store/before.yaml'), '# a remark\n');
+  await put(repo, 'before', 'a', 'x');
+  await run(repo, ['model', 'rename', 'before', 'between']);
+  assert.match(readFileSync(join(repo.dir, 'models/store/between.yaml'), 'utf8'), /# a remark/);
+  await run(repo, ['model', 'rename', 'between', 'after'], { env: { SWAMP_FAILPOINTS: 'model-rename.published=kill' }, expect: 'any' });
+  await run(repo, ['datastore', 'sweep']);
+  assert.equal((await runJson<{ id: string }>(repo, ['model', 'get', 'after'])).id, id);
+  await run(repo, ['model', 'get', 'between'], { expect: 66 });
+  assert.equal(await contentOf(repo, 'after', 'a'), 'x');
+  assert.ok(statSync(join(repo.dir, 'models/store/after.yaml')).isFile());
+  await createModel(repo, 'taken');
+  await run(repo, ['model', 'rename', 'after', 'taken'], { expect: 73 });
+});
+
+for (const when of ['before its last look at the lock', 'after it'] as const) {
+  test(`P1: a renamer that is put out of the lock ${when} removes no definition that has its old name again`, async (t) => {
+    const repo = await tempRepo(t);
+    const id = await createModel(repo, 'm');
+    await put(repo, 'm', 'a', 'x');
+    const args = ['model', 'rename', 'm', 'n'];
+    const points = await traceOf(copyRepo(repo), args);
+    const point = when === 'after it' ? `#${points.indexOf('model-rename.published') + 2}` : 'model-rename.published';
+    const pauses = new Pauses(repo, [point]);
+    const sleeper = start(repo, args, { env: pauses.env });
+    await pauses.at(point, sleeper);
+    await run(repo, ['datastore', 'lock', 'release', '--force']);
+    const { model } = openRepo(repo.dir);
+    await model.rename({ model: 'n', newName: 'm' });
+    pauses.go(point);
+    assert.doesNotMatch((await finished(sleeper)).stderr, /m\.yaml/);
+    assert.deepEqual(readdirSync(join(repo.dir, 'models/store')), ['m.yaml']);
+    assert.equal((await model.get({ model: 'm' })).id, id);
+    assert.equal(await contentOf(repo, 'm', 'a'), 'x');
+  });
+}
+
+for (const [what, obstruct] of [
+  ['a directory', (path: string) => mkdirSync(path)],
+  ['a link that leads nowhere', (path: string) => symlinkSync('/nonexistent', path)],
+] as const) {
+  test(`onto ${what} is a conflict, and keeps nobody from the model`, async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    obstruct(join(repo.dir, 'models/store/n.yaml'));
+    await refused(repo, ['model', 'rename', 'm', 'n'], 'conflict');
+    assert.equal((await put(repo, 'm', 'a', 'x')).version, 1);
+    rmSync(join(repo.dir, 'models/store/n.yaml'), { recursive: true });
+  });
+}
+
+test('in a directory that cannot be written fails before anything is published', unprivileged, async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const models = join(repo.dir, 'models/store');
+  chmodSync(models, 0o555);
+  const { stderr } = await runUnprivileged(repo, ['model', 'rename', 'm', 'n', '--json'], 74);
+  chmodSync(models, 0o755);
+  assert.match(stderr, /"EACCES"/);
+  // Would carry out what was published.
+  await put(repo, 'm', 'a', 'x');
+  assert.deepEqual(readdirSync(models), ['m.yaml']);
+});
+
+test('onto a definition that appears meanwhile is a conflict, and renames nothing', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const [from, to] = ['m', 'n'].map((name) => join(repo.dir, `models/store/${name}.yaml`)) as [string, string];
+  const before = readFileSync(from, 'utf8');
+  const points = new Pauses(repo, ['intent.before-publish']);
+  const renaming = start(repo, ['model', 'rename', 'm', 'n', '--json'], { env: points.env });
+  await points.at('intent.before-publish', renaming);
+  writeFileSync(to, 'mine\n');
+  points.go('intent.before-publish');
+  assert.match((await finished(renaming, 73)).stderr, /"conflict"/);
+  assert.deepEqual([readFileSync(from, 'utf8'), readFileSync(to, 'utf8')], [before, 'mine\n']);
+  assert.deepEqual(readdirSync(join(repo.dir, 'models/store')).sort(), ['m.yaml', 'n.yaml']);
+  rmSync(to);
+  await put(repo, 'm', 'a', 'x');
+});
+
+test('loses no edit of the old definition: one that is saved after the last look is left, and told', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const args = ['model', 'rename', 'm', 'n'];
+  const points = await traceOf(copyRepo(repo), args);
+  // The first thing that is done to the old file.
+  const point = `#${points.indexOf('model-rename.published') + 2}`;
+  const pauses = new Pauses(repo, [point]);
+  const renaming = start(repo, args, { env: pauses.env });
+  await pauses.at(point, renaming);
+  appendFileSync(join(repo.dir, 'models/store/m.yaml'), '# an edit\n');
+  pauses.go(point);
+  assert.match((await finished(renaming)).stderr, /models\/store\/m\.yaml changed while/);
+  assert.match(readFileSync(join(repo.dir, 'models/store/m.yaml'), 'utf8'), /# an edit/);
+  await put(repo, 'n', 'a', 'x');
+  rmSync(join(repo.dir, 'models/store/m.yaml'));
+});
+
+describe('a renamer has died', { concurrency: 2 }, () => {
+  for (const [point, name] of [
+    [BEFORE_LINK, 'old'],
+    [AFTER_LINK, 'new'],
+    [ASIDE, 'new'],
+  ] as const) {
+    test(`at ${point}: the next writer finds the model as "${name}", and one definition stands`, async (t) => {
+      const repo = await tempRepo(t, { pending: 'allowed' });
+      const id = await deadRename(repo, point);
+      await put(repo, name, 'y', 'more');
+      assert.deepEqual(definitions(repo), [`store/${name}.yaml`]);
+      assert.equal(await idOf(repo, name), id);
+      assert.equal(await contentOf(repo, name, 'x'), 'mine');
+      await run(repo, ['model', 'validate']);
+    });
+
+    for (const type of ['store', 'command/shell']) {
+      test(`at ${point}: a restore brings another model "old", a ${type}, and neither is lost (B16)`, async (t) => {
+        const [repo, source] = [await tempRepo(t), await tempRepo(t)];
+        await run(source, ['model', 'create', type, 'old', ...(type === 'store' ? [] : ['--run', 'true'])]);
+        await put(source, 'old', 'x', 'theirs');
+        const backup = join(source.base, 'backup');
+        await run(source, ['backup', 'create', backup]);
+        const id = await deadRename(repo, point);
+        await run(repo, ['backup', 'restore', backup, '--mode', 'merge']);
+        // As long as it has its old name it is the one into which a backup of that name is merged.
+        const name = point === BEFORE_LINK ? 'old' : 'new';
+        assert.equal(await idOf(repo, name), id);
+        assert.equal(await contentOf(repo, 'old', 'x'), 'theirs');
+        if (name === 'new') assert.equal(await contentOf(repo, name, 'x'), 'mine');
+        await run(repo, ['model', 'validate']);
+        await run(repo, ['datastore', 'sweep']);
+        assert.equal(await contentOf(repo, 'old', 'x'), 'theirs');
+      });
+    }
+  }
+
+  test('before its link: its new name is free for a model of any type, and the renaming is forgotten', async (t) => {
+    const repo = await tempRepo(t, { pending: 'allowed' });
+    const id = await deadRename(repo, BEFORE_LINK);
+    await run(repo, ['model', 'create', 'command/shell', 'new', '--run', 'true']);
+    await put(repo, 'old', 'y', 'more');
+    assert.deepEqual(definitions(repo), ['command/shell/new.yaml', 'store/old.yaml']);
+    await run(repo, ['model', 'validate']);
+    assert.equal(await idOf(repo, 'old'), id);
+  });
+
+  test('after its link: its old name is free for a new model, and for another one that is renamed', async (t) => {
+    const takers = [
+      ['model', 'create', 'command/shell', 'old', '--run', 'true'],
+      ['model', 'rename', 'third', 'old'],
+    ];
+    for (const args of takers) {
+      const repo = await tempRepo(t, { pending: 'allowed' });
+      await createModel(repo, 'third');
+      const id = await deadRename(repo, AFTER_LINK);
+      await run(repo, args);
+      await run(repo, ['model', 'validate']);
+      assert.notEqual(await idOf(repo, 'old'), id);
+      assert.equal(await idOf(repo, 'new'), id);
+    }
+  });
+
+  test('after its link: a delete by the old name finds no such model, and a rename neither; both have ended it', async (t) => {
+    for (const args of [
+      ['model', 'delete', 'old', '--with-data', '--force'],
+      ['model', 'rename', 'old', 'third'],
+    ]) {
+      const repo = await tempRepo(t, { pending: 'allowed' });
+      const id = await deadRename(repo, AFTER_LINK);
+      await refused(repo, args, 'model_not_found');
+      assert.deepEqual(definitions(repo), ['store/new.yaml']);
+      assert.equal(await idOf(repo, 'new'), id);
+      assert.equal(await contentOf(repo, 'new', 'x'), 'mine');
+    }
+  });
+
+  test('after its link: an edit of the new definition stays, and the old one goes', async (t) => {
+    const repo = await tempRepo(t, { pending: 'allowed' });
+    await deadRename(repo, AFTER_LINK);
+    appendFileSync(join(repo.dir, 'models/store/new.yaml'), '# an edit\n');
+    await put(repo, 'new', 'y', 'more');
+    assert.deepEqual(definitions(repo), ['store/new.yaml']);
+    assert.match(readFileSync(join(repo.dir, 'models/store/new.yaml'), 'utf8'), /# an edit/);
+  });
+});
+
+for (const when of ['before its last look at the lock', 'after it'] as const) {
+  test(`P1: a renamer that is put out of the lock ${when}, before its link, links no name that another one took`, async (t) => {
+    const repo = await tempRepo(t);
+    const id = await createModel(repo, 'old');
+    await put(repo, 'old', 'x', 'mine');
+    const points = await traceOf(copyRepo(repo), RENAME);
+    const point = when === 'after it' ? `#${points.indexOf(BEFORE_LINK) + 2}` : BEFORE_LINK;
+    const pauses = new Pauses(repo, [point]);
+    const sleeper = start(repo, [...RENAME, '--json'], { env: pauses.env });
+    await pauses.at(point, sleeper);
+    await run(repo, ['datastore', 'lock', 'release', '--force']);
+    await put(repo, 'old', 'y', 'more');
+    await run(repo, ['model', 'create', 'command/shell', 'new', '--run', 'true']);
+    pauses.go(point);
+    assert.match((await finished(sleeper, 73)).stderr, /"conflict"/);
+    assert.deepEqual(definitions(repo), ['command/shell/new.yaml', 'store/old.yaml']);
+    assert.equal(await idOf(repo, 'old'), id);
+  });
+}

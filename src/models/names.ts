@@ -1,0 +1,80 @@
+/** Names of models: unique over all types, case aside. A definition is published whole, and never over another one. */
+import { SwampError } from '../errors.js';
+import { displayPath, type Repo } from '../repo.js';
+import { type Fence, requireHeld } from '../store/commit.js';
+import { publishText, removeDefinition } from '../store/definition-text.js';
+import { definitionGoing } from '../store/intent.js';
+import { checkModelName, type Definition, serialiseDefinition } from './definition.js';
+import { type DefinitionFile, deletedHint, isLeaving, readOrTell } from './definition-file.js';
+import { definitionFiles, modelPath } from './files.js';
+
+/** Throws `model_exists` when a definition of any type has that name, case aside. Holds only as long as the global fence does. */
+export function assertNameFree(repo: Repo, name: string): void {
+  checkModelName(name);
+  const taken = fileNamed(repo, name);
+  if (taken !== undefined) throw modelExists(repo, name, taken);
+}
+
+/** The id of the model whose file has that name for a moment only: it was deleted, or renamed, by a command that is not done yet. */
+export function leavingUnder(repo: Repo, name: string): string | undefined {
+  const file = fileNamed(repo, name);
+  const content = file === undefined ? undefined : readOrTell(repo, file);
+  if (file === undefined || content === undefined) return undefined;
+  if (content.kind === 'deleted') return isLeaving(content) ? content.id : undefined;
+  if (content.kind === 'valid' && definitionGoing(repo, content.definition.id) === displayPath(repo, file.path)) return content.definition.id;
+  return undefined;
+}
+
+function fileNamed(repo: Repo, name: string, own?: string): DefinitionFile | undefined {
+  return definitionFiles(repo).files.find((file) => file.path !== own && file.name.toLowerCase() === name.toLowerCase());
+}
+
+/** Writes the definition as a new file (publishText), and answers its path. Throws `model_exists`, `config_invalid`. Uniqueness over all types is the caller's (assertNameFree, requireOnly). */
+export async function publishDefinition(repo: Repo, definition: Definition): Promise<string> {
+  const { name, type } = definition;
+  const path = modelPath(repo, type, name);
+  const file = { path: displayPath(repo, path), text: serialiseDefinition(definition) };
+  if (!(await publishText(repo, file))) throw modelExists(repo, name, { name, type, path });
+  return path;
+}
+
+/**
+ * link(2) passes through no fence: whoever was put out of the global one may have published a definition of that name beside
+ * ours. Each looks again once its own stands, and who is alone stays. Of two that see each other the holder of `global` takes
+ * its own back; the other one waits for that fence, and then looks again: without it both would go. Throws `model_exists`,
+ * and FenceLost, after which to call it again.
+ */
+export async function requireOnly(repo: Repo, definition: Definition, global: Fence): Promise<void> {
+  if (otherOfName(repo, definition) === undefined) return;
+  requireHeld(global);
+  const other = await giveWay(repo, definition);
+  if (other !== undefined) throw modelExists(repo, definition.name, other);
+}
+
+/** Takes back a definition that was published and not acknowledged, where another one has its name: that one. */
+export async function giveWay(repo: Repo, definition: Definition): Promise<DefinitionFile | undefined> {
+  const other = otherOfName(repo, definition);
+  const { id, name, type } = definition;
+  const own = { path: displayPath(repo, modelPath(repo, type, name)), text: serialiseDefinition(definition) };
+  if (other !== undefined) await removeDefinition(repo, own, `created.${id}`);
+  return other;
+}
+
+function otherOfName(repo: Repo, { name, type }: Definition): DefinitionFile | undefined {
+  return fileNamed(repo, name, modelPath(repo, type, name));
+}
+
+function modelExists(repo: Repo, name: string, taken: DefinitionFile): SwampError {
+  const path = displayPath(repo, taken.path);
+  const content = readOrTell(repo, taken);
+  const hint =
+    content?.kind === 'deleted'
+      ? deletedHint(content)
+      : taken.name === name
+        ? 'Choose another name.'
+        : 'Names that differ only by case are one name: choose another.';
+  return new SwampError('model_exists', `A model named "${taken.name}" exists already, in ${path}.`, {
+    hint,
+    data: { name: taken.name, type: taken.type, path },
+  });
+}

@@ -1,0 +1,45 @@
+/** What a command that died has left in a lock, or under a name, is finished by whoever is in need of that lock or name. */
+import type { LockName } from '../layout/layout.js';
+import { leavingUnder } from '../models/names.js';
+import { restructure, restructureModel } from '../protocol/restructure.js';
+import { withRunFence } from '../protocol/run.js';
+import { withSession } from '../protocol/session.js';
+import { write } from '../protocol/write.js';
+import type { Repo } from '../repo.js';
+import { type DeletedModel, isMovedAside, moveModelAside, readDeleted } from '../store/deletion.js';
+
+interface Cancel {
+  readonly signal: AbortSignal;
+}
+
+/** Takes the lock and gives it back: the way in clears what its last holder left. Throws `lock_timeout`, `corrupt`. */
+export async function clearEntry(repo: Repo, lock: LockName, { signal }: Cancel): Promise<void> {
+  const nothing = async (): Promise<void> => {};
+  await withSession(
+    repo,
+    (session) => {
+      if (lock.kind === 'data') return write(repo, lock.modelId, nothing, { session, signal });
+      if (lock.kind === 'run') return withRunFence(repo, lock.modelId, nothing, { session, signal });
+      return restructure(repo, { models: [], runs: false }, nothing, { session, signal });
+    },
+    signal,
+  );
+}
+
+/**
+ * Makes a name free that only a model has which was deleted or renamed by a command that is not done yet. To be called
+ * without a lock: who lives is waited for, what a dead one left is finished. Throws `lock_timeout`.
+ */
+export async function clearName(repo: Repo, name: string, { signal }: Cancel): Promise<void> {
+  const modelId = leavingUnder(repo, name);
+  if (modelId === undefined) return;
+  const deleted = readDeleted(repo, modelId);
+  if (deleted === undefined) await clearEntry(repo, { kind: 'data', modelId }, { signal });
+  else await finishMovingAside(repo, deleted, { signal });
+}
+
+/** Rolls a committed deletion forward whose winner died on the way. */
+export async function finishMovingAside(repo: Repo, record: DeletedModel, { signal }: Cancel): Promise<void> {
+  if (isMovedAside(repo, record)) return;
+  await restructureModel(repo, record.id, (writer) => moveModelAside(writer, record), { signal });
+}
