@@ -225,21 +225,96 @@ describe('a renamer has died', { concurrency: 2 }, () => {
 });
 
 for (const when of ['before its last look at the lock', 'after it'] as const) {
-  test(`P1: a renamer that is put out of the lock ${when}, before its link, links no name that another one took`, async (t) => {
-    const repo = await tempRepo(t);
-    const id = await createModel(repo, 'old');
-    await put(repo, 'old', 'x', 'mine');
-    const points = await traceOf(copyRepo(repo), RENAME);
-    const point = when === 'after it' ? `#${points.indexOf(BEFORE_LINK) + 2}` : BEFORE_LINK;
-    const pauses = new Pauses(repo, [point]);
-    const sleeper = start(repo, [...RENAME, '--json'], { env: pauses.env });
-    await pauses.at(point, sleeper);
-    await run(repo, ['datastore', 'lock', 'release', '--force']);
-    await put(repo, 'old', 'y', 'more');
-    await run(repo, ['model', 'create', 'command/shell', 'new', '--run', 'true']);
-    pauses.go(point);
-    assert.match((await finished(sleeper, 73)).stderr, /"conflict"/);
-    assert.deepEqual(definitions(repo), ['command/shell/new.yaml', 'store/old.yaml']);
-    assert.equal(await idOf(repo, 'old'), id);
-  });
+  for (const others of [[['data', 'put', 'old', 'y']], []]) {
+    const title = `${when}, before its link${others.length > 0 ? ', and others use the model' : ''}`;
+    test(`P1: a renamer that is put out of the lock ${title}: it gets no name that another model took`, async (t) => {
+      const repo = await tempRepo(t);
+      const id = await createModel(repo, 'old');
+      await put(repo, 'old', 'x', 'mine');
+      const points = await traceOf(copyRepo(repo), RENAME);
+      const point = when === 'after it' ? `#${points.indexOf(BEFORE_LINK) + 2}` : BEFORE_LINK;
+      const pauses = new Pauses(repo, [point]);
+      const sleeper = start(repo, [...RENAME, '--json'], { env: pauses.env });
+      await pauses.at(point, sleeper);
+      await run(repo, ['datastore', 'lock', 'release', '--force']);
+      for (const args of [...others, ['model', 'create', 'command/shell', 'new', '--run', 'true']]) await run(repo, args);
+      pauses.go(point);
+      assert.match((await finished(sleeper, 73)).stderr, /"conflict"/);
+      assert.deepEqual(definitions(repo), ['command/shell/new.yaml', 'store/old.yaml']);
+      assert.equal(await idOf(repo, 'old'), id);
+    });
+  }
 }
+
+test('P1: a renamer that slept before its link and has lost the global lock alone ends as lock_lost', async (t) => {
+  const repo = await tempRepo(t, { env: { SWAMP_LOCK_TTL_MS: '2000' } });
+  const id = await createModel(repo, 'old');
+  const pauses = new Pauses(repo, [BEFORE_LINK]);
+  const sleeper = start(repo, [...RENAME, '--json'], { env: pauses.env });
+  await pauses.at(BEFORE_LINK, sleeper);
+  sleeper.kill('SIGSTOP');
+  await run(repo, ['model', 'create', 'command/shell', 'new', '--run', 'true']);
+  pauses.go(BEFORE_LINK);
+  sleeper.kill('SIGCONT');
+  assert.match((await finished(sleeper, 75)).stderr, /"lock_lost"/);
+  assert.deepEqual(definitions(repo), ['command/shell/new.yaml', 'store/old.yaml']);
+  assert.equal(await idOf(repo, 'old'), id);
+});
+
+test('a text that only mentions the model is not its definition, and a copy of it neither is what was renamed', async (t) => {
+  const repo = await tempRepo(t, { pending: 'allowed' });
+  const id = await deadRename(repo, BEFORE_LINK);
+  await run(repo, ['model', 'create', 'store', 'new', '--description', `takes over from ${id}`]);
+  await put(repo, 'old', 'y', 'more');
+  assert.deepEqual(definitions(repo), ['store/new.yaml', 'store/old.yaml']);
+  assert.equal(await idOf(repo, 'old'), id);
+  const points = new Pauses(repo, [BEFORE_LINK]);
+  const renaming = start(repo, ['model', 'rename', 'old', 'copy', '--json'], { env: points.env });
+  await points.at(BEFORE_LINK, renaming);
+  const copy = join(repo.dir, 'models/store/copy.yaml');
+  writeFileSync(copy, `${readFileSync(join(repo.dir, 'models/store/old.yaml'), 'utf8')}# mine\n`);
+  points.go(BEFORE_LINK);
+  assert.match((await finished(renaming, 73)).stderr, /nothing was renamed/);
+  assert.deepEqual(definitions(repo), ['store/copy.yaml', 'store/new.yaml', 'store/old.yaml']);
+  rmSync(copy);
+});
+
+test('D7: a renamer that died before its link does not hide that a copied definition shares the data', async (t) => {
+  const repo = await tempRepo(t, { pending: 'allowed' });
+  await deadRename(repo, BEFORE_LINK);
+  const copy = join(repo.dir, 'models/store/copy.yaml');
+  writeFileSync(copy, readFileSync(join(repo.dir, 'models/store/old.yaml'), 'utf8').replace(/^name: .*/m, 'name: copy'));
+  await refused(repo, ['model', 'delete', 'old', '--with-data', '--force'], 'model_invalid');
+  rmSync(copy);
+  assert.equal(await contentOf(repo, 'old', 'x'), 'mine');
+});
+
+test('a renamer that is put out with the old definition aside says nothing of another model that has the old name', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await createModel(repo, 'old');
+  const points = new Pauses(repo, [ASIDE]);
+  const sleeper = start(repo, RENAME, { env: points.env });
+  await points.at(ASIDE, sleeper);
+  await run(repo, ['datastore', 'lock', 'release', '--force']);
+  await createModel(repo, 'old');
+  points.go(ASIDE);
+  assert.doesNotMatch((await finished(sleeper)).stderr, /warning/);
+  assert.equal(await idOf(repo, 'new'), id);
+  await run(repo, ['model', 'validate']);
+});
+
+test('a damaged rename of one model keeps nobody from a restore of another one', async (t) => {
+  const repo = await tempRepo(t, { check: false });
+  await createModel(repo, 'a');
+  await put(repo, 'a', 'x', 'mine');
+  const backup = join(repo.base, 'backup');
+  await run(repo, ['backup', 'create', backup]);
+  const id = await deadRename(repo, BEFORE_LINK);
+  const [entry = ''] = readdirSync(repo.layout.fence({ kind: 'data', modelId: id }));
+  const held = join(repo.layout.fence({ kind: 'data', modelId: id }), entry);
+  const [intent = ''] = readdirSync(held).filter((name) => name.endsWith('.intent'));
+  writeFileSync(join(held, intent, 'intent.json'), '{');
+  await run(repo, ['backup', 'restore', backup, '--model', 'a', '--mode', 'replace', '--force']);
+  assert.equal(await contentOf(repo, 'a', 'x'), 'mine');
+  await refused(repo, ['data', 'put', 'old', 'y'], 'corrupt');
+});

@@ -1,6 +1,7 @@
 /** What stands in the repository that a restore's plan depends on, looked at without a lock. */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
+import { SwampError } from '../errors.js';
 import { readDir } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { isModelId } from '../layout/layout.js';
@@ -11,7 +12,7 @@ import { definitionFiles } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { hasEntries } from '../store/check/check.js';
 import { isDeletedModel } from '../store/deleted.js';
-import { definitionGoing } from '../store/intent.js';
+import { modelRenaming } from '../store/intent.js';
 
 /** Ids of everything that has files. */
 export function idsWithFiles({ layout }: Repo): string[] {
@@ -74,6 +75,16 @@ export function unfinished(repo: Repo, ids: readonly string[]): string[] {
     const entry = readFence(dir);
     return entry !== undefined && leftIn(join(dir, entry.name)).length > 0;
   });
-  const renamed = listLocks(layout).flatMap((lock) => (lock.kind === 'data' && definitionGoing(repo, lock.modelId) !== undefined ? [lock.modelId] : []));
+  const renamed = listLocks(layout).flatMap((lock) => (lock.kind === 'data' && isRenaming(repo, lock.modelId) ? [lock.modelId] : []));
   return [...new Set([...left, ...renamed])];
+}
+
+/** Damage of a model that has nothing to do with the restore is not its matter. */
+function isRenaming(repo: Repo, modelId: string): boolean {
+  try {
+    return modelRenaming(repo, modelId) !== undefined;
+  } catch (error) {
+    if (error instanceof SwampError && error.code === 'corrupt') return false;
+    throw error;
+  }
 }

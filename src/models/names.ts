@@ -60,7 +60,8 @@ export async function giveWay(repo: Repo, definition: Definition): Promise<Defin
   return other;
 }
 
-function otherOfName(repo: Repo, { name, type }: Definition): DefinitionFile | undefined {
+/** Another definition that has the name of this one, case aside. */
+export function otherOfName(repo: Repo, { name, type }: Pick<Definition, 'name' | 'type'>): DefinitionFile | undefined {
   return fileNamed(repo, name, modelPath(repo, type, name));
 }
 

@@ -1,10 +1,11 @@
 /** `model rename`: structural; the definition goes on under another name, its id and data stay. */
 import { dirname, join } from 'node:path';
 import { SwampError } from '../errors.js';
+import { removeFile } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import { checkModelName, withName } from '../models/definition.js';
 import { findModel } from '../models/files.js';
-import { assertNameFree } from '../models/names.js';
+import { assertNameFree, otherOfName } from '../models/names.js';
 import { restructureModel, type Structural } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
@@ -37,6 +38,15 @@ export async function modelRename(
   const result = { id: definition.id, oldName: definition.name, newName: input.newName, type: definition.type, path: displayPath(repo, target) };
   await clearName(repo, input.newName, { signal });
   let renamed = false;
+  // link(2) passes through no fence: who was put out of the global one may have waited before it while another took the name.
+  const onLinked = async (): Promise<void> => {
+    const other = otherOfName(plain, { name: input.newName, type: definition.type });
+    if (other === undefined) renamed = true;
+    else {
+      await removeFile(target);
+      throw inTheWay(displayPath(plain, other.path));
+    }
+  };
   const rename = async (writer: Writer, structural: Structural): Promise<void> => {
     // The way into this fence has finished it; others may have used the new name since.
     if (renamed) return;
@@ -59,10 +69,7 @@ export async function modelRename(
     const remove = { path: displayPath(repo, path), text: oldText, file };
     const staged = await stageText(repo, publish);
     try {
-      structural.stillHeld();
-      await commitDefinition(writer, { publish: { ...publish, staged }, remove }, () => {
-        renamed = true;
-      });
+      await commitDefinition(writer, { publish: { ...publish, staged }, remove }, { stillHeld: () => structural.stillHeld(), onLinked });
     } catch (error) {
       if (!renamed) await discardStaged(repo, { ...publish, staged });
       throw error;

@@ -42,6 +42,12 @@ export function textAt(path: string): string | undefined {
   return read === undefined || 'refused' in read ? undefined : read.bytes.toString();
 }
 
+/** True when the definition of that model stands there, as it was published or edited since: its own line tells the id, another text that mentions it does not count. */
+export function isDefinedAt(repo: Repo, { path, text }: DefinitionText, modelId: string): boolean {
+  const there = textAt(join(repo.root, path));
+  return there !== undefined && (there === text || new RegExp(`^["']?id["']?\\s*:\\s*["']?${modelId}["']?\\s*(#.*)?$`, 'm').test(there));
+}
+
 /** True when a plain file of that very text stands there. */
 export function hasText(path: string, text: string | undefined): boolean {
   return text !== undefined && textAt(path) === text;

@@ -8,7 +8,7 @@ import { exists, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, PARTS } from '../layout/layout.js';
 import { readFence } from '../locks/fence.js';
 import { displayPath, type Repo } from '../repo.js';
-import { type DefinitionText, isDefinitionText, isStagedText, type StagedText } from './definition-text.js';
+import { type DefinitionText, isDefinedAt, isDefinitionText, isStagedText, type StagedText } from './definition-text.js';
 import { type Fields, MAX_TEXTS_BYTES, readRecord } from './metadata.js';
 
 /** Several outputs become visible together. */
@@ -101,10 +101,16 @@ export function renamesUnderWay(repo: Repo, modelId: string): { readonly intent:
   );
 }
 
-/** The definition that a rename of the model is about to remove, relative to the repository; undefined when none is under way. */
+/** The definition that a rename of the model is about to remove, relative to the repository; undefined when none is under way, or it has not got its new name yet. */
 export function definitionGoing(repo: Repo, modelId: string): string | undefined {
+  const intent = modelRenaming(repo, modelId);
+  return intent !== undefined && isDefinedAt(repo, intent.publish, modelId) ? intent.remove.path : undefined;
+}
+
+/** The rename of the model that is under way, or whose renamer died. Throws `corrupt`. */
+export function modelRenaming(repo: Repo, modelId: string): DefinitionIntent | undefined {
   const [first] = intentsUnderWay(repo, modelId, 'definition');
-  return first?.intent.kind === 'definition' ? first.intent.remove.path : undefined;
+  return first?.intent.kind === 'definition' ? first.intent : undefined;
 }
 
 /** Each is read once: its holder may finish and throw it away at any moment, which is no damage. */

@@ -11,8 +11,8 @@ import { ARTIFACT_RECORD, PARTS } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
-import { type Fence, itemName, moveToTrash, requireHeld, step, syncCommit } from './commit.js';
-import { type DefinitionText, discardStaged, hasText, linkStaged, removeDefinition, type StagedText, textAt } from './definition-text.js';
+import { type Fence, itemName, moveToTrash, passTrashOn, requireHeld, step, syncCommit } from './commit.js';
+import { type DefinitionText, discardStaged, isDefinedAt, linkStaged, removeDefinition, type StagedText } from './definition-text.js';
 import {
   type DefinitionIntent,
   FORWARD,
@@ -50,7 +50,9 @@ export async function publishIntent(fence: Fence, bundle: string, onPublished?: 
   try {
     await onPublished?.();
   } catch (error) {
-    if (!(error instanceof FenceLost)) await rollForward(fence, published);
+    if (error instanceof FenceLost) throw error;
+    await moveToTrash(fence, published);
+    await passTrashOn(fence);
     throw error;
   }
   await failpoint('intent.published');
@@ -89,18 +91,20 @@ export async function commitIntent(
 
 /**
  * Renames a model. The intent is durable before the link(2) that decides: who dies in between has not renamed it, and who
- * dies afterwards leaves a definition with two names, which the intent tells. `onRenamed` is called after the link. Throws
- * `conflict` when something stands there, the system's error when there was no link, and FenceLost.
+ * dies afterwards leaves a definition with two names, which the intent tells. `stillHeld` looks at the lock that keeps names
+ * unique, right before the link, and throws; `onLinked` comes right after it, and takes the link back before it throws.
+ * Throws `conflict` when something stands there, the system's error when there was no link, and FenceLost.
  */
 export async function commitDefinition(
   fence: Fence,
   { publish, remove }: { readonly publish: Required<Pick<StagedText, 'path' | 'text' | 'staged'>>; readonly remove: DefinitionText },
-  onRenamed: () => void,
+  { stillHeld, onLinked }: { readonly stillHeld: () => void; readonly onLinked: () => Promise<void> },
 ): Promise<void> {
   await commitIntent(fence, { kind: 'definition', publish, remove }, {}, async () => {
     await syncCommit(fence, [fence.path]);
     await failpoint('model-rename.before-link');
     requireHeld(fence);
+    stillHeld();
     try {
       await linkStaged(fence.repo, publish);
     } catch (error) {
@@ -108,7 +112,7 @@ export async function commitDefinition(
       if (isErrno(error, 'ENOENT')) requireHeld(fence);
       throw error;
     }
-    onRenamed();
+    await onLinked();
   });
 }
 
@@ -266,14 +270,14 @@ async function finishDefinition(fence: Fence, dir: string, { publish, remove }: 
   try {
     requireHeld(fence);
     await discardStaged(repo, publish);
-    const path = join(repo.root, publish.path);
-    // It may have been edited since.
-    if (!hasText(path, publish.text) && textAt(path)?.includes(modelId) !== true) return;
+    if (!isDefinedAt(repo, publish, modelId)) return;
     // The link is durable before the old file goes.
-    await syncDir(dirname(path));
+    await syncDir(dirname(join(repo.root, publish.path)));
     await failpoint('model-rename.published');
     requireHeld(fence);
     if (await removeDefinition(repo, remove, `renamed.${basename(dir)}`)) return;
+    // The name is another model's by now.
+    if (!isDefinedAt(repo, remove, modelId)) return;
     // Another one may have finished it, and renamed the model again.
     requireHeld(fence);
     repo.reporter.warn(`${remove.path} changed while the model was being renamed to ${publish.path}; it was left: take over what is new in it, and remove it.`);
