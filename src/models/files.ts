@@ -15,7 +15,7 @@ import { isDeletedModel } from '../store/deleted.js';
 import { definitionGoing } from '../store/intent.js';
 import { readWhole } from '../store/restoring.js';
 import { checkModelName, type Definition, isModelName, isModelType, MODEL_TYPES, type ModelType, NAME_HINT, typeHint } from './definition.js';
-import { type Content, DELETED_HINT, type DefinitionFile, type DeletedContent, deletedHint, readDefinition, readOrTell } from './definition-file.js';
+import { type Content, DELETED_HINT, type DefinitionFile, deletedHint, readDefinition, readOrTell } from './definition-file.js';
 import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
 
@@ -69,7 +69,7 @@ export async function findModelAsItIs(repo: Repo, nameOrId: string): Promise<Mod
     const found = await readById(repo, id);
     if (found.length > 0) return onlyModel(repo, nameOrId, found);
   }
-  for (const { content } of named) if (content.kind === 'deleted') throw goneModel(nameOrId, content.id, content);
+  for (const { content } of named) if (content.kind === 'deleted') throw goneModel(nameOrId, content.id, deletedHint(content));
   throw notFound(repo, nameOrId);
 }
 
@@ -295,8 +295,7 @@ function modelInvalid(nameOrId: string, problems: readonly Problem[]): SwampErro
   });
 }
 
-function goneModel(nameOrId: string, id: string, content?: DeletedContent): SwampError {
-  const hint = content === undefined ? DELETED_HINT : deletedHint(content);
+function goneModel(nameOrId: string, id: string, hint = DELETED_HINT): SwampError {
   return new SwampError('model_not_found', `The model "${nameOrId}" was deleted.`, { hint, data: { model: nameOrId, id, deleted: true } });
 }
 
