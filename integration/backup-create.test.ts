@@ -286,7 +286,7 @@ describe('one moment', () => {
   test('includes what a dead holder had published and not carried out (B4)', async (t) => {
     const repo = await tempRepo(t);
     await stock(repo);
-    const killed = start(repo, ['data', 'rename', 'm', 'a', 'renamed'], { env: { SWAMP_FAILPOINTS: 'rename.moving=kill' } });
+    const killed = start(repo, ['data', 'rename', 'm', 'a', 'renamed'], { env: { SWAMP_FAILPOINTS: 'steps.take=kill' } });
     assert.equal((await killed.exited).signal, 'SIGKILL');
     const dir = join(repo.base, 'backup');
     await backup(repo, dir, '--all-versions');

@@ -116,7 +116,7 @@ test(
     const { sweeps } = await runJson<{ sweeps: { path: string; kind: string }[] }>(repo, ['datastore', 'status']);
     assert.deepEqual(
       sweeps.map(({ kind, path }) => [kind, path]),
-      [['trash', `.swamp/v1/trash/${trash}`]],
+      [['trash', `.swamp/v2/trash/${trash}`]],
     );
     chmodSync(findVersion(join(repo.layout.trashes, trash)), 0o700);
     await run(repo, ['datastore', 'sweep']);
@@ -363,6 +363,6 @@ test('a put pays nothing for models that were deleted around it: not one look mo
   // Before it stages, and under the lock.
   assert.deepEqual(
     after.calls.filter((call) => call.includes('/deleted')),
-    Array.from({ length: 2 }, () => 'statx /.swamp/v1/deleted/ID.json'),
+    Array.from({ length: 2 }, () => 'statx /.swamp/v2/deleted/ID.json'),
   );
 });

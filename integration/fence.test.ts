@@ -169,7 +169,7 @@ for (const [what, args] of [
   });
 }
 
-for (const point of ['intent.published', 'rename.moving'] as const) {
+for (const point of ['intent.published', 'steps.take'] as const) {
   test(`a rename that lost its fence at ${point} knows what it has done, and takes nothing that others put there since`, async (t) => {
     const repo = await tempRepo(t);
     await createModel(repo, 'm');
@@ -278,7 +278,7 @@ describe('a delete that was put out by force', { concurrency: 2 }, () => {
 });
 
 describe('a rename that was put out by force', { concurrency: 2 }, () => {
-  for (const point of ['intent.before-publish', 'intent.published', 'rename.forwarded', 'rename.moving']) {
+  for (const point of ['intent.before-publish', 'intent.published', 'steps.out', 'steps.take']) {
     test(`at ${point} has succeeded or starts over; the artifact has one name`, async (t) => {
       const repo = await tempRepo(t);
       await createModel(repo, 'm');

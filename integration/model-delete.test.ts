@@ -319,7 +319,7 @@ test('data rename carries all versions, leads readers of the old name on, and ne
   await run(repo, ['data', 'rename', 'm', 'nothing', 'else'], { expect: 66 });
 });
 
-for (const point of ['intent.before-publish', 'intent.published', 'rename.forwarded', 'rename.moving'] as const) {
+for (const point of ['intent.before-publish', 'intent.published', 'steps.out', 'steps.take'] as const) {
   test(`a renamer that dies at ${point} never hides the artifact, and the next holder finishes`, async (t) => {
     const repo = await tempRepo(t);
     await createModel(repo, 'm');

@@ -1,14 +1,12 @@
 /** Finds, opens and creates a repository. A Repo is frozen and goes first into every operation. */
-import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { isErrno, SwampError } from './errors.js';
-import { FORMAT_DIRECTORY, isModelId, Layout } from './layout/layout.js';
+import { FORMAT_DIRECTORY, FORMAT_VERSION, isModelId, Layout } from './layout/layout.js';
 import { type Timing, timingFrom } from './timing.js';
 
 export const MARKER = '.swamp.yaml';
-/** The newest repository format this program reads and writes. */
-export const FORMAT_VERSION = 1;
 
 /** What a command tells people while it works; results never go here. */
 export interface Reporter {
@@ -68,7 +66,7 @@ function notARepo(message: string): SwampError {
   return new SwampError('not_a_repo', `${message}.`, { hint: 'Create one with "swamp repo init", or name one with --repo-dir.' });
 }
 
-/** Opens the repository in `dir`. Throws `not_a_repo`, or `config_invalid` for a broken marker, a newer format, a datastore that is missing. */
+/** Opens the repository in `dir`. Throws `not_a_repo`, or `config_invalid` for a broken marker, another format, a datastore that is missing. */
 export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
   const env = options.env ?? process.env;
   const marker = join(dir, MARKER);
@@ -134,9 +132,7 @@ function parseMarker(text: string, path: string): MarkerConfig {
   const { formatVersion, repoId, datastore } = document as Record<string, unknown>;
   if (typeof formatVersion !== 'number' || !Number.isInteger(formatVersion) || formatVersion < 1)
     throw invalid('formatVersion must be a positive whole number');
-  if (formatVersion > FORMAT_VERSION) {
-    throw invalid(`formatVersion ${formatVersion} is newer than this program, which knows up to ${FORMAT_VERSION}`, 'Update swamp.');
-  }
+  if (formatVersion !== FORMAT_VERSION) throw invalid(`formatVersion is ${formatVersion}, and this program reads ${FORMAT_VERSION}`, OTHER_FORMAT);
   if (typeof repoId !== 'string' || !isModelId(repoId)) throw invalid('repoId must be a lower-case UUID');
   if (datastore === undefined || datastore === null) return { formatVersion, repoId };
   if (typeof datastore !== 'object' || Array.isArray(datastore)) throw invalid('datastore must be a mapping with a path');
@@ -155,10 +151,17 @@ function requireDirectory(path: string, marker: string): void {
   });
 }
 
-/** A datastore that another format version wrote holds `v<N>` directories this program must not ignore. */
+const OTHER_FORMAT = 'Use the version of swamp that wrote it: formats are not converted.';
+
+/** A datastore of another format holds a `v<N>` directory that this program must not ignore. */
 function requireKnownFormat(datastore: string): void {
-  if (existsSync(join(datastore, FORMAT_DIRECTORY)) || !existsSync(join(datastore, `v${FORMAT_VERSION + 1}`))) return;
-  throw new SwampError('config_invalid', `The datastore ${datastore} was written by a newer swamp.`, { hint: 'Update swamp.' });
+  if (existsSync(join(datastore, FORMAT_DIRECTORY)) || statSync(datastore, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  const other = readdirSync(datastore).find((name) => /^v[0-9]+$/.test(name));
+  if (other === undefined) return;
+  throw new SwampError('config_invalid', `The datastore ${datastore} has the format ${other}, and this program reads ${FORMAT_DIRECTORY}.`, {
+    hint: OTHER_FORMAT,
+    data: { path: datastore },
+  });
 }
 
 function parseAncestors(text: string | undefined): readonly string[] {

@@ -49,7 +49,7 @@ export const VERBS: readonly Verb[] = [
     stdin: 'written',
     prepare: async (repo) => {
       await prepare(repo);
-      await killedAt(repo, 'outputs.one-out', ['model', 'run', 'shell']);
+      await killedAt(repo, 'steps.out', ['model', 'run', 'shell']);
     },
     done: async (repo) => {
       await expectLatest(repo, 'shell', 'extra', 'written');
@@ -182,7 +182,7 @@ export const VERBS: readonly Verb[] = [
     args: ['m', 'b', '--force'],
     prepare: async (repo) => {
       await prepare(repo);
-      await killedAt(repo, 'rename.moving', ['data', 'rename', 'm', 'a', 'renamed']);
+      await killedAt(repo, 'steps.take', ['data', 'rename', 'm', 'a', 'renamed']);
     },
     takes: [{ model: 'm', name: 'b' }],
     done: async (repo) => {
@@ -237,7 +237,7 @@ export const VERBS: readonly Verb[] = [
     args: (repo) => [uploadId(repo)],
     prepare: async (repo) => {
       await prepareUpload(repo, 'a');
-      await killedAt(repo, 'upload.parts-moved', ['data', 'upload', 'complete', uploadId(repo)]);
+      await killedAt(repo, 'steps.take', ['data', 'upload', 'complete', uploadId(repo)]);
     },
     again: ['upload_not_found'],
     done: async (repo) => {
@@ -382,7 +382,7 @@ async function prepareLeftovers(repo: TestRepo): Promise<void> {
   await killedAt(repo, 'put.before-commit', ['data', 'put', 'n', 'c'], { stdin: 'lost' });
   await killedAt(repo, 'sweep.one', ['data', 'delete', 'm', 'b', '--force']);
   await killedAt(repo, 'write.committed', ['data', 'delete', 'm', 'p/1', '--force']);
-  await killedAt(repo, 'outputs.one-out', ['model', 'run', 'shell']);
+  await killedAt(repo, 'steps.out', ['model', 'run', 'shell']);
   const queue = layout.queue(GLOBAL);
   mkdirSync(queue, { recursive: true });
   const dead = deadHolder(formatHolder({ ...currentProcess(), nonce: newNonce() }));

@@ -35,7 +35,7 @@ export const FOUND_SOON: readonly Mutant[] = [
         to: 'await moveToTrash(fence, join(fence.path, name)); void rollForward;',
       },
     ],
-    aim: { what: 'kill', point: 'outputs.one-out' },
+    aim: { what: 'kill', point: 'steps.out' },
   },
 ];
 

@@ -80,7 +80,7 @@ const POINTS = [
   'outputs.before-run-fence',
   'outputs.before-intent',
   'intent.published',
-  'outputs.one-out',
+  'steps.out',
   'sweep.one',
 ] as const;
 

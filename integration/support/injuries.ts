@@ -717,20 +717,23 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
   'an intent does not say what to move': ({ entry, repo }) => {
     const intent = join(entry, `${newSession(repo).holder}.intent`);
     mkdirSync(intent);
-    writeFileSync(join(intent, 'intent.json'), '{"kind": "outputs"}');
+    writeFileSync(join(intent, 'intent.json'), '{"kind": "steps"}');
     return [['intent_invalid', join(intent, 'intent.json')]];
   },
   'an intent wants to publish a version that is there already': ({ entry, repo, version }) => {
     const intent = join(entry, `${newSession(repo).holder}.intent`);
     cpSync(version, join(intent, 'log'), { recursive: true });
-    writeFileSync(join(intent, 'intent.json'), '{"kind": "outputs", "items": [{"from": "log", "name": "a", "version": 1}]}');
+    writeFileSync(join(intent, 'intent.json'), '{"kind": "steps", "steps": [{"out": "log", "to": {"artifact": "a", "version": 1}}]}');
     return [['intent_invalid', join(intent, 'intent.json')]];
   },
   'an intent wants to rename what is not there': ({ entry, repo }) => {
     const intent = join(entry, `${newSession(repo).holder}.intent`);
     mkdirSync(intent);
     writeFileSync(join(intent, 'artifact.json'), '{"name": "y", "generation": 1, "floor": 1}');
-    writeFileSync(join(intent, 'intent.json'), '{"kind": "rename", "from": "x", "to": "y"}');
+    writeFileSync(
+      join(intent, 'intent.json'),
+      '{"kind": "steps", "steps": [{"take": {"artifact": "x"}, "as": "artifact"}, {"put": "artifact.json", "as": "artifact/artifact.json"}]}',
+    );
     return [['intent_invalid', join(intent, 'intent.json')]];
   },
   'a dot file stands beside the entry of a fence': ({ data }) => {

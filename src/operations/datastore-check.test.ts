@@ -53,7 +53,7 @@ const PENDING: Readonly<Record<string, (places: Places) => Expectation>> = {
   'an intent stands in a free entry': ({ entry, repo }) => {
     const intent = join(entry, `${newSession(repo).holder}.intent`);
     mkdirSync(intent);
-    writeFileSync(join(intent, 'intent.json'), '{"kind": "outputs", "items": []}');
+    writeFileSync(join(intent, 'intent.json'), '{"kind": "steps", "steps": [{"out": "gone", "to": {"artifact": "a"}}]}');
     return [['leftover', intent]];
   },
   'a session ended and left its staging': ({ repo }) => {

@@ -105,7 +105,7 @@ test('a version that was altered goes whole, the others stay, its number is not 
     ],
   );
   const to = join(repo.root, repaired[1]?.to ?? '');
-  assert.match(repaired[1]?.to ?? '', new RegExp(`^\\.swamp/v1/quarantine/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}/data/${id}/a/2$`));
+  assert.match(repaired[1]?.to ?? '', new RegExp(`^\\.swamp/v2/quarantine/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}/data/${id}/a/2$`));
   assert.deepEqual({ content: readFileSync(join(to, 'content'), 'utf8'), metadata: readFileSync(join(to, 'metadata.json'), 'utf8') }, was);
   assert.equal((await dataGet(repo, { model: 'm', name: 'a' })).record.version, 1);
   const { version: next, generation } = await dataPut(repo, { model: 'm', name: 'a', source: ['three'] }, NEVER);
@@ -137,7 +137,7 @@ test('what a published intent promised in an entry that goes is kept with the on
   const low = join(data, '3.free-000000000000');
   const intent = join(low, `${deadHolder(newSession(repo).holder)}.intent`);
   cpSync(version, join(intent, 'log'), { recursive: true });
-  writeFileSync(join(intent, 'intent.json'), '{"kind": "outputs", "items": [{"from": "log", "name": "a", "version": 3}]}');
+  writeFileSync(join(intent, 'intent.json'), '{"kind": "steps", "steps": [{"out": "log", "to": {"artifact": "a", "version": 3}}]}');
   assert.ok(exists(entry));
   const { findings, pending } = await datastoreRepair(repo, {}, NEVER);
   assert.deepEqual({ findings, pending }, { findings: [], pending: [] });

@@ -187,7 +187,7 @@ test('status lists what is pending and kept, and is healthy', async (t) => {
   const { repo, id } = await littered(t);
   const { healthy, bytes, sweeps, kept, locks, catalog, teardowns } = await datastoreStatus(repo);
   assert.deepEqual(sweeps.map(({ kind }) => kind).sort(), KINDS);
-  assert.deepEqual(kept, [{ modelId: id, path: `.swamp/v1/kept/${id}/2-abcdefabcdef`, bytes: 3 }]);
+  assert.deepEqual(kept, [{ modelId: id, path: `.swamp/v2/kept/${id}/2-abcdefabcdef`, bytes: 3 }]);
   assert.deepEqual(
     locks.map(({ lock, verdict }) => [lock, verdict]),
     [['data', 'dead']],
@@ -221,7 +221,7 @@ test('sweep finishes a deletion whose winner died right after the commit', async
     plan.removed.map(({ kind, path }) => [kind, path]),
     [
       ['deleted', 'models/store/m.yaml'],
-      ['deleted', `.swamp/v1/data/${id}`],
+      ['deleted', `.swamp/v2/data/${id}`],
     ],
   );
   assert.deepEqual(await datastoreSweep(repo, {}, NEVER), { ...plan, dryRun: false });

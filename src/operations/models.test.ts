@@ -174,7 +174,7 @@ test('info counts models, artifacts, versions and the bytes of their content', L
   assert.deepEqual(await repoInfo(repo), {
     repoDir: repo.root,
     repoId: repo.id,
-    formatVersion: 1,
+    formatVersion: 2,
     datastore: '.swamp',
     models: 0,
     artifacts: 0,

@@ -82,8 +82,13 @@ export async function passTrashOn(fence: Fence): Promise<void> {
   fence.session.trashed.push(outside);
 }
 
-/** Makes a commit durable: the fence's directory (P6) and every directory in which a name changed. One that was removed since needs no sync. */
+/** Makes a commit durable: the fence's directory (P6) and every directory in which a name changed. */
 export async function syncCommit(fence: Pick<Fence, 'dir'>, dirs: readonly string[]): Promise<void> {
+  await syncDirs([fence.dir, ...dirs]);
+}
+
+/** A directory that was removed since needs no sync. */
+export async function syncDirs(dirs: readonly string[]): Promise<void> {
   const sync = async (dir: string): Promise<void> => {
     try {
       await syncDir(dir);
@@ -91,5 +96,5 @@ export async function syncCommit(fence: Pick<Fence, 'dir'>, dirs: readonly strin
       if (!isErrno(error, 'ENOENT')) throw error;
     }
   };
-  await Promise.all([fence.dir, ...dirs].map(sync));
+  await Promise.all(dirs.map(sync));
 }

@@ -2,43 +2,37 @@
  * Several steps as one: what an intent says, and which ones stand published in the entry of a fence at this moment. Whoever
  * holds the fence next carries it out (roll-forward.ts).
  */
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { isErrno, SwampError } from '../errors.js';
+import { SwampError } from '../errors.js';
 import { exists, readDir } from '../fs/tree.js';
-import { ARTIFACT_RECORD, PARTS } from '../layout/layout.js';
+import { PARTS } from '../layout/layout.js';
 import { readFence } from '../locks/fence.js';
 import { displayPath, type Repo } from '../repo.js';
 import { type DefinitionText, isDefinedAt, isDefinitionText, isStagedText, type StagedText } from './definition-text.js';
 import { type Fields, MAX_TEXTS_BYTES, readRecord } from './metadata.js';
 
-/** Several outputs become visible together. */
-export interface OutputsIntent {
-  readonly kind: 'outputs';
-  readonly items: readonly IntentItem[];
-}
+/** Something of the model that has a path of its own. */
+export type Place =
+  | { readonly artifact: string; readonly version?: number }
+  | { readonly tombstone: string }
+  /** An upload that was moved aside, or the directory of its parts. */
+  | { readonly upload: string; readonly parts?: true };
 
-export interface IntentItem {
-  /** The directory beside intent.json that moves. */
-  readonly from: string;
-  /** The artifact's name. */
-  readonly name: string;
-  /** The version it becomes; absent for a whole artifact with its first version. */
-  readonly version?: number;
-}
+/**
+ * One rename. One end of it is in the entry of the fence, so that a session that lost the fence cannot make it (P1). The text
+ * of `out`, `put` and `as` is a path in the directory of the intent. A step is done when its source is gone.
+ */
+export type Step =
+  | { readonly out: string; readonly to: Place }
+  | { readonly take: Place; readonly as: string }
+  | { readonly put: string; readonly as: string }
+  | { readonly trash: Place };
 
-/** A completed upload becomes a version; beside intent.json stands that version without its parts. */
-export interface UploadIntent {
-  readonly kind: 'upload';
-  /** The directory in the model's uploads whose parts the version takes. */
-  readonly upload: string;
-  readonly item: IntentItem;
-}
-
-/** An artifact goes on under another name; beside intent.json stand its new record and the forward that the old name leaves. */
-export interface RenameIntent {
-  readonly kind: 'rename';
-  readonly from: string;
-  readonly to: string;
+/** Several renames as one. */
+export interface StepsIntent {
+  readonly kind: 'steps';
+  readonly steps: readonly Step[];
 }
 
 /** A definition goes on under another name; both texts stand in the intent, the new one beside its place, too. `remove` tells which file it is. */
@@ -57,7 +51,7 @@ export interface RestoreIntent {
   readonly staged: readonly string[];
 }
 
-export type Intent = OutputsIntent | UploadIntent | RenameIntent | DefinitionIntent | RestoreIntent;
+export type Intent = StepsIntent | DefinitionIntent | RestoreIntent;
 
 /** In the directory of an intent. */
 export const INTENT = 'intent.json';
@@ -74,14 +68,27 @@ export function isIntent(itemName: string): boolean {
   return itemName.endsWith(SUFFIX);
 }
 
-/** The directory of the version that an item brings; undefined when it has gone out. */
-export function versionIn(dir: string, { from, version }: IntentItem): string | undefined {
-  const names = readDir(join(dir, from));
-  if (names === undefined || version !== undefined) return names === undefined ? undefined : join(dir, from);
-  // A first version stands in its artifact.
-  const number = names.find((name) => name !== ARTIFACT_RECORD);
-  return number === undefined ? undefined : join(dir, from, number);
+/** A step as the rename it is; without `to` it goes into the trash of the entry. */
+export interface Move {
+  readonly verb: 'out' | 'take' | 'put' | 'trash';
+  readonly from: string;
+  readonly to?: string;
 }
+
+/** The rename that a step of the intent in `dir` is. */
+export function moveOf(repo: Repo, modelId: string, dir: string, step: Step): Move {
+  if ('out' in step) return { verb: 'out', from: join(dir, step.out), to: pathOf(repo, modelId, step.to) };
+  if ('take' in step) return { verb: 'take', from: pathOf(repo, modelId, step.take), to: join(dir, step.as) };
+  if ('put' in step) return { verb: 'put', from: join(dir, step.put), to: join(dir, step.as) };
+  return { verb: 'trash', from: pathOf(repo, modelId, step.trash) };
+}
+
+function pathOf({ layout }: Repo, modelId: string, place: Place): string {
+  if ('tombstone' in place) return layout.tombstone(modelId, place.tombstone);
+  if ('upload' in place) return join(layout.upload(modelId, place.upload), place.parts === true ? PARTS : '');
+  return place.version === undefined ? layout.artifact(modelId, place.artifact) : layout.version(modelId, place.artifact, place.version);
+}
+
 /** True when an intent waits in the model's data fence to be carried out. */
 export function hasIntent(repo: Repo, modelId: string): boolean {
   const fence = repo.layout.fence({ kind: 'data', modelId });
@@ -91,13 +98,15 @@ export function hasIntent(repo: Repo, modelId: string): boolean {
 
 /** The artifact of that name while a rename carries it, or undefined. Readers look here before they say "not found". */
 export function movingTo(repo: Repo, modelId: string, name: string): string | undefined {
-  return renamesUnderWay(repo, modelId).find(({ intent }) => intent.to === name)?.dir;
+  return renamesUnderWay(repo, modelId).find(({ to }) => to === name)?.dir;
 }
 
 /** Every artifact that is between its two names at this moment, also when its renamer died there. */
-export function renamesUnderWay(repo: Repo, modelId: string): { readonly intent: RenameIntent; readonly dir: string }[] {
-  return intentsUnderWay(repo, modelId, 'rename').flatMap(({ intent, dir }) =>
-    intent.kind === 'rename' && exists(join(dir, MOVING)) ? [{ intent, dir: join(dir, MOVING) }] : [],
+export function renamesUnderWay(repo: Repo, modelId: string): { readonly to: string; readonly dir: string }[] {
+  return intentsUnderWay(repo, modelId, 'steps').flatMap(({ intent, dir }) =>
+    (intent.kind === 'steps' && exists(join(dir, MOVING)) ? intent.steps : []).flatMap((step) =>
+      'out' in step && step.out === MOVING && 'artifact' in step.to ? [{ to: step.to.artifact, dir: join(dir, MOVING) }] : [],
+    ),
   );
 }
 
@@ -134,17 +143,9 @@ export function readIntent(dir: string): Intent {
 
 function parseIntent(fields: Fields | undefined, path: string): Intent {
   const kind = fields?.get('kind');
-  if (kind === 'outputs') {
-    const items = fields?.get('items');
-    if (Array.isArray(items) && items.every(isItem)) return { kind, items };
-  }
-  if (kind === 'upload') {
-    const [upload, item] = [fields?.get('upload'), fields?.get('item')];
-    if (typeof upload === 'string' && isUploadEntry(upload) && isItem(item)) return { kind, upload, item };
-  }
-  if (kind === 'rename') {
-    const [from, to] = [fields?.get('from'), fields?.get('to')];
-    if (typeof from === 'string' && typeof to === 'string') return { kind, from, to };
+  if (kind === 'steps') {
+    const steps = fields?.get('steps');
+    if (Array.isArray(steps) && steps.length > 0 && steps.every(isStep)) return { kind, steps };
   }
   if (kind === 'definition') {
     const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
@@ -160,40 +161,40 @@ function parseIntent(fields: Fields | undefined, path: string): Intent {
 /** What keeps the intent in `dir` from being carried out, as a clause; undefined when nothing does. Throws `corrupt`, `name_invalid`. */
 export function obstacleTo(repo: Repo, modelId: string, dir: string): string | undefined {
   const intent = readIntent(dir);
-  const inTheWay = (path: string): string | undefined => (isFree(path) ? undefined : `cannot be finished: ${displayPath(repo, path)} is in the way`);
-  if (intent.kind === 'upload') {
-    const [version, parts] = [versionIn(dir, intent.item), join(repo.layout.upload(modelId, intent.upload), PARTS)];
-    if (version !== undefined && !exists(join(version, PARTS)) && !exists(parts)) return `cannot be finished: ${displayPath(repo, parts)} is gone`;
-  }
-  if (intent.kind === 'outputs' || intent.kind === 'upload') {
-    for (const { from, name, version } of intent.kind === 'upload' ? [intent.item] : intent.items) {
-      const target = version === undefined ? repo.layout.artifact(modelId, name) : repo.layout.version(modelId, name, version);
-      const obstacle = exists(join(dir, from)) ? inTheWay(target) : undefined;
-      if (obstacle !== undefined) return obstacle;
-    }
-  }
-  if (intent.kind === 'rename') {
-    const [moving, source] = [join(dir, MOVING), repo.layout.artifact(modelId, intent.from)];
-    if (!exists(moving) && exists(join(dir, ARTIFACT_RECORD)) && !exists(source)) return `cannot be finished: ${displayPath(repo, source)} is gone`;
-    if (exists(moving)) return inTheWay(repo.layout.artifact(modelId, intent.to));
+  const moves = intent.kind === 'steps' ? intent.steps.map((one) => moveOf(repo, modelId, dir, one)) : [];
+  const isLeft = (move: Move | undefined): boolean => move !== undefined && exists(move.from);
+  for (const [i, move] of moves.entries()) {
+    const { verb, from, to = '' } = move;
+    if (verb === 'out' && isLeft(move) && !takesPlace(from, to)) return `cannot be finished: ${displayPath(repo, to)} is in the way`;
+    // What the next step needs was never taken.
+    if (verb === 'take' && !isLeft(move) && !exists(to) && isLeft(moves[i + 1])) return `cannot be finished: ${displayPath(repo, from)} is gone`;
   }
   return undefined;
 }
 
-/** A rename of a directory takes the place of nothing, or of an empty directory. */
-function isFree(path: string): boolean {
-  try {
-    return (readDir(path) ?? []).length === 0;
-  } catch (error) {
-    if (isErrno(error, 'ENOTDIR')) return false;
-    throw error;
-  }
+/** A record takes the place of a record; a directory that of nothing, or of an empty directory. */
+function takesPlace(from: string, to: string): boolean {
+  const there = lstatSync(to, { throwIfNoEntry: false });
+  if (there === undefined) return true;
+  return lstatSync(from, { throwIfNoEntry: false })?.isFile() === true ? !there.isDirectory() : there.isDirectory() && (readDir(to) ?? []).length === 0;
 }
 
-function isItem(item: unknown): item is IntentItem {
-  const { from, name, version } = (item ?? {}) as Record<string, unknown>;
-  const known = version === undefined || (Number.isSafeInteger(version) && Number(version) > 0);
-  return typeof from === 'string' && /^[a-z0-9-]+$/.test(from) && typeof name === 'string' && known;
+function isStep(value: unknown): value is Step {
+  const { out, to, take, as, put, trash } = (value ?? {}) as Record<string, unknown>;
+  if (out !== undefined) return isSlot(out) && isPlace(to);
+  if (take !== undefined) return isPlace(take) && isSlot(as);
+  return put !== undefined ? isSlot(put) && isSlot(as) : isPlace(trash);
+}
+
+/** Leads nowhere out of the intent. */
+function isSlot(text: unknown): text is string {
+  return typeof text === 'string' && /^[a-z0-9-][a-z0-9.-]*(\/[a-z0-9-][a-z0-9.-]*)*$/.test(text);
+}
+
+function isPlace(value: unknown): value is Place {
+  const { artifact, version, tombstone, upload } = (value ?? {}) as Record<string, unknown>;
+  if (typeof artifact === 'string') return version === undefined || (Number.isSafeInteger(version) && Number(version) > 0);
+  return typeof tombstone === 'string' || (typeof upload === 'string' && isUploadEntry(upload));
 }
 
 /** One segment that leads nowhere else: an upload's id and the holder who moved it aside. */

@@ -185,7 +185,7 @@ function listNames(repo: Repo, modelId: string): string[] {
     const name = isHashedSegment(segment) ? readArtifactRecord(join(root, segment, ARTIFACT_RECORD))?.name : nameOf(segment);
     if (name !== undefined) names.push(name);
   }
-  for (const { intent } of renamesUnderWay(repo, modelId)) if (!names.includes(intent.to)) names.push(intent.to);
+  for (const { to } of renamesUnderWay(repo, modelId)) if (!names.includes(to)) names.push(to);
   return names.sort(byCodePoint);
 }
 

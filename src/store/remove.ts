@@ -7,9 +7,10 @@ import { ARTIFACT_RECORD } from '../layout/layout.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
 import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
+import { FORWARD, MOVING, type Step } from './intent.js';
 import { type ArtifactRecord, serialise, type Tombstone } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from './read.js';
-import { commitIntent, renameFiles } from './roll-forward.js';
+import { commitIntent } from './roll-forward.js';
 
 /** What a delete did. `alreadyDeleted`: somebody else had; nothing was changed (O3). */
 export interface Removed {
@@ -131,7 +132,14 @@ export async function renameArtifact(
   const before = tombstoneOf(repo, modelId, to)?.floor ?? 0;
   const record: ArtifactRecord = { name: to, generation: fence.epoch, floor: Math.max(old.floor, latest, before) };
   const left: Tombstone = { ...old, floor: Math.max(old.floor, latest), deletedAt: new Date().toISOString(), renamedTo: to };
-  await commitIntent(fence, { kind: 'rename', from, to }, renameFiles(record, left), () => {
+  // The forward goes first: until the artifact has moved it outranks it, and from then on a reader of the old name is led on.
+  const steps: Step[] = [
+    { out: FORWARD, to: { tombstone: from } },
+    { take: { artifact: from }, as: MOVING },
+    { put: ARTIFACT_RECORD, as: `${MOVING}/${ARTIFACT_RECORD}` },
+    { out: MOVING, to: { artifact: to } },
+  ];
+  await commitIntent(fence, { kind: 'steps', steps }, { [ARTIFACT_RECORD]: serialise(record), [FORWARD]: serialise(left) }, () => {
     attempt.published = { version: latest };
   });
   return { version: latest };

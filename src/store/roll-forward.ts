@@ -7,26 +7,12 @@ import { makeDirs, removeFile, syncDir, writeFileDurable } from '../fs/durable.j
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
-import { ARTIFACT_RECORD, PARTS } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
-import { type Fence, itemName, moveToTrash, passTrashOn, requireHeld, step, syncCommit } from './commit.js';
+import { type Fence, itemName, moveToTrash, passTrashOn, requireHeld, step, syncCommit, syncDirs } from './commit.js';
 import { type DefinitionText, discardStaged, isDefinedAt, linkStaged, removeDefinition, type StagedText } from './definition-text.js';
-import {
-  type DefinitionIntent,
-  FORWARD,
-  INTENT,
-  type Intent,
-  MOVING,
-  type OutputsIntent,
-  type RenameIntent,
-  type RestoreIntent,
-  readIntent,
-  restOf,
-  type UploadIntent,
-  versionIn,
-} from './intent.js';
+import { type DefinitionIntent, INTENT, type Intent, type Move, moveOf, type RestoreIntent, readIntent, restOf, type StepsIntent } from './intent.js';
 import { serialise } from './metadata.js';
 
 /** Completes the staged bundle with its intent, synced. */
@@ -116,11 +102,6 @@ export async function commitDefinition(
   });
 }
 
-/** The texts beside a rename intent. */
-export function renameFiles(record: object, forward: object): Record<string, string> {
-  return { [ARTIFACT_RECORD]: serialise(record), [FORWARD]: serialise(forward) };
-}
-
 /**
  * Carries out a published intent, then moves it into the trash. Safe to repeat. Throws FenceLost when the fence is lost
  * on the way; the next holder goes on.
@@ -130,9 +111,7 @@ export async function rollForward(fence: Fence, dir: string): Promise<void> {
   await syncCommit(fence, [fence.path]);
   if (!exists(join(dir, INTENT)) && !exists(fence.path)) throw new FenceLost(fence.path);
   const intent = readIntent(dir);
-  if (intent.kind === 'outputs') await publishOutputs(fence, dir, intent);
-  else if (intent.kind === 'upload') await publishUpload(fence, dir, intent);
-  else if (intent.kind === 'rename') await moveArtifact(fence, dir, intent);
+  if (intent.kind === 'steps') await makeSteps(fence, dir, intent);
   else if (intent.kind === 'restore') await restoreFamilies(fence, dir, intent);
   else await finishDefinition(fence, dir, intent);
   await moveToTrash(fence, dir);
@@ -202,59 +181,27 @@ function isDirectoryOrNothing(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== false;
 }
 
-/** The bytes are moved, not copied: the directory of the parts is renamed into the version, then the version into its place. */
-async function publishUpload(fence: Fence, dir: string, { upload, item }: UploadIntent): Promise<void> {
-  const aside = fence.repo.layout.upload(fence.modelId, upload);
-  const version = versionIn(dir, item);
-  if (version !== undefined && !exists(join(version, PARTS))) {
-    await step(fence, join(aside, PARTS), join(version, PARTS));
-    await syncDir(version);
-    await failpoint('upload.parts-moved');
-  }
-  await publishOutputs(fence, dir, { items: [item] });
-  await failpoint('upload.version-out');
-  if (!exists(aside)) return;
-  await moveToTrash(fence, aside);
-  // Before the intent goes: without it, power loss could bring back an upload that has no parts any more.
-  await syncCommit(fence, [dirname(aside)]);
-}
-async function publishOutputs(fence: Fence, dir: string, { items }: Pick<OutputsIntent, 'items'>): Promise<void> {
-  const { layout } = fence.repo;
-  const changed = new Set<string>();
-  for (const { from, name, version } of items) {
-    const artifact = layout.artifact(fence.modelId, name);
-    changed.add(version === undefined ? layout.model(fence.modelId) : artifact);
-    if (!exists(join(dir, from))) continue;
-    await makeDirs(layout.model(fence.modelId));
-    await step(fence, join(dir, from), version === undefined ? artifact : join(artifact, String(version)));
-    await failpoint('outputs.one-out');
-  }
-  await syncCommit(fence, [...changed]);
-}
-
 /**
- * The forward goes first: until the artifact has moved it outranks it, and from then on a reader of the old name is led on.
- * Each sync is made also when its rename finds itself done: who did it may have died before the sync.
+ * Makes the steps in their order. A step whose source is gone was made before; its directory is synced all the same, for the
+ * holder that made it may have died before the sync.
  */
-async function moveArtifact(fence: Fence, dir: string, { from, to }: RenameIntent): Promise<void> {
-  const { layout } = fence.repo;
-  const moving = join(dir, MOVING);
-  if (exists(join(dir, FORWARD))) {
-    await makeDirs(layout.tombstones(fence.modelId));
-    await step(fence, join(dir, FORWARD), layout.tombstone(fence.modelId, from));
+async function makeSteps(fence: Fence, dir: string, { steps }: StepsIntent): Promise<void> {
+  const changed: string[] = [];
+  let last: Move['verb'] | undefined;
+  for (const one of steps) {
+    const { verb, from, to } = moveOf(fence.repo, fence.modelId, dir, one);
+    // Steps of one kind become durable together, and before those of the next kind, which rely on them.
+    if (verb !== last) await syncDirs(changed.splice(0));
+    last = verb;
+    if (exists(from)) {
+      // The directory of an artifact comes with its first version, or not at all.
+      if ('out' in one && !('version' in one.to)) await makeDirs(dirname(to ?? from));
+      await (to === undefined ? moveToTrash(fence, from) : step(fence, from, to));
+    }
+    changed.push(dirname(to ?? from));
+    await failpoint(`steps.${verb}`);
   }
-  await syncCommit(fence, [layout.tombstones(fence.modelId)]);
-  await failpoint('rename.forwarded');
-  if (exists(join(dir, ARTIFACT_RECORD))) {
-    if (!exists(moving)) await step(fence, layout.artifact(fence.modelId, from), moving);
-    await failpoint('rename.moving');
-    await step(fence, join(dir, ARTIFACT_RECORD), join(moving, ARTIFACT_RECORD));
-  }
-  if (exists(moving)) {
-    await syncCommit(fence, [moving]);
-    await step(fence, moving, layout.artifact(fence.modelId, to));
-  }
-  await syncCommit(fence, [layout.model(fence.modelId)]);
+  await syncCommit(fence, changed);
 }
 
 /**

@@ -4,11 +4,11 @@ import { isErrno, SwampError } from '../errors.js';
 import { makeDir, makeDirs, removeEmptyDir, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
-import { ARTIFACT_RECORD, METADATA } from '../layout/layout.js';
+import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
 import type { Repo } from '../repo.js';
 import { type Fence, itemName, moveThrough, step, syncCommit } from './commit.js';
-import type { IntentItem } from './intent.js';
+import type { Step } from './intent.js';
 import { type ArtifactRecord, readVersionMetadata, serialise, type VersionMetadata } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, MAX_VERSION, tombstoneOf, versionNumbers } from './read.js';
 import { eraseIntent, publishIntent, writeIntent } from './roll-forward.js';
@@ -90,15 +90,15 @@ export async function commitOutputs(
   if (exists(inRun)) await step({ path: runPath }, inRun, join(fence.session.staging, BUNDLE));
   const bundle = await regainBundle(fence, outputs);
   const places = outputs.map(({ name }) => placeNext(fence, name));
-  const items: IntentItem[] = [];
+  const steps: Step[] = [];
   for (const [i, place] of places.entries()) {
     const slot = outputs[i]?.staged.slot ?? '';
     const dressed = await dress(fence, slot, place);
     await rename(join(fence.session.staging, dressed), join(bundle, dressed));
-    items.push({ from: dressed, name: outputs[i]?.name ?? '', ...(place.birth === undefined ? { version: place.version } : {}) });
+    steps.push(goingOut(dressed, outputs[i]?.name ?? '', place));
   }
   const planned = places.map(({ version, generation }) => ({ version, generation }));
-  await writeIntent(bundle, { kind: 'outputs', items });
+  await writeIntent(bundle, { kind: 'steps', steps });
   // P6 for the epoch of the run fence; before the publication, since an attempt that finds it done comes here no more.
   await syncCommit({ dir: dirname(runPath) }, []);
   await failpoint('outputs.before-run-fence');
@@ -133,8 +133,10 @@ export async function commitUpload(fence: Fence, name: string, staged: StagedVer
   const place = placeNext(fence, name);
   const dressed = await dress(fence, staged.slot, place);
   await rename(join(fence.session.staging, dressed), join(bundle, dressed));
-  const item = { from: dressed, name, ...(place.birth === undefined ? { version: place.version } : {}) };
-  await writeIntent(bundle, { kind: 'upload', upload, item });
+  // The bytes are moved, not copied: the directory of the parts becomes that of the version.
+  const parts = place.birth === undefined ? `${dressed}/${PARTS}` : `${dressed}/${place.version}/${PARTS}`;
+  const steps: Step[] = [{ take: { upload, parts: true }, as: parts }, goingOut(dressed, name, place), { trash: { upload } }];
+  await writeIntent(bundle, { kind: 'steps', steps });
   await failpoint('upload.before-intent');
   const planned = { version: place.version, generation: place.generation };
   attempt.begun = true;
@@ -145,6 +147,11 @@ export async function commitUpload(fence: Fence, name: string, staged: StagedVer
 }
 
 export const BUNDLE = 'outputs';
+
+/** The step that makes a staged version, or a first one in its artifact, visible. */
+function goingOut(dressed: string, artifact: string, { birth, version }: Place): Step {
+  return { out: dressed, to: { artifact, ...(birth === undefined ? { version } : {}) } };
+}
 
 function destination(place: Place): string {
   return place.birth === undefined ? join(place.dir, String(place.version)) : place.dir;
