@@ -18,7 +18,7 @@ import { until } from './support/until.js';
 
 /** Files of the project that are kept, relative to its root. */
 const FILES = trackedFiles();
-const DOCUMENTS = FILES.filter((path) => path === 'README.md' || /^design\/.*\.md$/.test(path));
+const DOCUMENTS = FILES.filter((path) => /^[A-Z]+\.md$/.test(path) || /^(examples|integration)\/README\.md$/.test(path) || /^design\/.*\.md$/.test(path));
 const SOURCES = FILES.filter((path) => /^(src|integration)\/.*\.ts$/.test(path));
 
 function trackedFiles(): readonly string[] {

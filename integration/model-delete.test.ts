@@ -16,7 +16,7 @@ const DELETE = ['model', 'delete'] as const;
 /** A teardown that stands still until the test lets it go. */
 const GATED = 'touch begun; while ! test -e go; do sleep 0.05; done; echo torn >> torn';
 
-function recordOf(repo: TestRepo, id: string): { teardown: { state: string } | null } {
+function recordOf(repo: TestRepo, id: string): { commit: string; teardown: { state: string } | null } {
   return JSON.parse(readFileSync(repo.layout.deletedModel(id), 'utf8'));
 }
 
@@ -283,11 +283,61 @@ test('O5: a teardown whose starter was killed is not run again while it provably
   assert.match(stderr, /still runs/);
   assert.equal(linesOf(repo), 0);
   writeFileSync(join(repo.dir, 'go'), '');
-  await until('it is over', () => linesOf(repo) === 1);
+  await until('it is over', () => existsSync(repo.layout.teardownExit(id)));
   await run(repo, ['datastore', 'sweep']);
   assert.equal(recordOf(repo, id).teardown?.state, 'done');
-  // It had ended before that was on record, so it was run once more: at least once, never two at a time.
-  assert.equal(linesOf(repo), 2);
+  assert.equal(linesOf(repo), 1, 'O8: it had come to its end');
+});
+
+for (const [what, ending, times] of [
+  ['ended well', '', 1],
+  ['failed', '; test -e allowed', 2],
+] as const) {
+  test(`O8: a teardown that outlives its starter and ${what} is ${times === 1 ? 'not run a second time' : 'run again'}`, async (t) => {
+    const repo = await tempRepo(t);
+    const id = await withTeardown(repo, 'm', `${GATED}${ending}`);
+    const winner = start(repo, [...DELETE, 'm', '--force']);
+    await until('the teardown runs', () => existsSync(join(repo.dir, 'begun')));
+    winner.kill('SIGKILL');
+    await winner.exited;
+    writeFileSync(join(repo.dir, 'go'), '');
+    await until('it is over', () => existsSync(repo.layout.teardownExit(id)) && readFileSync(repo.layout.teardownExit(id), 'utf8').endsWith('\n'));
+    writeFileSync(join(repo.dir, 'allowed'), '');
+    const next = await runJson<Deleted>(repo, [...DELETE, id, '--force']);
+    assert.deepEqual([next.alreadyDeleted, next.teardown], [true, 'done']);
+    assert.equal(linesOf(repo), times);
+    await run(repo, ['datastore', 'sweep']);
+  });
+}
+
+test('O1, O2: a delete that read "pending" before another one ran the teardown looks again under the run lock, and does not run it', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await withTeardown(repo, 'm');
+  await run(repo, [...DELETE, 'm', '--force'], { env: { SWAMP_FAILPOINTS: 'model-delete.committed=kill' }, expect: 'any' });
+  const points = new Pauses(repo, ['teardown.before-lock']);
+  const late = start(repo, [...DELETE, id, '--force', '--json'], { env: points.env });
+  await points.at('teardown.before-lock', late);
+  assert.equal((await runJson<Deleted>(repo, [...DELETE, id, '--force'])).teardown, 'done');
+  points.go('teardown.before-lock');
+  assert.equal((JSON.parse((await finished(late)).stdout) as Deleted).teardown, 'done');
+  assert.equal(linesOf(repo), 1);
+});
+
+test('O1, O2: a delete that found the model before another one committed looks for a record under the data lock, and is no second winner', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await withTeardown(repo, 'm');
+  await put(repo, 'm', 'a', 'x');
+  const points = new Pauses(repo, ['restructure.after-first-drain']);
+  const late = start(repo, [...DELETE, 'm', '--with-data', '--force', '--json'], { env: points.env });
+  await points.at('restructure.after-first-drain', late);
+  // The winner dies right after its commit: the definition that the other one has read is there still.
+  await run(repo, [...DELETE, 'm', '--with-data', '--force'], { env: { SWAMP_FAILPOINTS: 'model-delete.committed=kill' }, expect: 'any' });
+  const { commit } = recordOf(repo, id);
+  points.go('restructure.after-first-drain');
+  const lost = JSON.parse((await finished(late)).stdout) as Deleted;
+  assert.deepEqual([lost.alreadyDeleted, lost.versionsDeleted, lost.teardown], [true, 0, 'done']);
+  assert.equal(recordOf(repo, id).commit, commit, 'the record of the winner stays');
+  assert.equal(linesOf(repo), 1);
 });
 
 test('O7: a teardown whose working directory is gone is teardown_failed, and can be tried again', async (t) => {

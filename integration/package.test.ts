@@ -9,7 +9,20 @@ import { ROOT } from './support/swamp.js';
 
 const MINUTE = 60_000;
 /** What packing needs of the tree; dist/ is built anew. */
-const NEEDED = ['bin', 'scripts', 'src', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.types.json', 'README.md', 'LICENSE', '.npmrc'];
+const NEEDED = [
+  'bin',
+  'scripts',
+  'src',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'tsconfig.types.json',
+  'README.md',
+  'LICENSE',
+  'CHANGELOG.md',
+  'examples',
+  '.npmrc',
+];
 
 /** Every command in a directory of its own, with an empty cache and a registry that answers nobody. */
 interface Bed {
@@ -67,7 +80,9 @@ test('the package needs nothing but itself: it installs offline, runs, is import
       assert.ok(paths.includes(path), path);
     assert.deepEqual(
       paths.filter(
-        (path) => !/^(package\.json|README\.md|LICENSE|bin\/[^/]+|dist\/.*\.(cjs|js|map|d\.ts)|dist\/THIRD-PARTY\.txt)$/.test(path) || /\.test\./.test(path),
+        (path) =>
+          !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md|examples\/[^/]+|bin\/[^/]+|dist\/.*\.(cjs|js|map|d\.ts)|dist\/THIRD-PARTY\.txt)$/.test(path) ||
+          /\.test\./.test(path),
       ),
       [],
     );

@@ -286,7 +286,7 @@ class Lister {
         ...snapshot.excluded,
         olderVersions: sum(({ artifacts }) => artifacts.reduce((total, { older }) => total + older, 0)),
         incompleteUploads: this.#wanted.incompleteUploads ? 0 : sum(({ id }) => uploadsOf(repo, id).length),
-        deletedModels: (readDir(repo.layout.deleted) ?? []).length,
+        deletedModels: (readDir(repo.layout.deleted) ?? []).filter((name) => name.endsWith('.json')).length,
         keptOutputs: sum(({ id }) => (readDir(repo.layout.modelKept(id)) ?? []).length),
       },
     };

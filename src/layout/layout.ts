@@ -12,6 +12,7 @@
  *     data/<model-id>/<artifact>/3/{content,metadata.json}   one version, immutable
  *     tombstones/<model-id>/<artifact>.json                  "was deleted": name, generation, floor, when
  *     deleted/<model-id>.json                                a deleted model: record and teardown
+ *     deleted/<model-id>.exit                                the exit status that its delete method left, if it ended
  *     data/<model-id>/<artifact>/4/{parts/1,metadata.json}   one that was written in parts
  *     uploads/<model-id>/<upload-id>/                        an unfinished multi-part write: upload.json, parts/1, sums/
  *     uploads/<model-id>/<upload-id>.<holder>/               the same while that session completes it
@@ -104,6 +105,10 @@ export class Layout {
   }
   deletedModel(modelId: string): string {
     return this.#at('deleted', `${checked(modelId)}.json`);
+  }
+  /** Written by the shell that ran the delete method of a deleted model, when that has ended. */
+  teardownExit(modelId: string): string {
+    return this.#at('deleted', `${checked(modelId)}.exit`);
   }
   get kept(): string {
     return this.#at('kept');

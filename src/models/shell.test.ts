@@ -221,17 +221,23 @@ test('an environment larger than the system allows is a usage error', LIMIT, asy
   await assert.rejects(run('true', { env: { BIG: 'x'.repeat(20_000_000) } }), (error) => error instanceof SwampError && error.code === 'usage');
 });
 
-test('before the first command its pid is told, and stays the pid of its shell', LIMIT, async (t) => {
+test('before the first command the pid of the shell that runs it is reported, and that shell leaves the exit status', LIMIT, async (t) => {
   const dir = temporaryDir((clean) => t.after(clean));
   let told = 0;
-  const ran = await run('touch started; echo $$; cat <&3', {
+  const exitPath = join(dir, 'exit');
+  const ran = await run('touch started; echo $PPID; cat <&3; exit 7', {
     cwd: dir,
-    beforeCommand: async (pid) => {
-      told = pid;
-      await delay(100);
-      assert.equal(existsSync(join(dir, 'started')), false);
+    recorded: {
+      exitPath,
+      before: async (pid) => {
+        told = pid;
+        await delay(100);
+        assert.equal(existsSync(join(dir, 'started')), false);
+      },
     },
   });
+  assert.equal(ran.exitCode, 7);
+  assert.equal(readFileSync(exitPath, 'utf8'), '7\n');
   assert.equal(told, ran.pid);
   assert.equal(Number(lines(ran.stdout)[0]), told);
   assert.notEqual(ran.stderr.length, 0, 'the gate is closed to the command');
@@ -243,9 +249,12 @@ test('a command whose start could not be recorded never runs', LIMIT, async (t) 
   let told = 0;
   const failing = run('touch started', {
     cwd: dir,
-    beforeCommand: async (pid) => {
-      told = pid;
-      throw new Error('disk full');
+    recorded: {
+      exitPath: join(dir, 'exit'),
+      before: async (pid) => {
+        told = pid;
+        throw new Error('disk full');
+      },
     },
   });
   await assert.rejects(failing, /disk full/);
@@ -259,9 +268,12 @@ test('a command that is ended before its start never runs', LIMIT, async (t) => 
   const ran = await run('touch started; sleep 60', {
     cwd: dir,
     signal: controller.signal,
-    beforeCommand: async (pid) => {
-      controller.abort(new Error('enough'));
-      while (isAlive(pid)) await delay(5);
+    recorded: {
+      exitPath: join(dir, 'exit'),
+      before: async (pid) => {
+        controller.abort(new Error('enough'));
+        while (isAlive(pid)) await delay(5);
+      },
     },
   });
   assert.equal(ran.aborted, true);

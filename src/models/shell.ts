@@ -37,8 +37,15 @@ export interface ShellOptions {
   readonly signal: AbortSignal;
   readonly onStdout: Sink;
   readonly onStderr: Sink;
+  /** For a command that must not run unnoticed, and whose end must be known even when this process does not live to see it. */
+  readonly recorded?: Recorded;
+}
+
+export interface Recorded {
   /** Called with the pid before the command's first instruction; when it throws, the command never runs. */
-  readonly beforeCommand?: (pid: number) => Promise<void>;
+  readonly before: (pid: number) => Promise<void>;
+  /** Absolute. The shell writes the exit status of the command here, in decimal, when the command has ended. */
+  readonly exitPath: string;
 }
 
 export interface ShellResult {
@@ -104,7 +111,7 @@ async function watched(child: ShellProcess, pid: number, options: ShellOptions):
   const timer = options.timeoutMs === undefined ? undefined : setTimeout(end('time limit'), Math.min(options.timeoutMs, MAX_TIMEOUT_MS));
   const outputs = [pump(child.stdout, options.onStdout, over.signal, end('sink')), pump(child.stderr, options.onStderr, over.signal, end('sink'))];
   const exited = new Promise<Pick<Ending, 'exitCode' | 'signal'>>((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })));
-  const unopened = options.beforeCommand === undefined ? undefined : await openGate(child, () => options.beforeCommand?.(pid));
+  const unopened = options.recorded === undefined ? undefined : await openGate(child, () => options.recorded?.before(pid));
   const exit = await exited;
   over.abort();
   clearTimeout(timer);
@@ -118,12 +125,20 @@ async function watched(child: ShellProcess, pid: number, options: ShellOptions):
 
 type ShellProcess = ChildProcessByStdio<null, Readable, Readable>;
 
-/** Waits for a line on descriptor 3, then becomes the shell of the command under the same pid. When that is closed without a line, nothing runs. */
-const GATE = 'IFS= read -r _ <&3 && exec 3<&- /bin/sh -c "$1"';
+/**
+ * Waits for a line on descriptor 3, runs the command and leaves its exit status in a file, synced: the starter may be dead by then.
+ * When the descriptor is closed without a line, nothing runs. sync(1) takes no file on every system, hence the plain one behind it.
+ */
+const GATE = `IFS= read -r _ <&3 || exit
+exec 3<&-
+/bin/sh -c "$1"
+status=$?
+{ echo "$status" >"$2" && { sync "$2" || sync; }; } 2>/dev/null
+exit "$status"`;
 
-async function start(command: string, { cwd, env, beforeCommand }: ShellOptions): Promise<{ readonly child: ShellProcess; readonly pid: number }> {
-  const args = beforeCommand === undefined ? ['-c', command] : ['-c', GATE, 'sh', command];
-  const gate = beforeCommand === undefined ? [] : ['pipe' as const];
+async function start(command: string, { cwd, env, recorded }: ShellOptions): Promise<{ readonly child: ShellProcess; readonly pid: number }> {
+  const args = recorded === undefined ? ['-c', command] : ['-c', GATE, 'sh', command, recorded.exitPath];
+  const gate = recorded === undefined ? [] : ['pipe' as const];
   try {
     const child = spawn('/bin/sh', args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe', ...gate] }) as ShellProcess;
     // Without a pid the reason comes as an event.

@@ -15,7 +15,7 @@ import { type RunFence, withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
 import type { Repo } from '../repo.js';
 import type { Fence } from '../store/commit.js';
-import { type DeletedModel, readDeleted, recordTeardown, type Teardown } from '../store/deletion.js';
+import { type DeletedModel, forgetTeardownExit, readDeleted, recordTeardown, type Teardown, teardownExit } from '../store/deletion.js';
 
 export interface TeardownOptions {
   readonly signal: AbortSignal;
@@ -37,6 +37,7 @@ export async function runTeardown(
 ): Promise<Teardown['state'] | null> {
   const state = readDeleted(repo, modelId)?.teardown?.state ?? null;
   if (state === null || state === 'done') return state;
+  await failpoint('teardown.before-lock');
   const patient = options.patient ? repo : Object.freeze({ ...repo, timing: { ...repo.timing, lockTimeoutMs: 0 } });
   try {
     return await withSession(
@@ -61,14 +62,22 @@ async function underFence(session: Session, run: RunFence, options: TeardownOpti
   const { repo } = session;
   const record = readDeleted(repo, run.modelId);
   if (record === undefined || record.teardown === null || record.teardown.state === 'done') return record?.teardown?.state ?? null;
-  if (record.teardown.state === 'running' && !mayRunAgain(repo, record, record.teardown, options)) return 'running';
-  const outcome = await execute(session, run, record, options);
+  const hasEnded = hasEndedWell(repo, record);
+  if (!hasEnded && record.teardown.state === 'running' && !mayRunAgain(repo, record, record.teardown, options)) return 'running';
+  const outcome: Teardown = hasEnded ? { state: 'done' } : await execute(session, run, record, options);
   await recordTeardown(fenceOf(session, run), outcome);
   if (outcome.state !== 'failed') return outcome.state;
   throw new SwampError('teardown_failed', `The model "${record.name}" is deleted, but its delete method failed: ${outcome.reason}.`, {
     hint: `Mend the cause, then: swamp model delete ${record.id}`,
     data: { model: record.name, modelId: record.id, output: outcome.output },
   });
+}
+
+/** O8: a run whose starter died is not repeated when its command came to its end. A status of an earlier run that failed decides nothing: that one is to be run again. */
+function hasEndedWell(repo: Repo, record: DeletedModel): boolean {
+  if (record.teardown?.state !== 'running') return false;
+  const exitCode = teardownExit(repo, record.id);
+  return exitCode !== undefined && (exitCode === 0 || deleteMethod(record).ignoreExitCode);
 }
 
 async function execute(session: Session, run: RunFence, record: DeletedModel, options: TeardownOptions): Promise<Teardown> {
@@ -90,17 +99,21 @@ async function execute(session: Session, run: RunFence, record: DeletedModel, op
     signal,
     onStdout: take,
     onStderr: take,
-    // The child waits until its pid is on record: a teardown that nobody knows of never runs a command.
-    beforeCommand: async (pid) => {
-      await recordTeardown(fenceOf(session, run), {
-        state: 'running',
-        runner: session.holder,
-        pid,
-        startedAt: new Date().toISOString(),
-        processStart: startTime(pid) ?? 'x',
-        host: hostname(),
-      });
-      await failpoint('teardown.recorded');
+    recorded: {
+      exitPath: repo.layout.teardownExit(record.id),
+      // The child waits until its pid is on record: a teardown that nobody knows of never runs a command.
+      before: async (pid) => {
+        await recordTeardown(fenceOf(session, run), {
+          state: 'running',
+          runner: session.holder,
+          pid,
+          startedAt: new Date().toISOString(),
+          processStart: startTime(pid) ?? 'x',
+          host: hostname(),
+        });
+        forgetTeardownExit(repo, record.id);
+        await failpoint('teardown.recorded');
+      },
     },
   });
   if (options.signal.aborted)
@@ -128,8 +141,9 @@ function deleteMethod(record: DeletedModel): ShellMethod {
 }
 
 /**
- * Never two runners at once (O5). A live winner would hold the run fence, which is ours, so its child decides: again when both
- * are provably dead; never while the child provably lives; where neither can be known a person decides, with --retry-teardown.
+ * Never two runners at once (O5). A live winner would hold the run fence, which is ours, so its child decides: again when it left
+ * an exit status, which is of a failure, or when both are provably dead; never while the child provably lives; where neither can be
+ * known a person decides, with --retry-teardown.
  */
 function mayRunAgain(
   repo: Repo,
@@ -137,6 +151,7 @@ function mayRunAgain(
   { runner, pid, processStart, host }: Extract<Teardown, { state: 'running' }>,
   { retry }: { readonly retry?: boolean },
 ): boolean {
+  if (teardownExit(repo, id) !== undefined) return true;
   const holder = parseHolder(runner);
   const child = holder === undefined ? undefined : { ...holder, pid, started: processStart };
   if (child !== undefined && holder !== undefined && isProvablyDead(holder) && isProvablyDead(child)) return true;

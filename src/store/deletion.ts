@@ -2,11 +2,12 @@
  * A deleted model: one rename of its record into deleted/ is the commit (D1). From then on every command treats the id as
  * gone; definition and data are moved aside from the record by whoever comes next.
  */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwampError } from '../errors.js';
 import { makeDirs, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
-import { exists, readDir } from '../fs/tree.js';
+import { exists, readDir, readText } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { isModelId } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
@@ -144,6 +145,20 @@ function definitionOf({ definitionPath, definition, definitionFile }: DeletedMod
 
 export function isMovedAside(repo: Repo, record: DeletedModel): boolean {
   return leftBehind(repo, record).length === 0;
+}
+
+/**
+ * The exit status that the last run of the delete method left; undefined while it runs, when it was ended by a signal, and when
+ * its status could not be written. Whoever started it may be dead: the shell itself leaves it (O8).
+ */
+export function teardownExit(repo: Repo, modelId: string): number | undefined {
+  const text = readText(repo.layout.teardownExit(modelId));
+  return text !== undefined && /^[0-9]{1,3}\n$/.test(text) ? Number(text) : undefined;
+}
+
+/** Before a run: what an earlier, failed one left must not be taken for its end. */
+export function forgetTeardownExit(repo: Repo, modelId: string): void {
+  rmSync(repo.layout.teardownExit(modelId), { force: true });
 }
 
 /** Replaces the record's teardown state through the run fence: a runner that was fenced off writes nothing. Throws FenceLost. */

@@ -188,13 +188,13 @@ async function checkDeleted(checker: Checker): Promise<void> {
   const { repo } = checker;
   if (!isDirectory(repo.layout.deleted)) return;
   for await (const file of checker.entries(repo.layout.deleted, (name) => (deletedId(name) === undefined ? undefined : 'file'))) {
-    await checker.look(join(repo.layout.deleted, file), () => lookAtDeleted(repo, deletedId(file) ?? ''));
+    if (file.endsWith('.json')) await checker.look(join(repo.layout.deleted, file), () => lookAtDeleted(repo, deletedId(file) ?? ''));
   }
 }
 
 function deletedId(file: string): string | undefined {
   const id = file.slice(0, -'.json'.length);
-  return file.endsWith('.json') && isModelId(id) ? id : undefined;
+  return /\.(json|exit)$/.test(file) && isModelId(id) ? id : undefined;
 }
 
 async function checkUploads(checker: Checker): Promise<void> {

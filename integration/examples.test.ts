@@ -1,0 +1,49 @@
+/** The programs of examples/ do what they say, several at once where they are made for that. */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type TestRepo, tempRepo } from './support/repo.js';
+import { finished, launch, type Result, ROOT } from './support/swamp.js';
+
+const TIMEOUT_MS = 60_000;
+
+/** Runs examples/<name> in the repository, a shell program with sh and the other ones with Node. */
+function example(repo: TestRepo, name: string, ...args: string[]): Promise<Result> {
+  const program = name.endsWith('.sh') ? 'sh' : process.execPath;
+  return finished(launch(repo, program, [join(ROOT, 'examples', name), ...args], { timeoutMs: TIMEOUT_MS }));
+}
+
+test('the counters lose no increment, the one in sh beside the one in Node', async (t) => {
+  const repo = await tempRepo(t);
+  const values = await Promise.all(['counter.sh', 'counter.mjs', 'counter.sh', 'counter.mjs'].map((name) => example(repo, name, 'counts', 'visits')));
+  assert.deepEqual(values.map(({ stdout }) => Number(stdout)).sort(), [1, 2, 3, 4]);
+});
+
+test('each job of the queue is run by one of two workers, once', async (t) => {
+  const repo = await tempRepo(t);
+  for (const letter of ['a', 'b', 'c']) await example(repo, 'job-queue.sh', 'add', 'jobs', `echo ${letter} >> done`);
+  await Promise.all([1, 2].map(() => example(repo, 'job-queue.sh', 'work', 'jobs')));
+  assert.deepEqual(readFileSync(join(repo.dir, 'done'), 'utf8').split('\n').filter(Boolean).sort(), ['a', 'b', 'c']);
+});
+
+test('the cache runs the command once for each key', async (t) => {
+  const repo = await tempRepo(t);
+  const cached = async (): Promise<string> => (await example(repo, 'ci-cache.sh', 'cache', 'lock', 'out', 'sh', '-c', 'cp lock out; echo ran >> runs')).stdout;
+  writeFileSync(join(repo.dir, 'lock'), 'one');
+  assert.match(await cached(), /^miss /);
+  writeFileSync(join(repo.dir, 'out'), 'stale');
+  assert.match(await cached(), /^hit /);
+  assert.equal(readFileSync(join(repo.dir, 'out'), 'utf8'), 'one');
+  writeFileSync(join(repo.dir, 'lock'), 'two');
+  assert.match(await cached(), /^miss /);
+  assert.equal(readFileSync(join(repo.dir, 'runs'), 'utf8'), 'ran\nran\n');
+});
+
+test('the notebook keeps every note, and reads the newest of each topic', async (t) => {
+  const repo = await tempRepo(t);
+  for (const note of ['first', 'second']) await example(repo, 'notebook.mjs', 'write', 'plan', note, 'by=me');
+  assert.equal((await example(repo, 'notebook.mjs', 'read')).stdout, 'plan: second\n');
+  const { stdout } = await example(repo, 'notebook.mjs', 'read', 'plan');
+  assert.match(stdout, /second\n.*first\n/);
+});
