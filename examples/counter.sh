@@ -24,7 +24,7 @@ while :; do
   value=0
   if [ "$version" -gt 0 ]; then value=$(swamp data get "$model" "$name" --version "$version"); fi
   status=0
-  echo "$((value + 1))" | swamp data put "$model" "$name" --create --expect-version "$version" --quiet 2>/dev/null || status=$?
+  echo "$((value + 1))" | swamp data put "$model" "$name" --create --expect-version "$version" >/dev/null 2>&1 || status=$?
   case $status in
     0) break ;;
     73) ;; # another process was first
