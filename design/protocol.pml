@@ -105,7 +105,7 @@
 #define OWNDRAIN 1    /* N2 */
 #endif
 #ifndef GIVEWAY
-#define GIVEWAY 2     /* N3: 2 = to any nested structural command, 1 = only when it waits for an ancestor of that command, 0 = never */
+#define GIVEWAY 2     /* N3: 2 = searched over all waits, 1 = for direct ancestors of the nested structural command only, 0 = never */
 #endif
 #ifndef CYCLES
 #define CYCLES 1      /* N4 */
@@ -153,7 +153,8 @@ byte stray[MODELS], intent[MODELS], left[MODELS];
 bool moves[MODELS];
 #define leftover(m) (intent[m] != FREE || stray[m] != FREE)
 
-/* Tickets: the model whose run fence a process waits for, plus one; which nested structural commands wait for the global fence. */
+/* Tickets: the model whose run fence a process waits for, plus one; which nested structural commands wait for the global fence. A nested
+ * command's ticket counts as its method's (root), as the ancestors in it say. */
 byte waits[PIDS], gwait = 0;
 
 /* History, for the properties only. past: S3 is done and the global fence has not been lost. running: methods between start and commit,
@@ -166,7 +167,7 @@ byte breakRun = BREAK_RUN, breakData = BREAK_DATA, breakGlobal = BREAK_GLOBAL, d
 
 /* Dies here, or not: holding what it holds, its tickets void. */
 #if DEATHS
-#define mayDie if :: atomic { deaths > 0 -> deaths--; dead = dead | bit(_pid); waits[_pid] = 0; gwait = gwait & ~bit(_pid); goto gone } :: skip fi
+#define mayDie if :: atomic { deaths > 0 -> deaths--; dead = dead | bit(_pid); waits[root] = 0; gwait = gwait & ~bit(root); goto gone } :: skip fi
 #else
 #define mayDie skip
 #endif
@@ -279,12 +280,12 @@ inline takeRun(m) {
        if
        :: run_(m) == FREE -> run_(m) = _pid
        :: else ->
-            waits[_pid] = (m) + 1; findCycle(m);
+            waits[root] = (m) + 1; findCycle(m);
             if
             :: stuck -> skip
             :: else -> run_(m) == FREE; run_(m) = _pid
             fi;
-            waits[_pid] = 0
+            waits[root] = 0
        fi
      };
      if :: stuck -> break :: else fi;
@@ -353,16 +354,21 @@ inline outputs(m) {
 #define own(f) (OWNDRAIN && (f) % 2 == 1 && has(anc, (f) / 2) && fence[f] == root)
 #define held(f) (wants(f) && fence[f] != FREE && !own(f))
 
-/* N3: a nested structural command waits for the global fence, and this one, which holds it, waits for somebody: it gives way. Waiting for that
- * command's own ancestor is not the only case: the one it waits for may wait, through a nested run, for that ancestor. */
-#define others (gwait & ~bit(_pid))
-#define waitsFor(f) ((f) % 2 == 1 && held(f) && has(gwait, fence[f]))
-#if MODELS == 3
-#define waitsForAncestor (waitsFor(1) || waitsFor(3) || waitsFor(5))
+/* N3: a nested structural command waits for the global fence, and this one, which holds it, waits for a run: it gives way when the waits lead
+ * from that run to that command. The run may be its ancestor, or wait, through nested commands, for its ancestor. */
+#define others (gwait & ~bit(root))
+#define next(p) (waits[p] != 0 -> run_(waits[p] - 1) : FREE)
+#if GIVEWAY == 2
+#define leads(p) (has(others, p) || has(others, next(p)) || has(others, next(next(p))))
 #else
-#define waitsForAncestor (waitsFor(1) || waitsFor(3))
+#define leads(p) has(others, p)
 #endif
-#define giveWay ((GIVEWAY == 2 && f % 2 == 1 && others != 0) || (GIVEWAY == 1 && waitsForAncestor))
+#define waitsFor(f) (held(f) && leads(fence[f]))
+#if MODELS == 3
+#define giveWay (GIVEWAY > 0 && (waitsFor(1) || waitsFor(3) || waitsFor(5)))
+#else
+#define giveWay (GIVEWAY > 0 && (waitsFor(1) || waitsFor(3)))
+#endif
 
 #define nextWanted() do :: f < FENCES && !wants(f) -> f++ :: else -> break od
 
@@ -377,9 +383,9 @@ inline drain(second) {
        :: f == FENCES -> break
        :: f < FENCES && !held(f) -> f++
        :: f < FENCES && held(f) ->
-            if :: f % 2 == 1 -> waits[_pid] = f / 2 + 1; findCycle(f / 2) :: else fi;
+            if :: f % 2 == 1 -> waits[root] = f / 2 + 1; findCycle(f / 2) :: else fi;
             if
-            :: stuck -> waits[_pid] = 0; break
+            :: stuck -> waits[root] = 0; break
             :: else ->
                  h = fence[f];
                  if
@@ -387,7 +393,7 @@ inline drain(second) {
                  :: !(second) && fence[f] != h
                  :: (second) && held(f) && giveWay -> again = true
                  fi;
-                 h = 0; waits[_pid] = 0;
+                 h = 0; waits[root] = 0;
                  if :: again -> break :: else fi
             fi
        fi
@@ -491,9 +497,9 @@ inline structural(kind) {
      if :: FIRST -> drain(false) :: else -> again = false; stuck = false fi;  /* S1 */
      if :: stuck -> break :: else fi;
      atomic {                                                               /* S2: a nested command passes every queue (N1) */
-       if :: nested -> gwait = gwait | bit(_pid) :: else fi;
+       if :: nested -> gwait = gwait | bit(root) :: else fi;
        glob == FREE && (!QUEUE || nested || others == 0);
-       glob = _pid; gscope = ALL; gruns = runs; gwait = gwait & ~bit(_pid)
+       glob = _pid; gscope = ALL; gruns = runs; gwait = gwait & ~bit(root)
      };
      atomic { if :: glob == _pid -> gscope = scope :: else fi };
      mayDie;
@@ -650,6 +656,10 @@ init {
     run Method(0, RUN, 0, NONE, 0); run Method(0, NONE, 0, NONE, 0); run Structural(bit(0), true, DEL)
 #elif POP == 26 /* nested: a delete over both, a rename, a put; a listing from outside */
     run Method(0, DEL, ALL, NONE, 0); run Method(1, REN, bit(1), NONE, 0); run Put(0); run Structural(ALL, false, LIST)
+#elif POP == 28 /* two methods that both have structural children: one deletes in the other's model, the other creates a model (an empty scope) */
+    run Method(0, DEL, bit(1), NONE, 0); run Method(1, DEL, 0, NONE, 0); run Structural(bit(0), true, DEL)
+#elif POP == 29 /* the same over three models: delete, run, model create */
+    run Method(0, DEL, bit(1), NONE, 0); run Method(1, RUN, 2, NONE, 0); run Method(2, DEL, 0, NONE, 0); run Structural(bit(0), true, DEL)
 #elif POP == 27 /* a nested delete over both that its method does not wait for; a put, a delete from outside */
     run Method(0, BGDEL, ALL, NONE, 0); run Put(1); run Structural(bit(0), true, DEL)
 #endif

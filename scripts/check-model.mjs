@@ -69,6 +69,8 @@ const CONFIGURATIONS = [
   { name: 'a method that runs itself', set: { POP: 25 }, expect: HOLDS },
   { name: 'nested delete and rename, put, listing', set: { POP: 26 }, expect: HOLDS },
   { name: 'background delete, delete', set: { POP: 27 }, expect: HOLDS },
+  { name: 'structural children of two methods, delete', set: { POP: 28 }, expect: HOLDS },
+  { name: 'structural children, three models, delete', set: { POP: 29, MODELS: 3 }, expect: HOLDS },
   { name: 'giving way ends: nested delete, nested run', set: { POP: 20, QUEUE: 1 }, ends: true, expect: HOLDS },
   { name: 'giving way ends: deletes in each other', set: { POP: 21, QUEUE: 1 }, ends: true, expect: HOLDS },
   { name: 'giving way ends: runs of each other', set: { POP: 22, QUEUE: 1 }, ends: true, expect: HOLDS },
@@ -96,6 +98,8 @@ const CONFIGURATIONS = [
   { name: 'N2: own ancestors are drained, no N4', set: { POP: 20, OWNDRAIN: 0, CYCLES: 0 }, expect: DEADLOCK },
   { name: 'N3: never gives way', set: { POP: 20, GIVEWAY: 0 }, expect: DEADLOCK },
   { name: 'N3: gives way for direct ancestors only', set: { POP: 20, GIVEWAY: 1 }, expect: DEADLOCK },
+  { name: 'N3: direct ancestors only, two structural children', set: { POP: 28, GIVEWAY: 1 }, expect: DEADLOCK },
+  { name: 'N3: direct ancestors only, three models', set: { POP: 29, MODELS: 3, GIVEWAY: 1 }, expect: DEADLOCK },
   { name: 'N4: no search for cycles, deletes', set: { POP: 21, CYCLES: 0 }, expect: DEADLOCK },
   { name: 'N4: no search for cycles, runs', set: { POP: 22, CYCLES: 0 }, expect: DEADLOCK },
 ];

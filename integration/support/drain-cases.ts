@@ -9,6 +9,7 @@ import {
   secondDrainWaitsForAWriterInBetween,
   secondLookSendsTheWriterBack,
   type Verdict,
+  whoDrainsGivesWayOverOtherRuns,
   whoDrainsTheAncestorGivesWay,
 } from './drain-scenarios.js';
 import type { Edit } from './edits.js';
@@ -30,12 +31,13 @@ const NESTED_PASSES: Edit = {
 };
 
 const GIVES_WAY: Edit = { file: 'protocol/drain.ts', from: "? 'give way' : held", to: '? held : held' };
+const TRANSITIVE: Edit = { file: 'protocol/wait-graph.ts', from: 'const waits = [...globalWaits, ...runWaits(repo)];', to: 'const waits = globalWaits;' };
 const ANCESTORS_DRAINED: Edit = {
   file: 'protocol/drain.ts',
   from: "if (lock.kind === 'run' && ancestors.includes(ancestorKey(lock.modelId, seen.entry.name))) continue;",
   to: '',
 };
-const CYCLES: Edit = { file: 'protocol/deadlock.ts', from: 'if (ancestors.length === 0) return;', to: 'return;' };
+const CYCLES: Edit = { file: 'protocol/wait-graph.ts', from: 'if (ancestors.length === 0) return;', to: 'return;' };
 
 export interface Case {
   readonly title: string;
@@ -43,6 +45,8 @@ export interface Case {
   readonly without: string;
   readonly edits: readonly Edit[];
   readonly verdict: Verdict;
+  /** The section of design/protocol.md that argues the step, and the label of the step in it. */
+  readonly argued?: readonly [section: string, label: string];
   /** Proven in the long form: N1 to N4, each of which makes somebody wait for ever when it is taken out. */
   readonly late?: true;
 }
@@ -53,6 +57,7 @@ export const CASES: readonly Case[] = [
     scenario: firstDrainWaitsForWhomItSaw,
     without: 'a first drain that waits until nobody holds anything',
     edits: [WHOM_IT_SAW],
+    argued: ['The bound of the first drain', 'S1'],
     verdict: 'a later holder held up the first drain',
   },
   {
@@ -60,6 +65,7 @@ export const CASES: readonly Case[] = [
     scenario: secondDrainWaitsForAWriterInBetween,
     without: 'no second drain',
     edits: [SECOND_DRAIN, LAST_LOOK],
+    argued: ['The second drain', 'S3'],
     verdict: 'closed over a writer',
   },
   {
@@ -67,6 +73,7 @@ export const CASES: readonly Case[] = [
     scenario: secondLookSendsTheWriterBack,
     without: 'no second look',
     edits: [SECOND_LOOK],
+    argued: ['The second look', 'W3'],
     verdict: 'wrote behind a closed fence',
   },
   {
@@ -74,6 +81,7 @@ export const CASES: readonly Case[] = [
     scenario: lastLookFindsAWriterBehindTheDrain,
     without: 'no last look',
     edits: [LAST_LOOK],
+    argued: ['The closed state and the last look', 'S3'],
     verdict: 'closed over a writer',
   },
   {
@@ -98,6 +106,13 @@ export const CASES: readonly Case[] = [
     edits: [GIVES_WAY],
     verdict: 'waited for whom it keeps waiting',
     late: true,
+  },
+  {
+    title: 'a structural command gives way also when the one it waits for waits for the parent of another nested one (N3, L10)',
+    scenario: whoDrainsGivesWayOverOtherRuns,
+    without: 'structural commands that give way to children of the method they wait for alone',
+    edits: [TRANSITIVE],
+    verdict: 'waited for whom it keeps waiting',
   },
   {
     title: 'a nested structural command does not wait for its own parent (N2, L10)',

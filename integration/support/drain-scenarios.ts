@@ -5,7 +5,7 @@
 import { GLOBAL } from '../../src/layout/layout.js';
 import { Pauses } from './failpoints.js';
 import { createGated, type Gated, runGated, startGated } from './gated.js';
-import { createModel, put, type TestRepo, ticketsOf } from './repo.js';
+import { createModel, heldLocks, put, type TestRepo, ticketsOf } from './repo.js';
 import { finished, type Running, start } from './swamp.js';
 import { until } from './until.js';
 
@@ -122,6 +122,30 @@ export async function nestedWriterPassesWhoDrainsItsAncestor(repo: TestRepo): Pr
 /** N3: who drains the ancestor of a nested structural command gives way to it. */
 export async function whoDrainsTheAncestorGivesWay(repo: TestRepo): Promise<Verdict> {
   return nestedWhileDrained(repo, 'swamp data delete m a --force');
+}
+
+/**
+ * N3 over two runs: a delete drains p, whose child waits for the run of q, whose child waits for the global lock that the delete
+ * holds. No direct ancestor of the last one is waited for, and still all three stand still unless the delete gives way.
+ */
+export async function whoDrainsGivesWayOverOtherRuns(repo: TestRepo): Promise<Verdict> {
+  await seeded(repo);
+  const q = await createGated(repo, 'q');
+  await runGated(repo, 'q');
+  const points = new Pauses(repo, ['restructure.after-first-drain']);
+  const deleter = start(repo, ['data', 'delete', 'p', 'result', '--force'], { env: points.env });
+  await points.at('restructure.after-first-drain', deleter);
+  const methods = [startGated(repo, 'p'), startGated(repo, 'q')] as const;
+  const [ofP, ofQ] = methods;
+  await Promise.all(methods.map((gated) => gated.begun()));
+  points.go('restructure.after-first-drain');
+  await until('the delete holds the global lock', () => heldLocks(repo).includes('global'));
+  ofP.letGo('swamp data delete q log --force --lock-timeout 8000; echo "nested: $?"');
+  await until('the child of p waits for the run of q', () => ticketsOf(repo, { kind: 'run', modelId: q }, 'd').length === 1);
+  const verdict = await nested(ofQ, 'swamp model create store z', 'nested: 0');
+  await finished(ofP.running, verdict === 'holds' ? 0 : [0, 1]);
+  if (verdict === 'holds') await finished(deleter);
+  return verdict;
 }
 
 /** N2: a nested structural command does not wait for the method it was started from. */

@@ -6,8 +6,8 @@ import { type Lease, tryLease } from '../locks/lease.js';
 import { isAvailable, type Seen } from '../locks/observe.js';
 import { dropTicket, isDeadTicket, OwnTicket, readQueue, readTicket, type Ticket } from '../locks/queue.js';
 import { type Contender, describeHolder, liveAncestors, lockTitle, remedy } from './contender.js';
-import { failIfDeadlocked } from './deadlock.js';
 import type { Blocked, Look } from './wait.js';
+import { failIfDeadlocked } from './wait-graph.js';
 
 /** A ticket of this contender; file it through acquire or a drain. */
 export function newTicket(contender: Contender, lock: LockName, kind: 'acquire' | 'writer' | 'drain'): OwnTicket {

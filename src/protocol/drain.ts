@@ -7,8 +7,8 @@ import type { OwnTicket } from '../locks/queue.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { blockedBy, newTicket } from './acquire.js';
 import { ancestorKey, type Contender, liveAncestors, lockTitle } from './contender.js';
-import { failIfDeadlocked, isAncestorOfWaiting } from './deadlock.js';
 import type { Scope } from './global.js';
+import { failIfDeadlocked, waitsLeadToGlobal } from './wait-graph.js';
 
 /** Every fence of a scope: its data fences, and its run fences where the command drains them. */
 export function fencesOf(layout: Layout, scope: Scope): LockName[] {
@@ -44,15 +44,16 @@ export async function drainSeen(contender: Contender, scope: Scope): Promise<voi
 }
 
 /**
- * S3: waits until nothing in the scope is held. Returns 'give way' when a nested structural command waits for the
- * global lock while we wait for its ancestor (N3): neither could ever go on.
+ * S3: waits until nothing in the scope is held. Returns 'give way' when a run that is waited for waits itself, directly or over
+ * other runs, for a nested structural command that waits for the global lock (N3): neither could ever go on.
  */
 export async function drainAll(contender: Contender, scope: Scope): Promise<'drained' | 'give way'> {
   const { repo } = contender;
   await failpoint('restructure.second-drain');
   return waitWhileHeld(contender, async () => {
     const held = await heldNow(contender, fencesOf(repo.layout, scope));
-    return held.some((seen) => seen.lock.kind === 'run' && isAncestorOfWaiting(repo, ancestorKey(seen.lock.modelId, seen.entry.name))) ? 'give way' : held;
+    const runs = held.flatMap(({ lock, entry }) => (lock.kind === 'run' ? [ancestorKey(lock.modelId, entry.name)] : []));
+    return waitsLeadToGlobal(repo, runs) ? 'give way' : held;
   });
 }
 

@@ -21,6 +21,7 @@ const PUBLISHES_ITS_SCOPE = /-> .*\/scope\.[0-9]+\.draining\.json$/;
 const TAKES_DATA = /-> .*\/data\/[0-9]+\.[0-9a-f]{12}-[^/]*$/;
 const REMOVES = /-> .*\/data\/[0-9]+\.[^/]*\/trash/;
 const PUBLISHES_INTENT = /-> .*\.intent$/;
+const QUEUES_FOR_A_RUN = /\/queues\/[^/]*\.run$/;
 const GIVES_RUN_BACK = /-> .*\/run\/[0-9]+\.free-/;
 
 const COMMIT = 'store/commit.ts';
@@ -66,6 +67,18 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     breaks: /^P2: /,
     late: true,
+  },
+  {
+    title: 'who drains gives way to children of the method it waits for alone (N3)',
+    edits: [{ file: 'protocol/wait-graph.ts', from: 'const waits = [...globalWaits, ...runWaits(repo)];', to: 'const waits = globalWaits;' }],
+    scenario: 'two methods with structural children, and delete',
+    opening: [
+      { actor: 2, until: TAKES_GLOBAL },
+      { actor: 1, until: TAKES_GLOBAL },
+      { actor: 0, until: QUEUES_FOR_A_RUN },
+      { actor: 2, until: PUBLISHES_ITS_SCOPE },
+    ],
+    breaks: /wait for ever/,
   },
   {
     title: 'who gives a lock back, or breaks it, takes any entry for the one it has read',

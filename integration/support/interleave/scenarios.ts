@@ -22,6 +22,12 @@ const STORE: readonly Task[] = [create, put('a', 'a1'), put('a', 'a2'), put('b',
 const SHELL: readonly Task[] = [{ kind: 'create', model: M, run: 'true' }, run, put('a', 'a1')];
 /** A method of another model that writes into this one, nested. */
 const NESTED: readonly Task[] = [...STORE, { kind: 'create', model: 'p', run: 'put m nested n1' }, { kind: 'run', model: 'p' }];
+/** Two methods that both delete, nested: that of `p` in the model `q`, that of `q` in `m`. */
+const TWO_NESTED: readonly Task[] = [
+  ...[create, put('a', 'a1')],
+  ...[{ kind: 'create', model: 'q', run: 'delete m a' } as const, { kind: 'put', model: 'q', name: 'x', text: 'x1' } as const],
+  ...[{ kind: 'create', model: 'p', run: 'delete q x' } as const, { kind: 'put', model: 'p', name: 'r', text: 'r1' } as const],
+];
 
 const GLOBAL: Break = { lock: 'global', model: M };
 const DATA: Break = { lock: 'data', model: M };
@@ -58,6 +64,15 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'method with a child in the background, and delete',
     setup: SHELL,
     tasks: [run, { kind: 'delete', model: M, name: 'a' }, { kind: 'put', model: M, name: 'a', text: 'x', childOf: 0 }],
+  },
+  {
+    title: 'two methods with structural children, and delete',
+    setup: TWO_NESTED,
+    tasks: [
+      { kind: 'run', model: 'p' },
+      { kind: 'run', model: 'q' },
+      { kind: 'delete', model: 'p', name: 'r' },
+    ],
   },
   { title: 'put, method and delete', setup: SHELL, tasks: [put('a', 'x'), run, deleteAll] },
   { title: 'put, put, delete and rename', setup: STORE, tasks: [put('a', 'x'), put('a', 'y'), deleteA, renameA] },

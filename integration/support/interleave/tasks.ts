@@ -6,7 +6,7 @@ export type Task =
   | { readonly kind: 'init' }
   | { readonly kind: 'create'; readonly model: string; readonly run?: string }
   | { readonly kind: 'put'; readonly model: string; readonly name: string; readonly text: string; readonly expectVersion?: number; readonly childOf?: number }
-  /** The method of the model: its command is what `create` was given, a list of `put <model> <name> <text>`. */
+  /** The method of the model: its command is what `create` was given, a list of `put <model> <name> <text>` and `delete <model> <name>`. */
   | { readonly kind: 'run'; readonly model: string }
   | { readonly kind: 'delete'; readonly model: string; readonly name?: string; readonly version?: number }
   | { readonly kind: 'rename'; readonly model: string; readonly from: string; readonly to: string }

@@ -1,4 +1,4 @@
-/** In the place of src/models/shell.ts: a command is a list of `put <model> <name> <text>`, joined by `;`, nested in its method. */
+/** In the place of src/models/shell.ts: a command is a list of `put <model> <name> <text>` and `delete <model> <name>`, joined by `;`, nested in its method. */
 import type { ShellOptions, ShellResult } from '../../../../src/models/shell.js';
 import { ANCESTORS_VARIABLE } from '../../../../src/repo.js';
 import type { Task } from '../tasks.js';
@@ -20,6 +20,7 @@ export async function runShell(command: string, { env, onStdout }: ShellOptions)
 function tasksOf(command: string): Task[] {
   return command.split(';').flatMap((line): Task[] => {
     const [verb, model = '', name = '', text = ''] = line.trim().split(' ');
+    if (verb === 'delete') return [{ kind: 'delete', model, name }];
     return verb === 'put' ? [{ kind: 'put', model, name, text }] : [];
   });
 }
