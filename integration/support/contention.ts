@@ -17,15 +17,24 @@ export type Kind = 'writer' | 'structural';
 
 const HOLD_MS = 5;
 
-/** Lets the processes contend; the turns of each. `times` ends them after so many turns, `seconds` after so long. */
-export async function contend(repo: TestRepo, modelId: string, kinds: readonly Kind[], { times = 0, seconds = 0 }): Promise<Turn[][]> {
+/** Lets the processes contend; the turns of each. `times` ends them after so many turns, `seconds` after so long. The clock of the last is `aheadMs` ahead. */
+export async function contend(repo: TestRepo, modelId: string, kinds: readonly Kind[], { times = 0, seconds = 0, aheadMs = 0 }): Promise<Turn[][]> {
   const options = { stdin: 'open', timeoutMs: (seconds + 60) * 1_000 } as const;
-  const processes = kinds.map((kind) => startProgram(repo, 'contender', [modelId, kind, String(HOLD_MS), String(times)], options));
+  const processes = kinds.map((kind, i) => {
+    const env = i === kinds.length - 1 && aheadMs > 0 ? { NODE_OPTIONS: clockAhead(aheadMs) } : {};
+    return startProgram(repo, 'contender', [modelId, kind, String(HOLD_MS), String(times)], { ...options, env });
+  });
   await Promise.all(processes.map((running) => running.says(/ready/)));
   for (const running of processes) running.write('go\n');
   if (seconds > 0) await delay(seconds * 1_000);
   if (times === 0) for (const running of processes) running.closeStdin();
   return Promise.all(processes.map(turnsOf));
+}
+
+/** An option of Node that sets a process's wall clock ahead. */
+function clockAhead(ms: number): string {
+  const program = `const D = Date; globalThis.Date = class extends D { constructor(...args) { super(...(args.length > 0 ? args : [D.now() + ${ms}])); } static now() { return D.now() + ${ms}; } };`;
+  return `--import=data:text/javascript,${encodeURIComponent(program)}`;
 }
 
 async function turnsOf(running: Running): Promise<Turn[]> {
@@ -48,11 +57,11 @@ export function median(sorted: readonly number[]): number {
 }
 
 /** L6: nobody is starved: not by a stream of the other kind, nor by his own. */
-export async function expectFair(t: TestContext, kinds: readonly Kind[], seconds: number): Promise<void> {
+export async function expectFair(t: TestContext, kinds: readonly Kind[], seconds: number, aheadMs = 0): Promise<void> {
   const repo = await tempRepo(t);
   const modelId = await createModel(repo, 'm');
   await put(repo, 'm', 'a', 'seed');
-  const turns = await contend(repo, modelId, kinds, { seconds });
+  const turns = await contend(repo, modelId, kinds, { seconds, aheadMs });
   const waits = turns.map((own) => Math.max(...own.map(({ asked, entered }) => entered - asked)));
   for (const [i, own] of turns.entries()) t.diagnostic(`${kinds[i]}: ${own.length} turns, longest wait ${Math.round(waits[i] ?? 0)} ms`);
   for (const kind of new Set(kinds)) {

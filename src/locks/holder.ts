@@ -50,6 +50,14 @@ export function parseHolder(text: string): Holder | undefined {
   return { machine, boot, pidNamespace, pid: Number(pid), started, nonce };
 }
 
+let named: string | undefined;
+
+/** The name of this host, asked once. */
+export function hostName(): string {
+  named ??= hostname();
+  return named;
+}
+
 let self: Process | undefined;
 
 /** This process, read once. */
@@ -98,6 +106,8 @@ export function isProvablyAlive(holder: Process): boolean {
 }
 
 function isGone(holder: Process): boolean {
+  const me = currentProcess();
+  if (holder.pid === me.pid && holder.started === me.started) return false;
   try {
     process.kill(holder.pid, 0);
   } catch (error) {
@@ -122,7 +132,7 @@ export function startTime(pid: number): string | undefined {
 
 function machineName(): string {
   const id = readSystem('/etc/machine-id') ?? readSystem('/var/lib/dbus/machine-id');
-  const name = digest(`${id?.trim() ?? ''}\0${hostname()}`, 12);
+  const name = digest(`${id?.trim() ?? ''}\0${hostName()}`, 12);
   return id === undefined || id.trim() === '' ? UNKNOWN + name : name;
 }
 

@@ -2,13 +2,12 @@
  * Who waits for a lock, in order of arrival: one small file a waiter. Advisory: a ticket that is lost costs its owner a
  * place, never safety, and an owner that finds its ticket gone files it again under the old name.
  */
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isErrno, isSystemError } from '../errors.js';
 import { makeDirs, removeFile, writeAdvisory } from '../fs/durable.js';
 import { exists, readDir, readText } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
-import { type Holder, isProvablyDead, parseHolder } from './holder.js';
+import { type Holder, hostName, isProvablyDead, parseHolder } from './holder.js';
 import type { Session } from './session.js';
 
 /** `acquire` wants the lock; `writer` waits in the global queue for the global lock to be free; `drain` only names a wait. */
@@ -33,6 +32,7 @@ export interface TicketDetails {
 
 const LETTERS = { acquire: 'a', writer: 'w', drain: 'd' } as const satisfies Record<TicketKind, string>;
 const KINDS: Readonly<Record<string, TicketKind>> = { a: 'acquire', w: 'writer', d: 'drain' };
+const PLACE_DIGITS = 13;
 const TICKET = /^[0-9]{13}-([awd])-(.+)\.json$/;
 
 /** The tickets of a lock in order of arrival; names that are no ticket are left out. */
@@ -44,6 +44,18 @@ export function readQueue(layout: Layout, lock: LockName): Ticket[] {
     if (match !== null && kind !== undefined) tickets.push({ name, kind, holder: parseHolder(match[2] ?? '') });
   }
   return tickets;
+}
+
+/** The last place that a ticket's name can hold. */
+const LAST_PLACE = 10 ** PLACE_DIGITS - 1;
+
+/**
+ * The number of a new ticket: behind every ticket that is there, whatever their clocks say. By the clock alone, a waiter from a host
+ * that is an hour ahead would let everybody pass for an hour. The clock only keeps the numbers of a queue that was empty in between apart.
+ */
+function nextPlace(layout: Layout, lock: LockName): string {
+  const last = readQueue(layout, lock).at(-1)?.name.slice(0, PLACE_DIGITS) ?? 0;
+  return String(Math.min(LAST_PLACE, Math.max(Date.now(), Number(last) + 1))).padStart(PLACE_DIGITS, '0');
 }
 
 /** What a ticket says of its owner; undefined when it is gone or torn. */
@@ -76,6 +88,7 @@ export class OwnTicket {
   readonly #kind: TicketKind;
   readonly #ancestors: readonly string[];
   #name: string | undefined;
+  #since = '';
 
   constructor(session: Session, lock: LockName, kind: TicketKind, ancestors: readonly string[]) {
     this.#session = session;
@@ -92,15 +105,17 @@ export class OwnTicket {
   /** Files the ticket, or puts it back when somebody dropped it. */
   async file(): Promise<void> {
     const { layout } = this.#session.repo;
-    const at = Date.now();
-    this.#name ??= `${String(at).padStart(13, '0')}-${LETTERS[this.#kind]}-${this.#session.holder}.json`;
+    if (this.#name === undefined) {
+      this.#since = new Date().toISOString();
+      this.#name = `${nextPlace(layout, this.lock)}-${LETTERS[this.#kind]}-${this.#session.holder}.json`;
+    }
     const path = join(layout.queue(this.lock), this.#name);
     if (exists(path)) return;
     const details: TicketDetails = {
       command: this.#session.repo.command,
-      host: hostname(),
+      host: hostName(),
       pid: process.pid,
-      since: new Date(Number(this.#name.slice(0, 13))).toISOString(),
+      since: this.#since,
       ancestors: this.#ancestors,
     };
     await makeDirs(layout.queue(this.lock));

@@ -1,7 +1,7 @@
 /** Takes one lock: first come first served, dead holders broken at once, the head of a queue passed after a short grace. */
-import { hostname } from 'node:os';
 import type { LockName } from '../layout/layout.js';
 import { createFence } from '../locks/fence.js';
+import { hostName } from '../locks/holder.js';
 import { type Lease, tryLease } from '../locks/lease.js';
 import { isAvailable, type Seen } from '../locks/observe.js';
 import { dropTicket, isDeadTicket, OwnTicket, readQueue, readTicket, type Ticket } from '../locks/queue.js';
@@ -40,7 +40,7 @@ const RECHECK_MS = 10;
 
 async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, grace: Grace, options: AcquireOptions): Promise<Look<Lease>> {
   const { repo, session, observer } = contender;
-  const details = { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() };
+  const details = { command: repo.command, host: hostName(), pid: process.pid, since: new Date().toISOString() };
   const { timing, reporter } = repo;
   const lease = { holder: session.holder, details, timing, atLeast: options.atLeast ?? 0, warn: reporter.warn };
   for (let tries = 0; ; tries++) {
@@ -49,7 +49,7 @@ async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, 
       await createFence(repo.layout.fence(lock), session.staging);
       continue;
     }
-    const head = isAvailable(seen) ? await grace.head(lock, ticket.name) : undefined;
+    const head = isAvailable(seen) ? await grace.head(seen, ticket.name) : undefined;
     if (isAvailable(seen) && head === undefined) {
       const taken = await tryLease(seen, lease);
       if (taken !== undefined) return { done: taken };
@@ -84,11 +84,19 @@ function blockedByQueue(contender: Contender, seen: Seen, head: Ticket, recheckM
   };
 }
 
-/** Lets the head of the queue go first, but not for ever: one that is dead or leaves a free lock untaken is passed. */
+/** How much longer than the ticket before it each further ticket may leave a free lock untaken: a hand-off, so that those who live keep their order. Milliseconds. */
+const NEXT_GRACE_MS = 10;
+
+/**
+ * Lets the tickets before ours go first, but not for ever: one of a dead process, or that leaves a free lock untaken, is passed. The
+ * grace is counted once for each time that the lock is free, not for each ticket: waiters that died in another container cannot
+ * be proved dead, and a row of them would hold the lock up by the sum of their graces.
+ */
 class Grace {
   leftMs = 0;
   readonly #contender: Contender;
-  #head: string | undefined;
+  /** The entry that was first seen free at `#since`. */
+  #free: string | undefined;
   #since = 0;
 
   constructor(contender: Contender) {
@@ -96,22 +104,22 @@ class Grace {
   }
 
   /** The ticket that goes before ours, or undefined when it is our turn. A nested command passes every queue (N1). */
-  async head(lock: LockName, own: string | undefined): Promise<Ticket | undefined> {
+  async head({ lock, entry }: Seen, own: string | undefined): Promise<Ticket | undefined> {
     const { layout, timing } = this.#contender.repo;
     if (liveAncestors(this.#contender).length > 0) return undefined;
+    if (this.#free !== entry.name) {
+      this.#free = entry.name;
+      this.#since = timing.now();
+    }
+    let graceMs = timing.graceMs;
     for (const ticket of readQueue(layout, lock)) {
       if (own !== undefined && ticket.name >= own) return undefined;
       if (ticket.kind === 'drain') continue;
-      if (isDeadTicket(ticket)) {
-        await dropTicket(layout, lock, ticket);
-        continue;
+      if (!isDeadTicket(ticket)) {
+        this.leftMs = graceMs - (timing.now() - this.#since);
+        if (this.leftMs > 0) return ticket;
+        graceMs += NEXT_GRACE_MS;
       }
-      if (this.#head !== ticket.name) {
-        this.#head = ticket.name;
-        this.#since = timing.now();
-      }
-      this.leftMs = timing.graceMs - (timing.now() - this.#since);
-      if (this.leftMs > 0) return ticket;
       await dropTicket(layout, lock, ticket);
     }
     return undefined;
