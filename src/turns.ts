@@ -1,4 +1,4 @@
-/** Long loops of synchronous calls let timers and signals through: else a heartbeat stands still, and Ctrl-C is not heard. */
+/** Who may go on when: long loops of synchronous calls let timers and signals through, and crowds do the same thing a few at a time. */
 import { setImmediate as turn } from 'node:timers/promises';
 
 /** So many looks at small files take some milliseconds. */
@@ -11,5 +11,25 @@ export function turns(signal?: AbortSignal): () => Promise<void> | undefined {
     signal?.throwIfAborted();
     entries++;
     return entries % ENTRIES === 0 ? turn() : undefined;
+  };
+}
+
+/** Runs what it is given, `most` at a time, in order of arrival. */
+export function atMost(most: number): <T>(act: () => Promise<T>) => Promise<T> {
+  let running = 0;
+  const waiting = new Set<() => void>();
+  return async (act) => {
+    if (running === most) await new Promise<void>((resolve) => waiting.add(resolve));
+    else running++;
+    try {
+      return await act();
+    } finally {
+      const [next] = waiting;
+      if (next === undefined) running--;
+      else {
+        waiting.delete(next);
+        next();
+      }
+    }
   };
 }

@@ -15,6 +15,7 @@ import { type Contender, newContender } from './contender.js';
 import { drainAll, drainSeen, fencesOf, heldNow } from './drain.js';
 import { publishScope, type Scope, setState } from './global.js';
 import { globalEntry, type Structural, structural, type Writer } from './inside.js';
+import { inTurn } from './line.js';
 import { withSession } from './session.js';
 
 export type { Structural } from './inside.js';
@@ -83,7 +84,7 @@ async function run<T>(
     await drainSeen(contender, scope);
     await failpoint('restructure.after-first-drain');
     // S2
-    const lease = await acquire(contender, GLOBAL, ticket, { atLeast: options.atLeast ?? 0 });
+    const lease = await inTurn(contender, GLOBAL, () => acquire(contender, GLOBAL, ticket, { atLeast: options.atLeast ?? 0 }));
     try {
       await recoverEntry(globalEntry(contender, { lease, retaken }));
       // Nobody else can publish a restore while this fence is ours; one whose restorer died since is finished first, in its own scope.

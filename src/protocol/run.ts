@@ -8,6 +8,7 @@ import { recoverEntry } from '../store/recover.js';
 import { ancestorKey, type Contender, newContender } from './contender.js';
 import { drainSeen } from './drain.js';
 import { enter } from './enter.js';
+import { inTurn } from './line.js';
 import { write } from './write.js';
 
 export interface RunFence {
@@ -49,8 +50,9 @@ const nothing = async (): Promise<void> => {};
 /** Takes the run fence and clears what its last holder left; lost in between, it is taken again. */
 async function enterRecovered(contender: Contender, modelId: string): Promise<Lease> {
   const { repo, session } = contender;
+  const lock = { kind: 'run', modelId } as const;
   for (;;) {
-    const lease = await enter(contender, { kind: 'run', modelId });
+    const lease = await inTurn(contender, lock, () => enter(contender, lock));
     try {
       // A structural command that lost its global fence may still hold the data fence: it is waited for, or put out (P9).
       await drainSeen(contender, { models: [modelId], runs: false });

@@ -27,12 +27,23 @@ export type Look<T> = { readonly done: T } | { readonly blocked: Blocked };
 export class Waiting {
   readonly #repo: Repo;
   readonly #signal: AbortSignal;
-  readonly #started: number;
+  #started: number;
 
   constructor(repo: Repo, signal: AbortSignal) {
     this.#repo = repo;
     this.#signal = signal;
     this.#started = repo.timing.now();
+  }
+
+  /** What is left of the deadline, in milliseconds, when it counts from `at` at the earliest. */
+  leftMs(at = 0): number {
+    const { timing } = this.#repo;
+    return timing.lockTimeoutMs - (timing.now() - Math.max(this.#started, at));
+  }
+
+  /** The deadline counts from `at` at the earliest. */
+  countFrom(at: number): void {
+    this.#started = Math.max(this.#started, at);
   }
 
   /**
@@ -59,7 +70,7 @@ export class Waiting {
           told = true;
           reporter.info(`Waiting for ${what}: ${blocked.on}.`);
         }
-        const left = timing.lockTimeoutMs - (timing.now() - this.#started);
+        const left = this.leftMs();
         if (left <= 0) throw timedOut(what, waited, blocked);
         // New watches miss what happened before they stood: look once more before sleeping.
         if (watches.arm(blocked.watch) || watches.changes !== changes) continue;
@@ -75,6 +86,7 @@ export class Waiting {
 /** Waits shorter than this are not told: in a busy repository they are the ordinary hand-off. */
 const NOTICE_AFTER_MS = 100;
 
-function timedOut(what: string, waited: number, blocked: Blocked): SwampError {
+/** `lock_timeout`, naming the holder and the next step. */
+export function timedOut(what: string, waited: number, blocked: Pick<Blocked, 'on' | 'data' | 'hint'>): SwampError {
   return new SwampError('lock_timeout', `Gave up waiting for ${what} after ${duration(waited)}: ${blocked.on}.`, { hint: blocked.hint, data: blocked.data });
 }

@@ -4,6 +4,7 @@ import type { Repo } from '../repo.js';
 import { newContender } from './contender.js';
 import { enter } from './enter.js';
 import { again, type Writer } from './inside.js';
+import { inTurn } from './line.js';
 
 export type { Writer } from './inside.js';
 
@@ -20,6 +21,7 @@ export interface WriteOptions {
  * again: it must first look whether its commit had happened. Throws `lock_timeout`, `corrupt`, what `body` throws.
  */
 export async function write<T>(repo: Repo, modelId: string, body: (writer: Writer) => Promise<T>, options: WriteOptions): Promise<T> {
-  const contender = newContender(repo, [{ kind: 'data', modelId }], options);
-  return again(contender, modelId, () => enter(contender, { kind: 'data', modelId }), body);
+  const lock = { kind: 'data', modelId } as const;
+  const contender = newContender(repo, [lock], options);
+  return inTurn(contender, lock, () => again(contender, modelId, () => enter(contender, lock), body));
 }

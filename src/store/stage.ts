@@ -5,6 +5,7 @@ import { createFile, makeDir, syncDir, syncFile, writeFileDurable } from '../fs/
 import { failpoint } from '../fs/failpoints.js';
 import { CONTENT, METADATA } from '../layout/layout.js';
 import { openStaging, type Session } from '../locks/session.js';
+import { atMost } from '../turns.js';
 import { serialise, type VersionMetadata } from './metadata.js';
 
 /** What the caller says of a version; the rest is found while staging. */
@@ -31,11 +32,18 @@ export async function stageVersion(
   fields: VersionFields,
   options: { readonly signal: AbortSignal },
 ): Promise<StagedVersion> {
-  const dir = join(await openStaging(session), slot);
-  await makeDir(dir);
-  const { size, checksum } = await writeContent(join(dir, CONTENT), source, options.signal);
-  return finishVersion(session, slot, { size, checksum }, fields);
+  const stage = async (): Promise<StagedVersion> => {
+    const dir = join(await openStaging(session), slot);
+    await makeDir(dir);
+    const { size, checksum } = await writeContent(join(dir, CONTENT), source, options.signal);
+    return finishVersion(session, slot, { size, checksum }, fields);
+  };
+  // What is in memory waits for nothing but the disk. A stream may wait for anything, another put of this program too.
+  return Symbol.asyncIterator in source ? stage() : few(stage);
 }
+
+/** So many contents that are in memory are staged at once; with more, a crowd of puts would run out of descriptors. */
+const few = atMost(64);
 
 /** A version whose content comes along when it is committed, as the parts of an upload do. */
 export async function stageWithoutContent(

@@ -1,6 +1,6 @@
 /**
- * The program's own sources as one script for simulated processes. Two files are replaced: the failpoints, which become
- * the scheduler's steps, and the shell. The functions of fs/durable.ts tell the step what they were called with. Nothing
+ * The program's own sources as one script for simulated processes. Three files are replaced: the failpoints, which become
+ * the scheduler's steps, the shell, and the line of many operations in one process. The functions of fs/durable.ts tell the step what they were called with. Nothing
  * else is edited, unless a mutation is asked for.
  */
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ const REPLACED: Plugin = {
   name: 'replaced',
   setup: ({ onResolve }) => {
     onResolve({ filter: /\/failpoints\.js$/ }, () => ({ path: join(SOURCE, 'failpoints.ts') }));
+    onResolve({ filter: /\/line\.js$/ }, () => ({ path: join(SOURCE, 'line.ts') }));
     onResolve({ filter: /\/shell\.js$/ }, () => ({ path: join(SOURCE, 'shell.ts') }));
     onResolve({ filter: /^node:(fs\/promises|timers\/promises|util|stream)$/ }, () => ({ path: join(SOURCE, 'node.ts') }));
   },
