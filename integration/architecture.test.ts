@@ -36,6 +36,9 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
 const MUTATION =
   /^(appendFile|chmod|chown|copyFile|cp|createWriteStream|fchmod|fchown|ftruncate|futimes|lchmod|lchown|link|lutimes|mkdir|mkdtemp|rename|rm|rmdir|symlink|truncate|unlink|utimes|writeFile)(Sync)?$/;
 
+/** Functions of node:fs that open a descriptor to read, read from it or close it. `cli` writes to those it was started with. */
+const DESCRIPTOR = /^(close|closeSync|openSync|read|readSync|readv|createReadStream|createWriteStream)$/;
+
 interface Import {
   readonly from: string;
   readonly names: readonly string[];
@@ -148,6 +151,18 @@ describe('node:fs', () => {
     assert.deepEqual(source.imports[0]?.names, ['Stats', 'open', 'rmSync', 'statSync']);
     assert.equal(MUTATION.test('rmSync'), true);
     assert.deepEqual(opensToWrite(source), ["openSync(join(a, b), 'wx')", 'open(a, constants.O_RDWR)']);
+  });
+
+  test('gives descriptors to fs/ alone: elsewhere an open file is a Handle, which nothing but itself can close', () => {
+    const wrong = SHIPPED.filter(({ path }) => !/^(fs\/|repo\.ts$)/.test(path)).flatMap(({ path, imports }) =>
+      imports.filter(isFileSystem).flatMap(({ names }) => names.filter((name) => DESCRIPTOR.test(name)).map((name) => `${path}: ${name}`)),
+    );
+    assert.deepEqual(wrong, []);
+    assert.deepEqual(
+      SHIPPED.filter(({ code }) => /\bcreate(Read|Write)Stream\(/.test(code)).map(({ path }) => path),
+      [],
+      'a stream closes its descriptor when it is aborted',
+    );
   });
 
   test('leaves it to src/layout to know what stands where in the datastore', () => {

@@ -1,5 +1,6 @@
 /** Multi-part writes: parts from many processes, completion against whatever else goes on, and what becomes of the unfinished (B5, B6, D9, D11). */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -471,10 +472,11 @@ describe('a version in parts', { concurrency: 2 }, () => {
 
   test('is read to its end although it was deleted and swept meanwhile (P3)', async (t) => {
     const { repo, library } = await stocked(t);
-    const { openContent } = await library.data.get({ model: 'm', name: 'a' });
+    const content = (await library.data.get({ model: 'm', name: 'a' })).openContent();
+    await once(content, 'readable');
     await run(repo, ['data', 'delete', 'm', 'a', '--force']);
     assert.deepEqual(readdirSync(repo.layout.trashes), []);
-    assert.equal((await buffer(openContent())).toString(), 'twothree');
+    assert.equal((await buffer(content)).toString(), 'twothree');
     await expectClean(repo);
   });
 

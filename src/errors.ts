@@ -90,6 +90,13 @@ export function asSwampError(error: unknown): SwampError {
         cause: error,
       });
     }
+    if (code === 'EMFILE' || code === 'ENFILE') {
+      const hint =
+        code === 'EMFILE'
+          ? 'Raise the limit of this shell ("ulimit -n 4096"), or do less at once.'
+          : 'The whole system has no descriptor left: end what holds many.';
+      return new SwampError('io', `Too many files are open: ${message}`, { hint, data, cause: error });
+    }
     return new SwampError('io', message, { hint: `Check ${path ?? 'the disk'} and its permissions.`, data, cause: error });
   }
   const message = error instanceof Error ? error.message : String(error);

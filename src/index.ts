@@ -8,10 +8,12 @@ import { type BackupPruneInput, type BackupPruneResult, backupPrune } from './op
 import { type BackupRestoreInput, type BackupRestoreOptions, type BackupRestoreResult, backupRestore } from './operations/backup-restore.js';
 import { type BackupUnpackResult, backupUnpack } from './operations/backup-unpack.js';
 import { type BackupVerifyResult, backupVerify } from './operations/backup-verify.js';
+import { type DataGetResult, dataContent } from './operations/data-content.js';
 import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from './operations/data-delete.js';
-import { type DataGetInput, type DataGetResult, dataGet } from './operations/data-get.js';
+import { type DataGetInput, dataGetRecord } from './operations/data-get.js';
 import { type DataListInput, type DataListResult, dataList } from './operations/data-list.js';
 import { type DataPutInput, type DataPutResult, dataPut, type VersionInput } from './operations/data-put.js';
+import type { DataRecord } from './operations/data-record.js';
 import { type DataRenameResult, dataRename } from './operations/data-rename.js';
 import { type DataVersionsResult, dataVersions } from './operations/data-versions.js';
 import { type DatastoreCheckResult, datastoreCheck } from './operations/datastore-check.js';
@@ -59,6 +61,7 @@ export type {
   DataListResult,
   DataPutInput,
   DataPutResult,
+  DataRecord,
   DataRenameResult,
   DatastoreCheckResult,
   DatastoreRepairInput,
@@ -136,6 +139,8 @@ export interface OpenRepo {
   readonly data: {
     put(input: DataPutInput, options?: Cancel): Promise<DataPutResult>;
     get(input: DataGetInput, options?: Cancel): Promise<DataGetResult>;
+    /** What `get` knows of a version, without its content. */
+    record(input: DataGetInput, options?: Cancel): Promise<DataRecord>;
     list(input?: DataListInput, options?: Cancel): Promise<DataListResult>;
     versions(input: { readonly model: string; readonly name: string }, options?: Cancel): Promise<DataVersionsResult>;
     rename(input: { readonly model: string; readonly oldName: string; readonly newName: string }, options?: Cancel): Promise<DataRenameResult>;
@@ -212,7 +217,8 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
     },
     data: {
       put: (input, cancel) => told(dataPut(repo, input, withSignal(cancel))),
-      get: (input, cancel) => told(dataGet(repo, input, cancel)),
+      get: (input, cancel) => told(dataContent(repo, input, withSignal(cancel))),
+      record: (input, cancel) => told(dataGetRecord(repo, input, cancel)),
       list: (input = {}, cancel) => told(dataList(repo, input, cancel)),
       versions: (input, cancel) => told(dataVersions(repo, input, cancel)),
       rename: (input, cancel) => told(dataRename(repo, input, withSignal(cancel))),

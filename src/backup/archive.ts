@@ -3,7 +3,6 @@
  * compressed. The same backup gives the same tar, byte for byte: no times, no owners, two modes.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
@@ -12,6 +11,7 @@ import zlib from 'node:zlib';
 import type { Header, Pack } from 'tar-stream';
 import { isErrno, SwampError } from '../errors.js';
 import { createFile, makeDir, syncDir, syncFile } from '../fs/durable.js';
+import type { Handle } from '../fs/handle.js';
 import { parseChecksumLine } from './checksums.js';
 import {
   CHECKSUMS,
@@ -26,7 +26,7 @@ import {
 } from './format.js';
 import { finding, invalid } from './invalid.js';
 import { parseManifest } from './manifest.js';
-import { linesOf, type OpenFile, openPlain, pieces, textOf } from './open.js';
+import { linesOf, openPlain, pieces, textOf } from './open.js';
 import { inside, isContained, type Place, placeOf } from './paths.js';
 import type { Checked } from './verify.js';
 
@@ -137,10 +137,7 @@ function isContent(path: string): boolean {
 }
 
 /** The checksum of what went into the archive. */
-async function addFile(
-  archive: Pack,
-  { path, opened, onPiece }: { readonly path: string; readonly opened: OpenFile } & Pick<Told, 'onPiece'>,
-): Promise<string> {
+async function addFile(archive: Pack, { path, opened, onPiece }: { readonly path: string; readonly opened: Handle } & Pick<Told, 'onPiece'>): Promise<string> {
   const mode = isContent(path) ? CONTENT_MODE : CONTROL_MODE;
   const header: Header = {
     name: path,
@@ -227,17 +224,17 @@ class Limits {
 }
 
 /**
- * Writes what is in the archive `input`, a descriptor that is closed at the end, to the new directory `root`, every file and directory synced. What is written is for
+ * Writes what is in the archive `input`, which stays open, to the new directory `root`, every file and directory synced. What is written is for
  * `verifyTree` to judge. Throws `backup_invalid`; the caller removes `root`.
  */
-export async function unpackTree(input: number, root: string, codec: Codec, { signal, onProgress }: ArchiveOptions): Promise<Checked> {
+export async function unpackTree(input: Handle, root: string, codec: Codec, { signal, onProgress }: ArchiveOptions): Promise<Checked> {
   const { extract } = await import('tar-stream');
   const entries = extract();
   const limits = new Limits();
   const directories = new Set(['']);
   const done = { files: 0, bytes: 0 };
   let total: number | undefined;
-  const read = pipeline(createReadStream('', { fd: input }), codec.expand(), entries as unknown as NodeJS.WritableStream, { signal });
+  const read = pipeline(input.chunks(), codec.expand(), entries as unknown as NodeJS.WritableStream, { signal });
   // What is wrong with the stream comes out of the loop as well.
   read.catch(() => undefined);
   try {

@@ -1,8 +1,9 @@
 /** `--base`: an earlier backup, whose files are cloned where they have the checksum that is wanted. Nothing of it is trusted: what it gives is hashed. */
 import { createHash } from 'node:crypto';
-import { closeSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { isErrno } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
+import { Handle } from '../fs/handle.js';
 import type { Repo } from '../repo.js';
 import type { VersionMetadata } from '../store/metadata.js';
 import { parseChecksumLine } from './checksums.js';
@@ -62,11 +63,11 @@ export class Base implements Reuse {
       return true;
     }
     await copying.bulk.clone(from, path);
-    const file = openSync(path, 'r');
+    const file = Handle.open(path);
     try {
       return (await digestFile(copying, file)).checksum === checksum;
     } finally {
-      closeSync(file);
+      file.close();
     }
   }
 }

@@ -2,13 +2,14 @@
  * What a verified backup holds, for a restore: models with their artifacts, tombstones and uploads. The artifacts are gathered
  * while it is verified, contents are opened one by one, when they are needed.
  */
+import type { Handle } from '../fs/handle.js';
 import { parseDefinition } from '../models/definition.js';
 import { parseRecord } from '../store/metadata.js';
 import { parseUploadRecord, type UploadRecord } from '../store/uploads/record.js';
 import { MAX_CONTROL_BYTES, MAX_SIDECAR_BYTES, type Manifest, type Sidecar, type TombstoneLine, UPLOAD_RECORD } from './format.js';
 import { finding, invalid, reading } from './invalid.js';
 import { readManifest } from './manifest.js';
-import { type OpenFile, openPlain, readControl, textOf } from './open.js';
+import { openPlain, readControl, textOf } from './open.js';
 import { definitionPath, orphanDirectory, sidecarPath, tombstonesPath } from './paths.js';
 import { parseSidecar, readTombstones } from './records.js';
 import { listDirectory } from './tree.js';
@@ -112,7 +113,7 @@ function uploadsIn(root: string, model: string): SavedUpload[] {
 }
 
 /** Opens a content; the caller closes it. Throws `backup_invalid`. */
-export function openSaved(root: string, path: string): OpenFile {
+export function openSaved(root: string, path: string): Handle {
   const opened = openPlain(root, path);
   if (opened === undefined) throw invalid(finding('missing', path, 'is not there any more'));
   return opened;

@@ -1,12 +1,11 @@
 /** Reads what was listed, wherever it is now, and writes it into the scratch: streamed, hashed on the way, compared with what was recorded (B5, B6). */
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, fstatSync, read as readCallback, readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { SwampError } from '../errors.js';
 import type { Bulk } from '../fs/bulk.js';
 import { sha256 } from '../fs/digest.js';
+import type { Handle } from '../fs/handle.js';
 import { readDir, readText } from '../fs/tree.js';
 import { CONTENT, METADATA, PARTS } from '../layout/layout.js';
 import { isTransient } from '../store/check/plain.js';
@@ -17,8 +16,6 @@ import { SUMS } from '../store/uploads/place.js';
 import { damaged, type ListedArtifact, type ListedUpload, type ListedVersion } from './listed.js';
 import type { Listed, Locator } from './locate.js';
 import { SMALL } from './open.js';
-
-const read = promisify(readCallback);
 
 /** Of two buffers for a larger one: one is filled while the other is hashed and written. Bytes. */
 const CHUNK = 1024 * 1024;
@@ -75,11 +72,11 @@ export async function copyVersion(copying: Copying, source: Source, path: string
 interface Opened {
   readonly metadata: VersionMetadata;
   /** Of a content that is one file. */
-  readonly file: number | undefined;
+  readonly file: Handle | undefined;
 }
 
 function closeOpened({ file }: Opened): void {
-  if (file !== undefined) closeSync(file);
+  file?.close();
 }
 
 function openVersion(dir: string, name: string): Opened | undefined {
@@ -96,13 +93,13 @@ interface Found {
   readonly checksum: string;
 }
 
-async function copyFile(copying: Copying, file: number, recorded: number, path: string): Promise<Found> {
-  const { size } = fstatSync(file);
+async function copyFile(copying: Copying, file: Handle, recorded: number, path: string): Promise<Found> {
+  const { size } = file;
   // What is shorter or longer than was written is not copied before it is refused.
   if (size !== recorded) return { size, checksum: '' };
   if (size <= SMALL) {
     const bytes = Buffer.alloc(size);
-    for (let at = 0, read = 1; at < size && read > 0; at += read) read = readSync(file, bytes, at, size - at, at);
+    for (let at = 0, read = 1; at < size && read > 0; at += read) read = file.readSync(bytes.subarray(at), at);
     await copying.bulk.write(path, bytes);
     copying.onBytes(bytes.length);
     return { size: bytes.length, checksum: sha256(bytes) };
@@ -145,7 +142,7 @@ async function copyPart(
   sink: FileHandle,
   whole: Hash,
 ): Promise<number> {
-  const file = copying.locator.within(place, (dir) => openPiece({ path: join(dir, PARTS, String(part.number)), part }, name), closeSync);
+  const file = copying.locator.within(place, (dir) => openPiece({ path: join(dir, PARTS, String(part.number)), part }, name), close);
   if (file === undefined) throw incomplete(source, `part ${part.number} is missing`, part.number);
   try {
     const own = createHash('sha256');
@@ -154,21 +151,25 @@ async function copyPart(
     if (checksum === part.checksum && size === part.size) return size;
     throw mismatch(source, part, { size, checksum }, part.number);
   } finally {
-    closeSync(file);
+    file.close();
   }
 }
 
+function close(file: Handle): void {
+  file.close();
+}
+
 /** Copies one open file to its end, hashing on this thread while the next piece is read and the last one is written. How many bytes it had. */
-async function pump({ signal, onBytes }: Copying, file: number, sink: FileHandle | undefined, hashes: readonly Hash[]): Promise<number> {
+async function pump({ signal, onBytes }: Copying, file: Handle, sink: FileHandle | undefined, hashes: readonly Hash[]): Promise<number> {
   let [full, empty] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
   let size = 0;
-  let { bytesRead } = await read(file, full, 0, CHUNK, size);
+  let bytesRead = await file.read(full, size);
   while (bytesRead > 0) {
     signal.throwIfAborted();
     const bytes = full.subarray(0, bytesRead);
     size += bytesRead;
     // Both are waited for before either may fail: nobody writes to a buffer, or reads a file, that is given up.
-    const work = [read(file, empty, 0, CHUNK, size).then((next) => next.bytesRead), sink?.writeFile(bytes).then(() => 0) ?? 0];
+    const work = [file.read(empty, size), sink?.writeFile(bytes).then(() => 0) ?? 0];
     const settled = Promise.allSettled(work);
     for (const hash of hashes) hash.update(bytes);
     onBytes(bytesRead);
@@ -182,7 +183,7 @@ async function pump({ signal, onBytes }: Copying, file: number, sink: FileHandle
 }
 
 /** The digest of an open file, read to its end. */
-export async function digestFile(copying: Copying, file: number): Promise<Found> {
+export async function digestFile(copying: Copying, file: Handle): Promise<Found> {
   const hash = createHash('sha256');
   const size = await pump(copying, file, undefined, [hash]);
   return { size, checksum: hash.digest('hex') };
@@ -202,7 +203,7 @@ export async function copyUpload(
   const { name } = upload.record;
   const digests = new Map<string, string>();
   for (const number of upload.parts.flatMap((one) => partNumber(one) ?? []).sort((a, b) => a - b)) {
-    const file = copying.locator.within(place, (dir) => openPiece({ path: join(dir, String(number)), part: undefined }, name), closeSync);
+    const file = copying.locator.within(place, (dir) => openPiece({ path: join(dir, String(number)), part: undefined }, name), close);
     if (file === undefined) throw damaged(place.dir, `part ${number} went away`);
     try {
       const hash = createHash('sha256');
@@ -219,7 +220,7 @@ export async function copyUpload(
       if (known !== true) throw notSent(upload, number, checksum);
       digests.set(pathOf(number), checksum);
     } finally {
-      closeSync(file);
+      file.close();
     }
   }
   return digests;

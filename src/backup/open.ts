@@ -1,9 +1,10 @@
 /** Opens files of a backup: regular ones with one name, no link followed, no FIFO waited for, within limits (B11). */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { type BigIntStats, lstatSync, type Stats } from 'node:fs';
 import { isErrno } from '../errors.js';
 import { createFile } from '../fs/durable.js';
+import { Handle } from '../fs/handle.js';
 import { type BackupFinding, CONTROL_MODE } from './format.js';
 import { finding, invalid } from './invalid.js';
 import { inside } from './paths.js';
@@ -14,75 +15,71 @@ const PIECE = 256 * 1024;
 /** Files up to this size are read, hashed and written in one piece: a turn of the event loop costs more. Bytes. */
 export const SMALL = 128 * 1024;
 
-/** A file that is open for reading; the caller closes it. */
-export interface OpenFile {
-  readonly file: number;
-  /** Bytes, when it was opened. */
-  readonly size: number;
-}
-
 /** Why what stands there is not read; undefined for a regular file with one name. */
-export function refusal(path: string, stats: Stats): BackupFinding | undefined {
+export function refusal(path: string, stats: Stats | BigIntStats): BackupFinding | undefined {
   if (stats.isSymbolicLink()) return finding('symlink', path, 'is a symbolic link');
   if (stats.isDirectory()) return finding('manifest', path, 'is a directory, and must be a file');
   if (!stats.isFile()) return finding('special_file', path, 'is a FIFO, a socket or a device');
   return stats.nlink > 1 ? finding('hardlink', path, `is one of ${stats.nlink} names of one file`) : undefined;
 }
 
-/** `path` below `root`; undefined when nothing stands there. `looked`: what lstat(2) told of it just now. Throws `backup_invalid` with the finding. */
-export function openPlain(root: string, path: string, looked?: Stats): OpenFile | undefined {
+/** `path` below `root`, the caller's to close; undefined when nothing stands there. `looked`: what lstat(2) told of it just now. Throws `backup_invalid` with the finding. */
+export function openPlain(root: string, path: string, looked?: Stats): Handle | undefined {
   const at = inside(root, path);
   // A device may act when it is opened, so it is looked at first; and once more when open, since it may have been replaced.
   const before = looked ?? lstatSync(at, { throwIfNoEntry: false });
   if (before === undefined) return undefined;
   requirePlain(path, before);
-  let file: number;
+  let file: Handle;
   try {
-    file = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    file = Handle.open(at);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
     if (isErrno(error, 'ELOOP', 'EMLINK')) throw invalid(finding('symlink', path, 'is a symbolic link'));
     throw error;
   }
   try {
-    const stats = fstatSync(file);
-    requirePlain(path, stats);
-    return { file, size: stats.size };
+    requirePlain(path, file.status);
+    return file;
   } catch (error) {
-    closeSync(file);
+    file.close();
     throw error;
   }
 }
 
-function requirePlain(path: string, stats: Stats): void {
+function requirePlain(path: string, stats: Stats | BigIntStats): void {
   const refused = refusal(path, stats);
   if (refused !== undefined) throw invalid(refused);
 }
 
 /** The pieces of an open file, which is closed at the end; each is valid until the next one is asked for. */
-export function* pieces({ file, size }: OpenFile): Generator<Uint8Array> {
-  const buffer = Buffer.allocUnsafe(Math.min(PIECE, size + 1));
+export function* pieces(file: Handle): Generator<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(Math.min(PIECE, file.size + 1));
   try {
-    for (let read = readSync(file, buffer); read > 0; read = readSync(file, buffer)) yield buffer.subarray(0, read);
+    for (let at = 0, read = file.readSync(buffer, 0); read > 0; read = file.readSync(buffer, at)) {
+      at += read;
+      yield buffer.subarray(0, read);
+    }
   } finally {
-    closeSync(file);
+    file.close();
   }
 }
 
 /** The bytes of a small open file, which is closed: one read(2). Of what has grown since it was opened, one byte more: it is not what it was. */
-export function bytesOf({ file, size }: OpenFile): Buffer {
+export function bytesOf(file: Handle): Buffer {
+  const { size } = file;
   try {
     const bytes = Buffer.allocUnsafe(size + 1);
     let length = 0;
-    for (let read = -1; read !== 0 && length < size; length += read) read = readSync(file, bytes, length, bytes.length - length, null);
+    for (let read = -1; read !== 0 && length < size; length += read) read = file.readSync(bytes.subarray(length), length);
     return bytes.subarray(0, length);
   } finally {
-    closeSync(file);
+    file.close();
   }
 }
 
 /** SHA-256 of what an open file holds, which is closed at the end. */
-export function digestOf(opened: OpenFile): string {
+export function digestOf(opened: Handle): string {
   const hash = createHash('sha256');
   for (const piece of pieces(opened)) hash.update(piece);
   return hash.digest('hex');
@@ -112,7 +109,7 @@ export function textOf(bytes: Buffer, path: string): string {
 const NEWLINE = 10;
 
 /** The lines of a file, without their newline, each within `limit` bytes. Throws `backup_invalid`; a last line without a newline counts as cut off. */
-export function* linesOf(opened: OpenFile, path: string, limit: number): Generator<string> {
+export function* linesOf(opened: Handle, path: string, limit: number): Generator<string> {
   let rest: Buffer = Buffer.alloc(0);
   for (const piece of pieces(opened)) {
     rest = Buffer.concat([rest, piece]);

@@ -1,16 +1,15 @@
 /** Stages what a plan brings, whole and durable, in the session's staging: streamed, in bounded memory, outside every lock. Each content is compared with its checksum once more. */
 import { createHash } from 'node:crypto';
-import { closeSync, read } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { SwampError } from '../errors.js';
 import { Bulk } from '../fs/bulk.js';
 import { sha256 } from '../fs/digest.js';
 import { makeDirs } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
+import type { Handle } from '../fs/handle.js';
 import { ARTIFACT_RECORD, CONTENT, METADATA, PARTS } from '../layout/layout.js';
 import { segmentFor } from '../layout/names.js';
 import { newNonce } from '../locks/holder.js';
@@ -34,8 +33,6 @@ export interface StageOptions {
   /** Called every now and then with what has been staged so far. */
   readonly onProgress?: (staged: { readonly files: number; readonly bytes: number }) => void;
 }
-
-const readInto = promisify(read);
 
 /** staging/<me>/restore, complete and synced. Throws `checksum_mismatch`, `backup_invalid` for what has changed since it was verified, `no_space`. */
 export async function stageRestore(session: Session, backup: Saved, plan: RestorePlan, options: StageOptions): Promise<void> {
@@ -171,7 +168,7 @@ class Stager {
     let size = 0;
     try {
       await this.#bulk.stream(to, async (file: FileHandle) => {
-        for await (const chunk of ahead(opened.file)) {
+        for await (const chunk of ahead(opened)) {
           signal.throwIfAborted();
           const written = file.writeFile(chunk);
           hash.update(chunk);
@@ -181,7 +178,7 @@ class Stager {
         }
       });
     } finally {
-      closeSync(opened.file);
+      opened.close();
     }
     this.#count(1, 0);
     return { size, checksum: hash.digest('hex') };
@@ -212,20 +209,18 @@ const TURN = 32;
 const AHEAD = 1024 * 1024;
 
 /** The pieces of an open file; the next one is read while the last one is used. Each is valid until the next one is asked for. */
-async function* ahead(file: number): AsyncGenerator<Uint8Array> {
+async function* ahead(file: Handle): AsyncGenerator<Uint8Array> {
   const buffers = [Buffer.allocUnsafe(AHEAD), Buffer.allocUnsafe(AHEAD)] as const;
-  const fill = (buffer: Buffer): Promise<number> => readInto(file, buffer, 0, AHEAD, null).then(({ bytesRead }) => bytesRead);
-  let next = fill(buffers[0]);
-  try {
-    for (let at: 0 | 1 = 0; ; at = at === 0 ? 1 : 0) {
-      const length = await next;
-      if (length === 0) return;
-      next = fill(buffers[at === 0 ? 1 : 0]);
-      yield buffers[at].subarray(0, length);
-    }
-  } finally {
-    // The descriptor is closed next: nothing may read from it any more.
-    await next.catch(() => 0);
+  let position = 0;
+  let next = file.read(buffers[0], position);
+  for (let at: 0 | 1 = 0; ; at = at === 0 ? 1 : 0) {
+    const length = await next;
+    if (length === 0) return;
+    position += length;
+    next = file.read(buffers[at === 0 ? 1 : 0], position);
+    // Nobody waits for it when the reader stops here.
+    next.catch(() => undefined);
+    yield buffers[at].subarray(0, length);
   }
 }
 

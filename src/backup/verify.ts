@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { sha256 } from '../fs/digest.js';
+import type { Handle } from '../fs/handle.js';
 import { parseRecord } from '../store/metadata.js';
 import { byCodePoint } from '../store/read.js';
 import { parseUploadRecord } from '../store/uploads/record.js';
@@ -23,7 +24,7 @@ import {
 } from './format.js';
 import { finding, findingsOf, invalid, reading } from './invalid.js';
 import { readManifest } from './manifest.js';
-import { bytesOf, digestOf, linesOf, type OpenFile, openPlain, pieces, readControl, refusal, SMALL, textOf } from './open.js';
+import { bytesOf, digestOf, linesOf, openPlain, pieces, readControl, refusal, SMALL, textOf } from './open.js';
 import { isContained, type Place, placeOf, sidecarPath } from './paths.js';
 import { keymapRecord, parseSidecar, readTombstones } from './records.js';
 import { type TreeEntry, walkTree } from './tree.js';
@@ -231,7 +232,7 @@ class Verification {
     if (place?.kind === 'content' || place?.kind === 'version') this.#model?.contents.set(path, { size, checksum, altered, content: place.content });
   }
 
-  async #read(opened: OpenFile): Promise<{ readonly size: number; readonly checksum: string }> {
+  async #read(opened: Handle): Promise<{ readonly size: number; readonly checksum: string }> {
     if (opened.size <= SMALL) {
       const bytes = bytesOf(opened);
       this.#checked.bytes += bytes.length;

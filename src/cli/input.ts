@@ -1,5 +1,6 @@
 /** What the commands that write versions have in common: their flags, where their bytes come from, and what they tell of the version. */
-import type { DataPutResult, SourceInput, VersionInput } from '../operations/data-put.js';
+import type { DataPutResult, VersionInput } from '../operations/data-put.js';
+import type { SourceInput } from '../operations/source.js';
 import { type Args, given, pairs, wholeNumber } from './args.js';
 import { tell } from './output.js';
 import { printable, size } from './render/text.js';

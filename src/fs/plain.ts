@@ -1,14 +1,7 @@
 /** Reads what should be a plain file, whatever stands there: no link is followed, no FIFO waited for, nothing read beyond a limit. */
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { isErrno } from '../errors.js';
-
-/** A regular file, opened, the caller's to close. */
-export interface PlainFile {
-  readonly file: number;
-  /** Bytes, when it was opened. */
-  readonly size: number;
-  readonly status: BigIntStats;
-}
+import { Handle } from './handle.js';
 
 /** Why what stands there is not read. `message` goes on where the path ends. */
 export interface Refused {
@@ -16,9 +9,9 @@ export interface Refused {
   readonly message: string;
 }
 
-/** Undefined when nothing stands there. */
-export function openPlainFile(path: string): PlainFile | Refused | undefined {
-  let file: number | undefined;
+/** A regular file, opened, the caller's to close. Undefined when nothing stands there. */
+export function openPlainFile(path: string): Handle | Refused | undefined {
+  let file: Handle | undefined;
   try {
     file = openUnfollowed(path);
   } catch (error) {
@@ -27,10 +20,8 @@ export function openPlainFile(path: string): PlainFile | Refused | undefined {
     if (isErrno(error, 'ENXIO', 'EOPNOTSUPP')) return NO_FILE;
     throw error;
   }
-  if (file === undefined) return undefined;
-  const status = fstatSync(file, { bigint: true });
-  if (status.isFile()) return { file, size: Number(status.size), status };
-  closeSync(file);
+  if (file === undefined || file.status.isFile()) return file;
+  file.close();
   return NO_FILE;
 }
 
@@ -41,18 +32,16 @@ export function readPlainFile(path: string, limit: number): { readonly bytes: Bu
   const opened = openPlainFile(path);
   if (opened === undefined || 'refused' in opened) return opened;
   try {
-    return opened.size > limit
-      ? { refused: 'too_large', message: `has more than ${limit} bytes` }
-      : { bytes: readFileSync(opened.file), status: opened.status };
+    return opened.size > limit ? { refused: 'too_large', message: `has more than ${limit} bytes` } : { bytes: opened.bytes(), status: opened.status };
   } finally {
-    closeSync(opened.file);
+    opened.close();
   }
 }
 
 /** Throws the system's error for a link (ELOOP); a FIFO that nobody writes is opened all the same. Undefined when nothing stands there. */
-export function openUnfollowed(path: string): number | undefined {
+export function openUnfollowed(path: string): Handle | undefined {
   try {
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return Handle.open(path);
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;

@@ -1,5 +1,5 @@
 /** Reads directories and removes trees; only the expected errno is taken for an answer. */
-import { closeSync, type Dir, type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { type Dir, type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
@@ -38,9 +38,9 @@ export function readText(path: string): string | undefined {
   const file = openUnfollowed(path);
   if (file === undefined) return undefined;
   try {
-    return readFileSync(file, 'utf8');
+    return file.bytes().toString();
   } finally {
-    closeSync(file);
+    file.close();
   }
 }
 

@@ -1,5 +1,5 @@
 /** `backup prune`: removes backups from a folder of backups, but the newest of each of the last days and weeks. */
-import { closeSync, lstatSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CHECKSUMS, MANIFEST, type Manifest } from '../backup/format.js';
 import { finding, findingsOf, invalid } from '../backup/invalid.js';
@@ -128,7 +128,7 @@ function manifestIn(path: string): Manifest | string | undefined {
     const manifest = readManifest(path);
     const checksums = openPlain(path, CHECKSUMS);
     if (checksums === undefined) throw invalid(finding('manifest', CHECKSUMS, 'is missing'));
-    closeSync(checksums.file);
+    checksums.close();
     return manifest;
   } catch (error) {
     const [found] = findingsOf(error) ?? [];

@@ -1,11 +1,12 @@
 /** `backup unpack`: the backup in an archive, verified before it appears. */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { codecFor, unpackTree } from '../backup/archive.js';
 import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
 import { inTheWay, parentOf, requireFree } from '../backup/target.js';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDir, rename, syncDir } from '../fs/durable.js';
+import { Handle } from '../fs/handle.js';
 import { type PackOptions, verifying } from './backup-pack.js';
 import { requireWholeBackup, resolveNamed } from './backup-verify.js';
 
@@ -30,7 +31,8 @@ export async function backupUnpack(input: { readonly file: string; readonly dir:
   const scratch = scratchFor(dir);
   try {
     await makeDir(scratch);
-    const { files, bytes } = await unpackTree(openArchive(file), scratch, codec, options);
+    const archive = openArchive(file);
+    const { files, bytes } = await unpackTree(archive, scratch, codec, options).finally(() => archive.close());
     const { createdAt } = await requireWholeBackup(scratch, verifying(options));
     options.signal.throwIfAborted();
     await publish(scratch, dir);
@@ -51,10 +53,10 @@ async function publish(scratch: string, dir: string): Promise<void> {
 }
 
 /** A link is followed: the person named it. What is no file is not waited for. */
-function openArchive(file: string): number {
-  const archive = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  if (fstatSync(archive).isFile()) return archive;
-  closeSync(archive);
+function openArchive(file: string): Handle {
+  const archive = Handle.open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (archive.status.isFile()) return archive;
+  archive.close();
   throw new SwampError('io', `${file} is no regular file.`, { hint: 'Name an archive that "swamp backup pack" has made.', data: { path: file } });
 }
 

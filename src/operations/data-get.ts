@@ -1,12 +1,11 @@
 /** `data get`: no lock; one listing, metadata and content of one version. */
-import type { Readable } from 'node:stream';
 import { SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { checkArtifactName } from '../layout/names.js';
-import { findModel } from '../models/files.js';
+import { findModel, type Model } from '../models/files.js';
 import type { Repo } from '../repo.js';
-import { closeContent, digestContent, type OpenContent, partMismatch, streamContent } from '../store/content.js';
-import { type OpenVersion, openVersion, resolveName, tombstoneOf, versionNotFound } from '../store/read.js';
+import { closeContent, digestContent, type OpenContent, partMismatch } from '../store/content.js';
+import { type FoundVersion, findVersion, type OpenVersion, openVersion, resolveName, tombstoneOf, versionNotFound } from '../store/read.js';
 import { dataNotFound } from '../store/remove.js';
 import { readWhole } from '../store/restoring.js';
 import { type DataRecord, dataRecord } from './data-record.js';
@@ -15,48 +14,82 @@ export interface DataGetInput {
   readonly model: string;
   readonly name: string;
   readonly version?: number;
-  /** Reads the content once before it is given out, and throws `checksum_mismatch` when it is not what was written. */
+  /** Reads the content once before anything is answered, and throws `checksum_mismatch` when it is not what was written. */
   readonly verify?: boolean;
 }
 
-export interface DataGetResult {
+/** A version whose content is open: it stays readable although the version may be deleted meanwhile. */
+export interface OpenData {
   readonly record: DataRecord;
-  /** The content, once; it stays readable although the version may be deleted meanwhile. Read it or destroy it. */
-  openContent(): Readable;
+  /** The caller's to close with `closeContent`. */
+  readonly content: OpenContent;
+}
+
+/** A content up to this size may be asked for in one piece; a text of 512 MiB is more than Node can hold. Bytes. */
+const MAX_IN_MEMORY = 64 * 1024 * 1024;
+
+/** `hint`: the way for what is larger. Throws `usage`. */
+export function requireInMemory({ name, size }: DataRecord, hint: string): void {
+  if (size <= MAX_IN_MEMORY) return;
+  throw new SwampError('usage', `${JSON.stringify(name)} has ${size} bytes, and ${MAX_IN_MEMORY} is the most that is given out in one piece.`, {
+    hint,
+    data: { name, size, most: MAX_IN_MEMORY },
+  });
 }
 
 /** Throws `model_not_found`, `data_not_found`, `version_not_found`, `corrupt`, `checksum_mismatch`, `incomplete_chunks`. */
-export async function dataGet(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataGetResult> {
+export async function dataGet(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal } = {}): Promise<OpenData> {
   checkArtifactName(input.name);
-  const { record, content } = await readWhole(
+  return readWhole(
     repo,
-    () => get(repo, input, options),
-    (found) => closeContent(found.content),
+    () => open(repo, input, options.signal),
+    ({ content }) => closeContent(content),
   );
-  return { record, openContent: () => streamContent(content, record.name, { autoClose: true, ...options }) };
+}
+
+/** What is known of a version; nothing is left open. Throws as `dataGet`. */
+export async function dataGetRecord(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataRecord> {
+  if (input.verify === true) {
+    const { record, content } = await dataGet(repo, input, options);
+    closeContent(content);
+    return record;
+  }
+  checkArtifactName(input.name);
+  return readWhole(repo, async () => {
+    const model = await findModel(repo, input.model);
+    const { name, found } = named(repo, model, input, (current) => findVersion(repo, model.id, current, input.version));
+    return dataRecord(repo, model, name, found);
+  });
 }
 
 /** Two looks: which model has the name, and what that one has. */
-async function get(
-  repo: Repo,
-  input: DataGetInput,
-  options: { readonly signal?: AbortSignal },
-): Promise<{ readonly record: DataRecord; readonly content: OpenContent }> {
+async function open(repo: Repo, input: DataGetInput, signal: AbortSignal | undefined): Promise<OpenData> {
   const model = await findModel(repo, input.model);
   await failpoint('data-get.model-found');
-  const { name, opened } = openNamed(repo, model.id, input);
-  const record = dataRecord(repo, model, name, opened);
-  if (input.verify === true) await verify(record, opened, options.signal);
-  return { record, content: opened.content };
+  const { name, found } = named(repo, model, input, (current) => openVersion(repo, model.id, current, input.version));
+  const { content } = found;
+  try {
+    const record = dataRecord(repo, model, name, found);
+    if (input.verify === true) await verify(record, found, signal);
+    return { record, content };
+  } catch (error) {
+    closeContent(content);
+    throw error;
+  }
 }
 
-/** Opens the artifact, by its own name or by one it had before. It may be renamed or deleted between two looks. */
-function openNamed(repo: Repo, modelId: string, input: DataGetInput): { readonly name: string; readonly opened: OpenVersion } {
-  for (let name: string | undefined = input.name; name !== undefined; name = resolveName(repo, modelId, input.name)) {
-    const opened = openVersion(repo, modelId, name, input.version);
-    if (opened !== undefined) return { name, opened };
+/** Looks under the artifact's own name, then under those it went on as. It may be renamed or deleted between two looks. */
+function named<T extends FoundVersion>(
+  repo: Repo,
+  model: Model,
+  input: DataGetInput,
+  look: (name: string) => T | undefined,
+): { readonly name: string; readonly found: T } {
+  for (let name: string | undefined = input.name; name !== undefined; name = resolveName(repo, model.id, input.name)) {
+    const found = look(name);
+    if (found !== undefined) return { name, found };
   }
-  throw notFound(repo, modelId, input);
+  throw notFound(repo, model.id, input);
 }
 
 function notFound(repo: Repo, modelId: string, { name, version }: DataGetInput): SwampError {
@@ -71,12 +104,8 @@ function notFound(repo: Repo, modelId: string, { name, version }: DataGetInput):
 
 /** B5: each part, and the whole; the first part that is not what was written is told. */
 async function verify(record: DataRecord, { content, metadata }: OpenVersion, signal: AbortSignal | undefined): Promise<void> {
-  const { size, checksum, parts } = await digestContent(content, record.name, signal === undefined ? {} : { signal }).catch((error: unknown) => {
-    closeContent(content);
-    throw error;
-  });
+  const { size, checksum, parts } = await digestContent(content, record.name, { signal });
   if (checksum === record.checksum && size === record.size) return;
-  closeContent(content);
   const altered = metadata.parts?.find((part, i) => part.checksum !== parts[i]);
   if (altered !== undefined) {
     const [path, found] = [`${record.contentPath}/${altered.number}`, parts[altered.number - 1] ?? ''];

@@ -2,8 +2,7 @@
 import { failpoint } from '../fs/failpoints.js';
 import { findModel, listModels, type Model, problemText } from '../models/files.js';
 import type { Repo } from '../repo.js';
-import { closeContent } from '../store/content.js';
-import { artifactNames, byCodePoint, changesTooFast, LOOKS, openVersion, tombstoneOf } from '../store/read.js';
+import { artifactNames, byCodePoint, changesTooFast, findVersion, LOOKS, tombstoneOf } from '../store/read.js';
 import { readWhole } from '../store/restoring.js';
 import { turns } from '../turns.js';
 import { dataRecord } from './data-record.js';
@@ -92,10 +91,9 @@ function wantedNames(repo: Repo, model: Model, { prefix, after }: DataListInput)
 }
 
 function latestItem(repo: Repo, model: Model, name: string): DataListItem | undefined {
-  const opened = openVersion(repo, model.id, name);
-  if (opened === undefined) return undefined;
-  closeContent(opened.content);
-  const { id, version, contentType, size, createdAt, tags } = dataRecord(repo, model, name, opened);
+  const found = findVersion(repo, model.id, name);
+  if (found === undefined) return undefined;
+  const { id, version, contentType, size, createdAt, tags } = dataRecord(repo, model, name, found);
   return { id, name, modelId: model.id, modelName: model.name, version, contentType, type: tags['type'] ?? 'data', size, createdAt, tags };
 }
 

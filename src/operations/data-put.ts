@@ -1,9 +1,5 @@
 /** `data put`: stages the content without a lock, then commits it as the next version under the data fence. */
-import { statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { SwampError } from '../errors.js';
-import { failpoint } from '../fs/failpoints.js';
-import { openPipe } from '../fs/pipe.js';
 import { checkArtifactName } from '../layout/names.js';
 import type { Session } from '../locks/session.js';
 import { findModel, isStillDefined, type Model } from '../models/files.js';
@@ -14,10 +10,11 @@ import { contentPathIn } from '../store/content.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME, parseGc, parseLifetime } from '../store/lifetimes.js';
 import type { VersionMetadata } from '../store/metadata.js';
-import { type Source, type StagedVersion, stageVersion, type VersionFields } from '../store/stage.js';
+import { type StagedVersion, stageVersion, type VersionFields } from '../store/stage.js';
 import { type Committed, committedBefore, commitVersion, latestMetadata, latestVersion } from '../store/write.js';
 import { modelCreate } from './model-create.js';
 import { startOver } from './settle.js';
+import { openSource, type SourceInput } from './source.js';
 
 /** What a version is to be, without its content. */
 export interface VersionInput {
@@ -35,9 +32,6 @@ export interface VersionInput {
   /** Makes a `store` model of that name when there is none. */
   readonly create?: boolean;
 }
-
-/** Bytes, or the file to read them from. */
-export type SourceInput = Source | { readonly file: string };
 
 export interface DataPutInput extends VersionInput {
   readonly source: SourceInput;
@@ -72,7 +66,7 @@ export async function dataPut(repo: Repo, input: DataPutInput, options: { readon
       return write(session.repo, model.id, (writer) => commit(writer, model, input, staged, session), { session, signal: options.signal });
     });
   } finally {
-    await source.close();
+    source.close();
   }
 }
 
@@ -183,23 +177,4 @@ async function findOrCreate(repo: Repo, input: Pick<VersionInput, 'model' | 'cre
     if (!(error instanceof SwampError) || error.code !== 'model_exists') throw error;
   }
   return findModel(repo, input.model);
-}
-
-/** A file is opened before anything is created, so that one that cannot be read leaves no trace. */
-export async function openSource(source: SourceInput, signal: AbortSignal): Promise<{ readonly chunks: Source; close(): Promise<void> }> {
-  if (!('file' in source)) return { chunks: source, close: async () => {} };
-  if (statSync(source.file, { throwIfNoEntry: false })?.isFIFO() === true) {
-    const pipe = await openPipe(source.file, 'r', signal);
-    await failpoint('put.pipe-open');
-    return { chunks: pipe, close: async () => void pipe.destroy() };
-  }
-  const file = await open(source.file, 'r');
-  if ((await file.stat()).isDirectory()) {
-    await file.close();
-    throw new SwampError('io', `${source.file} is a directory.`, {
-      hint: 'Name a file, or leave it out and pipe the content in.',
-      data: { path: source.file, errno: 'EISDIR' },
-    });
-  }
-  return { chunks: file.createReadStream({ autoClose: false, highWaterMark: 256 * 1024 }), close: () => file.close() };
 }

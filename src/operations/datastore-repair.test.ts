@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { INJURIES, LONG_NAME, type Places, readableBytes, TOLD, written } from '../../integration/support/injuries.js';
@@ -11,8 +10,9 @@ import { exists } from '../fs/tree.js';
 import { readFence } from '../locks/fence.js';
 import { newSession } from '../locks/session.js';
 import { displayPath, type Repo } from '../repo.js';
+import { dataContent } from './data-content.js';
 import { dataDelete } from './data-delete.js';
-import { dataGet } from './data-get.js';
+import { dataGetRecord } from './data-get.js';
 import { dataPut } from './data-put.js';
 import { type DatastoreCheckResult, datastoreCheck } from './datastore-check.js';
 import { datastoreRepair, type RepairPlan } from './datastore-repair.js';
@@ -77,8 +77,8 @@ async function stillWorks({ repo }: Places, given: ReadonlyMap<string, Set<strin
       const pair = `${put.generation} ${put.version}`;
       assert.ok(!pairs.has(pair), `${name} was given ${pair} again`);
       pairs.add(pair);
-      const got = dataGet(repo, { model: 'm', name, verify: true } as Parameters<typeof dataGet>[1]);
-      assert.equal((await buffer((await got).openContent())).toString(), `new ${round}`);
+      const got = await dataContent(repo, { model: 'm', name, verify: true }, NEVER);
+      assert.equal(await got.text(), `new ${round}`);
       if (round === '1') await dataDelete(repo, { model: 'm', name }, NEVER);
     }
   }
@@ -107,7 +107,7 @@ test('a version that was altered goes whole, the others stay, its number is not 
   const to = join(repo.root, repaired[1]?.to ?? '');
   assert.match(repaired[1]?.to ?? '', new RegExp(`^\\.swamp/v2/quarantine/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}/data/${id}/a/2$`));
   assert.deepEqual({ content: readFileSync(join(to, 'content'), 'utf8'), metadata: readFileSync(join(to, 'metadata.json'), 'utf8') }, was);
-  assert.equal((await dataGet(repo, { model: 'm', name: 'a' })).record.version, 1);
+  assert.equal((await dataGetRecord(repo, { model: 'm', name: 'a' })).version, 1);
   const { version: next, generation } = await dataPut(repo, { model: 'm', name: 'a', source: ['three'] }, NEVER);
   assert.deepEqual([next, generation], [3, 1]);
 });
@@ -141,7 +141,7 @@ test('what a published intent promised in an entry that goes is kept with the on
   assert.ok(exists(entry));
   const { findings, pending } = await datastoreRepair(repo, {}, NEVER);
   assert.deepEqual({ findings, pending }, { findings: [], pending: [] });
-  assert.equal((await dataGet(repo, { model: 'm', name: 'a' })).record.version, 3);
+  assert.equal((await dataGetRecord(repo, { model: 'm', name: 'a' })).version, 3);
 });
 
 for (const [title, timing, holder] of [

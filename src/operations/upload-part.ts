@@ -3,7 +3,7 @@ import { SwampError } from '../errors.js';
 import { withSession } from '../protocol/session.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
 import { MAX_PARTS, putPart } from '../store/uploads/parts.js';
-import { openSource, type SourceInput } from './data-put.js';
+import { openSource, type SourceInput } from './source.js';
 import { requireUpload } from './upload-reclaim.js';
 
 export interface UploadPartInput {
@@ -37,6 +37,6 @@ export async function uploadPart(plain: Repo, input: UploadPartInput, options: {
       return { uploadId: id, partNumber, size, checksum };
     });
   } finally {
-    await source.close();
+    source.close();
   }
 }

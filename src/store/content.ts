@@ -1,9 +1,10 @@
-/** The content of one version as a stream, whether it is one file or parts: the only reader of `content` and `parts/`. */
+/** The content of one version byte by byte, whether it is one file or parts: the only reader of `content` and `parts/`. */
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, lstatSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { SwampError } from '../errors.js';
+import type { Handle } from '../fs/handle.js';
+import { openFileLimit } from '../fs/limits.js';
 import { openPlainFile } from '../fs/plain.js';
 import { CONTENT, PARTS } from '../layout/layout.js';
 import type { Part, VersionMetadata } from './metadata.js';
@@ -13,22 +14,25 @@ interface Piece {
   readonly path: string;
   /** What was declared; undefined for a content that is one file. */
   readonly part: Part | undefined;
-  /** Its descriptor; undefined for a piece that is opened when its turn comes. */
-  readonly file: number | undefined;
+  /** Undefined for a piece that is opened when its turn comes. */
+  readonly file: Handle | undefined;
 }
 
-/** A content, opened, the caller's to close: by `closeContent`, or by reading it to its end. */
+/** A content, opened, the caller's to close with `closeContent`. It may be read more than once. */
 export interface OpenContent {
   readonly pieces: readonly Piece[];
 }
 
 /**
- * So many parts are held open, so that a delete does not disturb the reader. Of a version with more, a part that was deleted
- * before its turn came ends the stream as `version_not_found`.
+ * The parts that all contents of this process hold open. A part that is held is read to its end whatever a delete does; of a
+ * content with more parts than may be held, a part that was deleted before its turn ends the reading as `version_not_found`.
  */
-const HELD_OPEN = 1_000;
-/** Bytes held in memory, whatever the content's size. */
-const CHUNK = 256 * 1024;
+let held = 0;
+
+/** The other three quarters of the descriptors belong to the rest of the program. */
+function mayHold(): boolean {
+  return held < openFileLimit() / 4;
+}
 
 /** Where the content of the version in `dir` stands: a file, or the directory of its parts. */
 export function contentPathIn(dir: string, { parts }: Pick<VersionMetadata, 'parts'>): string {
@@ -48,8 +52,11 @@ export function openContent(dir: string, metadata: Pick<VersionMetadata, 'parts'
         closeContent({ pieces });
         return undefined;
       }
-      if (pieces.length >= HELD_OPEN) closeSync(file);
-      pieces.push({ ...piece, file: pieces.length < HELD_OPEN ? file : undefined });
+      if (part === undefined || mayHold()) pieces.push(hold(piece, file));
+      else {
+        file.close();
+        pieces.push({ ...piece, file: undefined });
+      }
     }
     return { pieces };
   } catch (error) {
@@ -58,19 +65,29 @@ export function openContent(dir: string, metadata: Pick<VersionMetadata, 'parts'
   }
 }
 
-export function closeContent({ pieces }: OpenContent): void {
-  for (const { file } of pieces) if (file !== undefined) closeSync(file);
+function hold(piece: Omit<Piece, 'file'>, file: Handle): Piece {
+  held++;
+  return { ...piece, file };
 }
 
-/** Every byte, in order, in bounded memory. It may be read again unless `autoClose`, which closes the content at the end or when the stream is destroyed. */
-export function streamContent(content: OpenContent, name: string, options: { readonly autoClose: boolean; readonly signal?: AbortSignal }): Readable {
-  const [piece] = content.pieces;
-  const { autoClose, ...signal } = options;
-  if (content.pieces.length === 1 && piece?.file !== undefined) {
-    return createReadStream('', { fd: piece.file, start: 0, autoClose, highWaterMark: CHUNK, ...signal });
+/** Again: nothing. A read that is under way ends first. */
+export function closeContent({ pieces }: OpenContent): void {
+  for (const { file } of pieces) if (file?.close() === true) held--;
+}
+
+/** Every byte, in order, in bounded memory. Throws the reason of `signal`. The content stays open. */
+export async function* chunksOf({ pieces }: OpenContent, name: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  for (const piece of pieces) yield* chunksOfPiece(piece, name, signal);
+}
+
+async function* chunksOfPiece(piece: Piece, name: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  const file = piece.file ?? openPiece(piece, name);
+  if (file === undefined) throw deletedMeanwhile(piece, name);
+  try {
+    yield* file.chunks(signal);
+  } finally {
+    if (piece.file === undefined) file.close();
   }
-  const stream = Readable.from(chunksOf(content, name), { objectMode: false, highWaterMark: CHUNK, ...signal });
-  return autoClose ? stream.once('close', () => closeContent(content)) : stream;
 }
 
 /** What a content is, found by reading it once; it stays open. */
@@ -86,14 +103,14 @@ export interface Digest {
 export async function digestContent(
   content: OpenContent,
   name: string,
-  { onBytes, ...options }: { readonly signal?: AbortSignal; readonly onBytes?: (read: number) => void } = {},
+  { onBytes, signal }: { readonly signal?: AbortSignal | undefined; readonly onBytes?: (read: number) => void } = {},
 ): Promise<Digest> {
   const whole = createHash('sha256');
   const parts: string[] = [];
   let size = 0;
   for (const piece of content.pieces) {
     const part = content.pieces.length > 1 ? createHash('sha256') : undefined;
-    for await (const chunk of streamContent({ pieces: [piece] }, name, { autoClose: false, ...options }) as AsyncIterable<Buffer>) {
+    for await (const chunk of chunksOfPiece(piece, name, signal)) {
       whole.update(chunk);
       part?.update(chunk);
       size += chunk.length;
@@ -105,18 +122,6 @@ export async function digestContent(
   return { size, checksum, parts: content.pieces.length > 1 ? parts : content.pieces.map(() => checksum) };
 }
 
-async function* chunksOf({ pieces }: OpenContent, name: string): AsyncGenerator<Buffer> {
-  for (const piece of pieces) {
-    const file = piece.file ?? openPiece(piece, name);
-    if (file === undefined) throw deletedMeanwhile(piece, name);
-    try {
-      yield* createReadStream('', { fd: file, start: 0, autoClose: false, highWaterMark: CHUNK }) as AsyncIterable<Buffer>;
-    } finally {
-      if (piece.file === undefined) closeSync(file);
-    }
-  }
-}
-
 /** False when there is nothing. A link is not followed. */
 function isDirectory(path: string): boolean {
   const status = lstatSync(path, { throwIfNoEntry: false });
@@ -124,16 +129,15 @@ function isDirectory(path: string): boolean {
   throw new SwampError('corrupt', `${path} is damaged: it is no directory.`, { hint: 'Run "swamp datastore check".', data: { path } });
 }
 
-/** The descriptor of one file of a content, the caller's to close; undefined when it is not there. Throws as openContent. */
-export function openPiece({ path, part }: Pick<Piece, 'path' | 'part'>, name: string): number | undefined {
+/** One file of a content, opened, the caller's to close; undefined when it is not there. Throws as openContent. */
+export function openPiece({ path, part }: Pick<Piece, 'path' | 'part'>, name: string): Handle | undefined {
   const opened = openPlainFile(path);
   if (opened === undefined) return undefined;
   if ('refused' in opened)
     throw new SwampError('corrupt', `${path} is damaged: it ${opened.message}.`, { hint: 'Run "swamp datastore check".', data: { path } });
-  const { file, size } = opened;
-  if (part === undefined || part.size === size) return file;
-  closeSync(file);
-  throw partMismatch({ name, path, part: part.number, found: `${size} bytes`, expected: `${part.size} bytes` });
+  if (part === undefined || part.size === opened.size) return opened;
+  opened.close();
+  throw partMismatch({ name, path, part: part.number, found: `${opened.size} bytes`, expected: `${part.size} bytes` });
 }
 
 /** B5: a part that is not what was written. */

@@ -19,15 +19,19 @@ export interface Artifact {
   readonly moving?: true;
 }
 
-/** One version, opened: metadata and content belong together, whatever happens to the path afterwards. */
-export interface OpenVersion {
+/** One version, as it was found. */
+export interface FoundVersion {
   readonly version: number;
   readonly latest: number;
   readonly generation: number;
   readonly metadata: VersionMetadata;
   /** The version's directory. */
   readonly dir: string;
-  /** The caller's to read with `streamContent`, or to close with `closeContent`. */
+}
+
+/** One version, opened: metadata and content belong together, whatever happens to the path afterwards. */
+export interface OpenVersion extends FoundVersion {
+  /** The caller's to close with `closeContent`. */
   readonly content: OpenContent;
 }
 
@@ -93,6 +97,29 @@ export function tombstoneOf(repo: Repo, modelId: string, name: string): Tombston
  * there is damaged.
  */
 export function openVersion(repo: Repo, modelId: string, name: string, version?: number): OpenVersion | undefined {
+  const found = lookAtVersion(repo, { modelId, name, version }, (dir, metadata) => openContent(dir, metadata, name));
+  return found === undefined ? undefined : { ...found.version, content: found.content };
+}
+
+/** As `openVersion`, but the content is not looked at: a listing of many opens nothing. */
+export function findVersion(repo: Repo, modelId: string, name: string, version?: number): FoundVersion | undefined {
+  return lookAtVersion(repo, { modelId, name, version }, () => NOTHING_OPEN)?.version;
+}
+
+const NOTHING_OPEN: OpenContent = Object.freeze({ pieces: [] });
+
+type Open = (dir: string, metadata: VersionMetadata) => OpenContent | undefined;
+
+interface Looked {
+  readonly version: FoundVersion;
+  readonly content: OpenContent;
+}
+
+function lookAtVersion(
+  repo: Repo,
+  { modelId, name, version }: { readonly modelId: string; readonly name: string; readonly version: number | undefined },
+  open: Open,
+): Looked | undefined {
   let before = '';
   for (let look = 0; look < LOOKS; look++) {
     const artifact = findArtifact(repo, modelId, name);
@@ -101,13 +128,16 @@ export function openVersion(repo: Repo, modelId: string, name: string, version?:
     const wanted = version ?? latest;
     if (!artifact.versions.includes(wanted)) throw versionNotFound(name, wanted, artifact.versions);
     const record = artifactRecord(artifact, name);
-    const opened = record === undefined ? undefined : openWhole(join(artifact.dir, String(wanted)), name);
-    if (record !== undefined && opened !== undefined) {
-      if (artifactRecord(artifact, name)?.generation === record.generation) return { ...opened, version: wanted, latest, generation: record.generation };
-      closeContent(opened.content);
+    const dir = join(artifact.dir, String(wanted));
+    const whole = record === undefined ? undefined : openWhole(dir, open);
+    if (record !== undefined && whole !== undefined) {
+      const { metadata, content } = whole;
+      const { generation } = record;
+      const isSame = (): boolean => artifactRecord(artifact, name)?.generation === generation;
+      if (keptIf(content, isSame)) return { version: { version: wanted, latest, generation, metadata, dir }, content };
     }
     const now = artifact.versions.join(' ');
-    if (opened === undefined && now === before) requireStillThere(join(artifact.dir, String(wanted)), name);
+    if (whole === undefined && now === before) requireStillThere(dir, name);
     before = now;
   }
   throw changesTooFast(name);
@@ -125,15 +155,24 @@ export function versionNotFound(name: string, version: number, versions: readonl
 }
 
 /** Metadata and content of one version directory, or undefined when it moved away in between: same inode before and after. */
-function openWhole(dir: string, name: string): Pick<OpenVersion, 'metadata' | 'dir' | 'content'> | undefined {
+function openWhole(dir: string, open: Open): { readonly metadata: VersionMetadata; readonly content: OpenContent } | undefined {
   const before = inode(dir);
   if (before === undefined) return undefined;
   const metadata = readVersionMetadata(join(dir, METADATA));
   if (metadata === undefined) return undefined;
-  const content = openContent(dir, metadata, name);
-  if (content === undefined || inode(dir) === before) return content === undefined ? undefined : { metadata, dir, content };
-  closeContent(content);
-  return undefined;
+  const content = open(dir, metadata);
+  return content !== undefined && keptIf(content, () => inode(dir) === before) ? { metadata, content } : undefined;
+}
+
+/** What `look` answers; when that is not true, or it fails, the content is closed. */
+function keptIf(content: OpenContent, look: () => boolean): boolean {
+  let kept = false;
+  try {
+    kept = look();
+  } finally {
+    if (!kept) closeContent(content);
+  }
+  return kept;
 }
 
 function inode(dir: string): string | undefined {

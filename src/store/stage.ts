@@ -1,6 +1,7 @@
 /** Prepares versions in the session's staging directory: needs no lock, and nobody sees it. */
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { SwampError } from '../errors.js';
 import { createFile, makeDir, syncDir, syncFile, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { CONTENT, METADATA } from '../layout/layout.js';
@@ -82,8 +83,7 @@ export async function writeContent(path: string, source: Source, signal: AbortSi
   let size = 0;
   const file = await createFile(path);
   try {
-    for await (const chunk of untilAborted(source, signal)) {
-      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    for await (const bytes of untilAborted(source, signal)) {
       hash.update(bytes);
       size += bytes.length;
       // writeFile, unlike write, goes on after a short write.
@@ -97,14 +97,42 @@ export async function writeContent(path: string, source: Source, signal: AbortSi
   return { size, checksum: hash.digest('hex') };
 }
 
-/** The source's chunks; throws the signal's reason also while the source has nothing to give, as standard input may for ever. */
-async function* untilAborted(source: Source, signal: AbortSignal): AsyncGenerator<Uint8Array | string> {
+/**
+ * The source's chunks; throws the signal's reason also while the source has nothing to give, as standard input may for ever.
+ * A source that is left before its end is told so, and not waited for: one that has nothing to give would not answer.
+ */
+async function* untilAborted(source: Source, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  for (;;) {
-    const next = await orAborted(iterator.next(), signal);
-    if (next.done === true) return;
-    yield next.value;
+  let ended = false;
+  try {
+    for (;;) {
+      const next = await orAborted(iterator.next(), signal);
+      ended = next.done === true;
+      if (next.done === true) return;
+      yield bytesOf(next.value);
+    }
+  } finally {
+    if (!ended) leave(iterator).catch(() => undefined);
   }
+}
+
+async function leave(iterator: Iterator<unknown> | AsyncIterator<unknown>): Promise<void> {
+  await iterator.return?.();
+}
+
+function bytesOf(chunk: Uint8Array | string): Uint8Array {
+  if (typeof chunk === 'string') return Buffer.from(chunk);
+  if (ArrayBuffer.isView(chunk)) return chunk;
+  throw new SwampError('usage', `A source must give text or bytes, not ${kindOf(chunk)}.`, {
+    hint: 'Give a string, a Uint8Array, a stream or iterable of these, or { file }.',
+  });
+}
+
+/** Names what a caller gave by its kind alone: a value may be a secret, or large. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  return Array.isArray(value) ? 'an array' : `an object (${value.constructor?.name ?? 'without a class'})`;
 }
 
 /** Listens anew for each chunk: a promise that lives as long as the signal would hold on to every chunk it was raced with. */

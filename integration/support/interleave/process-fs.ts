@@ -103,8 +103,12 @@ export class ProcessFs {
     return encoding === undefined ? bytes : bytes.toString('utf8');
   }
 
-  createReadStream(_path: string, { fd }: { readonly fd: number }): object {
-    return Object.assign([this.readFileSync(fd)], { destroy: () => this.closeSync(fd) });
+  readSync(fd: number, buffer: Buffer, offset: number, length: number, position: number): number {
+    return contentOf(this.#descriptor(fd)).copy(buffer, offset, position, position + length);
+  }
+
+  read(fd: number, buffer: Buffer, offset: number, length: number, position: number, done: (error: null, bytes: number) => void): void {
+    done(null, this.readSync(fd, buffer, offset, length, position));
   }
 
   writeFileSync(to: string | number, data: string | Uint8Array): void {

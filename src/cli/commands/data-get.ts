@@ -1,6 +1,8 @@
 /** `swamp data get M NAME`: raw bytes to stdout or a file; with --json or --metadata what is known about them. */
 import { isUtf8 } from 'node:buffer';
-import { type DataGetResult, dataGet } from '../../operations/data-get.js';
+import { dataGet, dataGetRecord, type OpenData, requireInMemory } from '../../operations/data-get.js';
+import type { DataRecord } from '../../operations/data-record.js';
+import { chunksOf, closeContent } from '../../store/content.js';
 import { given, wholeNumber } from '../args.js';
 import type { Context, Outcome } from '../context.js';
 import { print } from '../output.js';
@@ -9,30 +11,42 @@ import { fields, size, tagText } from '../render/text.js';
 export async function run({ args, json, openRepo, signal }: Context): Promise<Outcome | undefined> {
   const input = { model: args.need('model'), name: args.need('name'), verify: args.has('verify'), ...given({ version: wholeNumber(args, 'version', 1) }) };
   const repo = openRepo();
+  if (args.has('metadata')) return metadata(await dataGetRecord(repo, input, { signal }));
   const data = await dataGet(repo, input, { signal });
+  try {
+    return await give(data, { args, json, signal, spared: repo.datastore });
+  } finally {
+    closeContent(data.content);
+  }
+}
+
+async function give(
+  { record, content }: OpenData,
+  { args, json, signal, spared }: Pick<Context, 'args' | 'json' | 'signal'> & { readonly spared: string },
+): Promise<Outcome | undefined> {
+  const chunks = chunksOf(content, record.name, signal);
   const file = args.text('output');
-  if (args.has('metadata')) return metadata(data);
   if (file !== undefined && file !== '-') {
     const { writeOutputFile } = await import('../output-file.js');
-    await writeOutputFile(file, data.openContent(), { signal, spared: repo.datastore });
-    return json ? metadata(data) : undefined;
+    await writeOutputFile(file, chunks, { signal, spared });
+    return json ? metadata(record) : undefined;
   }
-  if (json) return { result: { ...data.record, ...textOrBase64(await whole(data)) }, text: () => '' };
-  for await (const chunk of data.openContent() as AsyncIterable<Uint8Array>) await print(chunk);
+  if (json) {
+    requireInMemory(record, 'Write it to a file with "-o FILE", or ask for what is known about it with --metadata.');
+    return { result: { ...record, ...(await textOrBase64(chunks)) }, text: () => '' };
+  }
+  for await (const chunk of chunks) await print(chunk);
   return undefined;
 }
 
-async function whole({ openContent }: DataGetResult): Promise<Buffer> {
+async function textOrBase64(pieces: AsyncIterable<Uint8Array>): Promise<{ readonly content: string; readonly contentEncoding?: 'base64' }> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of openContent() as AsyncIterable<Uint8Array>) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-function textOrBase64(bytes: Buffer): { readonly content: string; readonly contentEncoding?: 'base64' } {
+  for await (const chunk of pieces) chunks.push(chunk);
+  const bytes = Buffer.concat(chunks);
   return isUtf8(bytes) ? { content: bytes.toString('utf8') } : { content: bytes.toString('base64'), contentEncoding: 'base64' };
 }
 
-function metadata({ record }: DataGetResult): Outcome {
+function metadata(record: DataRecord): Outcome {
   const text = (): string =>
     fields([
       ['Name', record.name],

@@ -1,6 +1,7 @@
 /** Looks at paths as a check must: no link is followed, no FIFO waited for, no record read beyond its limit. */
 import { type BigIntStats, lstatSync } from 'node:fs';
-import { openPlainFile, type PlainFile, type Refused, readPlainFile } from '../../fs/plain.js';
+import type { Handle } from '../../fs/handle.js';
+import { openPlainFile, type Refused, readPlainFile } from '../../fs/plain.js';
 import { MAX_RECORD_BYTES } from '../metadata.js';
 import type { Issue } from './kinds.js';
 
@@ -43,7 +44,7 @@ export function typeIssue(path: string, expected: Expected | undefined): Issue |
 }
 
 /** A regular file, opened, the caller's to close; or what keeps it from being one. */
-export type Opened = PlainFile | { readonly issue: Issue };
+export type Opened = Handle | { readonly issue: Issue };
 
 export function openPlain(path: string): Opened {
   const opened = openPlainFile(path);

@@ -1,5 +1,4 @@
 /** The unfinished uploads of a model: each has its record, and each part is what was sent. One that is unfinished is no finding, and not pending. */
-import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwampError } from '../../errors.js';
 import { PARTS } from '../../layout/layout.js';
@@ -84,7 +83,7 @@ function lookAtPart(dir: string, name: string, onBytes: OnBytes): Promise<Look> 
       if (statusOf(join(dir, SUMS, sumOf({ number: Number(name), size: opened.size, checksum }))) !== undefined) return [];
       return [{ path, kind: 'checksum_mismatch', message: `has SHA-256 ${checksum}, and nothing like it was sent`, hint: PART_HINT }];
     } finally {
-      closeSync(opened.file);
+      opened.close();
     }
   });
 }

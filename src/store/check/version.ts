@@ -1,9 +1,8 @@
 /** One version directory: exactly metadata and content, one regular file or a directory of parts, and the content is what was written. */
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, read as readCallback, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { SwampError } from '../../errors.js';
+import type { Handle } from '../../fs/handle.js';
 import { readDir } from '../../fs/tree.js';
 import { CONTENT, METADATA, PARTS } from '../../layout/layout.js';
 import { parseGc, parseLifetime } from '../lifetimes.js';
@@ -16,7 +15,6 @@ import { isTransient, openPlain, readPlain, stateOf, statusOf, typeIssue } from 
 /** Called with each piece of content that was read; may throw to end the look. */
 export type OnBytes = (bytes: number) => Promise<void>;
 
-const read = promisify(readCallback);
 /** Above this, content is read in pieces beside the event loop. Bytes. */
 const CHUNK = 1024 * 1024;
 
@@ -140,26 +138,27 @@ async function fileIssue(
     if (wanted.checksum === undefined || checksum === wanted.checksum) return undefined;
     return { path, kind: 'checksum_mismatch', message: `has SHA-256 ${checksum}, and ${wanted.checksum} was written`, seen };
   } finally {
-    closeSync(opened.file);
+    opened.close();
   }
 }
 
 /** SHA-256 of an opened file, read once in pieces that `onBytes` is told of. */
-export async function digestFile({ file, size }: { readonly file: number; readonly size: number }, onBytes: OnBytes, whole?: Hash): Promise<string> {
+export async function digestFile(file: Handle, onBytes: OnBytes, whole?: Hash): Promise<string> {
   const hash = createHash('sha256');
-  if (size <= CHUNK) {
-    const bytes = readFileSync(file);
+  if (file.size <= CHUNK) {
+    const bytes = file.bytes();
     await onBytes(bytes.length);
     whole?.update(bytes);
     return hash.update(bytes).digest('hex');
   }
   const buffer = Buffer.allocUnsafe(CHUNK);
-  for (;;) {
-    const { bytesRead } = await read(file, buffer, 0, CHUNK, null);
-    if (bytesRead === 0) return hash.digest('hex');
-    const bytes = buffer.subarray(0, bytesRead);
+  for (let at = 0; ; ) {
+    const length = await file.read(buffer, at);
+    if (length === 0) return hash.digest('hex');
+    const bytes = buffer.subarray(0, length);
+    at += length;
     hash.update(bytes);
     whole?.update(bytes);
-    await onBytes(bytesRead);
+    await onBytes(length);
   }
 }

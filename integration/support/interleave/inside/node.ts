@@ -46,7 +46,7 @@ export async function setImmediate(): Promise<void> {}
 
 export async function setTimeout(): Promise<void> {}
 
-// node:util: only for content of more than a MiB
+// node:util: only for named pipes
 
 export function promisify(): () => Promise<never> {
   return async () => {
@@ -55,13 +55,6 @@ export function promisify(): () => Promise<never> {
 }
 
 // node:stream
-
-/** Only for content in parts, which no scenario writes. */
-export const Readable = {
-  from(): never {
-    throw new TypeError('not simulated');
-  },
-};
 
 /** One producer, one consumer, no limit. */
 export class PassThrough {

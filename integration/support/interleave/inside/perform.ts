@@ -14,6 +14,7 @@ import { modelRename } from '../../../../src/operations/model-rename.js';
 import { modelRun } from '../../../../src/operations/model-run.js';
 import { repoInit } from '../../../../src/operations/repo-init.js';
 import type { Repo } from '../../../../src/repo.js';
+import { chunksOf, closeContent } from '../../../../src/store/content.js';
 import { ROOT } from '../host.js';
 import { type Task, type TaskResult, type Told, titleOf } from '../tasks.js';
 
@@ -88,9 +89,10 @@ async function deleted(repo: Repo, task: Extract<Task, { kind: 'delete' }>): Pro
 }
 
 async function got(repo: Repo, task: Extract<Task, { kind: 'get' }>): Promise<Told> {
-  const { record, openContent } = await dataGet(repo, { ...task, verify: true });
+  const { record, content } = await dataGet(repo, { ...task, verify: true });
   let text = '';
-  for await (const chunk of openContent() as AsyncIterable<Uint8Array>) text += String(chunk);
+  for await (const chunk of chunksOf(content, record.name)) text += String(chunk);
+  closeContent(content);
   return { version: record.version, generation: record.generation, text };
 }
 
