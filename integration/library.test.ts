@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
-import { openRepo } from '../src/index.js';
+import { type Cancel, type DataGetInput, type DataPutInput, initRepo, type OpenRepo, openRepo, SwampError } from '../src/index.js';
 import { createModel, put, tempRepo } from './support/repo.js';
 import { finished, launch, run } from './support/swamp.js';
 import { until } from './support/until.js';
@@ -96,4 +97,88 @@ test('a content of more parts than the process may hold open is read all the sam
   await limited(`swamp data upload complete ${uploadId}`);
   assert.equal((await limited('swamp data get m many --verify')).stdout, texts.join(''));
   assert.match((await limited('swamp data list m')).stdout, /many/);
+});
+
+/** What each operation is given, and what is said of it. */
+const REFUSED: readonly (readonly [title: string, call: (repo: OpenRepo) => Promise<unknown>, message: RegExp])[] = [
+  ['a field that is not known', ({ data }) => data.put({ ...PUT, expectedVersion: 3 } as DataPutInput), /^data\.put: there is no field "expectedVersion"/],
+  ['an option that is not known', ({ data }) => data.put(PUT, { sginal: 1 } as Cancel), /^data\.put, options: there is no field "sginal"/],
+  ['a signal that is none', ({ data }) => data.list({}, { signal: 'x' } as unknown as Cancel), /"signal" must be an AbortSignal/],
+  ['a number as content', ({ data }) => data.put({ ...PUT, source: 7 as unknown as string }), /"source" must be text, bytes/],
+  ['numbers as pieces of a content', ({ data }) => data.put({ ...PUT, source: [7] as unknown as string[] }), /must give text or bytes, not a number/],
+  ['no content', ({ data }) => data.put({ model: 'm', name: 'a' } as DataPutInput), /"source" must be text, bytes/],
+  ['a negative version', ({ data }) => data.put({ ...PUT, expectVersion: -1 }), /"expectVersion" must be a whole number from 0, not -1/],
+  [
+    'a version as text',
+    ({ data }) => data.get({ model: 'm', name: 'a', version: '1' as unknown as number }),
+    /"version" must be a whole number from 1, not a string/,
+  ],
+  ['a name in place of an object', ({ data }) => data.get('a' as unknown as DataGetInput), /^data\.get: an object is expected, not a string/],
+  ['nothing', ({ model }) => (model.get as () => Promise<unknown>)(), /^model\.get: "model" must be a text/],
+  [
+    'a part beyond the last',
+    ({ upload }) => upload.part({ upload: 'x', partNumber: 10_001, source: 'x' }),
+    /"partNumber" must be a whole number from 1 to 10000, not 10001/,
+  ],
+  ['no choice', ({ data }) => data.delete({ model: 'm' }), /a name, prefix, or all/],
+];
+const PUT = { model: 'm', name: 'a', source: 'secret' };
+
+test('what no operation takes is refused as usage, in the words of a program, and its value is never told', async (t) => {
+  const repo = await tempRepo(t);
+  const library = openRepo(repo.dir);
+  await createModel(repo, 'm');
+  for (const [title, call, message] of REFUSED)
+    await assert.rejects(call(library), (error) => {
+      assert.ok(error instanceof SwampError, title);
+      assert.equal(error.code, 'usage', title);
+      assert.match(error.message, message);
+      assert.doesNotMatch(error.message, /--|secret/, title);
+      return true;
+    });
+  assert.deepEqual((await library.data.list()).total, 0);
+  assert.throws(() => openRepo(repo.dir, { lockTimeoutMs: -5 }), { code: 'usage', message: /"lockTimeoutMs" must be/ });
+});
+
+test('text and bytes are content', async (t) => {
+  const repo = await tempRepo(t);
+  const { data } = openRepo(repo.dir);
+  await createModel(repo, 'm');
+  const bytes = Buffer.from('\u{1f40a} bytes');
+  for (const source of [bytes.toString(), bytes, new Uint8Array(bytes), [bytes.toString()], Readable.from([bytes]), new Blob([bytes]).stream()]) {
+    await data.put({ model: 'm', name: 'a', source: source as string });
+    assert.equal(await (await data.get({ model: 'm', name: 'a' })).text(), bytes.toString());
+  }
+});
+
+test('every operation that is called with a signal that has fired does nothing, and throws its reason', async (t) => {
+  const repo = await tempRepo(t);
+  const library = openRepo(repo.dir);
+  const reason = new Error('too late');
+  const cancel = { signal: AbortSignal.abort(reason) };
+  const groups = Object.values(library).filter((group): group is OpenRepo['model'] => typeof group === 'object');
+  let called = 0;
+  for (const method of groups.flatMap((group) => Object.values(group) as ((...given: unknown[]) => Promise<unknown>)[])) {
+    // Those without a required field answer with the reason; the others ask for the field first.
+    await assert.rejects(method.length === 1 ? method(cancel) : method({}, cancel), (error) => error === reason || (error as SwampError).code === 'usage');
+    called++;
+  }
+  assert.ok(called > 20);
+  await assert.rejects(library.model.list({}, cancel), reason);
+  await assert.rejects(library.datastore.lockStatus(cancel), reason);
+  await assert.rejects(initRepo(join(repo.base, 'new'), cancel), reason);
+});
+
+test('a dozen runs at once in one program raise no warning', async (t) => {
+  const repo = await tempRepo(t);
+  const warnings: Error[] = [];
+  const listen = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', listen);
+  t.after(() => process.off('warning', listen));
+  const { model } = openRepo(repo.dir, { lockTimeoutMs: 60_000 });
+  const names = Array.from({ length: 12 }, (_, i) => `run${i}`);
+  for (const name of names) await createModel(repo, name, 'sleep 0.3');
+  const { signal } = new AbortController();
+  await Promise.all(names.map((name) => model.run({ model: name }, { signal })));
+  assert.deepEqual(warnings.map(String), []);
 });

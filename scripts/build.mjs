@@ -2,7 +2,7 @@
  * Bundles what is shipped into dist/; nothing is left to install.
  *
  *   main.cjs and what it loads  the program, CommonJS: Node starts that faster, and starting is most of what a command costs
- *   index.js                    the library, ES modules
+ *   index.js                    the library, ES modules, to be read: not minified, with the names of the source
  *
  * `--release` starts from an empty dist/ and adds the declarations of the library.
  */
@@ -64,6 +64,10 @@ const program = await build({
 
 const library = await build({
   ...COMMON,
+  // An error that nobody catches shows the line it comes from: minified, that line is the whole library.
+  minify: false,
+  keepNames: true,
+  sourcemap: false,
   entryPoints: { index: 'src/index.ts' },
   chunkNames: 'library/[name]-[hash]',
   format: 'esm',

@@ -1,6 +1,6 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
 import { setMaxListeners } from 'node:events';
-import { asSwampError, isSystemError } from './errors.js';
+import { accept, type Field, forProgram } from './operations/accept.js';
 import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './operations/backup-create.js';
 import { type BackupDifference, type BackupDiffResult, backupDiff } from './operations/backup-diff.js';
 import { type BackupPackResult, backupPack } from './operations/backup-pack.js';
@@ -20,6 +20,7 @@ import { type DatastoreCheckResult, datastoreCheck } from './operations/datastor
 import { type DatastoreRepairInput, type DatastoreRepairOptions, type DatastoreRepairResult, datastoreRepair } from './operations/datastore-repair.js';
 import { type DatastoreStatusResult, datastoreStatus } from './operations/datastore-status.js';
 import { type DatastoreSweepInput, type DatastoreSweepResult, datastoreSweep } from './operations/datastore-sweep.js';
+import * as fields from './operations/fields.js';
 import { type LockReleaseInput, type LockReleaseResult, lockRelease } from './operations/lock-release.js';
 import { type LockStatusResult, lockStatus } from './operations/lock-status.js';
 import { type ModelCreateInput, type ModelCreateResult, modelCreate } from './operations/model-create.js';
@@ -129,9 +130,9 @@ export interface OpenRepo {
   info(options?: Cancel): Promise<RepoInfoResult>;
   readonly model: {
     create(input: ModelCreateInput, options?: Cancel): Promise<ModelCreateResult>;
-    list(input?: { readonly text?: string }): Promise<ModelListResult>;
-    get(input: { readonly model: string }): Promise<ModelGetResult>;
-    validate(input?: { readonly model?: string }): Promise<ModelValidateResult>;
+    list(input?: { readonly text?: string }, options?: Cancel): Promise<ModelListResult>;
+    get(input: { readonly model: string }, options?: Cancel): Promise<ModelGetResult>;
+    validate(input?: { readonly model?: string }, options?: Cancel): Promise<ModelValidateResult>;
     rename(input: { readonly model: string; readonly newName: string }, options?: Cancel): Promise<ModelRenameResult>;
     delete(input: ModelDeleteInput, options?: Partial<ModelDeleteOptions>): Promise<ModelDeleteResult>;
     run(input: ModelRunInput, options?: Partial<ModelRunOptions>): Promise<ModelRunResult>;
@@ -152,7 +153,7 @@ export interface OpenRepo {
     part(input: UploadPartInput, options?: Cancel): Promise<UploadPartResult>;
     complete(input: UploadCompleteInput, options?: Cancel): Promise<DataPutResult>;
     abort(input: { readonly upload: string }, options?: Cancel): Promise<UploadAbortResult>;
-    list(input?: { readonly model?: string }): Promise<UploadListResult>;
+    list(input?: { readonly model?: string }, options?: Cancel): Promise<UploadListResult>;
   };
   readonly backup: {
     create(input: BackupCreateInput, options?: Partial<BackupCreateOptions>): Promise<BackupCreateResult>;
@@ -163,13 +164,14 @@ export interface OpenRepo {
     check(options?: Cancel): Promise<DatastoreCheckResult>;
     repair(input?: DatastoreRepairInput, options?: Partial<DatastoreRepairOptions>): Promise<DatastoreRepairResult>;
     sweep(input?: DatastoreSweepInput, options?: Cancel): Promise<DatastoreSweepResult>;
-    lockStatus(): Promise<LockStatusResult>;
+    lockStatus(options?: Cancel): Promise<LockStatusResult>;
     lockRelease(input: LockReleaseInput, options?: Cancel): Promise<LockReleaseResult>;
   };
 }
 
 /** Creates a repository in `dir`; does nothing where there is one. */
-export const initRepo: (dir: string) => Promise<RepoInitResult> = (dir) => told(repoInit(dir));
+export const initRepo: (dir: string, options?: Cancel) => Promise<RepoInitResult> = (dir, options) =>
+  operation('initRepo', fields.DIRECTORY, ({ dir }: { readonly dir: string }) => repoInit(dir))({ dir }, options);
 
 /** What can be done with backups without a repository. Findings and differences are results; everything else throws a SwampError, or the reason of its signal. */
 export interface Backups {
@@ -183,105 +185,124 @@ export interface Backups {
 }
 
 export const backups: Backups = Object.freeze({
-  verify: (input, cancel) => told(backupVerify(input, withSignal(cancel))),
-  diff: (input, cancel) => told(backupDiff(input, withSignal(cancel))),
-  prune: (input, cancel) => {
-    const readOnly = isReadOnly(process.env);
-    return told(backupPrune(input, { ...withSignal(cancel), reporter: SILENT, readOnly, command: 'backup prune' }));
-  },
-  pack: (input, cancel) => told(backupPack(input, { ...withSignal(cancel), reporter: SILENT })),
-  unpack: (input, cancel) => told(backupUnpack(input, { ...withSignal(cancel), reporter: SILENT })),
+  verify: operation('backups.verify', fields.DIRECTORY, backupVerify),
+  diff: operation('backups.diff', fields.TWO_SIDES, backupDiff),
+  prune: operation('backups.prune', fields.BACKUP_PRUNE, (input: BackupPruneInput, options) =>
+    backupPrune(input, { ...options, reporter: SILENT, readOnly: isReadOnly(process.env), command: 'backup prune' }),
+  ),
+  pack: operation('backups.pack', fields.ARCHIVE, (input: Parameters<Backups['pack']>[0], options) => backupPack(input, { ...options, reporter: SILENT })),
+  unpack: operation('backups.unpack', fields.ARCHIVE, (input: Parameters<Backups['unpack']>[0], options) =>
+    backupUnpack(input, { ...options, reporter: SILENT }),
+  ),
 } satisfies Backups);
 
 /**
  * Opens the repository in `dir`; without it the one that SWAMP_REPO_DIR names, else the nearest upwards from the working
- * directory. Throws `not_a_repo`, `config_invalid`.
+ * directory. Throws `not_a_repo`, `config_invalid`, `usage`.
  */
 export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
+  accept('openRepo', { ...(dir === undefined ? {} : { dir }) }, fields.OPEN);
+  accept('openRepo, options', options, fields.OPEN_OPTIONS);
   const { env } = process;
   const { lockTimeoutMs, ...rest } = options;
-  const timing = timingFrom(env, lockTimeoutMs === undefined ? undefined : String(lockTimeoutMs));
-  const repo = openRepoAt(findRepoDir(dir, env, process.cwd()), { ...rest, timing, env });
-  return settling(repo, {
+  const repo = opened(() => {
+    const timing = timingFrom(env, lockTimeoutMs === undefined ? undefined : String(lockTimeoutMs));
+    return openRepoAt(findRepoDir(dir, env, process.cwd()), { ...rest, timing, env });
+  });
+  // Each finishes first what a restore left that was interrupted; those of `datastore` look at the store as it stands.
+  const settled = <I, O extends Cancel, R>(
+    name: string,
+    takes: Takes,
+    work: (repo: Repo, input: I, options: O & Cancelled) => Promise<R>,
+  ): Operation<I, O, R> =>
+    operation(name, takes, async (input: I, given: O & Cancelled) => {
+      await settleFirst(repo, given);
+      return startOver(() => work(repo, input, given), given);
+    });
+  const asItStands = <I, O extends Cancel, R>(
+    name: string,
+    takes: Takes,
+    work: (repo: Repo, input: I, options: O & Cancelled) => Promise<R>,
+  ): Operation<I, O, R> => operation(name, takes, (input: I, given: O & Cancelled) => work(repo, input, given));
+  const info = settled('info', fields.NOTHING, (_repo, _input: object, given) => repoInfo(repo, given));
+  const status = asItStands('datastore.status', fields.NOTHING, (_repo, _input: object, given) => datastoreStatus(repo, given));
+  const check = asItStands('datastore.check', fields.NOTHING, (_repo, _input: object, given) => datastoreCheck(repo, {}, given));
+  const locks = asItStands('datastore.lockStatus', fields.NOTHING, () => lockStatus(repo));
+  return Object.freeze({
     root: repo.root,
     id: repo.id,
-    info: (cancel) => told(repoInfo(repo, cancel)),
-    model: {
-      create: (input, cancel) => told(modelCreate(repo, input, withSignal(cancel))),
-      list: (input) => told(modelList(repo, input)),
-      get: (input) => told(modelGet(repo, input)),
-      validate: (input) => told(modelValidate(repo, input)),
-      rename: (input, cancel) => told(modelRename(repo, input, withSignal(cancel))),
-      delete: (input, cancel) => told(modelDelete(repo, input, withSignal(cancel))),
-      run: (input, cancel) => told(modelRun(repo, input, withSignal(cancel))),
-    },
-    data: {
-      put: (input, cancel) => told(dataPut(repo, input, withSignal(cancel))),
-      get: (input, cancel) => told(dataContent(repo, input, withSignal(cancel))),
-      record: (input, cancel) => told(dataGetRecord(repo, input, cancel)),
-      list: (input = {}, cancel) => told(dataList(repo, input, cancel)),
-      versions: (input, cancel) => told(dataVersions(repo, input, cancel)),
-      rename: (input, cancel) => told(dataRename(repo, input, withSignal(cancel))),
-      delete: (input, cancel) => told(dataDelete(repo, input, withSignal(cancel))),
-    },
-    upload: {
-      begin: (input, cancel) => told(uploadBegin(repo, input, withSignal(cancel))),
-      part: (input, cancel) => told(uploadPart(repo, input, withSignal(cancel))),
-      complete: (input, cancel) => told(uploadComplete(repo, input, withSignal(cancel))),
-      abort: (input, cancel) => told(uploadAbort(repo, input, withSignal(cancel))),
-      list: (input) => told(uploadList(repo, input)),
-    },
-    backup: {
-      create: (input, options) => told(backupCreate(repo, input, withSignal(options))),
-      restore: (input, cancel) => told(backupRestore(repo, input, withSignal(cancel))),
-    },
-    datastore: {
-      status: (cancel) => told(datastoreStatus(repo, cancel)),
-      check: (cancel) => told(datastoreCheck(repo, {}, withSignal(cancel))),
-      repair: (input = {}, options) => told(datastoreRepair(repo, input, withSignal(options))),
-      sweep: (input = {}, cancel) => told(datastoreSweep(repo, input, withSignal(cancel))),
-      lockStatus: () => told(lockStatus(repo)),
-      lockRelease: (input, cancel) => told(lockRelease(repo, input, withSignal(cancel))),
-    },
+    info: (given) => info({}, given),
+    model: Object.freeze({
+      create: settled('model.create', fields.MODEL_CREATE, modelCreate),
+      list: settled('model.list', fields.MODEL_LIST, modelList),
+      get: settled('model.get', fields.MODEL, modelGet),
+      validate: settled('model.validate', fields.MODEL_IF_GIVEN, modelValidate),
+      rename: settled('model.rename', fields.MODEL_RENAME, modelRename),
+      delete: settled('model.delete', fields.MODEL_DELETE, modelDelete),
+      run: settled('model.run', fields.MODEL_RUN, modelRun),
+    }),
+    data: Object.freeze({
+      put: settled('data.put', fields.DATA_PUT, dataPut),
+      get: settled('data.get', fields.DATA_GET, dataContent),
+      record: settled('data.record', fields.DATA_GET, dataGetRecord),
+      list: settled('data.list', fields.DATA_LIST, dataList),
+      versions: settled('data.versions', fields.ARTIFACT, dataVersions),
+      rename: settled('data.rename', fields.DATA_RENAME, dataRename),
+      delete: settled('data.delete', fields.DATA_DELETE, dataDelete),
+    }),
+    upload: Object.freeze({
+      begin: settled('upload.begin', fields.VERSION, uploadBegin),
+      part: settled('upload.part', fields.UPLOAD_PART, uploadPart),
+      complete: settled('upload.complete', fields.UPLOAD_COMPLETE, uploadComplete),
+      abort: settled('upload.abort', fields.UPLOAD, uploadAbort),
+      list: settled('upload.list', fields.MODEL_IF_GIVEN, uploadList),
+    }),
+    backup: Object.freeze({
+      create: settled('backup.create', fields.BACKUP_CREATE, backupCreate),
+      restore: settled('backup.restore', fields.BACKUP_RESTORE, backupRestore),
+    }),
+    datastore: Object.freeze({
+      status: (given) => status({}, given),
+      check: (given) => check({}, given),
+      repair: asItStands('datastore.repair', fields.REPAIR, datastoreRepair),
+      sweep: asItStands('datastore.sweep', fields.SWEEP, datastoreSweep),
+      lockStatus: (given) => locks({}, given),
+      lockRelease: asItStands('datastore.lockRelease', fields.LOCK_RELEASE, lockRelease),
+    }),
   } satisfies OpenRepo);
 }
 
-/** Every method of `api` finishes first what a restore left that was interrupted, but for those of `datastore`, which look at the store as it stands. */
-function settling(repo: Repo, api: OpenRepo): OpenRepo {
-  const first = <T extends object>(group: T): T =>
-    Object.freeze(Object.fromEntries(Object.entries(group).map(([name, method]: [string, Method]) => [name, after(method)]))) as T;
-  const after =
-    (method: Method): Method =>
-    async (...given) => {
-      const never = withSignal(undefined);
-      await told(settleFirst(repo, never));
-      return told(startOver(() => method(...given), never));
-    };
-  return Object.freeze({
-    ...api,
-    info: after(api.info as Method) as OpenRepo['info'],
-    model: first(api.model),
-    data: first(api.data),
-    upload: first(api.upload),
-    backup: first(api.backup),
-  });
+function opened(open: () => Repo): Repo {
+  try {
+    return open();
+  } catch (error) {
+    throw forProgram(error);
+  }
 }
 
-type Method = (...given: unknown[]) => Promise<unknown>;
+type Takes = Readonly<Record<string, Field>>;
+type Cancelled = { readonly signal: AbortSignal };
+type Operation<I, O, R> = (input?: I, options?: O) => Promise<R>;
+
+/** An operation behind the door: what it is given is checked, it begins only while its signal has not fired, and its errors are worded for a program. */
+function operation<I, O extends Cancel, R>(name: string, takes: Takes, work: (input: I, options: O & Cancelled) => Promise<R>): Operation<I, O, R> {
+  return async (input = {} as I, options = {} as O) => {
+    accept(name, input, takes);
+    accept(`${name}, options`, options, fields.OPTIONS);
+    const given = withSignal(options);
+    given.signal.throwIfAborted();
+    try {
+      return await work(input, given);
+    } catch (error) {
+      throw forProgram(error);
+    }
+  };
+}
 
 /** The options of an operation, with a signal that never fires where none was given. */
-function withSignal<T extends Cancel>(options: T | undefined): T & { readonly signal: AbortSignal } {
-  const { signal = new AbortController().signal } = options ?? {};
+function withSignal<T extends Cancel>(options: T): T & Cancelled {
+  const { signal = new AbortController().signal } = options;
   // One signal ends all that a program does at once; Node takes eleven who listen to it for a leak, and says so on stderr.
   setMaxListeners(0, signal);
-  return { ...options, signal } as T & { readonly signal: AbortSignal };
-}
-
-/** What the system refuses is told as a SwampError, too; the reason of a signal stays what it is. */
-async function told<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw isSystemError(error) ? asSwampError(error) : error;
-  }
+  return { ...options, signal };
 }

@@ -86,14 +86,22 @@ interface Failure {
 }
 
 async function supervise(child: ShellProcess, pid: number, options: ShellOptions): Promise<Ending> {
-  // A process that ends at once releases its locks: what runs under them must not outlive it.
-  const onExit = (): void => killGroup(pid);
-  process.once('exit', onExit);
+  if (supervised.size === 0) process.on('exit', endAll);
+  supervised.add(pid);
   try {
     return await watched(child, pid, options);
   } finally {
-    process.off('exit', onExit);
+    supervised.delete(pid);
+    if (supervised.size === 0) process.off('exit', endAll);
   }
+}
+
+/** The groups that run now, of this whole process: one listener ends them all. */
+const supervised = new Set<number>();
+
+/** A process that ends at once releases its locks: what runs under them must not outlive it. */
+function endAll(): void {
+  for (const pid of supervised) killGroup(pid);
 }
 
 async function watched(child: ShellProcess, pid: number, options: ShellOptions): Promise<Ending> {

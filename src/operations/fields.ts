@@ -1,0 +1,95 @@
+/** What every operation of the library takes, field by field: the compiler finds one that is missing here, `accept` refuses what is not here. */
+import { type Fields, FUNCTION, needed, PAIRS, REPORTER, SIGNAL, SOURCE, SWITCH, TEXT, TEXTS, whole } from './accept.js';
+import type { BackupCreateInput } from './backup-create.js';
+import type { BackupPruneInput } from './backup-prune.js';
+import type { BackupRestoreInput } from './backup-restore.js';
+import type { DataDeleteInput } from './data-delete.js';
+import type { DataGetInput } from './data-get.js';
+import type { DataListInput } from './data-list.js';
+import type { DataPutInput, VersionInput } from './data-put.js';
+import type { DatastoreRepairInput } from './datastore-repair.js';
+import type { DatastoreSweepInput } from './datastore-sweep.js';
+import type { LockReleaseInput } from './lock-release.js';
+import type { ModelCreateInput } from './model-create.js';
+import type { ModelDeleteInput } from './model-delete.js';
+import type { ModelRunInput } from './model-run.js';
+import type { UploadCompleteInput } from './upload-complete.js';
+import type { UploadPartInput } from './upload-part.js';
+
+const NEEDED_TEXT = needed(TEXT);
+const VERSION_NUMBER = whole(1);
+
+export const NOTHING = {} satisfies Fields<object>;
+export const MODEL = { model: NEEDED_TEXT };
+export const MODEL_IF_GIVEN = { model: TEXT };
+export const MODEL_LIST = { text: TEXT };
+export const MODEL_RENAME = { model: NEEDED_TEXT, newName: NEEDED_TEXT };
+export const ARTIFACT = { model: NEEDED_TEXT, name: NEEDED_TEXT };
+export const DATA_RENAME = { model: NEEDED_TEXT, oldName: NEEDED_TEXT, newName: NEEDED_TEXT };
+export const UPLOAD = { upload: NEEDED_TEXT };
+export const DIRECTORY = { dir: NEEDED_TEXT };
+export const TWO_SIDES = { dir: NEEDED_TEXT, other: NEEDED_TEXT };
+export const ARCHIVE = { dir: NEEDED_TEXT, file: NEEDED_TEXT };
+
+export const MODEL_CREATE: Fields<ModelCreateInput> = {
+  type: NEEDED_TEXT,
+  name: NEEDED_TEXT,
+  run: TEXT,
+  deleteRun: TEXT,
+  set: PAIRS,
+  tags: PAIRS,
+  description: TEXT,
+};
+export const MODEL_DELETE: Fields<ModelDeleteInput> = { model: NEEDED_TEXT, withData: SWITCH, dryRun: SWITCH };
+export const MODEL_RUN: Fields<ModelRunInput> = { model: NEEDED_TEXT, method: TEXT, inputs: PAIRS, timeoutMs: whole(1) };
+
+export const VERSION: Fields<VersionInput> = {
+  model: NEEDED_TEXT,
+  name: NEEDED_TEXT,
+  contentType: TEXT,
+  tags: PAIRS,
+  lifetime: TEXT,
+  gc: TEXT,
+  expectVersion: whole(0),
+  ifChanged: SWITCH,
+  create: SWITCH,
+};
+export const DATA_PUT: Fields<DataPutInput> = { ...VERSION, source: needed(SOURCE) };
+export const DATA_GET: Fields<DataGetInput> = { model: NEEDED_TEXT, name: NEEDED_TEXT, version: VERSION_NUMBER, verify: SWITCH };
+export const DATA_LIST: Fields<DataListInput> = { model: TEXT, type: TEXT, prefix: TEXT, limit: whole(1), after: TEXT };
+export const DATA_DELETE: Fields<DataDeleteInput> = {
+  model: NEEDED_TEXT,
+  name: TEXT,
+  version: VERSION_NUMBER,
+  prefix: TEXT,
+  all: SWITCH,
+  dryRun: SWITCH,
+};
+
+export const UPLOAD_PART: Fields<UploadPartInput> = { upload: NEEDED_TEXT, partNumber: needed(whole(1, 10_000)), source: needed(SOURCE) };
+export const UPLOAD_COMPLETE: Fields<UploadCompleteInput> = { upload: NEEDED_TEXT, parts: whole(0, 10_000) };
+
+export const BACKUP_CREATE: Fields<BackupCreateInput> = {
+  dir: NEEDED_TEXT,
+  models: TEXTS,
+  allVersions: SWITCH,
+  includeIncompleteUploads: SWITCH,
+  includeOrphans: SWITCH,
+  encodeNames: SWITCH,
+  renameCollisions: SWITCH,
+  base: TEXT,
+  dryRun: SWITCH,
+};
+export const BACKUP_RESTORE: Fields<BackupRestoreInput> = { dir: NEEDED_TEXT, mode: TEXT, model: TEXT, as: TEXT, dryRun: SWITCH };
+export const BACKUP_PRUNE: Fields<BackupPruneInput> = { dir: NEEDED_TEXT, keepDaily: whole(0), keepWeekly: whole(0), dryRun: SWITCH };
+
+export const REPAIR: Fields<DatastoreRepairInput> = { dryRun: SWITCH };
+export const SWEEP: Fields<DatastoreSweepInput> = { dryRun: SWITCH, kept: SWITCH, retryTeardown: TEXT };
+export const LOCK_RELEASE: Fields<LockReleaseInput> = { force: SWITCH, model: TEXT };
+
+export const CANCEL = { signal: SIGNAL };
+/** Of an operation that asks, tells how far it is, or hands on what a command prints. */
+export const OPTIONS = { ...CANCEL, confirm: FUNCTION, onProgress: FUNCTION, onOutput: FUNCTION };
+
+export const OPEN = { dir: TEXT };
+export const OPEN_OPTIONS = { lockTimeoutMs: whole(1), readOnly: SWITCH, reporter: REPORTER, command: TEXT };
