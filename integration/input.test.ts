@@ -725,3 +725,28 @@ async function nothingLeft(repo: MountedRepo): Promise<void> {
   assert.match((await repo.swamp(['datastore', 'check', '--json'])).stdout, /^\{"findings":\[\],"pending":\[\]/);
   assert.equal((await repo.sh('ls -A .swamp/v2/staging .swamp/v2/trash')).stdout.replaceAll(/.*:\n|\n/g, ''), '');
 }
+
+describe('a source that may not be what was meant', () => {
+  test('is told: a file that changes while it is read, and standard input that is empty', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const file = join(repo.base, 'file');
+    const changing = async (...flags: readonly string[]): Promise<Result> => {
+      writeFileSync(file, 'before');
+      const points = new Pauses(repo, ['stage.complete']);
+      const writer = start(repo, ['data', 'put', 'm', 'a', file, ...flags], { env: points.env });
+      await points.at('stage.complete', writer);
+      writeFileSync(file, 'after it was read');
+      points.go('stage.complete');
+      return finished(writer, flags.length === 0 ? 0 : 73);
+    };
+    assert.match((await changing('--if-stable')).stderr, /changed while it was read: 6 bytes of .*, then 17 bytes of/);
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), []);
+    assert.match((await changing()).stderr, /warning: .*changed while it was read/);
+    assert.equal((await run(repo, ['data', 'put', 'm', 'a', file, '--if-stable'])).stderr, '');
+    assert.match((await run(repo, ['data', 'put', 'm', 'b'], { stdin: '' })).stderr, /input was empty/);
+    assert.equal((await run(repo, ['data', 'put', 'm', 'b', '-q'], { stdin: '' })).stderr, '');
+    await refused(repo, ['data', 'put', 'm', 'b', '--no-empty'], 'usage');
+    assert.deepEqual(await versionsOf(repo, 'm', 'b'), [1, 2]);
+  });
+});

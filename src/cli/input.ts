@@ -1,6 +1,7 @@
 /** What the commands that write versions have in common: their flags, where their bytes come from, and what they tell of the version. */
 import type { DataPutResult, VersionInput } from '../operations/data-put.js';
-import type { SourceInput } from '../operations/source.js';
+import type { SourceDemands, SourceInput } from '../operations/source.js';
+import type { Reporter } from '../repo.js';
 import { type Args, given, pairs, wholeNumber } from './args.js';
 import { tell } from './output.js';
 import { printable, size } from './render/text.js';
@@ -22,12 +23,19 @@ export function versionOf(args: Args): VersionInput {
   };
 }
 
-/** FILE, or stdin; a person who is to type it is told so. */
-export function sourceOf(args: Args): SourceInput {
+/** FILE, or stdin, and what it must be; a person who is to type it is told so. */
+export function sourceOf(args: Args): SourceDemands & { readonly source: SourceInput } {
+  const demands = { ifStable: args.has('if-stable'), noEmpty: args.has('no-empty') };
   const file = args.text('file');
-  if (file !== undefined && file !== '-') return { file };
+  if (file !== undefined && file !== '-') return { source: { file }, ...demands };
   if (process.stdin.isTTY && !args.has('quiet')) tell('Reading from the terminal; end with Ctrl-D.\n');
-  return process.stdin;
+  return { source: process.stdin, ...demands };
+}
+
+/** A pipe whose first command failed gives nothing, and nobody else sees that. */
+export function noteEmpty(args: Args, reporter: Reporter, stored: { readonly size: number }): void {
+  const file = args.text('file');
+  if (stored.size === 0 && (file === undefined || file === '-')) reporter.info('Standard input was empty: 0 bytes were stored. --no-empty refuses that.');
 }
 
 /** The line for people. */

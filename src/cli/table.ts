@@ -31,6 +31,8 @@ const VERSION_FLAGS: readonly Flag[] = [
   { name: 'if-changed', type: 'switch', description: 'Write nothing when the content equals the latest' },
   { name: 'create', type: 'switch', description: 'Create the model, of type "store", when there is none' },
 ];
+const IF_STABLE: Flag = { name: 'if-stable', type: 'switch', description: 'Refuse a FILE that changes while it is read' };
+const NO_EMPTY: Flag = { name: 'no-empty', type: 'switch', description: 'Refuse a content of 0 bytes' };
 const UPLOAD: Positional = { name: 'upload', description: 'The id that "data upload begin" printed', flag: true };
 
 /** What a group of commands is about, for help. */
@@ -137,7 +139,7 @@ export const COMMANDS: readonly Command[] = [
     verb: 'data put',
     summary: 'Store a new version, from a file or from stdin',
     positionals: [MODEL, NAME, { name: 'file', description: 'The file; stdin without it', optional: true }],
-    flags: VERSION_FLAGS,
+    flags: [...VERSION_FLAGS, IF_STABLE, NO_EMPTY],
     examples: [
       ['data put results report report.html', 'store a file'],
       ['data put results log --if-changed < build.log', 'store stdin, if it is new'],
@@ -214,7 +216,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'number', description: 'Its place in the content, from 1 to 10,000', flag: true },
       { name: 'file', description: 'The file; stdin without it', optional: true },
     ],
-    flags: [],
+    flags: [IF_STABLE, NO_EMPTY],
     examples: [['data upload part $id 2 dump.2', 'parts may come in any order, at the same time']],
   },
   {

@@ -14,7 +14,7 @@ import { type StagedVersion, stageVersion, type VersionFields } from '../store/s
 import { type Committed, committedBefore, commitVersion, latestMetadata, latestVersion } from '../store/write.js';
 import { modelCreate } from './model-create.js';
 import { startOver } from './settle.js';
-import { openSource, type SourceInput } from './source.js';
+import { openSource, requireDemands, type SourceDemands, type SourceInput } from './source.js';
 
 /** What a version is to be, without its content. */
 export interface VersionInput {
@@ -33,7 +33,7 @@ export interface VersionInput {
   readonly create?: boolean;
 }
 
-export interface DataPutInput extends VersionInput {
+export interface DataPutInput extends VersionInput, SourceDemands {
   readonly source: SourceInput;
 }
 
@@ -63,6 +63,7 @@ export async function dataPut(repo: Repo, input: DataPutInput, options: { readon
     const model = await modelFor(repo, input, options);
     return await withSession(underName(repo, `data put ${model.name} ${input.name}`), async (session) => {
       const staged = await stageVersion(session, 'v', source.chunks, fields, options);
+      requireDemands(repo, source, input, staged.metadata.size);
       return write(session.repo, model.id, (writer) => commit(writer, model, input, staged, session), { session, signal: options.signal });
     });
   } finally {

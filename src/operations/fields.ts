@@ -13,6 +13,7 @@ import type { LockReleaseInput } from './lock-release.js';
 import type { ModelCreateInput } from './model-create.js';
 import type { ModelDeleteInput } from './model-delete.js';
 import type { ModelRunInput } from './model-run.js';
+import type { SourceDemands } from './source.js';
 import type { UploadCompleteInput } from './upload-complete.js';
 import type { UploadPartInput } from './upload-part.js';
 
@@ -43,6 +44,8 @@ export const MODEL_CREATE: Fields<ModelCreateInput> = {
 export const MODEL_DELETE: Fields<ModelDeleteInput> = { model: NEEDED_TEXT, withData: SWITCH, dryRun: SWITCH };
 export const MODEL_RUN: Fields<ModelRunInput> = { model: NEEDED_TEXT, method: TEXT, inputs: PAIRS, timeoutMs: whole(1) };
 
+const DEMANDS: Fields<SourceDemands> = { ifStable: SWITCH, noEmpty: SWITCH };
+
 export const VERSION: Fields<VersionInput> = {
   model: NEEDED_TEXT,
   name: NEEDED_TEXT,
@@ -54,7 +57,7 @@ export const VERSION: Fields<VersionInput> = {
   ifChanged: SWITCH,
   create: SWITCH,
 };
-export const DATA_PUT: Fields<DataPutInput> = { ...VERSION, source: needed(SOURCE) };
+export const DATA_PUT: Fields<DataPutInput> = { ...VERSION, source: needed(SOURCE), ...DEMANDS };
 export const DATA_GET: Fields<DataGetInput> = { model: NEEDED_TEXT, name: NEEDED_TEXT, version: VERSION_NUMBER, verify: SWITCH };
 export const DATA_LIST: Fields<DataListInput> = { model: TEXT, type: TEXT, prefix: TEXT, limit: whole(1), after: TEXT };
 export const DATA_DELETE: Fields<DataDeleteInput> = {
@@ -66,7 +69,7 @@ export const DATA_DELETE: Fields<DataDeleteInput> = {
   dryRun: SWITCH,
 };
 
-export const UPLOAD_PART: Fields<UploadPartInput> = { upload: NEEDED_TEXT, partNumber: needed(whole(1, 10_000)), source: needed(SOURCE) };
+export const UPLOAD_PART: Fields<UploadPartInput> = { upload: NEEDED_TEXT, partNumber: needed(whole(1, 10_000)), source: needed(SOURCE), ...DEMANDS };
 export const UPLOAD_COMPLETE: Fields<UploadCompleteInput> = { upload: NEEDED_TEXT, parts: whole(0, 10_000) };
 
 export const BACKUP_CREATE: Fields<BackupCreateInput> = {

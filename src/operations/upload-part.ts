@@ -3,10 +3,10 @@ import { SwampError } from '../errors.js';
 import { withSession } from '../protocol/session.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
 import { MAX_PARTS, putPart } from '../store/uploads/parts.js';
-import { openSource, type SourceInput } from './source.js';
+import { openSource, requireDemands, type SourceDemands, type SourceInput } from './source.js';
 import { requireUpload } from './upload-reclaim.js';
 
-export interface UploadPartInput {
+export interface UploadPartInput extends SourceDemands {
   readonly upload: string;
   /** 1 to 10,000. */
   readonly partNumber: number;
@@ -33,7 +33,10 @@ export async function uploadPart(plain: Repo, input: UploadPartInput, options: {
   const source = await openSource(input.source, options.signal);
   try {
     return await withSession(repo, async (session) => {
-      const { size, checksum } = await putPart(session, { modelId, id }, partNumber, source.chunks, options);
+      const { size, checksum } = await putPart(session, { modelId, id }, partNumber, source.chunks, {
+        ...options,
+        check: (bytes) => requireDemands(repo, source, input, bytes),
+      });
       return { uploadId: id, partNumber, size, checksum };
     });
   } finally {

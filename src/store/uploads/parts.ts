@@ -33,19 +33,21 @@ export function isSum(name: string): boolean {
 /**
  * Streams `source` into the part `number` of an upload; no lock is held. Its digest stands in sums/ before it appears by
  * one rename, so of two that race the last one is there, whole, and whichever it is can be told from damage. Throws
- * `upload_not_found` when the upload was completed or aborted meanwhile: then the rename has no destination.
+ * `upload_not_found` when the upload was completed or aborted meanwhile: then the rename has no destination; and what `check` throws
+ * of the size, before anything appears.
  */
 export async function putPart(
   session: Session,
   upload: { readonly modelId: string; readonly id: string },
   number: number,
   source: Source,
-  options: { readonly signal: AbortSignal },
+  { signal, check }: { readonly signal: AbortSignal; readonly check?: (size: number) => void },
 ): Promise<Part> {
   const { repo } = session;
   const dir = repo.layout.upload(upload.modelId, upload.id);
   const staged = join(await openStaging(session), 'part');
-  const part = { number, ...(await writeContent(staged, source, options.signal)) };
+  const part = { number, ...(await writeContent(staged, source, signal)) };
+  check?.(part.size);
   await failpoint('part.staged');
   try {
     createEmpty(join(dir, SUMS, sumOf(part)));
