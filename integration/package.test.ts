@@ -135,6 +135,13 @@ console.log(JSON.stringify([put.version, record.version, content, code, CODES[co
     assert.equal(sh(user, process.execPath, ['program.mjs']), '[1,1,"one","data_not_found",66,0]\n');
   });
 
+  await t.test('an error that nobody catches is short, and named', () => {
+    const code = "import { openRepo } from 'swamp'; await openRepo('library').data.get({ model: 'm', name: 'none' });";
+    const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { cwd: user, encoding: 'utf8', timeout: MINUTE });
+    assert.match(stderr, /^SwampError: There is no data named "none"/m);
+    assert.ok(stderr.length < 3_000, stderr);
+  });
+
   await t.test('its types hold under strict, with no other package installed, and refuse what is wrong', () => {
     writeFileSync(join(user, 'package.json'), '{"type":"module"}');
     writeFileSync(join(user, 'program.ts'), program);

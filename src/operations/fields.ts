@@ -1,4 +1,5 @@
 /** What every operation of the library takes, field by field: the compiler finds one that is missing here, `accept` refuses what is not here. */
+import { MAX_PARTS } from '../store/uploads/parts.js';
 import { type Fields, FUNCTION, needed, PAIRS, REPORTER, SIGNAL, SOURCE, SWITCH, TEXT, TEXTS, whole } from './accept.js';
 import type { BackupCreateInput } from './backup-create.js';
 import type { BackupPruneInput } from './backup-prune.js';
@@ -69,8 +70,8 @@ export const DATA_DELETE: Fields<DataDeleteInput> = {
   dryRun: SWITCH,
 };
 
-export const UPLOAD_PART: Fields<UploadPartInput> = { upload: NEEDED_TEXT, partNumber: needed(whole(1, 10_000)), source: needed(SOURCE), ...DEMANDS };
-export const UPLOAD_COMPLETE: Fields<UploadCompleteInput> = { upload: NEEDED_TEXT, parts: whole(0, 10_000) };
+export const UPLOAD_PART: Fields<UploadPartInput> = { upload: NEEDED_TEXT, partNumber: needed(whole(1, MAX_PARTS)), source: needed(SOURCE), ...DEMANDS };
+export const UPLOAD_COMPLETE: Fields<UploadCompleteInput> = { upload: NEEDED_TEXT, parts: whole(0, MAX_PARTS) };
 
 export const BACKUP_CREATE: Fields<BackupCreateInput> = {
   dir: NEEDED_TEXT,
