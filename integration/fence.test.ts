@@ -190,13 +190,13 @@ for (const point of ['intent.published', 'steps.take'] as const) {
 test('a rename of a model that lost its fence after it was published knows what it has done', async (t) => {
   const repo = await tempRepo(t);
   await createModel(repo, 'm');
-  const points = new Pauses(repo, ['intent.published']);
+  const points = new Pauses(repo, ['model-rename.linked']);
   const renamer = start(repo, ['model', 'rename', 'm', 'n', '--json'], { env: points.env });
-  await points.at('intent.published', renamer);
+  await points.at('model-rename.linked', renamer);
   await overtake(repo, 'by force', renamer);
   await run(repo, ['data', 'put', 'm', 'a'], { stdin: 'x', expect: [0, 66] });
   await run(repo, ['model', 'delete', 'n', '--with-data', '--force']);
-  points.go('intent.published');
+  points.go('model-rename.linked');
   assert.equal((JSON.parse((await finished(renamer)).stdout) as { newName: string }).newName, 'n');
 });
 

@@ -10,12 +10,12 @@ import { run } from './support/swamp.js';
 
 const MAX_BYTES = 1024 * 1024;
 
-/** A store whose definition has `left` bytes less than it may have, most of them such that JSON takes six for one; its text. */
+/** A store whose definition has `left` bytes less than it may have, most of them such that JSON takes six for one; its text. It has its name in it, which a rename changes. */
 async function large(repo: TestRepo, name: string, left: number): Promise<string> {
   await createModel(repo, name);
   await put(repo, name, 'a', 'kept');
   const path = join(repo.dir, `models/store/${name}.yaml`);
-  const text = readFileSync(path, 'utf8');
+  const text = `name: ${name}\n${readFileSync(path, 'utf8')}`;
   writeFileSync(path, `${text}#${'\x01'.repeat(MAX_BYTES - left - text.length - 2)}\n`);
   return readFileSync(path, 'utf8');
 }

@@ -1,4 +1,4 @@
-/** `model rename`: the link(2) decides; before it nothing has happened, after it whoever comes next ends it. */
+/** `model rename`: before its link(2) nothing has happened; after it the definition has two names until the old one is taken away. */
 import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,9 +11,9 @@ import { finished, run, runJson, start } from './support/swamp.js';
 import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 
 const RENAME = ['model', 'rename', 'old', 'new'] as const;
-/** Where a renamer dies: its intent is published, and the model has its old name; it has both; the old one stands aside. */
+/** Where a renamer dies: the model has its old name; it has both; it has the new one, and the old one is still to be removed. */
 const BEFORE_LINK = 'model-rename.before-link';
-const AFTER_LINK = 'intent.published';
+const AFTER_LINK = 'model-rename.linked';
 const ASIDE = 'definition.aside';
 
 /** A model with data, of which a renamer died at `point`. */
@@ -36,15 +36,16 @@ async function idOf({ dir }: TestRepo, model: string): Promise<string> {
   return (await openRepo(dir).model.get({ model })).id;
 }
 
-test('keeps id, data and comments, and a renamer that dies half-way is finished by the next holder', async (t) => {
+test('keeps id, data and comments, and a renamer that dies half-way has only to be run again', async (t) => {
   const repo = await tempRepo(t);
   const id = await createModel(repo, 'before');
   appendFileSync(join(repo.dir, 'models/store/before.yaml'), '# a remark\n');
   await put(repo, 'before', 'a', 'x');
   await run(repo, ['model', 'rename', 'before', 'between']);
   assert.match(readFileSync(join(repo.dir, 'models/store/between.yaml'), 'utf8'), /# a remark/);
-  await run(repo, ['model', 'rename', 'between', 'after'], { env: { SWAMP_FAILPOINTS: 'model-rename.published=kill' }, expect: 'any' });
-  await run(repo, ['datastore', 'sweep']);
+  await run(repo, ['model', 'rename', 'between', 'after'], { env: { SWAMP_FAILPOINTS: `${AFTER_LINK}=kill` }, expect: 'any' });
+  await run(repo, ['model', 'validate'], { expect: 65 });
+  await run(repo, ['model', 'rename', 'between', 'after']);
   assert.equal((await runJson<{ id: string }>(repo, ['model', 'get', 'after'])).id, id);
   await run(repo, ['model', 'get', 'between'], { expect: 66 });
   assert.equal(await contentOf(repo, 'after', 'a'), 'x');
@@ -60,7 +61,7 @@ for (const when of ['before its last look at the lock', 'after it'] as const) {
     await put(repo, 'm', 'a', 'x');
     const args = ['model', 'rename', 'm', 'n'];
     const points = await traceOf(copyRepo(repo), args);
-    const point = when === 'after it' ? `#${points.indexOf('model-rename.published') + 2}` : 'model-rename.published';
+    const point = when === 'after it' ? `#${points.indexOf('fs.rename', points.indexOf(AFTER_LINK)) + 1}` : AFTER_LINK;
     const pauses = new Pauses(repo, [point]);
     const sleeper = start(repo, args, { env: pauses.env });
     await pauses.at(point, sleeper);
@@ -107,11 +108,11 @@ test('onto a definition that appears meanwhile is a conflict, and renames nothin
   await createModel(repo, 'm');
   const [from, to] = ['m', 'n'].map((name) => join(repo.dir, `models/store/${name}.yaml`)) as [string, string];
   const before = readFileSync(from, 'utf8');
-  const points = new Pauses(repo, ['intent.before-publish']);
+  const points = new Pauses(repo, [BEFORE_LINK]);
   const renaming = start(repo, ['model', 'rename', 'm', 'n', '--json'], { env: points.env });
-  await points.at('intent.before-publish', renaming);
+  await points.at(BEFORE_LINK, renaming);
   writeFileSync(to, 'mine\n');
-  points.go('intent.before-publish');
+  points.go(BEFORE_LINK);
   assert.match((await finished(renaming, 73)).stderr, /"conflict"/);
   assert.deepEqual([readFileSync(from, 'utf8'), readFileSync(to, 'utf8')], [before, 'mine\n']);
   assert.deepEqual(readdirSync(join(repo.dir, 'models/store')).sort(), ['m.yaml', 'n.yaml']);
@@ -119,38 +120,52 @@ test('onto a definition that appears meanwhile is a conflict, and renames nothin
   await put(repo, 'm', 'a', 'x');
 });
 
-test('loses no edit of the old definition: one that is saved after the last look is left, and told', async (t) => {
-  const repo = await tempRepo(t);
-  await createModel(repo, 'm');
-  const args = ['model', 'rename', 'm', 'n'];
-  const points = await traceOf(copyRepo(repo), args);
-  // The first thing that is done to the old file.
-  const point = `#${points.indexOf('model-rename.published') + 2}`;
-  const pauses = new Pauses(repo, [point]);
-  const renaming = start(repo, args, { env: pauses.env });
-  await pauses.at(point, renaming);
-  appendFileSync(join(repo.dir, 'models/store/m.yaml'), '# an edit\n');
-  pauses.go(point);
-  assert.match((await finished(renaming)).stderr, /models\/store\/m\.yaml changed while/);
-  assert.match(readFileSync(join(repo.dir, 'models/store/m.yaml'), 'utf8'), /# an edit/);
-  await put(repo, 'n', 'a', 'x');
-  rmSync(join(repo.dir, 'models/store/m.yaml'));
-});
+for (const how of ['in place', 'as a new file'] as const) {
+  test(`loses no edit of the old definition that is saved ${how} after the last look`, async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const args = ['model', 'rename', 'm', 'n'];
+    const points = await traceOf(copyRepo(repo), args);
+    // The first thing that is done to the old name.
+    const point = `#${points.indexOf('fs.rename', points.indexOf(AFTER_LINK)) + 1}`;
+    const pauses = new Pauses(repo, [point]);
+    const renaming = start(repo, args, { env: pauses.env });
+    await pauses.at(point, renaming);
+    const [old, renamed] = ['m', 'n'].map((name) => join(repo.dir, `models/store/${name}.yaml`)) as [string, string];
+    const edited = `${readFileSync(old, 'utf8')}# an edit\n`;
+    if (how === 'as a new file') rmSync(old);
+    writeFileSync(old, edited);
+    pauses.go(point);
+    const { stderr } = await finished(renaming);
+    assert.equal(readFileSync(how === 'in place' ? renamed : old, 'utf8'), edited);
+    if (how === 'in place') assert.deepEqual([stderr, definitions(repo)], ['', ['store/n.yaml']]);
+    else assert.match(stderr, /models\/store\/m\.yaml changed while/);
+    await put(repo, 'n', 'a', 'x');
+    rmSync(old, { force: true });
+  });
+}
 
 describe('a renamer has died', { concurrency: 2 }, () => {
-  for (const [point, name] of [
-    [BEFORE_LINK, 'old'],
-    [AFTER_LINK, 'new'],
-    [ASIDE, 'new'],
+  for (const [point, names] of [
+    [BEFORE_LINK, ['old']],
+    [AFTER_LINK, ['new', 'old']],
+    [ASIDE, ['new']],
   ] as const) {
-    test(`at ${point}: the next writer finds the model as "${name}", and one definition stands`, async (t) => {
+    const [name] = names;
+    test(`at ${point}: the model is found as ${names.join(' and as ')}, and listed once`, async (t) => {
       const repo = await tempRepo(t, { pending: 'allowed' });
       const id = await deadRename(repo, point);
-      await put(repo, name, 'y', 'more');
-      assert.deepEqual(definitions(repo), [`store/${name}.yaml`]);
-      assert.equal(await idOf(repo, name), id);
-      assert.equal(await contentOf(repo, name, 'x'), 'mine');
-      await run(repo, ['model', 'validate']);
+      for (const each of names) {
+        await put(repo, each, 'y', 'more');
+        assert.equal(await idOf(repo, each), id);
+        assert.equal(await contentOf(repo, each, 'x'), 'mine');
+      }
+      const { models } = await openRepo(repo.dir).model.list();
+      assert.deepEqual(
+        models.map((model) => [model.name, model.id]),
+        [[name, id]],
+      );
+      await run(repo, ['model', 'validate'], { expect: names.length > 1 ? 65 : 0 });
     });
 
     for (const type of ['store', 'command/shell']) {
@@ -162,8 +177,7 @@ describe('a renamer has died', { concurrency: 2 }, () => {
         await run(source, ['backup', 'create', backup]);
         const id = await deadRename(repo, point);
         await run(repo, ['backup', 'restore', backup, '--mode', 'merge']);
-        // As long as it has its old name it is the one into which a backup of that name is merged.
-        const name = point === BEFORE_LINK ? 'old' : 'new';
+        // As long as it has its old name alone it is the one into which a backup of that name is merged.
         assert.equal(await idOf(repo, name), id);
         assert.equal(await contentOf(repo, 'old', 'x'), 'theirs');
         if (name === 'new') assert.equal(await contentOf(repo, name, 'x'), 'mine');
@@ -198,29 +212,6 @@ describe('a renamer has died', { concurrency: 2 }, () => {
       assert.notEqual(await idOf(repo, 'old'), id);
       assert.equal(await idOf(repo, 'new'), id);
     }
-  });
-
-  test('after its link: a delete by the old name finds no such model, and a rename neither; both have ended it', async (t) => {
-    for (const args of [
-      ['model', 'delete', 'old', '--with-data', '--force'],
-      ['model', 'rename', 'old', 'third'],
-    ]) {
-      const repo = await tempRepo(t, { pending: 'allowed' });
-      const id = await deadRename(repo, AFTER_LINK);
-      await refused(repo, args, 'model_not_found');
-      assert.deepEqual(definitions(repo), ['store/new.yaml']);
-      assert.equal(await idOf(repo, 'new'), id);
-      assert.equal(await contentOf(repo, 'new', 'x'), 'mine');
-    }
-  });
-
-  test('after its link: an edit of the new definition stays, and the old one goes', async (t) => {
-    const repo = await tempRepo(t, { pending: 'allowed' });
-    await deadRename(repo, AFTER_LINK);
-    appendFileSync(join(repo.dir, 'models/store/new.yaml'), '# an edit\n');
-    await put(repo, 'new', 'y', 'more');
-    assert.deepEqual(definitions(repo), ['store/new.yaml']);
-    assert.match(readFileSync(join(repo.dir, 'models/store/new.yaml'), 'utf8'), /# an edit/);
   });
 });
 
@@ -283,7 +274,7 @@ test('D7: a renamer that died before its link does not hide that a copied defini
   const repo = await tempRepo(t, { pending: 'allowed' });
   await deadRename(repo, BEFORE_LINK);
   const copy = join(repo.dir, 'models/store/copy.yaml');
-  writeFileSync(copy, readFileSync(join(repo.dir, 'models/store/old.yaml'), 'utf8').replace(/^name: .*/m, 'name: copy'));
+  writeFileSync(copy, readFileSync(join(repo.dir, 'models/store/old.yaml'), 'utf8'));
   await refused(repo, ['model', 'delete', 'old', '--with-data', '--force'], 'model_invalid');
   rmSync(copy);
   assert.equal(await contentOf(repo, 'old', 'x'), 'mine');
@@ -301,20 +292,4 @@ test('a renamer that is put out with the old definition aside says nothing of an
   assert.doesNotMatch((await finished(sleeper)).stderr, /warning/);
   assert.equal(await idOf(repo, 'new'), id);
   await run(repo, ['model', 'validate']);
-});
-
-test('a damaged rename of one model keeps nobody from a restore of another one', async (t) => {
-  const repo = await tempRepo(t, { check: false });
-  await createModel(repo, 'a');
-  await put(repo, 'a', 'x', 'mine');
-  const backup = join(repo.base, 'backup');
-  await run(repo, ['backup', 'create', backup]);
-  const id = await deadRename(repo, BEFORE_LINK);
-  const [entry = ''] = readdirSync(repo.layout.fence({ kind: 'data', modelId: id }));
-  const held = join(repo.layout.fence({ kind: 'data', modelId: id }), entry);
-  const [intent = ''] = readdirSync(held).filter((name) => name.endsWith('.intent'));
-  writeFileSync(join(held, intent, 'intent.json'), '{');
-  await run(repo, ['backup', 'restore', backup, '--model', 'a', '--mode', 'replace', '--force']);
-  assert.equal(await contentOf(repo, 'a', 'x'), 'mine');
-  await refused(repo, ['data', 'put', 'old', 'y'], 'corrupt');
 });

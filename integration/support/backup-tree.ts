@@ -349,13 +349,6 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
     listAnew(tree);
     return { kind: 'missing', path };
   },
-  'a definition of another name': (tree, random) => {
-    const path = pickFile(tree, random, isDefinition);
-    if (path === undefined) return undefined;
-    writeFileSync(join(tree.dir, path), `id: ${idOf('other')}\nname: other\ntype: store\n`);
-    listAnew(tree, path);
-    return { kind: 'manifest', path };
-  },
   'an artifact moved to another path': (tree, random) => {
     const sidecar = pickFile(tree, random, (one) => one.endsWith('.swamp-meta.json'));
     if (sidecar === undefined) return undefined;

@@ -617,7 +617,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     return [['marker_invalid', join(repo.root, '.swamp.yaml')]];
   },
   'the marker of the repository is that of another one': ({ repo }) => {
-    writeFileSync(join(repo.root, '.swamp.yaml'), `formatVersion: 1\nrepoId: ${UUID}\n`);
+    writeFileSync(join(repo.root, '.swamp.yaml'), `formatVersion: 2\nrepoId: ${UUID}\n`);
     return [['marker_invalid', join(repo.root, '.swamp.yaml')]];
   },
   'a definition has problems': ({ repo }) => {
@@ -627,7 +627,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
   },
   'two definitions have one id': ({ repo }) => {
     const [path, copy] = [join(repo.root, 'models/store/m.yaml'), join(repo.root, 'models/store/n.yaml')];
-    writeFileSync(copy, readFileSync(path, 'utf8').replace('name: m', 'name: n'));
+    writeFileSync(copy, readFileSync(path, 'utf8'));
     return [
       ['model_invalid', path],
       ['model_invalid', copy],

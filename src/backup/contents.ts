@@ -85,7 +85,7 @@ export function readSaved(root: string, gathered: Gathered): Saved {
 function readModel(root: string, directory: string, gathered: Gathered): Omit<SavedModel, 'uploads'> {
   const path = definitionPath(directory);
   const text = textOf(required(readControl(root, path, MAX_CONTROL_BYTES), path), path);
-  const parsed = parseDefinition(text, path);
+  const parsed = parseDefinition(text, path, { name: directory.slice('models/'.length) });
   if ('problems' in parsed) throw invalid(finding('manifest', path, parsed.problems.map(({ message }) => message).join('; ')));
   const { id, name, type } = parsed.definition;
   return { directory, id, definition: { name, type, text }, artifacts: gathered.get(directory) ?? [] };

@@ -62,6 +62,8 @@ export interface RestorePlan {
   readonly removed: { readonly models: number; readonly artifacts: number };
   /** Of the global fence. */
   readonly globalEpoch: number;
+  /** Definition files that have a second name besides this one: it goes, and the plan must be made again. */
+  readonly twiceNamed: readonly string[];
   /** Another text: the repository has changed, and the plan must be made again. */
   readonly seen: string;
 }
@@ -73,12 +75,12 @@ export type FreshIds = Map<string, string>;
 export async function planRestore(repo: Repo, backup: Saved, choice: Choice, fresh: FreshIds): Promise<RestorePlan> {
   const saved = selected(backup, choice);
   const seen = new Seen(repo);
-  const { files } = await surveyDefinitions(repo);
+  const { files, seconds } = await surveyDefinitions(repo);
   requireMode(repo, files, choice);
   const planner = new Planner(repo, backup, choice, files, fresh, seen);
   for (const model of saved) planner.add(model);
   await failpoint('restore.planning');
-  return planner.end();
+  return { ...planner.end(), twiceNamed: seconds.map(({ first }) => first) };
 }
 
 function selected({ models, root }: Saved, { only }: Choice): readonly SavedModel[] {
@@ -184,7 +186,7 @@ class Planner {
     });
   }
 
-  end(): RestorePlan {
+  end(): Omit<RestorePlan, 'twiceNamed'> {
     const kept = new Set(this.#targets.map(({ modelId }) => modelId));
     const gone = this.#replacesAll
       ? [...new Set([...idsWithFiles(this.#repo), ...this.#present.flatMap(({ model }) => model?.id ?? [])])].filter((id) => !kept.has(id))

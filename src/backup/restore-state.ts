@@ -1,18 +1,15 @@
 /** What stands in the repository that a restore's plan depends on, looked at without a lock. */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { SwampError } from '../errors.js';
 import { readDir } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { isModelId } from '../layout/layout.js';
 import { readFence } from '../locks/fence.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
-import { listLocks } from '../locks/survey.js';
 import { definitionFiles } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { hasEntries } from '../store/check/check.js';
 import { isDeletedModel } from '../store/deleted.js';
-import { modelRenaming } from '../store/intent.js';
 
 /** Ids of everything that has files. */
 export function idsWithFiles({ layout }: Repo): string[] {
@@ -67,24 +64,11 @@ function leftIn(entry: string): string[] {
   return (readDir(entry) ?? []).filter((name) => name !== HOLDER_DETAILS).sort();
 }
 
-/** The models in whose data fence a dead holder has left something that is still to be carried out: of `ids` anything, of others a rename of the model, for names concern all. */
-export function unfinished(repo: Repo, ids: readonly string[]): string[] {
-  const { layout } = repo;
-  const left = ids.filter((modelId) => {
+/** The models in whose data fence a dead holder has left something that is still to be carried out. */
+export function unfinished({ layout }: Repo, ids: readonly string[]): string[] {
+  return ids.filter((modelId) => {
     const dir = layout.fence({ kind: 'data', modelId });
     const entry = readFence(dir);
     return entry !== undefined && leftIn(join(dir, entry.name)).length > 0;
   });
-  const renamed = listLocks(layout).flatMap((lock) => (lock.kind === 'data' && isRenaming(repo, lock.modelId) ? [lock.modelId] : []));
-  return [...new Set([...left, ...renamed])];
-}
-
-/** Damage of a model that has nothing to do with the restore is not its matter. */
-function isRenaming(repo: Repo, modelId: string): boolean {
-  try {
-    return modelRenaming(repo, modelId) !== undefined;
-  } catch (error) {
-    if (error instanceof SwampError && error.code === 'corrupt') return false;
-    throw error;
-  }
 }

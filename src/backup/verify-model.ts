@@ -52,16 +52,15 @@ export function newModel(directory: string): VerifiedModel {
   return { directory, sidecars: new Map(), contents: new Map(), unreadable: new Set(), definition: false };
 }
 
-/** Throws `backup_invalid` when it is no definition, or one of another name, or has the id of another model. */
+/** Throws `backup_invalid` when it is no definition, or has the id of another model. */
 export function addDefinition(
   model: VerifiedModel,
   { path, text, ids }: { readonly path: string; readonly text: string; readonly ids: Map<string, string> },
 ): void {
   model.definition = true;
-  const parsed = parseDefinition(text, path);
+  const parsed = parseDefinition(text, path, { name: model.directory.slice('models/'.length) });
   if ('problems' in parsed) throw invalid(finding('manifest', path, parsed.problems.map(({ message }) => message).join('; ')));
-  const { id, name } = parsed.definition;
-  if (`models/${name}` !== model.directory) throw invalid(finding('manifest', path, `is the definition of ${JSON.stringify(name)}`));
+  const { id } = parsed.definition;
   const other = ids.get(id);
   if (other !== undefined) throw invalid(finding('manifest', path, `has the id of ${other}`));
   ids.set(id, path);

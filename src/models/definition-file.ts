@@ -23,7 +23,15 @@ export interface DefinitionFile {
 /** What one file turned out to hold. */
 export type Content =
   /** `seen`: the state of the file that was read (stateOf). */
-  | { readonly kind: 'valid'; readonly definition: Definition; readonly text: string; readonly seen: string; readonly problems: readonly [] }
+  | {
+      readonly kind: 'valid';
+      readonly definition: Definition;
+      readonly text: string;
+      readonly seen: string;
+      readonly problems: readonly [];
+      /** Of no matter to any command but `model validate`. */
+      readonly misnamed?: Problem;
+    }
   | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
   | DeletedContent;
 
@@ -59,8 +67,8 @@ export function readDefinition(repo: Repo, file: DefinitionFile, wanted?: string
   if (wanted !== undefined && !text.includes(wanted) && !text.includes('\\')) return undefined;
   const parsed = parseDefinition(text, path, file);
   if ('problems' in parsed) return wanted === undefined || text.includes(wanted) ? { kind: 'invalid', problems: parsed.problems } : undefined;
-  const { definition } = parsed;
-  if (!isDeletedModel(repo, definition.id)) return { kind: 'valid', definition, text, seen, problems: [] };
+  const { definition, misnamed } = parsed;
+  if (!isDeletedModel(repo, definition.id)) return { kind: 'valid', definition, text, seen, problems: [], ...(misnamed === undefined ? {} : { misnamed }) };
   const reappeared = { path, message: `the id ${definition.id} belongs to a deleted model`, hint: DELETED_HINT };
   return { kind: 'deleted', id: definition.id, problems: isLeft(repo, definition.id, path) ? [] : [reappeared] };
 }

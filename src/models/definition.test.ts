@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SwampError } from '../errors.js';
-import { checkModelName, type Definition, methodOf, parseDefinition, serialiseDefinition } from './definition.js';
+import { checkModelName, type Definition, methodOf, parseDefinition, serialiseDefinition, withName } from './definition.js';
 import type { Problem } from './problem.js';
 
 const ID = '523ffdc3-8648-47ae-a1a2-1fb185d39bbc';
@@ -16,14 +16,14 @@ methods:
 `;
 const STORE = `id: ${ID}\nname: s\ntype: store\n`;
 
-function valid(text: string, expected?: { readonly name: string; readonly type: string }): Definition {
-  const parsed = parseDefinition(text, PATH, expected);
+function valid(text: string, at: { readonly name: string; readonly type?: string } = { name: 's' }): Definition {
+  const parsed = parseDefinition(text, PATH, at);
   assert.ok('definition' in parsed, JSON.stringify(parsed));
   return parsed.definition;
 }
 
-function problems(text: string, expected?: { readonly name: string; readonly type: string }): readonly Problem[] {
-  const parsed = parseDefinition(text, PATH, expected);
+function problems(text: string, at: { readonly name: string; readonly type?: string } = { name: 's' }): readonly Problem[] {
+  const parsed = parseDefinition(text, PATH, at);
   assert.ok('problems' in parsed, 'no problem was found');
   assert.ok(parsed.problems.length > 0);
   return parsed.problems;
@@ -63,7 +63,7 @@ methods:
   assert.deepEqual(methods['execute']?.env, { PORT: '08', RATIO: '1e3' });
 });
 
-const SHELL = `id: ${ID}\nname: m\ntype: command/shell\n`;
+const SHELL = `id: ${ID}\nname: s\ntype: command/shell\n`;
 const RUN = `${SHELL}methods:\n  execute:\n    arguments:\n      run: date\n`;
 
 /** Each text, the line that its only problem is told at, and what the problem says. */
@@ -79,7 +79,6 @@ const PROBLEMS: readonly (readonly [title: string, text: string, line: number, m
   ['no id', 'name: s\ntype: store\n', 1, /"id" is missing in the definition/],
   ['an id in upper case', STORE.replace(ID, ID.toUpperCase()), 1, /no lower-case UUID/],
   ['an id that is a path', STORE.replace(ID, '../../etc/passwd'), 1, /no lower-case UUID/],
-  ['a name that is a path', STORE.replace('name: s', 'name: ../s'), 2, /cannot be a model name/],
   ['an unknown type', STORE.replace('store', 'stoer'), 3, /unknown type "stoer"/, /Did you mean "store"\?/],
   ['a type that every object has', STORE.replace('store', 'constructor'), 3, /unknown type "constructor"/],
   ['a store with a method', `${STORE}methods:\n  execute: { arguments: { run: date } }\n`, 5, /a store has no methods/],
@@ -126,9 +125,30 @@ for (const [title, text, line, message, hint] of PROBLEMS) {
 }
 
 test('a definition must be what its path says', () => {
-  const [name, type] = problems(EXAMPLE, { name: 'reader', type: 'store' });
-  assert.match(name?.message ?? '', /the name is "race-writer", the file is reader\.yaml/);
+  const [name, type, ...more] = problems(EXAMPLE, { name: 'reader', type: 'store' });
+  assert.match(name?.message ?? '', /name is "race-writer", and the file is reader\.yaml/);
   assert.match(type?.message ?? '', /the type is "command\/shell", the directory is models\/store/);
+  assert.deepEqual(more, []);
+});
+
+test('the name is that of the file; another one in the text is told beside the definition', () => {
+  assert.deepEqual(parseDefinition(`id: ${ID}\ntype: store\n`, PATH, { name: 'a' }), {
+    definition: { id: ID, name: 'a', type: 'store', tags: {}, methods: {} },
+  });
+  for (const name of ['b', '../s', 'A']) {
+    const parsed = parseDefinition(STORE.replace('name: s', `name: ${name}`), PATH, { name: 'a' });
+    assert.ok('definition' in parsed);
+    assert.equal(parsed.definition.name, 'a');
+    const { line, message, hint } = parsed.misnamed ?? {};
+    assert.deepEqual([line, message], [2, `name is "${name}", and the file is a.yaml`]);
+    assert.match(hint ?? '', /remove the line/);
+  }
+});
+
+test('a definition that gets another name keeps its text, but for the name in it', () => {
+  const bare = `# of ours\nid:   ${ID}\ntype: store\n`;
+  assert.equal(withName(bare, 'b'), bare);
+  assert.equal(withName(`# of ours\n${STORE}`, 'b'), `# of ours\n${STORE.replace('name: s', 'name: b')}`);
 });
 
 test('every problem is told at once, in the order of the lines', () => {
@@ -214,7 +234,6 @@ test('what is written is the shape of the manual, without what is at its default
   assert.equal(
     serialiseDefinition(valid(EXAMPLE)),
     `id: ${ID}
-name: race-writer
 type: command/shell
 tags:
   env: prod
@@ -313,7 +332,7 @@ test('texts that a YAML block cannot hold are read back the same', () => {
   for (const text of AWKWARD) {
     const execute = { run: `x${text}`, workingDir: text, env: { A: ` ${text}`, B: `${text} ` }, ignoreExitCode: false };
     const definition: Definition = { id: ID, name: 'm', type: 'command/shell', description: text, tags: { [`t${text}`]: text }, methods: { execute } };
-    assert.deepEqual(parseDefinition(serialiseDefinition(definition), PATH), { definition }, JSON.stringify(text));
+    assert.deepEqual(parseDefinition(serialiseDefinition(definition), PATH, definition), { definition }, JSON.stringify(text));
   }
 });
 
@@ -331,7 +350,7 @@ test('whatever is written is read back the same', () => {
       methods: { execute },
     };
     const written = serialiseDefinition(definition);
-    const parsed = parseDefinition(written, PATH);
+    const parsed = parseDefinition(written, PATH, definition);
     assert.deepEqual(parsed, { definition }, `seed ${seed}, round ${round}:\n${written}`);
   }
 });

@@ -1,8 +1,8 @@
 /**
- * A model's definition and its YAML: strict reading with every problem told, and writing that reads back the same.
+ * A model's definition and its YAML: strict reading with every problem told, and writing that reads back the same. The name of
+ * the file is the name of the model; a field `name` may repeat it.
  *
  *   id: 523ffdc3-8648-47ae-a1a2-1fb185d39bbc
- *   name: race-writer
  *   type: command/shell
  *   tags: { env: prod }
  *   methods:
@@ -43,6 +43,7 @@ export interface ShellMethod {
 export interface Definition {
   /** A lower-case UUID. */
   readonly id: string;
+  /** That of the file. */
   readonly name: string;
   readonly type: ModelType;
   readonly description?: string;
@@ -91,29 +92,36 @@ export function methodOf(definition: Definition, name: string): ShellMethod {
   });
 }
 
-export type Parsed = { readonly definition: Definition } | { readonly problems: readonly Problem[] };
+/** `misnamed`: the field `name` is not the name of the file, which counts. */
+export type Parsed = { readonly definition: Definition; readonly misnamed?: Problem } | { readonly problems: readonly Problem[] };
 
-/** Reads a definition. `path` is what problems name; `expected` is what the file's own path says. */
-export function parseDefinition(text: string, path: string, expected?: { readonly name: string; readonly type: string }): Parsed {
+/** Reads a definition. `path` is what problems name; `at` is what the file's own path says. */
+export function parseDefinition(text: string, path: string, at: { readonly name: string; readonly type?: string }): Parsed {
   const { source, root } = readYaml(text, path);
   const fields = readFields(source, root, ['id', 'name', 'type', 'description', 'tags', 'methods']);
   if (root === undefined || fields === undefined) return { problems: problemsOf(source) };
   const id = readId(source, requireField(source, root, fields, 'id'));
-  const name = readName(source, requireField(source, root, fields, 'name'), expected?.name);
-  const type = readType(source, requireField(source, root, fields, 'type'), expected?.type);
+  const written = fields.get('name');
+  const name = readText(source, written);
+  const type = readType(source, requireField(source, root, fields, 'type'), at.type);
   const description = readText(source, fields.get('description'));
   const tags = readTexts(source, fields.get('tags'), (tag) => (tag === '' ? 'a tag needs a name' : undefined));
   const methods = type === undefined ? undefined : readMethods(source, type, fields.get('methods') ?? { what: 'methods', line: 1, node: null });
-  if (source.found.length > 0 || id === undefined || name === undefined || type === undefined || methods === undefined) return { problems: problemsOf(source) };
-  return { definition: { id, name, type, ...(description === undefined ? {} : { description }), tags, methods } };
+  const misnamed = name === undefined || name === at.name ? undefined : misnamedAs(path, written?.line ?? 1, name, at.name);
+  if (source.found.length > 0 || id === undefined || type === undefined || methods === undefined) {
+    if (misnamed !== undefined) source.found.push(misnamed);
+    return { problems: problemsOf(source) };
+  }
+  const definition = { id, name: at.name, type, ...(description === undefined ? {} : { description }), tags, methods };
+  return misnamed === undefined ? { definition } : { definition, misnamed };
 }
 
-/** The YAML of a definition, without what is at its default; parseDefinition reads it back the same. */
+/** The YAML of a definition, without its name and without what is at its default; parseDefinition reads it back the same. */
 export function serialiseDefinition(definition: Definition): string {
-  const { id, name, type, description, tags } = definition;
+  const { id, type, description, tags } = definition;
   const methods = Object.fromEntries(Object.entries(definition.methods).map(([key, method]) => [key, { arguments: withoutDefaults(method) }]));
   const fields = {
-    ...{ id, name, type },
+    ...{ id, type },
     ...(description === undefined ? {} : { description }),
     ...(isEmpty(tags) ? {} : { tags }),
     ...(isEmpty(methods) ? {} : { methods }),
@@ -160,13 +168,13 @@ function readId(source: Source, field: Field | undefined): string | undefined {
   return undefined;
 }
 
-function readName(source: Source, field: Field | undefined, expected: string | undefined): string | undefined {
-  const name = readText(source, field);
-  if (field === undefined || name === undefined) return undefined;
-  if (!isModelName(name)) tell(source, field.line, `${JSON.stringify(name)} cannot be a model name`, NAME_HINT);
-  else if (expected !== undefined && name !== expected)
-    tell(source, field.line, `the name is "${name}", the file is ${expected}.yaml`, 'Write the name of the file into it; a copy needs a new id, too.');
-  return name;
+function misnamedAs(path: string, line: number, name: string, file: string): Problem {
+  return {
+    path,
+    line,
+    message: `name is "${name}", and the file is ${file}.yaml`,
+    hint: 'The name of the file counts: remove the line, or write that name there.',
+  };
 }
 
 function readType(source: Source, field: Field | undefined, expected: string | undefined): ModelType | undefined {
@@ -232,20 +240,20 @@ function readTexts(source: Source, field: Field | undefined, refuse: (name: stri
   return Object.fromEntries(texts);
 }
 
-/** The text of a definition with another name; comments and layout stay. */
+/** The text of a definition whose file gets another name: where it has that field, it has the new name there. Comments and layout stay. */
 export function withName(text: string, name: string): string {
-  return withFields(text, { name });
+  return parseDocument(text).has('name') ? withFields(text, { name }) : text;
 }
 
 /**
- * The text with other values of these fields; the rest stays, comments too. Throws `model_invalid` when that is no definition
+ * The text with other values of these fields, of `name` only where it is there; the rest stays, comments too. Throws `model_invalid` when that is no definition
  * any more, as when it has become too large: whoever published it would have no model.
  */
 export function withFields(text: string, fields: Partial<Pick<Definition, 'id' | 'name'>>): string {
   const document = parseDocument(text);
-  for (const [key, value] of Object.entries(fields)) document.set(key, value);
+  for (const [key, value] of Object.entries(fields)) if (key !== 'name' || document.has(key)) document.set(key, value);
   const changed = document.toString({ lineWidth: 0 });
-  const parsed = parseDefinition(changed, 'definition');
+  const parsed = parseDefinition(changed, 'definition', { name: fields.name ?? '' });
   if ('definition' in parsed) return changed;
   const { problems } = parsed;
   throw new SwampError('model_invalid', `The definition would not be valid any more: ${problems[0]?.message}.`, {

@@ -9,10 +9,9 @@ import { SwampError } from '../errors.js';
 import { exists, modifiedAt, readDir, readDirTypes } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { displayPath, type Repo } from '../repo.js';
-import { stateOf } from '../store/check/plain.js';
+import { stateOf, statusOf } from '../store/check/plain.js';
 import { isStagedName, requireUnlinked } from '../store/definition-text.js';
 import { isDeletedModel } from '../store/deleted.js';
-import { definitionGoing } from '../store/intent.js';
 import { readWhole } from '../store/restoring.js';
 import { checkModelName, type Definition, isModelName, isModelType, MODEL_TYPES, type ModelType, NAME_HINT, typeHint } from './definition.js';
 import { type Content, DELETED_HINT, type DefinitionFile, deletedHint, readDefinition, readOrTell } from './definition-file.js';
@@ -38,6 +37,15 @@ export interface SurveyedFile extends DefinitionFile {
   /** True: the file stands, but its model was deleted, and counts as gone. */
   readonly deleted: boolean;
   readonly problems: readonly Problem[];
+  /** Of no matter to any command but `model validate`. */
+  readonly misnamed?: Problem;
+}
+
+/** A second name of the file `first`: a rename of the model is under way, or was interrupted. */
+export interface SecondName {
+  readonly modelId: string;
+  readonly first: string;
+  readonly path: string;
 }
 
 export function modelPath(repo: Repo, type: ModelType, name: string): string {
@@ -83,13 +91,23 @@ export async function listModels(repo: Repo): Promise<{ readonly models: readonl
 export async function surveyDefinitions(
   repo: Repo,
   read: (repo: Repo, file: DefinitionFile) => Content | undefined = readOrTell,
-): Promise<{ readonly files: readonly SurveyedFile[]; readonly strays: readonly Problem[] }> {
+): Promise<{ readonly files: readonly SurveyedFile[]; readonly strays: readonly Problem[]; readonly seconds: readonly SecondName[] }> {
   const { found, strays } = await readListed(repo, (file) => read(repo, file));
   const surveyed = found.map(({ content, ...file }): SurveyedFile => {
-    const model = content.kind === 'valid' ? modelIn(file.path, content) : undefined;
-    return { ...file, model, deleted: content.kind === 'deleted', problems: content.problems };
+    if (content.kind !== 'valid') return { ...file, model: undefined, deleted: content.kind === 'deleted', problems: content.problems };
+    const misnamed = content.misnamed === undefined ? {} : { misnamed: content.misnamed };
+    return { ...file, model: modelIn(file.path, content), deleted: false, problems: content.problems, ...misnamed };
   });
-  return { files: withShared(repo, withoutRenamed(repo, surveyed)), strays };
+  const seconds = secondNames(surveyed);
+  const others = new Set(seconds.map(({ path }) => path));
+  return {
+    files: withShared(
+      repo,
+      surveyed.filter(({ path }) => !others.has(path)),
+    ),
+    strays,
+    seconds: seconds.filter(({ first, path }) => first !== '' && exists(path)),
+  };
 }
 
 /** A listing of which files keep going away is looked at again; this many times is a fault, not a race. */
@@ -115,15 +133,31 @@ async function readListed<T>(
   throw new SwampError('io', `Definitions under ${join(repo.root, DIRECTORY)} come and go faster than they can be read.`, { hint: 'Run the command again.' });
 }
 
-/** While a model is being renamed both its definitions stand: the old one does not count any more. */
-function withoutRenamed(repo: Repo, files: readonly SurveyedFile[]): SurveyedFile[] {
-  const ids = groupBy(files, ({ model }) => model?.id);
-  return files.filter(({ model, path }) => model === undefined || (ids.get(model.id)?.length ?? 0) < 2 || !isRenamedAway(repo, model.id, path));
+/**
+ * link(2) gives a model its new name, and unlink(2) takes its old one: in between its file has two names, and so it stays when
+ * the renamer died there. It is one model, found by either, and listed under the first of them. A name that is gone by now
+ * was the old one of a rename that has ended since.
+ */
+function secondNames(files: readonly SurveyedFile[]): SecondName[] {
+  const groups = groupBy(files, ({ model }) => model?.id);
+  return [...groups].flatMap(([modelId, group]) => {
+    if (modelId === undefined || group.length < 2) return [];
+    const standing = group.filter(({ path }) => exists(path));
+    const firstOf = (path: string): string => standing.find((other) => other.path === path || isSameFile(other.path, path))?.path ?? '';
+    return group.flatMap(({ path }) => (firstOf(path) === path ? [] : [{ modelId, first: firstOf(path), path }]));
+  });
 }
 
-/** The intent is looked at first: it goes after the file. */
-function isRenamedAway(repo: Repo, modelId: string, path: string): boolean {
-  return definitionGoing(repo, modelId) === displayPath(repo, path) || !exists(path);
+/** The other names of the file at `path`; almost always none, at the cost of one look. */
+export function otherNames(repo: Repo, path: string): DefinitionFile[] {
+  if ((statusOf(path)?.nlink ?? 0n) < 2n) return [];
+  return definitionFiles(repo).files.filter((file) => file.path !== path && isSameFile(file.path, path));
+}
+
+/** True when both are names of one file. */
+export function isSameFile(path: string, other: string): boolean {
+  const [one, two] = [statusOf(path), statusOf(other)];
+  return one !== undefined && two !== undefined && one.isFile() && one.ino === two.ino && one.dev === two.dev;
 }
 
 /** Lets timers and signals through now and then: thousands of definitions take seconds. */
@@ -234,15 +268,16 @@ export function isStillDefined(repo: Repo, model: Model): boolean {
 async function readById(repo: Repo, id: string): Promise<Found[]> {
   const { found } = await readListed(repo, (file) => readDefinition(repo, file, id));
   const valid = found.filter(({ content }) => content.kind === 'valid' && content.definition.id === id);
-  if (valid.length > 1) return valid.filter(({ path }) => !isRenamedAway(repo, id, path));
+  if (valid.length > 1) {
+    const standing = valid.filter(({ path }) => exists(path));
+    return standing.filter(({ path }, i) => !standing.slice(0, i).some((first) => isSameFile(first.path, path)));
+  }
   return valid.length > 0 ? valid : found.filter(({ content }) => content.kind === 'invalid');
 }
 
 /** Throws `model_invalid` when another definition has the id of `model`, too: what would be deleted is also that one's data (D7). */
 export async function requireOwnId(repo: Repo, { id, name, path }: Model): Promise<void> {
-  // Of a model that is being renamed the other file is the one that stays, and the way in finishes that.
-  if (isRenamedAway(repo, id, path)) return;
-  const others = (await readById(repo, id)).filter((found) => found.path !== path && found.content.kind === 'valid');
+  const others = (await readById(repo, id)).filter((found) => found.path !== path && !isSameFile(found.path, path) && found.content.kind === 'valid');
   const [other] = others;
   if (other === undefined) return;
   throw modelInvalid(name, [

@@ -1,12 +1,14 @@
 /** Names of models: unique over all types, case aside. A definition is published whole, and never over another one. */
+import { dirname } from 'node:path';
 import { SwampError } from '../errors.js';
+import { syncDir } from '../fs/durable.js';
+import { newNonce } from '../locks/holder.js';
 import { displayPath, type Repo } from '../repo.js';
 import { type Fence, requireHeld } from '../store/commit.js';
-import { publishText, removeDefinition } from '../store/definition-text.js';
-import { definitionGoing } from '../store/intent.js';
+import { publishText, removeDefinition, removeIf } from '../store/definition-text.js';
 import { checkModelName, type Definition, serialiseDefinition } from './definition.js';
 import { type DefinitionFile, deletedHint, isLeaving, readOrTell } from './definition-file.js';
-import { definitionFiles, modelPath } from './files.js';
+import { definitionFiles, isSameFile, modelPath, otherNames } from './files.js';
 
 /** Throws `model_exists` when a definition of any type has that name, case aside. Holds only as long as the global fence does. */
 export function assertNameFree(repo: Repo, name: string): void {
@@ -21,8 +23,31 @@ export function leavingUnder(repo: Repo, name: string): string | undefined {
   const content = file === undefined ? undefined : readOrTell(repo, file);
   if (file === undefined || content === undefined) return undefined;
   if (content.kind === 'deleted') return isLeaving(content) ? content.id : undefined;
-  if (content.kind === 'valid' && definitionGoing(repo, content.definition.id) === displayPath(repo, file.path)) return content.definition.id;
-  return undefined;
+  return content.kind === 'valid' && otherNames(repo, file.path).length > 0 ? content.definition.id : undefined;
+}
+
+/** Takes that name, case aside, from a file that has another one, too. `stillHeld` is asked before. */
+export async function takeName(repo: Repo, name: string, stillHeld: () => void): Promise<void> {
+  const path = fileNamed(repo, name)?.path;
+  const [other] = path === undefined ? [] : otherNames(repo, path);
+  if (path !== undefined && other !== undefined) await removeName(repo, path, other.path, stillHeld);
+}
+
+/** Takes every other name from the file at `path`; those that are another file by now, as when an editor has saved it, are answered. */
+export async function keepName(repo: Repo, path: string, stillHeld: () => void): Promise<DefinitionFile[]> {
+  const left: DefinitionFile[] = [];
+  for (const file of otherNames(repo, path)) if (!(await removeName(repo, file.path, path, stillHeld))) left.push(file);
+  return left;
+}
+
+/**
+ * No rename passes through a fence here, so what is removed is looked at once more where nobody finds it by name: a session that
+ * was put out would else remove the last name of a model that got this one back. The kept name is durable first.
+ */
+async function removeName(repo: Repo, path: string, kept: string, stillHeld: () => void): Promise<boolean> {
+  await syncDir(dirname(kept));
+  stillHeld();
+  return removeIf(repo, displayPath(repo, path), `renamed.${newNonce()}`, (there) => isSameFile(there, kept));
 }
 
 function fileNamed(repo: Repo, name: string, own?: string): DefinitionFile | undefined {

@@ -9,6 +9,7 @@ import { SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost, MAX_EPOCH } from '../locks/fence.js';
 import { discard, type Session } from '../locks/session.js';
+import { keepName } from '../models/names.js';
 import { carryOut } from '../protocol/carry-out.js';
 import { restructure, type Structural } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
@@ -203,9 +204,13 @@ class Restorer {
     if (before === undefined) throw new TypeError('nothing was planned');
     const ids = [...before.targets.map(({ modelId }) => modelId), ...before.gone];
     const left = unfinished(repo, ids);
-    if (seenNow(repo, ids) === before.seen && left.length === 0) return before;
+    if (seenNow(repo, ids) === before.seen && left.length === 0 && before.twiceNamed.length === 0) return before;
     for (const modelId of left) await hands.withModel(modelId, async () => {});
-    const now = await planRestore(repo, this.#backup, this.#choice, this.#fresh);
+    let now = before;
+    do {
+      for (const path of now.twiceNamed) await keepName(repo, path, hands.stillHeld);
+      now = await planRestore(repo, this.#backup, this.#choice, this.#fresh);
+    } while (now.twiceNamed.length > 0);
     if (!(await adaptStaged(this.#session, before, now, this.#options))) return undefined;
     this.#plan = now;
     return now;

@@ -1,7 +1,8 @@
 /** `model delete`: two phases, one winner (D1, O1). The record's rename commits; what follows is rolled forward from it; the teardown comes last, outside the global lock. */
 import { SwampError } from '../errors.js';
 import { isModelId } from '../layout/layout.js';
-import { findModel, type Model, requireOwnId } from '../models/files.js';
+import { findModel, type Model, otherNames, requireOwnId } from '../models/files.js';
+import { keepName } from '../models/names.js';
 import { restructureModel } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
@@ -63,7 +64,7 @@ export async function modelDelete(repo: Repo, input: ModelDeleteInput, options: 
 }
 
 async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDeleteOptions): Promise<ModelDeleteResult> {
-  const found = await findOrDeleted(plain, input.model);
+  const found = await findWithOneName(plain, input, options);
   if ('deleted' in found) return resume(plain, found.deleted, input, options);
   const { model } = found;
   await requireOwnId(plain, model);
@@ -116,6 +117,15 @@ async function resume(plain: Repo, record: DeletedModel, input: ModelDeleteInput
   if (input.dryRun === true) return { ...base, teardown: record.teardown?.state ?? null, dryRun: true };
   await finishMovingAside(repo, record, options);
   return { ...base, teardown: await runTeardown(repo, record.id, { ...options, patient: false }) };
+}
+
+/** A rename that was interrupted is ended first: what is deleted is a file with one name. */
+async function findWithOneName(repo: Repo, { model, dryRun }: ModelDeleteInput, { signal }: ModelDeleteOptions): ReturnType<typeof findOrDeleted> {
+  const found = await findOrDeleted(repo, model);
+  if (dryRun === true || !('model' in found) || otherNames(repo, found.model.path).length === 0) return found;
+  const { id, path } = found.model;
+  await restructureModel(repo, id, async (_, { stillHeld }) => void (await keepName(repo, path, stillHeld)), { signal });
+  return findOrDeleted(repo, model);
 }
 
 async function findOrDeleted(repo: Repo, reference: string): Promise<{ readonly model: Model } | { readonly deleted: DeletedModel }> {

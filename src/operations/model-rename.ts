@@ -1,16 +1,18 @@
-/** `model rename`: structural; the definition goes on under another name, its id and data stay. */
-import { dirname, join } from 'node:path';
-import { SwampError } from '../errors.js';
-import { removeFile } from '../fs/durable.js';
+/** `model rename`: structural; the definition file gets another name, its id and data stay. */
+import { basename, dirname, join } from 'node:path';
+import { asSwampError, isErrno, SwampError } from '../errors.js';
+import { linkFile, removeFile, rename, syncDir } from '../fs/durable.js';
+import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
 import { checkModelName, withName } from '../models/definition.js';
-import { findModel } from '../models/files.js';
-import { assertNameFree, otherOfName } from '../models/names.js';
+import { readOrTell } from '../models/definition-file.js';
+import { findModel, isSameFile, type Model } from '../models/files.js';
+import { keepName, otherOfName } from '../models/names.js';
 import { restructureModel, type Structural } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
-import { discardStaged, fileAt, hasText, inTheWay, stageText } from '../store/definition-text.js';
-import { commitDefinition } from '../store/roll-forward.js';
+import { requireHeld } from '../store/commit.js';
+import { discardStaged, hasText, stageText } from '../store/definition-text.js';
 import { requireModel } from './data-put.js';
 import { clearName } from './unfinished.js';
 
@@ -31,60 +33,94 @@ export async function modelRename(
   requireWritable(plain);
   checkModelName(input.newName);
   const model = await findModel(plain, input.model);
-  const { path, text: oldText, ...definition } = model;
-  const repo = underName(plain, `model rename ${definition.name}`);
-  const newText = withName(oldText, input.newName);
+  const { id, name, type, path, text } = model;
+  const repo = underName(plain, `model rename ${name}`);
+  const newText = withName(text, input.newName);
   const target = join(dirname(path), `${input.newName}.yaml`);
-  const result = { id: definition.id, oldName: definition.name, newName: input.newName, type: definition.type, path: displayPath(repo, target) };
   await clearName(repo, input.newName, { signal });
-  let renamed = false;
-  // link(2) passes through no fence: who was put out of the global one may have waited before it while another took the name.
-  const onLinked = async (): Promise<void> => {
-    const other = otherOfName(plain, { name: input.newName, type: definition.type });
-    if (other === undefined) renamed = true;
-    else {
-      await removeFile(target);
-      throw inTheWay(displayPath(plain, other.path));
+  let linked = false;
+  const give = async (writer: Writer, { stillHeld }: Structural): Promise<void> => {
+    // Another command has ended what this one began, and may have used both names since.
+    if (linked && !isSameFile(path, target) && (!exists(target) || !hasText(path, text))) return;
+    const held = (): void => {
+      requireHeld(writer);
+      stillHeld();
+    };
+    if (!isSameFile(path, target)) {
+      requireModel(repo, model);
+      requireFree(repo, target, model);
+      if (!hasText(path, text)) {
+        // Renamed, or deleted, by a command that this one waited for.
+        if (!exists(path)) await findModel(repo, input.model);
+        throw changed(model);
+      }
+      await failpoint('model-rename.before-link');
+      held();
+      await link(repo, model, target);
+      linked = true;
     }
+    await failpoint('model-rename.linked');
+    for (const file of await keepName(repo, target, held)) {
+      held();
+      const left = readOrTell(repo, file);
+      if (left?.kind === 'valid' && left.definition.id === id)
+        repo.reporter.warn(
+          `${displayPath(repo, file.path)} changed while the model was being renamed to ${input.newName}; it was left: take over what is new in it, and remove it.`,
+        );
+    }
+    if (newText !== text) await rewrite(repo, target, { from: text, to: newText });
   };
-  const rename = async (writer: Writer, structural: Structural): Promise<void> => {
-    // The way into this fence has finished it; others may have used the new name since.
-    if (renamed) return;
-    // What a dead holder had published was rolled forward, or the next holder has finished this very rename.
-    if (!exists(path) && hasText(target, newText)) return;
-    requireModel(repo, model);
-    requireFree(repo, input.newName);
-    const file = fileAt(path);
-    if (file === undefined || !hasText(path, oldText)) {
-      // Renamed, or deleted, by whom we waited for.
-      if (file === undefined) await findModel(repo, input.model);
-      throw new SwampError('conflict', `The definition of "${definition.name}" changed meanwhile; nothing was renamed.`, {
-        hint: 'Run the command again.',
-        data: { model: definition.name },
-      });
-    }
-    // What is no definition takes no name, and would be in the way of one all the same.
-    if (exists(target)) throw inTheWay(displayPath(repo, target));
-    const publish = { path: displayPath(repo, target), text: newText };
-    const remove = { path: displayPath(repo, path), text: oldText, file };
-    const staged = await stageText(repo, publish);
-    try {
-      await commitDefinition(writer, { publish: { ...publish, staged }, remove }, { stillHeld: () => structural.stillHeld(), onLinked });
-    } catch (error) {
-      if (!renamed) await discardStaged(repo, { ...publish, staged });
-      throw error;
-    }
-  };
-  await restructureModel(repo, definition.id, rename, { signal });
-  return result;
+  await restructureModel(repo, id, give, { signal });
+  return { id, oldName: name, newName: input.newName, type, path: displayPath(repo, target) };
 }
 
-/** A rename onto an existing name is a conflict, where a creation is `model_exists`. */
-function requireFree(repo: Repo, name: string): void {
+/** Throws `conflict` when something has the new name, case aside. What is no definition takes no name, and would be in the way of one all the same. */
+function requireFree(repo: Repo, target: string, { type }: Model): void {
+  const other = otherOfName(repo, { name: basename(target, '.yaml'), type });
+  if (other !== undefined || exists(target)) throw inTheWay(repo, other?.path ?? target);
+}
+
+/**
+ * The file gets its second name, which must be free. link(2) passes through no fence: a session that was put out may have waited
+ * before it while another one took the name, or the old one. So both are looked at again, and the link is taken back.
+ */
+async function link(repo: Repo, model: Model, target: string): Promise<void> {
   try {
-    assertNameFree(repo, name);
+    await linkFile(model.path, target);
   } catch (error) {
-    if (!(error instanceof SwampError) || error.code !== 'model_exists') throw error;
-    throw new SwampError('conflict', error.message, { hint: 'Choose another name.', data: error.data });
+    // The answer was lost, not the link (network disks).
+    if (!isSameFile(model.path, target)) throw isErrno(error, 'EEXIST') ? inTheWay(repo, target) : isErrno(error, 'ENOENT') ? changed(model) : error;
   }
+  const other = otherOfName(repo, { name: basename(target, '.yaml'), type: model.type });
+  if (other === undefined && hasText(target, model.text)) return;
+  await removeFile(target);
+  throw other === undefined ? changed(model) : inTheWay(repo, other.path);
+}
+
+/** The field `name` follows the name of the file. That it does not is of no matter to any other command: it is told, and left. */
+async function rewrite(repo: Repo, path: string, { from, to }: { readonly from: string; readonly to: string }): Promise<void> {
+  const file = { path: displayPath(repo, path), text: to };
+  try {
+    const staged = await stageText(repo, file);
+    if (hasText(path, from)) await rename(join(dirname(path), staged), path);
+    else await discardStaged(repo, { ...file, staged });
+    await syncDir(dirname(path));
+  } catch (error) {
+    repo.reporter.warn(`The field "name" in ${file.path} could not be changed: ${asSwampError(error).message} Remove that line.`);
+  }
+}
+
+function changed({ name }: Model): SwampError {
+  return new SwampError('conflict', `The definition of "${name}" changed meanwhile; nothing was renamed.`, {
+    hint: 'Run the command again.',
+    data: { model: name },
+  });
+}
+
+function inTheWay(repo: Repo, path: string): SwampError {
+  const shown = displayPath(repo, path);
+  return new SwampError('conflict', `${shown} is in the way; nothing was renamed.`, {
+    hint: 'See "swamp model list"; remove what is there, or choose another name.',
+    data: { path: shown },
+  });
 }

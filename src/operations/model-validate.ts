@@ -1,8 +1,11 @@
 /** `model validate`: every problem of one definition or of all, by file and line. */
 import { basename, dirname } from 'node:path/posix';
-import { findModel, surveyDefinitions } from '../models/files.js';
+import { exists } from '../fs/tree.js';
+import { readFence } from '../locks/fence.js';
+import { findModel, type SecondName, type SurveyedFile, surveyDefinitions } from '../models/files.js';
 import type { Problem } from '../models/problem.js';
 import { displayPath, type Repo } from '../repo.js';
+import { isHeldByDead } from '../store/leftovers.js';
 import { readWhole } from '../store/restoring.js';
 
 export interface ValidatedModel {
@@ -27,14 +30,37 @@ export async function modelValidate(repo: Repo, { model }: { readonly model?: st
 }
 
 async function validate(repo: Repo, reference: string | undefined): Promise<ModelValidateResult> {
-  const { files, strays } = await surveyDefinitions(repo);
-  const named = files.filter(({ name }) => name === reference);
-  const wanted = reference === undefined || named.length > 0 ? named : files.filter(({ model }) => model?.id === reference.toLowerCase());
-  const found = (reference === undefined ? files : wanted).map(({ name, type, path, problems }) => validated(name, type, displayPath(repo, path), problems));
-  // Tells why there is none.
-  if (reference !== undefined && found.length === 0) await findModel(repo, reference);
+  const { files, strays, seconds } = await surveyDefinitions(repo);
+  const notes = seconds.flatMap((second) => (isBeingRenamed(repo, second) ? [] : noteOf(repo, second)));
+  const found = (reference === undefined ? files : await filesOf(repo, files, reference)).map(({ name, type, path: absolute, problems, misnamed }) => {
+    const path = displayPath(repo, absolute);
+    return validated(name, type, path, [...problems, ...(misnamed === undefined ? [] : [misnamed]), ...notes.filter((note) => note.path === path)]);
+  });
   const models = reference === undefined ? [...found, ...strays.map(strayModel)] : found;
   return { models, total: models.length, valid: models.every(({ valid }) => valid) };
+}
+
+/** Those of that name, else of that id. Throws what says why there is none. */
+async function filesOf(repo: Repo, files: readonly SurveyedFile[], reference: string): Promise<SurveyedFile[]> {
+  const named = files.filter(({ name }) => name === reference);
+  const found = named.length > 0 ? named : files.filter(({ model }) => model?.id === reference.toLowerCase());
+  if (found.length > 0) return found;
+  const { id } = await findModel(repo, reference);
+  return files.filter(({ model }) => model?.id === id);
+}
+
+function noteOf(repo: Repo, { first, path }: SecondName): Problem {
+  return {
+    path: displayPath(repo, first),
+    message: `is the same file as ${displayPath(repo, path)}: a rename was interrupted`,
+    hint: 'Run the rename again, or remove one of the two names.',
+  };
+}
+
+/** A renamer that lives holds the lock of the model until one name is gone. */
+function isBeingRenamed({ layout }: Repo, { modelId, path }: SecondName): boolean {
+  const entry = readFence(layout.fence({ kind: 'data', modelId }));
+  return (entry?.state === 'held' && !isHeldByDead(entry)) || !exists(path);
 }
 
 function strayModel(problem: Problem): ValidatedModel {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -8,8 +8,10 @@ import { type ErrorCode, SwampError } from '../errors.js';
 import { openRepoAt, type Repo, type RepoOptions } from '../repo.js';
 import { dataPut } from './data-put.js';
 import { type ModelCreateInput, modelCreate } from './model-create.js';
+import { modelDelete } from './model-delete.js';
 import { modelGet } from './model-get.js';
 import { modelList } from './model-list.js';
+import { modelRename } from './model-rename.js';
 import { modelValidate } from './model-validate.js';
 import { repoInfo } from './repo-info.js';
 import { repoInit } from './repo-init.js';
@@ -140,7 +142,7 @@ test('validate tells every problem of every file, strays too, and of one model w
   const repo = await repository(t);
   const good = await modelCreate(repo, { type: 'store', name: 'good' }, OPTIONS);
   const text = readFileSync(join(repo.root, good.path), 'utf8');
-  writeFileSync(join(repo.root, 'models/store/copy.yaml'), text.replace('name: good', 'name: copy'));
+  writeFileSync(join(repo.root, 'models/store/copy.yaml'), text);
   writeFileSync(join(repo.root, 'models/store/broken.yaml'), `id: ${randomUUID()}\nname: other\ntype: store\ntagz: {}\n`);
   mkdirSync(join(repo.root, 'models/aws/ec2'), { recursive: true });
   writeFileSync(join(repo.root, 'models/aws/ec2/vm.yaml'), '');
@@ -168,6 +170,55 @@ test('validate tells every problem of every file, strays too, and of one model w
   assert.equal((await modelValidate(repo, { model: 'good' })).valid, true);
   await assert.rejects(modelValidate(repo, { model: 'goood' }), fails('model_not_found', /Did you mean "good"\?/));
 });
+
+test('a name in a definition that is not that of its file is told by validate, and is of no matter to any other command', LIMIT, async (t) => {
+  const repo = await repository(t);
+  const { id, path } = await modelCreate(repo, { type: 'store', name: 'a' }, OPTIONS);
+  assert.doesNotMatch(readFileSync(join(repo.root, path), 'utf8'), /name/);
+  writeFileSync(join(repo.root, path), `id: ${id}\nname: other\ntype: store\n`);
+  const warned: string[] = [];
+  const heard: Repo = { ...repo, reporter: { ...repo.reporter, warn: (message) => warned.push(message) } };
+  const { models, valid } = await modelValidate(heard);
+  assert.deepEqual([valid, models.map(({ name, problems }) => [name, problems.map(({ line }) => line)])], [false, [['a', [2]]]]);
+  assert.equal((await modelList(heard)).models[0]?.name, 'a');
+  await repoInfo(heard);
+  assert.equal((await modelRename(heard, { model: 'a', newName: 'b' }, OPTIONS)).id, id);
+  assert.equal(readFileSync(join(repo.root, 'models/store/b.yaml'), 'utf8'), `id: ${id}\nname: b\ntype: store\n`);
+  assert.equal((await modelValidate(heard)).valid, true);
+  assert.deepEqual(warned, []);
+});
+
+test(
+  'a file with two names, as an interrupted rename leaves it, is one model: found by both, listed once, and any command for it ends that',
+  LIMIT,
+  async (t) => {
+    const ends: readonly (readonly [title: string, end: (repo: Repo) => Promise<unknown>, left: readonly string[]])[] = [
+      ['the rename again', (repo) => modelRename(repo, { model: 'old', newName: 'new' }, OPTIONS), ['new.yaml']],
+      ['the rename back', (repo) => modelRename(repo, { model: 'new', newName: 'old' }, OPTIONS), ['old.yaml']],
+      ['another rename', (repo) => modelRename(repo, { model: 'new', newName: 'third' }, OPTIONS), ['third.yaml']],
+      ['a delete', (repo) => modelDelete(repo, { model: 'old' }, OPTIONS), []],
+      ['a model of the old name', (repo) => modelCreate(repo, { type: 'store', name: 'OLD' }, OPTIONS), ['OLD.yaml', 'new.yaml']],
+      ['a model of the new name', (repo) => modelCreate(repo, { type: 'command/shell', name: 'new', run: 'date' }, OPTIONS), ['new.yaml', 'old.yaml']],
+    ];
+    for (const [title, end, left] of ends) {
+      const repo = await repository(t);
+      const { id, path } = await modelCreate(repo, { type: 'store', name: 'old' }, OPTIONS);
+      linkSync(join(repo.root, path), join(repo.root, 'models/store/new.yaml'));
+      for (const name of ['old', 'new', id]) assert.equal((await modelGet(repo, { model: name })).id, id, title);
+      assert.deepEqual(
+        (await modelList(repo)).models.map(({ name }) => name),
+        ['new'],
+      );
+      for (const model of ['old', 'new', id]) {
+        const { models } = await modelValidate(repo, { model });
+        assert.match(models[0]?.problems[0]?.message ?? '', /same file as models\/store\/old\.yaml/);
+      }
+      await end(repo);
+      assert.deepEqual(files(repo), left, title);
+      assert.equal((await modelValidate(repo)).valid, true, title);
+    }
+  },
+);
 
 test('info counts models, artifacts, versions and the bytes of their content', LIMIT, async (t) => {
   const repo = await repository(t);

@@ -132,7 +132,7 @@ async function execute(session: Session, run: RunFence, record: DeletedModel, op
 }
 
 function deleteMethod(record: DeletedModel): ShellMethod {
-  const parsed = parseDefinition(record.definition, record.definitionPath);
+  const parsed = parseDefinition(record.definition, record.definitionPath, record);
   if ('definition' in parsed) return methodOf(parsed.definition, 'delete');
   throw new SwampError('corrupt', `The record of the deleted model "${record.name}" holds a definition that cannot be read.`, {
     hint: 'Run "swamp datastore check".',

@@ -1,6 +1,6 @@
 /** What a command that died has left in a lock, or under a name, is finished by whoever is in need of that lock or name. */
 import type { LockName } from '../layout/layout.js';
-import { leavingUnder } from '../models/names.js';
+import { leavingUnder, takeName } from '../models/names.js';
 import { restructure, restructureModel } from '../protocol/restructure.js';
 import { withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
@@ -34,8 +34,8 @@ export async function clearName(repo: Repo, name: string, { signal }: Cancel): P
   const modelId = leavingUnder(repo, name);
   if (modelId === undefined) return;
   const deleted = readDeleted(repo, modelId);
-  if (deleted === undefined) await clearEntry(repo, { kind: 'data', modelId }, { signal });
-  else await finishMovingAside(repo, deleted, { signal });
+  if (deleted !== undefined) await finishMovingAside(repo, deleted, { signal });
+  else await restructureModel(repo, modelId, (_, { stillHeld }) => takeName(repo, name, stillHeld), { signal });
 }
 
 /** Rolls a committed deletion forward whose winner died on the way. */

@@ -5,7 +5,7 @@
 import { accessSync, constants, lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { linkFile, makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
+import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { readPlainFile } from '../fs/plain.js';
 import { exists } from '../fs/tree.js';
@@ -32,20 +32,14 @@ export function isDefinitionPath(path: string): boolean {
 }
 
 export function isDefinitionText(value: unknown): value is DefinitionText {
-  const { path, text, file } = (value ?? {}) as Record<string, unknown>;
-  return typeof path === 'string' && isDefinitionPath(path) && typeof text === 'string' && (file === undefined || typeof file === 'string');
+  const { path, text } = (value ?? {}) as Record<string, unknown>;
+  return typeof path === 'string' && isDefinitionPath(path) && typeof text === 'string';
 }
 
 /** The text of the plain file at `path`; undefined for anything else, a link, a directory, what is too large for a definition, or nothing. */
 export function textAt(path: string): string | undefined {
   const read = readPlainFile(path, MAX_DEFINITION_BYTES);
   return read === undefined || 'refused' in read ? undefined : read.bytes.toString();
-}
-
-/** True when the definition of that model stands there, as it was published or edited since: its own line tells the id, another text that mentions it does not count. */
-export function isDefinedAt(repo: Repo, { path, text }: DefinitionText, modelId: string): boolean {
-  const there = textAt(join(repo.root, path));
-  return there !== undefined && (there === text || new RegExp(`^["']?id["']?\\s*:\\s*["']?${modelId}["']?\\s*(#.*)?$`, 'm').test(there));
 }
 
 /** True when a plain file of that very text stands there. */
@@ -158,27 +152,6 @@ export async function publishText(repo: Repo, file: StagedText): Promise<boolean
   }
 }
 
-/** Gives what is staged its name by link(2), and the staged name stays; the directory is the caller's to sync. Throws `conflict` when something stands there, ENOENT when nothing is staged. */
-export async function linkStaged(repo: Repo, { path, staged }: { readonly path: string; readonly staged: string }): Promise<void> {
-  const [from, to] = [stagedPath(repo, path, staged), join(repo.root, path)];
-  try {
-    await linkFile(from, to);
-  } catch (error) {
-    // The answer was lost, not the link (network disks).
-    if (exists(from) && fileAt(from) === fileAt(to)) return;
-    if (isErrno(error, 'EEXIST')) throw inTheWay(path);
-    throw error;
-  }
-}
-
-/** `conflict`: something stands where a model would get its new name. */
-export function inTheWay(path: string): SwampError {
-  return new SwampError('conflict', `${path} is in the way; nothing was renamed.`, {
-    hint: 'See "swamp model list"; remove what is there, or choose another name.',
-    data: { path },
-  });
-}
-
 function stagedPath(repo: Repo, path: string, staged: string): string {
   return join(repo.root, dirname(path), staged);
 }
@@ -188,16 +161,20 @@ export function asideOf(repo: Repo, path: string, owner: string): string {
   return join(repo.root, path, '..', `.deleted.${owner}.tmp`);
 }
 
+/** Removes that very file (`isThat`). False when something else is there. */
+export function removeDefinition(repo: Repo, file: DefinitionText, owner: string): Promise<boolean> {
+  return removeIf(repo, file.path, owner, (path) => isThat(path, file));
+}
+
 /**
- * Removes that very file (`isThat`): it is moved aside, looked at there, and put back when somebody had replaced it
- * meanwhile. A remover that dies in between is followed by the next one, which finds it by `owner`. False when something
- * else stands there.
+ * Removes the file at `path`, relative to the repository, if it is the one: it is moved aside, looked at there, and put back
+ * when it was replaced meanwhile. A remover that dies in between is followed by the next one, which finds it by `owner`. False
+ * when something else is there.
  */
-export async function removeDefinition(repo: Repo, file: DefinitionText, owner: string): Promise<boolean> {
-  const path = join(repo.root, file.path);
-  const aside = asideOf(repo, file.path, owner);
+export async function removeIf(repo: Repo, relative: string, owner: string, isIt: (path: string) => boolean): Promise<boolean> {
+  const [path, aside] = [join(repo.root, relative), asideOf(repo, relative, owner)];
   if (!exists(aside)) {
-    if (!isThat(path, file)) return !exists(path);
+    if (!isIt(path)) return !exists(path);
     try {
       await rename(path, aside);
       await failpoint('definition.aside');
@@ -206,7 +183,7 @@ export async function removeDefinition(repo: Repo, file: DefinitionText, owner: 
       throw error;
     }
   }
-  if (isThat(aside, file)) {
+  if (isIt(aside)) {
     await removeFile(aside);
     await syncDir(dirname(path));
     return true;

@@ -9,8 +9,7 @@ import { exists, readDir } from '../fs/tree.js';
 import { PARTS } from '../layout/layout.js';
 import { readFence } from '../locks/fence.js';
 import { displayPath, type Repo } from '../repo.js';
-import { type DefinitionText, isDefinedAt, isDefinitionText, isStagedText, type StagedText } from './definition-text.js';
-import { type Fields, MAX_TEXTS_BYTES, readRecord } from './metadata.js';
+import { type Fields, readRecord } from './metadata.js';
 
 /** Something of the model that has a path of its own. */
 export type Place =
@@ -35,13 +34,6 @@ export interface StepsIntent {
   readonly steps: readonly Step[];
 }
 
-/** A definition goes on under another name; both texts stand in the intent, the new one beside its place, too. `remove` tells which file it is. */
-export interface DefinitionIntent {
-  readonly kind: 'definition';
-  readonly publish: StagedText;
-  readonly remove: DefinitionText;
-}
-
 /** A model becomes what a restore brings: beside intent.json stand its families, each under its name. */
 export interface RestoreIntent {
   readonly kind: 'restore';
@@ -51,7 +43,7 @@ export interface RestoreIntent {
   readonly staged: readonly string[];
 }
 
-export type Intent = StepsIntent | DefinitionIntent | RestoreIntent;
+export type Intent = StepsIntent | RestoreIntent;
 
 /** In the directory of an intent. */
 export const INTENT = 'intent.json';
@@ -101,44 +93,28 @@ export function movingTo(repo: Repo, modelId: string, name: string): string | un
   return renamesUnderWay(repo, modelId).find(({ to }) => to === name)?.dir;
 }
 
-/** Every artifact that is between its two names at this moment, also when its renamer died there. */
+/**
+ * Every artifact that is between its two names at this moment, also when its renamer died there. Each intent is read once: its
+ * holder may finish it and throw it away at any moment, which is not damage.
+ */
 export function renamesUnderWay(repo: Repo, modelId: string): { readonly to: string; readonly dir: string }[] {
-  return intentsUnderWay(repo, modelId, 'steps').flatMap(({ intent, dir }) =>
-    (intent.kind === 'steps' && exists(join(dir, MOVING)) ? intent.steps : []).flatMap((step) =>
-      'out' in step && step.out === MOVING && 'artifact' in step.to ? [{ to: step.to.artifact, dir: join(dir, MOVING) }] : [],
-    ),
-  );
-}
-
-/** The definition that a rename of the model is about to remove, relative to the repository; undefined when none is under way, or it has not got its new name yet. */
-export function definitionGoing(repo: Repo, modelId: string): string | undefined {
-  const intent = modelRenaming(repo, modelId);
-  return intent !== undefined && isDefinedAt(repo, intent.publish, modelId) ? intent.remove.path : undefined;
-}
-
-/** The rename of the model that is under way, or whose renamer died. Throws `corrupt`. */
-export function modelRenaming(repo: Repo, modelId: string): DefinitionIntent | undefined {
-  const [first] = intentsUnderWay(repo, modelId, 'definition');
-  return first?.intent.kind === 'definition' ? first.intent : undefined;
-}
-
-/** Each is read once: its holder may finish and throw it away at any moment, which is no damage. */
-function intentsUnderWay(repo: Repo, modelId: string, kind: Intent['kind']): { readonly intent: Intent; readonly dir: string }[] {
   const fence = repo.layout.fence({ kind: 'data', modelId });
   const entry = readFence(fence);
-  if (entry === undefined) return [];
-  return (readDir(join(fence, entry.name)) ?? []).filter(isIntent).flatMap((name) => {
-    const dir = join(fence, entry.name, name);
-    const path = join(dir, INTENT);
-    const fields = readRecord(path, MAX_TEXTS_BYTES);
-    return fields?.get('kind') === kind ? [{ intent: parseIntent(fields, path), dir }] : [];
+  const intents = entry === undefined ? [] : (readDir(join(fence, entry.name)) ?? []).filter(isIntent);
+  return intents.flatMap((name) => {
+    const dir = join(fence, entry?.name ?? '', name);
+    const fields = readRecord(join(dir, INTENT));
+    if (fields === undefined || !exists(join(dir, MOVING))) return [];
+    const intent = parseIntent(fields, join(dir, INTENT));
+    const steps = intent.kind === 'steps' ? intent.steps : [];
+    return steps.flatMap((step) => ('out' in step && step.out === MOVING && 'artifact' in step.to ? [{ to: step.to.artifact, dir: join(dir, MOVING) }] : []));
   });
 }
 
 /** The intent in `dir`. Throws `corrupt`. */
 export function readIntent(dir: string): Intent {
   const path = join(dir, INTENT);
-  return parseIntent(readRecord(path, MAX_TEXTS_BYTES), path);
+  return parseIntent(readRecord(path), path);
 }
 
 function parseIntent(fields: Fields | undefined, path: string): Intent {
@@ -146,10 +122,6 @@ function parseIntent(fields: Fields | undefined, path: string): Intent {
   if (kind === 'steps') {
     const steps = fields?.get('steps');
     if (Array.isArray(steps) && steps.length > 0 && steps.every(isStep)) return { kind, steps };
-  }
-  if (kind === 'definition') {
-    const [publish, remove] = [fields?.get('publish'), fields?.get('remove')];
-    if (isStagedText(publish) && isDefinitionText(remove)) return { kind, publish, remove };
   }
   if (kind === 'restore') {
     const [whole, staged] = [fields?.get('whole'), fields?.get('staged')];

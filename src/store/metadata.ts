@@ -68,7 +68,7 @@ export const MAX_DEFINITION_BYTES = 1024 * 1024;
 const JSON_BYTES = 6;
 
 /**
- * Of a record that holds the texts of definitions: at most two, as the intent of a rename does. Whatever such a record is
+ * Of a record that holds the texts of definitions: at most two, one that comes and one that goes. Whatever such a record is
  * written of, it can be read: one that is published and cannot be carried out stops every command.
  */
 export const MAX_TEXTS_BYTES = MAX_RECORD_BYTES + 2 * JSON_BYTES * MAX_DEFINITION_BYTES;

@@ -1,8 +1,8 @@
 /** Publishes an intent by one rename, and carries it out: this holder or the next one; safe to repeat. */
 import { lstatSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { asSwampError, type ErrorCode, isErrno, isSystemError, SwampError } from '../errors.js';
+import { asSwampError, isErrno, isSystemError, SwampError } from '../errors.js';
 import { makeDirs, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
@@ -10,9 +10,8 @@ import { FAMILIES } from '../layout/families.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import { openStaging } from '../locks/session.js';
-import { type Fence, itemName, moveToTrash, passTrashOn, requireHeld, step, syncCommit, syncDirs } from './commit.js';
-import { type DefinitionText, discardStaged, isDefinedAt, linkStaged, removeDefinition, type StagedText } from './definition-text.js';
-import { type DefinitionIntent, INTENT, type Intent, type Move, moveOf, type RestoreIntent, readIntent, restOf, type StepsIntent } from './intent.js';
+import { type Fence, itemName, moveToTrash, step, syncCommit, syncDirs } from './commit.js';
+import { INTENT, type Intent, type Move, moveOf, type RestoreIntent, readIntent, restOf, type StepsIntent } from './intent.js';
 import { serialise } from './metadata.js';
 
 /** Completes the staged bundle with its intent, synced. */
@@ -28,19 +27,12 @@ export async function eraseIntent(bundle: string): Promise<void> {
 
 /**
  * The commit point: `bundle` becomes the entry's intent, and is carried out. Throws FenceLost; the next holder then carries it
- * out if it was published, which `onPublished` tells. Where `onPublished` throws, nothing has taken effect, and the intent goes.
+ * out if it was published, which `onPublished` tells.
  */
-export async function publishIntent(fence: Fence, bundle: string, onPublished?: () => void | Promise<void>): Promise<void> {
+export async function publishIntent(fence: Fence, bundle: string, onPublished?: () => void): Promise<void> {
   const published = join(fence.path, itemName(fence.session, 'intent'));
   await step(fence, bundle, published);
-  try {
-    await onPublished?.();
-  } catch (error) {
-    if (error instanceof FenceLost) throw error;
-    await moveToTrash(fence, published);
-    await passTrashOn(fence);
-    throw error;
-  }
+  onPublished?.();
   await failpoint('intent.published');
   try {
     await rollForward(fence, published);
@@ -61,45 +53,13 @@ function unfinished(cause: NodeJS.ErrnoException): SwampError {
 }
 
 /** Publishes an intent that consists of texts alone: `files` beside intent.json. */
-export async function commitIntent(
-  fence: Fence,
-  intent: Intent,
-  files: Readonly<Record<string, string>>,
-  onPublished?: () => void | Promise<void>,
-): Promise<void> {
+export async function commitIntent(fence: Fence, intent: Intent, files: Readonly<Record<string, string>>, onPublished?: () => void): Promise<void> {
   const bundle = join(await openStaging(fence.session), `bundle-${newNonce()}`);
   await makeDirs(bundle);
   for (const [name, text] of Object.entries(files)) await writeFileDurable(join(bundle, name), text);
   await writeIntent(bundle, intent);
   await failpoint('intent.before-publish');
   await publishIntent(fence, bundle, onPublished);
-}
-
-/**
- * Renames a model. The intent is durable before the link(2) that decides: who dies in between has not renamed it, and who
- * dies afterwards leaves a definition with two names, which the intent tells. `stillHeld` looks at the lock that keeps names
- * unique, right before the link, and throws; `onLinked` comes right after it, and takes the link back before it throws.
- * Throws `conflict` when something stands there, the system's error when there was no link, and FenceLost.
- */
-export async function commitDefinition(
-  fence: Fence,
-  { publish, remove }: { readonly publish: Required<Pick<StagedText, 'path' | 'text' | 'staged'>>; readonly remove: DefinitionText },
-  { stillHeld, onLinked }: { readonly stillHeld: () => void; readonly onLinked: () => Promise<void> },
-): Promise<void> {
-  await commitIntent(fence, { kind: 'definition', publish, remove }, {}, async () => {
-    await syncCommit(fence, [fence.path]);
-    await failpoint('model-rename.before-link');
-    requireHeld(fence);
-    stillHeld();
-    try {
-      await linkStaged(fence.repo, publish);
-    } catch (error) {
-      // What was staged is what the next holder takes away first: without it there is no link.
-      if (isErrno(error, 'ENOENT')) requireHeld(fence);
-      throw error;
-    }
-    await onLinked();
-  });
 }
 
 /**
@@ -112,8 +72,7 @@ export async function rollForward(fence: Fence, dir: string): Promise<void> {
   if (!exists(join(dir, INTENT)) && !exists(fence.path)) throw new FenceLost(fence.path);
   const intent = readIntent(dir);
   if (intent.kind === 'steps') await makeSteps(fence, dir, intent);
-  else if (intent.kind === 'restore') await restoreFamilies(fence, dir, intent);
-  else await finishDefinition(fence, dir, intent);
+  else await restoreFamilies(fence, dir, intent);
   await moveToTrash(fence, dir);
 }
 
@@ -203,39 +162,3 @@ async function makeSteps(fence: Fence, dir: string, { steps }: StepsIntent): Pro
   }
   await syncCommit(fence, changed);
 }
-
-/**
- * Once the new name is linked the old file goes; else the model was not renamed, and only what was staged goes: first, for
- * afterwards nobody can link it any more. What the system refuses is told and left: a definition that is in two places is
- * found, and told by `model validate`, while an intent that can never be carried out would keep everybody from the model's
- * data. After an error that passes the intent stays, like any other, for the next holder. Nothing of it passes through the
- * fence: who was put out of it finds that out by a look before each step, and in between by the file that the intent names;
- * else it would remove a definition that has got its old name, and its old text, back.
- */
-async function finishDefinition(fence: Fence, dir: string, { publish, remove }: DefinitionIntent): Promise<void> {
-  const { repo, modelId } = fence;
-  try {
-    requireHeld(fence);
-    await discardStaged(repo, publish);
-    if (!isDefinedAt(repo, publish, modelId)) return;
-    // The link is durable before the old file goes.
-    await syncDir(dirname(join(repo.root, publish.path)));
-    await failpoint('model-rename.published');
-    requireHeld(fence);
-    if (await removeDefinition(repo, remove, `renamed.${basename(dir)}`)) return;
-    // The name is another model's by now.
-    if (!isDefinedAt(repo, remove, modelId)) return;
-    // Another one may have finished it, and renamed the model again.
-    requireHeld(fence);
-    repo.reporter.warn(`${remove.path} changed while the model was being renamed to ${publish.path}; it was left: take over what is new in it, and remove it.`);
-  } catch (error) {
-    const { code, message } = asSwampError(error);
-    if (!LEFT.includes(code) || isErrno(error, ...PASSING)) throw error;
-    repo.reporter.warn(`${remove.path} could not be renamed to ${publish.path} as a whole: ${message} See "swamp model validate".`);
-  }
-}
-
-/** Errors of the system under models/, where nothing depends on the fence. */
-const LEFT: readonly ErrorCode[] = ['io', 'config_invalid'];
-/** Errors that tell of the machine, not of the place, and can be gone at the next attempt. */
-const PASSING = ['ENOSPC', 'EDQUOT', 'EIO', 'ENOMEM', 'EMFILE', 'ENFILE'];

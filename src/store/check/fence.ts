@@ -6,7 +6,6 @@ import { type Entry, MAX_EPOCH, parseEntry } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
 import { obstacleTo } from '../intent.js';
 import { isDetails, isHeldByDead, leftoversIn } from '../leftovers.js';
-import { MAX_TEXTS_BYTES } from '../metadata.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
 import { isTransient, readPlain, statusOf, typeIssue } from './plain.js';
@@ -70,7 +69,7 @@ function intentIssue(repo: Repo, dir: string, lock: LockName): Issue | undefined
   const path = join(dir, 'intent.json');
   const type = typeIssue(dir, 'directory');
   if (type !== undefined) return type;
-  const plain = readPlain(path, MAX_TEXTS_BYTES);
+  const plain = readPlain(path);
   if ('issue' in plain) return { ...plain.issue, kind: plain.issue.kind === 'missing_file' ? 'intent_invalid' : plain.issue.kind };
   try {
     const obstacle = lock.kind === 'data' ? obstacleTo(repo, lock.modelId, dir) : 'does not belong into this lock';
