@@ -64,6 +64,7 @@ describe('a live holder', { concurrency: 2 }, () => {
     const refused = await run(held.repo, ['data', 'put', 'm', 'a', '--json', ...BRIEFLY], { expect: 75 });
     const { code, message, hint, data } = errorOf(refused);
     assert.equal(code, 'lock_timeout');
+    assert.match(message, /the data lock of "m" after/);
     assert.match(message, new RegExp(`"data put.*pid ${held.holder.pid} on .*for [0-9.]+ s`));
     assert.match(hint, /--lock-timeout.*lock status.*lock release --force/s);
     assert.equal(data['pid'], held.holder.pid);

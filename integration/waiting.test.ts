@@ -8,12 +8,45 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { GLOBAL } from '../src/layout/layout.js';
+import { currentProcess, formatHolder, newNonce } from '../src/locks/holder.js';
+import { SILENT } from '../src/repo.js';
+import { timingFrom } from '../src/timing.js';
 import { Pauses } from './support/failpoints.js';
 import { createGated, openGate, runGated, startGated } from './support/gated.js';
+import { hold, libraryRepo, newModel, putAll } from './support/library-repo.js';
 import { createModel, heldLocks, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
 import { finished, markedProcesses, type Running, run, runJson, start } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
 import { until } from './support/until.js';
+
+describe('a wait is reported (L13)', () => {
+  test('after 1 s to a terminal and after 2 s to a log, unless SWAMP_NOTICE_MS says otherwise', () => {
+    assert.deepEqual(
+      [timingFrom({}, undefined, 'terminal'), timingFrom({})].map(({ noticeMs }) => noticeMs),
+      [1_000, 2_000],
+    );
+    assert.equal(timingFrom({ SWAMP_NOTICE_MS: '7' }).noticeMs, 7);
+  });
+
+  test("by the model's name, with the time until a holder without a heartbeat is put out", async (t) => {
+    const notices: string[] = [];
+    const reporter = { ...SILENT, info: (line: string) => void notices.push(line) };
+    const repo = await libraryRepo(t, { reporter, timing: { ...timingFrom({}, '600'), noticeMs: 50 } });
+    const modelId = await newModel(repo, 'm');
+    const holder = formatHolder({ ...currentProcess(), pidNamespace: '1', pid: 77, nonce: newNonce() });
+    const entry = hold(repo, { kind: 'data', modelId }, holder);
+    const wait = (): Promise<unknown> => assert.rejects(putAll(repo, 'm', 'a', 'x'), { code: 'lock_timeout' });
+    await wait();
+    utimesSync(entry, new Date(), new Date(Date.now() - 20_000));
+    await wait();
+    assert.equal(notices[0], 'Waiting for the data lock of "m": held by pid 77.');
+    assert.match(
+      notices[1] ?? '',
+      /^Waiting for the data lock of "m": held by pid 77\. Its heartbeat is 20 s old: unless it moves, the lock is taken over in 30 s\.$/,
+    );
+    assert.equal(notices.length, 2);
+  });
+});
 
 interface Run {
   readonly dataArtifacts: readonly { readonly version: number }[];

@@ -33,6 +33,8 @@ export interface Repo {
   readonly reporter: Reporter;
   /** What locks tell others about their holder: the verb, e.g. `data put`. */
   readonly command: string;
+  /** The names of the models that this process has read, by id: messages name a model as the user does. */
+  readonly names: Map<string, string>;
   /** Run fences held by the methods this process was started from (N1): `<model-id>/<entry name>`. */
   readonly ancestors: readonly string[];
 }
@@ -92,6 +94,7 @@ export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
     readOnly: options.readOnly ?? isReadOnly(env),
     reporter: options.reporter ?? SILENT,
     command: options.command ?? 'library',
+    names: new Map(),
     ancestors: parseAncestors(env[ANCESTORS_VARIABLE]),
   });
 }

@@ -10,6 +10,8 @@ export interface Timing {
   readonly pollMs: number;
   /** How long the head of a queue may leave a free lock untaken before the next one passes it. Milliseconds. */
   readonly graceMs: number;
+  /** How long a wait lasts before it is reported (L13). Milliseconds. */
+  readonly noticeMs: number;
   /** How long a command waits for locks in all. Milliseconds. */
   readonly lockTimeoutMs: number;
   /** A clock that never goes back. Milliseconds. */
@@ -18,6 +20,8 @@ export interface Timing {
 
 const DEFAULT_LOCK_TIMEOUT_MS = 60_000;
 const DEFAULT_TTL_MS = 30_000;
+/** A person who looks on wants to know sooner than a log does. */
+const NOTICE_MS = { terminal: 1_000, log: 2_000 } as const;
 /** proper-lockfile accepts no smaller ttl. */
 const MIN_TTL_MS = 2_000;
 
@@ -40,12 +44,14 @@ export function duration(ms: number): string {
 /**
  * The durations of this process. `lockTimeout` (the flag's text) goes before SWAMP_LOCK_TIMEOUT_MS.
  * SWAMP_LOCK_TTL_MS (at least 2000) changes the ttl: every process of one repository must agree on it.
+ * SWAMP_NOTICE_MS changes when a wait is reported; without it, that depends on who reads: `terminal` or `log`.
  * Throws `usage` for a value that is no positive integer.
  */
-export function timingFrom(env: NodeJS.ProcessEnv, lockTimeout?: string): Timing {
+export function timingFrom(env: NodeJS.ProcessEnv, lockTimeout?: string, reader: keyof typeof NOTICE_MS = 'log'): Timing {
   const wait = lockTimeout !== undefined ? parseMilliseconds(lockTimeout, '--lock-timeout') : fromEnv(env, 'SWAMP_LOCK_TIMEOUT_MS', DEFAULT_LOCK_TIMEOUT_MS);
   const ttlMs = Math.max(MIN_TTL_MS, fromEnv(env, 'SWAMP_LOCK_TTL_MS', DEFAULT_TTL_MS));
-  return Object.freeze({ ttlMs, heartbeatMs: Math.floor(ttlMs / 3), pollMs: 250, graceMs: 200, lockTimeoutMs: wait, now: () => performance.now() });
+  const noticeMs = fromEnv(env, 'SWAMP_NOTICE_MS', NOTICE_MS[reader]);
+  return Object.freeze({ ttlMs, heartbeatMs: Math.floor(ttlMs / 3), pollMs: 250, graceMs: 200, noticeMs, lockTimeoutMs: wait, now: () => performance.now() });
 }
 
 function fromEnv(env: NodeJS.ProcessEnv, name: string, fallback: number): number {

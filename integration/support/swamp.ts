@@ -145,7 +145,7 @@ export function launch(repo: TestRepo, command: string, args: readonly string[],
 function environment(repo: TestRepo, more: StartOptions['env']): NodeJS.ProcessEnv {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SWAMP_|NODE_TEST|NODE_OPTIONS|NODE_V8)/.test(name)));
   // `swamp` in a method's command is the program under test.
-  return { ...env, PATH: `${repo.path}:${process.env['PATH']}`, NO_COLOR: '1', [MARK]: repo.base, ...repo.env, ...more };
+  return { ...env, PATH: `${repo.path}:${process.env['PATH']}`, NO_COLOR: '1', SWAMP_NOTICE_MS: '100', [MARK]: repo.base, ...repo.env, ...more };
 }
 
 async function untilClosed(

@@ -57,7 +57,7 @@ export function contextFor({ command, args, signal, reporter }: Surroundings): C
       return { columns: stdout.isTTY ? stdout.columns : undefined, colour: hasColour(stdout, args.has('no-color'), env) };
     },
     openRepo: () => {
-      const timing = timingFrom(env, args.text('lock-timeout'));
+      const timing = timingFrom(env, args.text('lock-timeout'), process.stderr.isTTY ? 'terminal' : 'log');
       const repo = openRepoAt(findRepoDir(args.text('repo-dir'), env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env });
       if (command.asItIs !== true && isRestoring(repo)) throw new Unsettled(repo);
       return repo;

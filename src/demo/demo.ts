@@ -190,6 +190,8 @@ function runCommand(cwd: string, args: readonly string[], stdin: string | undefi
     const startedAt = performance.now();
     const child = spawn(process.execPath, [process.argv[1] ?? '', ...args, '--json', '--repo-dir', '.'], {
       cwd,
+      // Counts the waits, also those that are too short to be reported to a person.
+      env: { ...process.env, SWAMP_NOTICE_MS: '100' },
       stdio: 'pipe',
       timeout: COMMAND_LIMIT_MS,
       signal,

@@ -68,6 +68,7 @@ export function readDefinition(repo: Repo, file: DefinitionFile, wanted?: string
   const parsed = parseDefinition(text, path, file);
   if ('problems' in parsed) return wanted === undefined || text.includes(wanted) ? { kind: 'invalid', problems: parsed.problems } : undefined;
   const { definition, misnamed } = parsed;
+  repo.names.set(definition.id, file.name);
   if (!isDeletedModel(repo, definition.id)) return { kind: 'valid', definition, text, seen, problems: [], ...(misnamed === undefined ? {} : { misnamed }) };
   const reappeared = { path, message: `the id ${definition.id} belongs to a deleted model`, hint: DELETED_HINT };
   return { kind: 'deleted', id: definition.id, problems: isLeft(repo, definition.id, path) ? [] : [reappeared] };

@@ -5,7 +5,7 @@ import { hostName } from '../locks/holder.js';
 import { type Lease, tryLease } from '../locks/lease.js';
 import { isAvailable, type Seen } from '../locks/observe.js';
 import { dropTicket, isDeadTicket, OwnTicket, readQueue, readTicket, type Ticket } from '../locks/queue.js';
-import { type Contender, describeHolder, liveAncestors, lockTitle, remedy } from './contender.js';
+import { type Contender, describeHolder, liveAncestors, lockTitle, outlook, remedy } from './contender.js';
 import type { Blocked, Look } from './wait.js';
 import { failIfDeadlocked } from './wait-graph.js';
 
@@ -28,7 +28,7 @@ export interface AcquireOptions {
 export async function acquire(contender: Contender, lock: LockName, ticket: OwnTicket, options: AcquireOptions = {}): Promise<Lease> {
   const grace = new Grace(contender);
   try {
-    return await contender.waiting.until(lockTitle(lock), () => attempt(contender, lock, ticket, grace, options));
+    return await contender.waiting.until(lockTitle(contender.repo, lock), () => attempt(contender, lock, ticket, grace, options));
   } finally {
     await ticket.withdraw();
   }
@@ -68,7 +68,7 @@ async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, 
 export function blockedBy(contender: Contender, seen: Seen): Blocked {
   const { layout, timing } = contender.repo;
   const { text, data } = describeHolder(seen);
-  return { watch: [seen.dir, layout.queue(seen.lock)], on: text, data, hint: remedy(seen, timing.ttlMs) };
+  return { watch: [seen.dir, layout.queue(seen.lock)], on: text, outlook: outlook(seen, timing), data, hint: remedy(contender.repo, seen) };
 }
 
 function blockedByQueue(contender: Contender, seen: Seen, head: Ticket, recheckMs: number): Blocked {

@@ -1,13 +1,13 @@
 /** One operation in the protocol: its session, its deadline, its view of the locks, and the ancestors it is nested in. */
 import { join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { exists, readText } from '../fs/tree.js';
+import { exists, modifiedAt, readText } from '../fs/tree.js';
 import { GLOBAL, isModelId, type LockName } from '../layout/layout.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
 import { Observer, type Seen } from '../locks/observe.js';
 import { newSession, type Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
-import { duration } from '../timing.js';
+import { duration, type Timing } from '../timing.js';
 import { Waiting } from './wait.js';
 
 export interface Contender {
@@ -54,9 +54,22 @@ export function liveAncestors({ repo, ancestors }: Pick<Contender, 'repo' | 'anc
   });
 }
 
-/** `the data lock of model 523f...`, `the global lock`. */
-export function lockTitle(lock: LockName): string {
-  return lock.kind === 'global' ? 'the global lock' : `the ${lock.kind} lock of model ${lock.modelId}`;
+/** `the data lock of "results"`, `the global lock`; by the id where this process has not read the model's definition. */
+export function lockTitle({ names }: Pick<Repo, 'names'>, lock: LockName): string {
+  if (lock.kind === 'global') return 'the global lock';
+  const name = names.get(lock.modelId);
+  return `the ${lock.kind} lock of ${name === undefined ? `model ${lock.modelId}` : `"${name}"`}`;
+}
+
+/**
+ * How a wait for a holder that shows no life may end by itself. How old its heartbeat is goes by the wall clock and is for people; when
+ * the lock is taken over goes by what this process has seen.
+ */
+export function outlook(seen: Seen, { ttlMs }: Timing): string {
+  const beat = modifiedAt(join(seen.dir, seen.entry.name));
+  const age = beat === undefined ? 0 : Date.now() - beat;
+  if (age < ttlMs / 2) return '';
+  return ` Its heartbeat is ${duration(age)} old: unless it moves, the lock is taken over in ${duration(Math.max(0, ttlMs - seen.unmovedMs))}.`;
 }
 
 /** Who holds what was seen, for notices and errors. Details that cannot be read are left out. */
@@ -98,8 +111,9 @@ export function readHolderDetails(entryPath: string, entryName: string): HolderF
 }
 
 /** What a person does about a holder that does not let go. */
-export function remedy(seen: Seen, ttlMs: number): string {
-  const model = seen.lock.kind === 'global' ? '' : ` --model ${seen.lock.modelId}`;
+export function remedy({ names, timing }: Pick<Repo, 'names' | 'timing'>, seen: Seen): string {
+  const { ttlMs } = timing;
+  const model = seen.lock.kind === 'global' ? '' : ` --model ${names.get(seen.lock.modelId) ?? seen.lock.modelId}`;
   const unsure =
     seen.unmovedMs > ttlMs / 2 ? `Its heartbeat has not moved for ${duration(seen.unmovedMs)}: a --lock-timeout above ${ttlMs} takes it over. ` : '';
   return `${unsure}Try again, raise --lock-timeout, or look with "swamp datastore lock status"; a holder that is stuck is put out with "swamp datastore lock release --force${model}".`;

@@ -71,9 +71,9 @@ async function waitWhileHeld(contender: Contender, look: () => Promise<Seen[] | 
       for (const seen of named) await nameWait(contender, tickets, seen);
       const blocked = held.slice(0, MOST_WATCHED).map((seen) => blockedBy(contender, seen));
       const more = held.length > 1 ? ` (and ${held.length - 1} more)` : '';
-      const on = `${lockTitle(first.lock)} is ${blocked[0]?.on ?? ''}${more}`;
+      const on = `${lockTitle(contender.repo, first.lock)} is ${blocked[0]?.on ?? ''}${more}`;
       const watch = [contender.repo.layout.queue(GLOBAL), ...blocked.flatMap((item) => item.watch)];
-      return { blocked: { watch, on, data: blocked[0]?.data ?? {}, hint: blocked[0]?.hint ?? '' } };
+      return { blocked: { watch, on, outlook: blocked[0]?.outlook ?? '', data: blocked[0]?.data ?? {}, hint: blocked[0]?.hint ?? '' } };
     });
   } finally {
     for (const ticket of tickets.values()) await ticket.withdraw();

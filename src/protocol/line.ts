@@ -80,10 +80,11 @@ async function turn(contender: Contender, lock: LockName, line: Line): Promise<v
 }
 
 function gaveUp(contender: Contender, lock: LockName, waited: number): Error {
-  const seen = contender.observer.look(lock);
+  const { repo, observer } = contender;
+  const seen = observer.look(lock);
   const blocked = seen?.entry.state === 'held' ? blockedBy(contender, seen) : undefined;
   const data = lock.kind === 'global' ? { lock: lock.kind } : { lock: lock.kind, modelId: lock.modelId };
-  return timedOut(lockTitle(lock), waited, {
+  return timedOut(lockTitle(repo, lock), waited, {
     on: blocked?.on ?? 'other operations of this process wait for it, too',
     data: blocked?.data ?? data,
     hint: blocked?.hint ?? 'Try again, or raise the time limit for locks.',

@@ -40,7 +40,7 @@ export function failIfDeadlocked(contender: Contender, ticket: OwnTicket, target
     if (lock.kind !== 'run') continue;
     const youngest = youngestOnPath(ancestorKey(lock.modelId, entryName), ancestors, waits);
     if (youngest === undefined || youngest > (ticket.name ?? '')) continue;
-    throw new SwampError('deadlock', `"${contender.repo.command}" would wait for ${lockTitle(lock)}, which waits for this very command.`, {
+    throw new SwampError('deadlock', `"${contender.repo.command}" would wait for ${lockTitle(contender.repo, lock)}, which waits for this very command.`, {
       hint: 'A method must not wait for its own run: call other models from it, or run the two one after the other.',
       data: { lock: lock.kind, modelId: lock.modelId, holder: entryName, ancestors },
     });

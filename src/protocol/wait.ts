@@ -1,6 +1,6 @@
 /**
  * The one waiting loop: arms the watches first and looks then, so that no wake-up is lost; polls slowly behind them
- * (network disks, exhausted watches); one deadline; tells once whom it waits for, and once how long it took (L13).
+ * (network disks, exhausted watches); one deadline; reports once what it waits for, and once how long it took (L13).
  */
 import { SwampError } from '../errors.js';
 import type { Repo } from '../repo.js';
@@ -13,6 +13,8 @@ export interface Blocked {
   readonly watch: readonly string[];
   /** Whom or what we wait for, for the notice: a clause. */
   readonly on: string;
+  /** A sentence for the notice, with a space before it: how the wait may end by itself. */
+  readonly outlook?: string;
   /** For `error.data` when the deadline passes. */
   readonly data: Readonly<Record<string, unknown>>;
   /** The next step of the person, when the deadline passes. */
@@ -66,15 +68,15 @@ export class Waiting {
         }
         const { blocked } = seen;
         const waited = timing.now() - since;
-        if (!told && waited >= NOTICE_AFTER_MS) {
+        if (!told && waited >= timing.noticeMs) {
           told = true;
-          reporter.info(`Waiting for ${what}: ${blocked.on}.`);
+          reporter.info(`Waiting for ${what}: ${blocked.on}.${blocked.outlook ?? ''}`);
         }
         const left = this.leftMs();
         if (left <= 0) throw timedOut(what, waited, blocked);
         // New watches miss what happened before they stood: look once more before sleeping.
         if (watches.arm(blocked.watch) || watches.changes !== changes) continue;
-        const notice = told ? Number.POSITIVE_INFINITY : Math.max(1, NOTICE_AFTER_MS - waited);
+        const notice = told ? Number.POSITIVE_INFINITY : Math.max(1, timing.noticeMs - waited);
         await watches.sleep(Math.min(left, timing.pollMs, blocked.recheckMs ?? timing.pollMs, notice), this.#signal);
       }
     } finally {
@@ -82,9 +84,6 @@ export class Waiting {
     }
   }
 }
-
-/** Waits shorter than this are not told: in a busy repository they are the ordinary hand-off. */
-const NOTICE_AFTER_MS = 100;
 
 /** `lock_timeout`, naming the holder and the next step. */
 export function timedOut(what: string, waited: number, blocked: Pick<Blocked, 'on' | 'data' | 'hint'>): SwampError {

@@ -7,7 +7,15 @@ import { perform } from './perform.js';
 
 /** Deadlines and the ttl never pass; how long a wait takes is decided by the scheduler. */
 const NEVER_MS = 1_000_000_000;
-const TIMING: Timing = { ttlMs: NEVER_MS, heartbeatMs: NEVER_MS, pollMs: 250, graceMs: 200, lockTimeoutMs: NEVER_MS, now: () => host.now() };
+const TIMING: Timing = {
+  ttlMs: NEVER_MS,
+  heartbeatMs: NEVER_MS,
+  pollMs: 250,
+  graceMs: 200,
+  noticeMs: NEVER_MS,
+  lockTimeoutMs: NEVER_MS,
+  now: () => host.now(),
+};
 const REPORTER: Reporter = { info: () => {}, debug: () => {}, warn: (message) => host.passed(`warning: ${message}`) };
 
 export function openRepo(env: Readonly<Record<string, string | undefined>>): Repo {
