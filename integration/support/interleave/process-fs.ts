@@ -218,7 +218,8 @@ function typeOf(node: DiskNode | undefined): object {
 function statsOf(node: DiskNode, bigint: boolean): object {
   const size = node.kind === 'file' ? node.bytes.length : 0;
   const mode = node.kind === 'file' ? 0o100644 : 0o040755;
-  const numbers = { dev: 1, ino: node.id, size, mode, mtimeMs: MODIFIED_MS, ctimeMs: MODIFIED_MS };
+  const nlink = node.kind === 'file' ? node.names : 1;
+  const numbers = { dev: 1, ino: node.id, nlink, size, mode, mtimeMs: MODIFIED_MS, ctimeMs: MODIFIED_MS };
   const values = bigint
     ? { ...Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, BigInt(value)])), mtimeNs: 0n, ctimeNs: 0n }
     : { ...numbers, mtime: new Date(MODIFIED_MS) };
