@@ -6,12 +6,25 @@ import type { Operations } from './record.js';
 const TOKEN = /^[0-9]+\.[0-9]+\.[0-9]+$/;
 
 export async function readWhole(repo: OpenRepo, input: DataGetInput): Promise<Operations['get']['answer']> {
-  const { record, openContent } = await repo.data.get(input);
-  const chunks: Buffer[] = [];
-  for await (const chunk of openContent() as AsyncIterable<Buffer>) chunks.push(chunk);
-  const content = Buffer.concat(chunks);
-  const { version, generation, isLatest, checksum } = record;
-  return { version, generation, latest: isLatest, checksum, sha: createHash('sha256').update(content).digest('hex'), by: writerOf(content) };
+  for (;;) {
+    const { record, openContent } = await repo.data.get(input);
+    const content = await contentOf(openContent());
+    // Deleted between the two calls: what is there now is another answer, which the next look gives.
+    if (content === undefined) continue;
+    const { version, generation, isLatest, checksum } = record;
+    return { version, generation, latest: isLatest, checksum, sha: createHash('sha256').update(content).digest('hex'), by: writerOf(content) };
+  }
+}
+
+async function contentOf(chunks: AsyncIterable<Buffer>): Promise<Buffer | undefined> {
+  const read: Buffer[] = [];
+  try {
+    for await (const chunk of chunks) read.push(chunk);
+  } catch (error) {
+    if (error instanceof Error && /was deleted before it was read/.test(error.message)) return undefined;
+    throw error;
+  }
+  return Buffer.concat(read);
 }
 
 /** The token that the content begins with; of a method's `result`, that of its output, which must be complete. Null for anything else. */
