@@ -166,7 +166,7 @@ describe('node:fs', () => {
   });
 
   test('leaves it to src/layout to know what stands where in the datastore', () => {
-    const families = '(fences|queues|staging|data|tombstones|deleted|kept|uploads|pins|trash|restoring|quarantine)';
+    const families = '(fences|queues|staging|data|tombstones|deleted|kept|uploads|pins|trash|reserve|restoring|quarantine)';
     // `bundle`: what a restore stages is laid out by itself.
     const built = new RegExp(`join\\((?!bundle\\b)[^,()]+, '${families}'`);
     const wrong = SHIPPED.filter(({ path, text }) => path !== 'layout/layout.ts' && !path.startsWith('layout/') && built.test(text)).map(({ path }) => path);

@@ -310,6 +310,7 @@ const HOLDER = '[0-9a-fx]+-[0-9a-fx]+-[0-9x]+-[0-9]+-[0-9a-fx]+-[0-9a-f]{12}';
 /** What the format fixes of a path; what differs from store to store is replaced by what it is. */
 function shapeOf(path: string): string {
   return path
+    .replace(/^reserve\/[0-9]+$/, 'reserve/<number>')
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<id>')
     .replace(new RegExp(`/[0-9]{13}-([awd])-${HOLDER}\\.json`), '/<ticket $1>')
     .replace(new RegExp(`^(fences/.*/)[0-9]+\\.${HOLDER}(?=/|$)`), '$1<held>')

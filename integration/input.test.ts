@@ -332,6 +332,23 @@ describe('FILE', () => {
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
   });
 
+  test('cannot go to its place: nothing of it stays, neither in the staging nor in the lock, however often it is tried (P8)', unprivileged, async (t) => {
+    const repo = await stockedRepo(t);
+    const { id } = await openRepo(repo.dir).model.get({ model: 'm' });
+    const artifact = repo.layout.artifact(id, 'a');
+    chmodSync(artifact, 0o555);
+    for (let i = 0; i < 2; i++) {
+      const result = await runUnprivileged(repo, ['data', 'put', 'm', 'a', '/etc/passwd', '--json'], 74);
+      assert.equal(toldError(result, 'io').data['errno'], 'EACCES');
+      const fence = repo.layout.fence({ kind: 'data', modelId: id });
+      assert.deepEqual(readdirSync(join(fence, readdirSync(fence)[0] ?? '')), ['holder.json']);
+      for (const dir of [repo.layout.stagings, repo.layout.trashes]) assert.deepEqual(readdirSync(dir), []);
+    }
+    chmodSync(artifact, 0o755);
+    await put(repo, 'm', 'a', 'three');
+    assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2, 3]);
+  });
+
   test('that is a FIFO is read to its end, and Ctrl-C ends the wait for either end of one', async (t) => {
     const repo = await stockedRepo(t);
     const fifo = join(repo.base, 'fifo');
@@ -495,7 +512,6 @@ describe('a file system', () => {
     const writing = [
       ['data', 'put', 'm', 'a', '/etc/passwd'],
       ['data', 'put', 'm', 'new', '/etc/passwd'],
-      ['data', 'delete', 'm', 'a', '--force'],
       ['model', 'create', 'store', 'more'],
     ];
     for (const args of writing) await refusedInside(repo, args, 'no_space');
@@ -503,7 +519,7 @@ describe('a file system', () => {
     assert.equal((await repo.swamp(['data', 'get', 'm', 'a', '--verify'])).stdout, 'one');
     await repo.sh('rm ../filler');
     for (const args of writing) await repo.swamp(args);
-    assert.match((await repo.swamp(['data', 'list', 'm', '--json'])).stdout, /"total":1/);
+    assert.match((await repo.swamp(['data', 'list', 'm', '--json'])).stdout, /"total":2/);
     await nothingLeft(repo);
   });
 

@@ -72,7 +72,10 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
 }
 
-const FULL = ['ENOSPC', 'EDQUOT'];
+/** True when the disk, or the quota, has no space or no inode left. */
+export function isFull(error: unknown): error is NodeJS.ErrnoException {
+  return isErrno(error, 'ENOSPC', 'EDQUOT');
+}
 
 /** A SwampError for anything thrown: itself, `no_space`/`io`/`config_invalid` for system errors, else `internal`. */
 export function asSwampError(error: unknown): SwampError {
@@ -80,7 +83,7 @@ export function asSwampError(error: unknown): SwampError {
   if (isSystemError(error)) {
     const { code = 'unknown', syscall = '', path, message } = error;
     const data = { errno: code, syscall, ...(path === undefined ? {} : { path }) };
-    if (FULL.includes(code)) {
+    if (isFull(error)) {
       return new SwampError('no_space', `No space left: ${message}`, { hint: 'Free some space, then try again; nothing was lost.', data, cause: error });
     }
     if (code === 'EXDEV') {

@@ -7,7 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
 import { Bulk } from '../fs/bulk.js';
 import { sha256 } from '../fs/digest.js';
-import { makeDirs } from '../fs/durable.js';
+import { makeDirs, takeBack } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import type { Handle } from '../fs/handle.js';
 import { ARTIFACT_RECORD, CONTENT, METADATA, PARTS } from '../layout/layout.js';
@@ -80,7 +80,7 @@ export async function stageDefinitions(
     try {
       await write(index, { publish: { ...publish, staged }, remove, nonce });
     } catch (error) {
-      await discardStaged(repo, { ...publish, staged });
+      await takeBack(() => discardStaged(repo, { ...publish, staged }));
       throw error;
     }
   }

@@ -5,7 +5,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { SwampError } from '../errors.js';
-import { removeFile, rename, syncFile } from '../fs/durable.js';
+import { removeFile, rename, syncFile, takeBack } from '../fs/durable.js';
 import { openPipe } from '../fs/pipe.js';
 
 const NEVER = new AbortController().signal;
@@ -38,7 +38,7 @@ export async function writeOutputFile(
     await writeInto(file, content, { sync: true });
     await rename(temporary, target);
   } catch (error) {
-    await removeFile(temporary);
+    await takeBack(() => removeFile(temporary));
     throw error;
   }
 }

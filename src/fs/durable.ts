@@ -40,15 +40,19 @@ export async function makeDirs(path: string): Promise<void> {
   }
 }
 
-/** Creates `path` (it must not exist) with `data`, synced; its directory is the caller's to sync. */
+/** Creates `path` (it must not exist) with `data`, synced; its directory is the caller's to sync. After an error there is no such file. */
 export async function writeFileDurable(path: string, data: string | Uint8Array, options: { readonly mode?: number } = {}): Promise<void> {
-  await failpoint('fs.write');
-  const file = await open(path, 'wx', options.mode ?? 0o666);
+  const file = await createFile(path, options);
   try {
-    await file.writeFile(data);
-    await syncFile(file);
-  } finally {
-    await file.close();
+    try {
+      await file.writeFile(data);
+      await syncFile(file);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    await takeBack(() => removeFile(path));
+    throw error;
   }
 }
 
@@ -141,6 +145,14 @@ export function touchDir(path: string, at: Date, scratch: string): void {
     mkdirSync(join(path, scratch));
     rmdirSync(join(path, scratch));
   }
+}
+
+/**
+ * Takes back what a failing step has made. Never throws: the error of the step itself, which the caller throws then, tells the
+ * cause, and that of the clean-up would hide it. What cannot be taken back is left to the sweep.
+ */
+export async function takeBack(undo: () => Promise<unknown>): Promise<void> {
+  await undo().catch(() => undefined);
 }
 
 /** Creates an empty file; false when it exists. */

@@ -19,6 +19,7 @@
  *     kept/<model-id>/<epoch>-<nonce>/                       outputs of a method that could not be committed
  *     pins/<holder>                                          a backup that runs: nothing is swept that a commit moved away
  *     trash/<model-id>-<epoch>-<nonce>/                      committed removals waiting for the sweep
+ *     reserve/3                                              space that only removals may spend
  *     restoring/                                             a restore that is published, and not carried out yet
  *     quarantine/20261120T183116Z-<nonce>/data/...           what a repair set aside, under its old path
  */
@@ -140,6 +141,10 @@ export class Layout {
   }
   trash(owner: string, epoch: number, nonce: string): string {
     return this.#at('trash', `${owner}-${epoch}-${nonce}`);
+  }
+  /** Space that only removals may spend (`src/fs/reserve.ts`). */
+  get reserve(): string {
+    return this.#at('reserve');
   }
   /** A published restore: whoever comes next finishes it. */
   get restoring(): string {

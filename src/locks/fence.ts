@@ -8,6 +8,7 @@ import { isErrno, SwampError } from '../errors.js';
 import { makeDir, makeDirs, rename, syncDir } from '../fs/durable.js';
 import { exists, readDir } from '../fs/tree.js';
 import { type Holder, newNonce, parseHolder } from './holder.js';
+import { makePlace, type Session, takingSpace } from './session.js';
 
 /** What stands in a fence directory. `holder` is undefined when the epoch can be read and the rest cannot (L7). */
 export type Entry =
@@ -71,20 +72,21 @@ function damagedFence(dir: string, names: readonly string[]): SwampError {
 export const MAX_EPOCH = 1e12;
 
 /**
- * Brings a fence into being at `epoch`, 0 unless a repair knows of a higher one: built in `staging`, moved into place, so
- * that it is never seen without its entry. One that exists already stays; an empty one, which nobody can take, gets the
+ * Brings a fence into being at `epoch`, 0 unless a repair knows of a higher one: built in the session's staging, moved into place,
+ * so that it is never seen without its entry. One that exists already stays; an empty one, which nobody can take, gets the
  * entry. Parents are created one by one, never above the fence itself.
  */
-export async function createFence(dir: string, staging: string, epoch = 0): Promise<void> {
+export async function createFence(dir: string, session: Session, epoch = 0): Promise<void> {
   const fences = dirname(dir);
   if (basename(fences) !== 'fences') {
-    await makeDirs(dirname(fences));
-    if (await makeDir(fences)) await syncDir(dirname(fences));
-  } else await makeDirs(fences);
-  const built = join(staging, `fence-${newNonce()}`);
-  await buildFence(built, epoch);
+    await makePlace(session, dirname(fences));
+    if (await takingSpace(session, () => makeDir(fences))) await syncDir(dirname(fences));
+  } else await makePlace(session, fences);
+  const built = join(session.staging, `fence-${newNonce()}`);
+  const entry = freeName(epoch);
+  await takingSpace(session, () => buildFence(built, epoch, entry));
   try {
-    await rename(built, dir);
+    await takingSpace(session, () => rename(built, dir));
   } catch (error) {
     // ENOTEMPTY and EEXIST mean the same: somebody else's fence stands there, and ours stays in the staging.
     if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
@@ -93,11 +95,11 @@ export async function createFence(dir: string, staging: string, epoch = 0): Prom
   await syncDir(fences);
 }
 
-/** Makes a fence where nobody looks, in a staging directory, to be moved into place whole. */
-export async function buildFence(dir: string, epoch: number): Promise<void> {
+/** Makes a fence where nobody looks, in a staging directory, to be moved into place whole. Safe to repeat with the same `entry`. */
+export async function buildFence(dir: string, epoch: number, entry: string = freeName(epoch)): Promise<void> {
   await makeDirs(dirname(dir));
   await makeDir(dir);
-  await makeDir(join(dir, freeName(epoch)));
+  await makeDir(join(dir, entry));
   await syncDir(dir);
 }
 

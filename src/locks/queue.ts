@@ -3,7 +3,7 @@
  * place, never safety, and an owner that finds its ticket gone files it again under the old name.
  */
 import { join } from 'node:path';
-import { isErrno, isSystemError } from '../errors.js';
+import { isFull, isSystemError } from '../errors.js';
 import { makeDirs, removeFile, writeAdvisory } from '../fs/durable.js';
 import { exists, readDir, readText } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
@@ -118,12 +118,12 @@ export class OwnTicket {
       since: this.#since,
       ancestors: this.#ancestors,
     };
-    await makeDirs(layout.queue(this.lock));
     try {
+      await makeDirs(layout.queue(this.lock));
       writeAdvisory(path, `${JSON.stringify(details)}\n`);
     } catch (error) {
       // A full disk costs the place in the queue, not the command.
-      if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+      if (!isFull(error)) throw error;
     }
   }
 

@@ -6,7 +6,7 @@ import { type ArchiveOptions, codecFor, packTree } from '../backup/archive.js';
 import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
 import type { VerifyOptions } from '../backup/verify.js';
 import { isErrno, SwampError } from '../errors.js';
-import { createFile, publishFile } from '../fs/durable.js';
+import { createFile, publishFile, takeBack } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import type { Reporter } from '../repo.js';
 import { requireBackupDirectory, requireWholeBackup } from './backup-verify.js';
@@ -47,7 +47,7 @@ export async function backupPack(input: { readonly dir: string; readonly file: s
     await publishFile(scratch, file);
     return { dir, file, files, bytes, size: statSync(file).size };
   } catch (error) {
-    await removeScratch(scratch);
+    await takeBack(() => removeScratch(scratch));
     throw isErrno(error, 'EEXIST') ? inTheWay(file) : error;
   }
 }

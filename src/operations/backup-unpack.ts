@@ -5,7 +5,7 @@ import { codecFor, unpackTree } from '../backup/archive.js';
 import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
 import { inTheWay, parentOf, requireFree } from '../backup/target.js';
 import { isErrno, SwampError } from '../errors.js';
-import { makeDir, rename, syncDir } from '../fs/durable.js';
+import { makeDir, rename, syncDir, takeBack } from '../fs/durable.js';
 import { Handle } from '../fs/handle.js';
 import { type PackOptions, verifying } from './backup-pack.js';
 import { requireWholeBackup, resolveNamed } from './backup-verify.js';
@@ -38,7 +38,7 @@ export async function backupUnpack(input: { readonly file: string; readonly dir:
     await publish(scratch, dir);
     return { file, dir, files, bytes, createdAt };
   } catch (error) {
-    await removeScratch(scratch);
+    await takeBack(() => removeScratch(scratch));
     throw told(error, { file, scratch });
   }
 }

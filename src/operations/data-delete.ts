@@ -102,7 +102,7 @@ async function deleteOne(repo: Repo, model: Model, name: string, { version, dryR
     if (asked) requireAsShown(name, shown, versionsOf(artifact, version));
     return version === undefined ? removeArtifact(writer, name, artifact) : removeVersion(writer, name, version, artifact);
   };
-  const removed = await restructureModel(repo, model.id, remove, options);
+  const removed = await restructureModel(repo, model.id, remove, { signal: options.signal, removes: true });
   const renamedTo = removed.alreadyDeleted ? tombstoneOf(repo, model.id, name)?.renamedTo : undefined;
   if (renamedTo !== undefined) repo.reporter.info(`${JSON.stringify(name)} was renamed to ${JSON.stringify(renamedTo)}, which was left alone.`);
   return result({ versionsDeleted: removed.versionsDeleted, alreadyDeleted: removed.alreadyDeleted });
@@ -157,7 +157,7 @@ async function removeSlice(repo: Repo, model: Model, { names, shown }: Batch, si
     for (const name of all.slice(0, size)) await removeCounted(writer, name, shown, tally);
     return all.slice(size);
   };
-  return restructureModel(repo, model.id, remove, { signal });
+  return restructureModel(repo, model.id, remove, { signal, removes: true });
 }
 
 /** One that cannot be removed does not keep the others. */

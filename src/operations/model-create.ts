@@ -1,6 +1,8 @@
 /** `model create`: structural with an empty scope, because names are unique over all types. */
+
 import { randomUUID } from 'node:crypto';
 import { SwampError } from '../errors.js';
+import { takeBack } from '../fs/durable.js';
 import { checkModelName, type Definition, isModelType, parseDefinition, type ShellMethod, serialiseDefinition, typeHint } from '../models/definition.js';
 import { assertNameFree, giveWay, publishDefinition, requireOnly } from '../models/names.js';
 import { nearest } from '../models/suggest.js';
@@ -50,7 +52,7 @@ export async function modelCreate(repo: Repo, input: ModelCreateInput, options: 
     return { id, name, type, path: displayPath(repo, path) };
   } catch (error) {
     // The wait for a second look may have ended without one.
-    if (published !== undefined) await giveWay(repo, definition);
+    if (published !== undefined) await takeBack(() => giveWay(repo, definition));
     throw error;
   }
 }

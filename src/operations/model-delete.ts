@@ -105,7 +105,7 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
     await moveModelAside(writer, record);
     return { record, won: true };
   };
-  const { record, won } = await restructureModel(repo, model.id, commit, options);
+  const { record, won } = await restructureModel(repo, model.id, commit, { signal: options.signal, removes: true });
   const state = await runTeardown(repo, record.id, { ...options, patient: won });
   return { ...base, versionsDeleted: won ? record.versionsDeleted : 0, alreadyDeleted: !won, teardown: state };
 }

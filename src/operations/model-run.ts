@@ -82,7 +82,7 @@ export async function modelRun(repo: Repo, input: ModelRunInput, options: ModelR
         },
         { signal: options.signal, session },
       ),
-    options.signal,
+    { signal: options.signal },
   );
   return finished(result.current, name, result.method, result.shell, result.dataArtifacts);
 }

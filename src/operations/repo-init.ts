@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
+import { makeDirs, publishFile, removeFile, rename, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { exists, readText } from '../fs/tree.js';
 import { isReadOnly, MARKER, markerText, openRepoAt } from '../repo.js';
 
@@ -44,7 +44,7 @@ async function create(dir: string): Promise<boolean> {
     await publishFile(temporary, join(root, MARKER));
     return true;
   } catch (error) {
-    await removeFile(temporary);
+    await takeBack(() => removeFile(temporary));
     if (isErrno(error, 'EEXIST')) return false;
     throw error;
   }
@@ -62,7 +62,7 @@ async function ignoreRuntimeData(gitignore: string): Promise<void> {
     await writeFileDurable(temporary, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${IGNORED}\n`, mode === undefined ? {} : { mode: mode & 0o777 });
     await rename(temporary, path);
   } catch (error) {
-    await removeFile(temporary);
+    await takeBack(() => removeFile(temporary));
     throw error;
   }
   await syncDir(dirname(path));

@@ -43,7 +43,7 @@ export async function runTeardown(
     return await withSession(
       patient,
       (session) => withRunFence(patient, modelId, (run) => underFence(session, run, options), { signal: options.signal, session }),
-      options.signal,
+      { signal: options.signal, removes: true },
     );
   } catch (error) {
     if (error instanceof FenceLost) {

@@ -22,7 +22,7 @@ export async function clearEntry(repo: Repo, lock: LockName, { signal }: Cancel)
       if (lock.kind === 'run') return withRunFence(repo, lock.modelId, nothing, { session, signal });
       return restructure(repo, { models: [], runs: false }, nothing, { session, signal });
     },
-    signal,
+    { signal, removes: true },
   );
 }
 
@@ -41,5 +41,5 @@ export async function clearName(repo: Repo, name: string, { signal }: Cancel): P
 /** Rolls a committed deletion forward whose winner died on the way. */
 export async function finishMovingAside(repo: Repo, record: DeletedModel, { signal }: Cancel): Promise<void> {
   if (isMovedAside(repo, record)) return;
-  await restructureModel(repo, record.id, (writer) => moveModelAside(writer, record), { signal });
+  await restructureModel(repo, record.id, (writer) => moveModelAside(writer, record), { signal, removes: true });
 }

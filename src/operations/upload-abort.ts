@@ -1,5 +1,5 @@
 /** `data upload abort`: one rename takes the upload and its parts away; takes no lock, and asks nothing. */
-import { discard } from '../locks/session.js';
+import { discard, type Session } from '../locks/session.js';
 import { withSession } from '../protocol/session.js';
 import { type Repo, requireWritable, underName } from '../repo.js';
 import { uploadNotFound } from '../store/uploads/place.js';
@@ -18,10 +18,11 @@ export async function uploadAbort(
   requireWritable(plain);
   const repo = underName(plain, `data upload abort ${id}`);
   const modelId = await requireUpload(repo, id, options);
-  return withSession(repo, async (session) => {
+  const abort = async (session: Session): Promise<UploadAbortResult> => {
     const trashed = await discard(repo, repo.layout.upload(modelId, id), modelId);
     if (trashed.length === 0) throw uploadNotFound(repo, id);
     session.trashed.push(...trashed);
     return { aborted: true };
-  });
+  };
+  return withSession(repo, abort, { removes: true });
 }

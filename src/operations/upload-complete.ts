@@ -1,6 +1,8 @@
 /** `data upload complete`: moves the upload aside, looks at its parts without a lock, then commits them as the next version under the data fence. */
+
 import { basename } from 'node:path';
 import { SwampError } from '../errors.js';
+import { takeBack } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import { parseHolder } from '../locks/holder.js';
 import { findModel, type Model } from '../models/files.js';
@@ -69,7 +71,7 @@ export async function uploadComplete(
       return await write(repo, model.id, (writer) => commit(writer, completion), { session, signal: options.signal });
     } catch (error) {
       // What may have been published is put back by nobody who does not hold the data fence.
-      if (attempt.begun !== true) await putBack(repo, model.id, aside);
+      if (attempt.begun !== true) await takeBack(() => putBack(repo, model.id, aside));
       requireNotDeleted(repo, model.id, id);
       throw error;
     }

@@ -19,7 +19,7 @@ export async function requireUpload(repo: Repo, id: string, options: { readonly 
 /** Takes the data fence: whoever takes it carries out what a dead completion had published, and what is then still aside goes back. */
 export async function reclaimUploads(repo: Repo, modelId: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
   if (abandonedAside(repo, modelId).length === 0) return;
-  await withSession(repo, (session) => write(repo, modelId, putBackAbandoned, { session, signal }));
+  await withSession(repo, (session) => write(repo, modelId, putBackAbandoned, { session, signal }), { removes: true });
 }
 
 /** An upload goes with its model. */

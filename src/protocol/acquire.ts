@@ -46,7 +46,7 @@ async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, 
   for (let tries = 0; ; tries++) {
     const seen = observer.look(lock);
     if (seen === undefined) {
-      await createFence(repo.layout.fence(lock), session.staging);
+      await createFence(repo.layout.fence(lock), session);
       continue;
     }
     const head = isAvailable(seen) ? await grace.head(seen, ticket.name) : undefined;

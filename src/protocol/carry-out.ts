@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { syncDir } from '../fs/durable.js';
 import { createFence, raiseEntry, readFence } from '../locks/fence.js';
-import { openStaging, type Session } from '../locks/session.js';
+import { type Session } from '../locks/session.js';
 import { endRestore, fencesToReach, modelsToRestore, restoreDefinitions, restoreModel } from '../store/restoration.js';
 import type { Structural } from './inside.js';
 
@@ -25,7 +25,7 @@ async function raiseRunFence(session: Session, modelId: string, epoch: number): 
   if (epoch === 0) return;
   const dir = session.repo.layout.fence({ kind: 'run', modelId });
   const entry = readFence(dir);
-  if (entry === undefined) await createFence(dir, await openStaging(session), epoch);
+  if (entry === undefined) await createFence(dir, session, epoch);
   else if (entry.state === 'free' && entry.epoch < epoch) await raiseEntry(dir, entry.name, epoch);
   else return;
   await syncDir(dir);

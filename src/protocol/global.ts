@@ -1,12 +1,13 @@
 /** The global fence's scope and state, published inside its entry, and what they mean to a writer. */
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
-import { makeDirs, removeFile, rename, writeAdvisory } from '../fs/durable.js';
+import { removeFile, rename, writeAdvisory } from '../fs/durable.js';
 import { readDir, readText } from '../fs/tree.js';
 import { GLOBAL } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
 import { lookAndBreak, type Seen } from '../locks/observe.js';
+import { makePlace, takingSpace } from '../locks/session.js';
 import { SCOPE_FILE } from '../store/leftovers.js';
 import { type Contender, liveAncestors } from './contender.js';
 
@@ -28,14 +29,13 @@ function scopeFile(epoch: number, state: Published['state']): string {
 }
 
 /** S2: the scope becomes visible whole, by one rename into the entry. Leftovers of a dead holder go first. Throws FenceLost. */
-export async function publishScope(contender: Contender, lease: Lease, scope: Scope): Promise<void> {
-  const { staging } = contender.session;
-  await makeDirs(staging);
-  const staged = join(staging, 'scope');
-  writeAdvisory(staged, JSON.stringify(scope));
+export async function publishScope({ session }: Contender, lease: Lease, scope: Scope): Promise<void> {
+  await makePlace(session, session.staging);
+  const staged = join(session.staging, 'scope');
+  await takingSpace(session, async () => writeAdvisory(staged, JSON.stringify(scope)));
   await throughEntry(lease, async () => {
     for (const name of readDir(lease.path) ?? []) if (SCOPE_FILE.test(name)) await removeFile(join(lease.path, name));
-    await rename(staged, join(lease.path, scopeFile(lease.epoch, 'draining')));
+    await takingSpace(session, () => rename(staged, join(lease.path, scopeFile(lease.epoch, 'draining'))));
   });
 }
 

@@ -194,7 +194,7 @@ async function mendEntries(mender: Mender, lock: LockName, { names, takeable }: 
   }
   if (stays !== undefined) {
     if (await raiseEntry(dir, stays, epoch)) await syncDir(dir);
-  } else if (namesIn(dir).length === 0) await createFence(dir, session.staging, epoch);
+  } else if (namesIn(dir).length === 0) await createFence(dir, session, epoch);
 }
 
 /** The entry that stays: the directory of the highest epoch, when nothing else there has a higher one; else a directory without an epoch that stands alone. */
@@ -270,7 +270,7 @@ export async function raiseFence(repo: Repo, session: Session, modelId: string):
   const entry = readFence(path);
   if (entry?.state === 'held') return undefined;
   const epoch = highestEpoch(repo.layout, lock) + 1;
-  if (entry === undefined) await createFence(path, session.staging, epoch);
+  if (entry === undefined) await createFence(path, session, epoch);
   else if (!(await raiseEntry(path, entry.name, epoch))) return undefined;
   await syncDir(path);
   return { path, kind: entry === undefined ? 'fence_missing' : 'generation_ahead', action: 'raised' };

@@ -23,6 +23,8 @@ export type { Structural } from './inside.js';
 export interface RestructureOptions {
   readonly signal: AbortSignal;
   readonly session?: Session;
+  /** Without a session: that of the command may spend the reserve. */
+  readonly removes?: boolean;
   /** The global epoch goes up to this at least. */
   readonly atLeast?: number;
   /** A published restore is not finished first: for who finishes it, or sets aside one that nobody can finish. */
@@ -35,9 +37,9 @@ export interface RestructureOptions {
  * outside every lock. Throws `lock_timeout`, `lock_lost`, `deadlock`, `corrupt`, and what `body` throws.
  */
 export async function restructure<T>(repo: Repo, scope: Scope, body: (structural: Structural) => Promise<T>, options: RestructureOptions): Promise<T> {
-  const { session, signal } = options;
+  const { session, signal, removes = false } = options;
   const result = await (session === undefined
-    ? withSession(repo, (own) => run(repo, scope, body, { ...options, session: own }), signal)
+    ? withSession(repo, (own) => run(repo, scope, body, { ...options, session: own }), { signal, removes })
     : run(repo, scope, body, { ...options, session }));
   await reclaimLeftovers(repo, signal);
   return result;
@@ -48,7 +50,7 @@ export function restructureModel<T>(
   repo: Repo,
   modelId: string,
   body: (writer: Writer, structural: Structural) => Promise<T>,
-  options: { readonly signal: AbortSignal },
+  options: Pick<RestructureOptions, 'signal' | 'removes'>,
 ): Promise<T> {
   return restructure(repo, { models: [modelId], runs: true }, (hands) => hands.withModel(modelId, (writer) => body(writer, hands)), options);
 }
@@ -59,7 +61,10 @@ export function restructureModel<T>(
  */
 export async function settle(repo: Repo, { signal }: { readonly signal: AbortSignal }): Promise<void> {
   if (!isRestoring(repo)) return;
-  await withSession(repo, (session) => run(repo, EVERYTHING, (hands) => finish(hands, session), { signal, session, finishing: true }), signal);
+  await withSession(repo, (session) => run(repo, EVERYTHING, (hands) => finish(hands, session), { signal, session, finishing: true }), {
+    signal,
+    removes: true,
+  });
 }
 
 const EVERYTHING: Scope = Object.freeze({ models: 'all', runs: true });

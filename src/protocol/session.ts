@@ -1,4 +1,5 @@
 /** The frame of every operation that locks: one session, whose staging and trash are cleared when all its locks are released. */
+import { fillReserve } from '../fs/reserve.js';
 import { closeStaging, newSession, type Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { sweepTrash } from '../store/sweep.js';
@@ -6,10 +7,14 @@ import { sweepTrash } from '../store/sweep.js';
 /**
  * Runs `body` with a fresh session. What remains to be cleared afterwards may fail without changing the outcome: it warns and
  * stays pending (P8). What commits moved into the trash stays there when the signal fires; the staging, which nobody else
- * knows of, goes all the same.
+ * knows of, goes all the same. A session that removes fills the reserve again at its end, from what it has given back.
  */
-export async function withSession<T>(repo: Repo, body: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
-  const session = newSession(repo);
+export async function withSession<T>(
+  repo: Repo,
+  body: (session: Session) => Promise<T>,
+  { signal, removes = false }: { readonly signal?: AbortSignal; readonly removes?: boolean } = {},
+): Promise<T> {
+  const session = newSession(repo, { removes });
   try {
     return await body(session);
   } finally {
@@ -23,5 +28,6 @@ export async function withSession<T>(repo: Repo, body: (session: Session) => Pro
     }
     await sweepTrash(repo, session.trashed);
     await sweepTrash(repo, removed, signal);
+    if (session.removes) await fillReserve(repo.layout.reserve);
   }
 }

@@ -4,12 +4,13 @@
  */
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
-import { makeDir, makeDirs, rename, syncDir } from '../fs/durable.js';
+import { makeDir, rename, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
-import type { Session } from '../locks/session.js';
+import { makePlace, openStaging, type Session, takingSpace } from '../locks/session.js';
 import type { Repo } from '../repo.js';
+import { serialise } from './metadata.js';
 
 /** A held data (or run) fence: what a mutating function of the store needs, and only protocol/ hands out. */
 export interface Fence {
@@ -33,17 +34,35 @@ export function itemName(session: Session, slot: string): string {
   return `${session.holder}.${slot}`;
 }
 
-/** staging/<me>/<slot> -> <entry>/<holder>.<slot> -> `destination`. Throws FenceLost; the slot is then looked for again. */
+/** Writes a record into the staging, synced; its slot there. */
+export async function stageRecord(fence: Fence, kind: string, record: object): Promise<string> {
+  const staging = await openStaging(fence.session);
+  const slot = `${kind}-${newNonce()}`;
+  await takingSpace(fence.session, () => writeFileDurable(join(staging, slot), serialise(record)));
+  return slot;
+}
+
+/**
+ * staging/<me>/<slot> -> <entry>/<holder>.<slot> -> `destination`. Throws FenceLost; the slot is then looked for again. After
+ * any other error it is in the staging again, to be cleared with it: what stays in the entry is nobody's until a sweep, and
+ * every attempt on a disk that is full would leave its whole content there.
+ */
 export async function moveThrough(fence: Fence, slot: string, destination: string): Promise<void> {
+  const staged = join(fence.session.staging, slot);
   const inside = join(fence.path, itemName(fence.session, slot));
-  await step(fence, join(fence.session.staging, slot), inside);
-  await step(fence, inside, destination);
+  await step(fence, staged, inside);
+  try {
+    await step(fence, inside, destination);
+  } catch (error) {
+    await takeBack(() => rename(inside, staged));
+    throw error;
+  }
 }
 
 /** One rename with an end inside the entry. After an error the look by name decides what happened. */
-export async function step(fence: Pick<Fence, 'path'>, from: string, to: string): Promise<void> {
+export async function step(fence: Pick<Fence, 'path' | 'session'>, from: string, to: string): Promise<void> {
   try {
-    await rename(from, to);
+    await takingSpace(fence.session, () => rename(from, to));
   } catch (error) {
     if (isErrno(error, 'ENOENT') && !exists(fence.path)) throw new FenceLost(fence.path);
     // The answer was lost, not the rename (network disks): nobody else moves what stands in our entry.
@@ -61,7 +80,7 @@ export function requireHeld({ path }: Pick<Fence, 'path'>): void {
 export async function moveToTrash(fence: Fence, source: string): Promise<void> {
   const trash = join(fence.path, ENTRY_TRASH);
   try {
-    await makeDir(trash);
+    await takingSpace(fence.session, () => makeDir(trash));
   } catch (error) {
     if (isErrno(error, 'ENOENT')) throw new FenceLost(fence.path);
     throw error;
@@ -76,7 +95,7 @@ export async function passTrashOn(fence: Fence): Promise<void> {
   const inside = join(fence.path, ENTRY_TRASH);
   if (!exists(inside)) return;
   const { layout } = fence.repo;
-  await makeDirs(layout.trashes);
+  await makePlace(fence.session, layout.trashes);
   const outside = layout.trash(fence.modelId, fence.epoch, newNonce());
   await step(fence, inside, outside);
   fence.session.trashed.push(outside);

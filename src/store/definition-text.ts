@@ -5,7 +5,7 @@
 import { accessSync, constants, lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { makeDirs, publishFile, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
+import { makeDirs, publishFile, removeFile, rename, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { readPlainFile } from '../fs/plain.js';
 import { exists } from '../fs/tree.js';
@@ -114,12 +114,7 @@ export async function stageText(repo: Repo, { path, text }: DefinitionText): Pro
   await makeDirs(directory);
   requireUnlinked(directory);
   const staged = `.${basename(path, '.yaml')}.${newNonce()}.tmp`;
-  try {
-    await writeFileDurable(join(directory, staged), text);
-  } catch (error) {
-    await removeFile(join(directory, staged));
-    throw error;
-  }
+  await writeFileDurable(join(directory, staged), text);
   return staged;
 }
 
@@ -146,7 +141,7 @@ export async function publishText(repo: Repo, file: StagedText): Promise<boolean
     await publishFile(stagedPath(repo, file.path, staged), path);
     return true;
   } catch (error) {
-    await removeFile(stagedPath(repo, file.path, staged));
+    await takeBack(() => removeFile(stagedPath(repo, file.path, staged)));
     if (isErrno(error, 'EEXIST')) return false;
     throw error;
   }

@@ -5,18 +5,16 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwampError } from '../errors.js';
-import { makeDirs, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir, readText } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { isModelId } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
-import { newNonce } from '../locks/holder.js';
-import { openStaging } from '../locks/session.js';
+import { makePlace, takingSpace } from '../locks/session.js';
 import type { Repo } from '../repo.js';
-import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
+import { type Fence, moveThrough, moveToTrash, stageRecord, syncCommit } from './commit.js';
 import { asideOf, type DefinitionText, isDefinitionPath, isThat, removeDefinition } from './definition-text.js';
-import { type Fields, MAX_TEXTS_BYTES, readRecord, serialise } from './metadata.js';
+import { type Fields, MAX_TEXTS_BYTES, readRecord } from './metadata.js';
 
 /** Where the teardown of a deleted model stands. `running` names the child, so that two never run at once. */
 export type Teardown =
@@ -84,9 +82,8 @@ export function listDeleted(repo: Repo): DeletedModels {
 
 /** Phase 1: the commit (D1, O2). The record must not exist; the data fence is held, so nobody else can be writing it. Throws FenceLost: nothing happened. */
 export async function commitDeletion(fence: Fence, record: DeletedModel): Promise<void> {
-  const slot = `deleted-${newNonce()}`;
-  await writeFileDurable(join(await openStaging(fence.session), slot), serialise(record));
-  await makeDirs(fence.repo.layout.deleted);
+  const slot = await stageRecord(fence, 'deleted', record);
+  await makePlace(fence.session, fence.repo.layout.deleted);
   await failpoint('model-delete.before-commit');
   await moveThrough(fence, slot, fence.repo.layout.deletedModel(fence.modelId));
   await syncCommit(fence, [fence.repo.layout.deleted]);
@@ -115,7 +112,7 @@ export async function moveModelAside(fence: Fence, record: DeletedModel): Promis
   const definition = definitionOf(record);
   const path = join(repo.root, definition.path);
   if (isDefinitionLeft(repo, record) || exists(asideOf(repo, definition.path, record.id)))
-    await orPending(path, () => removeDefinition(repo, definition, record.id));
+    await orPending(path, () => takingSpace(fence.session, () => removeDefinition(repo, definition, record.id)));
   await failpoint('model-delete.definition-gone');
   for (const family of FAMILIES) {
     const directory = family.directory(repo.layout, fence.modelId);
@@ -166,8 +163,7 @@ export async function recordTeardown(fence: Fence, teardown: Teardown): Promise<
   const record = readDeleted(fence.repo, fence.modelId);
   if (record === undefined)
     throw new SwampError('corrupt', `${fence.repo.layout.deletedModel(fence.modelId)} went away.`, { hint: 'Run "swamp datastore check".' });
-  const slot = `teardown-${newNonce()}`;
-  await writeFileDurable(join(await openStaging(fence.session), slot), serialise({ ...record, teardown }));
+  const slot = await stageRecord(fence, 'teardown', { ...record, teardown });
   await moveThrough(fence, slot, fence.repo.layout.deletedModel(fence.modelId));
   await syncCommit(fence, [fence.repo.layout.deleted]);
 }

@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
-import { makeDirs, removeFile, writeAdvisory } from '../fs/durable.js';
+import { makeDirs, removeFile, takeBack, writeAdvisory } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { pathsIn, readText } from '../fs/tree.js';
 import { parseHolder } from '../locks/holder.js';
@@ -30,7 +30,7 @@ export async function pin({ repo, holder }: Session): Promise<void> {
   try {
     writeAdvisory(path, `${JSON.stringify(facts)}\n`);
   } catch (error) {
-    await removeFile(path);
+    await takeBack(() => removeFile(path));
     throw error;
   }
   await failpoint('pin.set');

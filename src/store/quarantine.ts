@@ -4,7 +4,7 @@
  */
 import { dirname, join, relative } from 'node:path';
 import { isErrno } from '../errors.js';
-import { createEmpty, linkFile, makeDir, makeDirs, removeEmptyDir, removeFile, rename, syncDir } from '../fs/durable.js';
+import { createEmpty, linkFile, makeDir, makeDirs, removeEmptyDir, removeFile, rename, syncDir, takeBack } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
@@ -46,8 +46,7 @@ export async function setAside(
   try {
     await rename(path, to);
   } catch (error) {
-    if (status.isDirectory()) await removeEmptyDir(to);
-    else await removeFile(to);
+    await takeBack(() => (status.isDirectory() ? removeEmptyDir(to) : removeFile(to)));
     if (isErrno(error, 'ENOENT', 'EISDIR', 'ENOTDIR')) return undefined;
     throw error;
   }

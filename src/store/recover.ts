@@ -1,11 +1,11 @@
 /** What a holder left inside an entry belongs to the next holder: intents go forward, trash and quarantine move on, staged items go back. */
 import { basename, join } from 'node:path';
 import { isErrno } from '../errors.js';
-import { makeDirs } from '../fs/durable.js';
 import { exists, readDir } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { parseHolder } from '../locks/holder.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
+import { makePlace } from '../locks/session.js';
 import { ENTRY_TRASH, type Fence, moveToTrash, passTrashOn, step } from './commit.js';
 import { isIntent } from './intent.js';
 import { ENTRY_QUARANTINE, passQuarantineOn } from './quarantine.js';
@@ -36,7 +36,7 @@ async function giveBack(fence: Fence, name: string): Promise<void> {
   if (parseHolder(owner) === undefined) return;
   const staging = fence.repo.layout.staging(basename(owner));
   const item = join(fence.path, name);
-  await makeDirs(staging);
+  await makePlace(fence.session, staging);
   try {
     await step(fence, item, join(staging, name.slice(dot + 1)));
   } catch (error) {

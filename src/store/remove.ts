@@ -1,12 +1,11 @@
 /** Commits removals through the held fence: one winner, by one rename into the entry's trash. The sweep comes later, outside every lock. */
 import { join } from 'node:path';
 import { SwampError } from '../errors.js';
-import { makeDirs, syncDir, writeFileDurable } from '../fs/durable.js';
+import { syncDir } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { ARTIFACT_RECORD } from '../layout/layout.js';
-import { newNonce } from '../locks/holder.js';
-import { openStaging } from '../locks/session.js';
-import { type Fence, moveThrough, moveToTrash, syncCommit } from './commit.js';
+import { makePlace } from '../locks/session.js';
+import { type Fence, moveThrough, moveToTrash, stageRecord, syncCommit } from './commit.js';
 import { FORWARD, MOVING, type Step } from './intent.js';
 import { type ArtifactRecord, serialise, type Tombstone } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from './read.js';
@@ -47,7 +46,7 @@ export async function removeVersion(fence: Fence, name: string, version: number,
     await buryArtifact(fence, name, artifact);
   } else {
     // P4: the floor is durable before the newest version moves away, or its number would be given out again.
-    if (version === latest && record.floor < latest) await replaceRecord(fence, artifact, serialise({ ...record, floor: latest }));
+    if (version === latest && record.floor < latest) await replaceRecord(fence, artifact, { ...record, floor: latest });
     await failpoint('delete.before-commit');
     await moveToTrash(fence, join(artifact.dir, String(version)));
     await syncCommit(fence, [artifact.dir]);
@@ -73,9 +72,8 @@ async function buryArtifact(fence: Fence, name: string, artifact: Artifact): Pro
   const { layout } = fence.repo;
   const record = requireRecord(artifact, name);
   const tombstone: Tombstone = { ...record, floor: Math.max(record.floor, artifact.versions.at(-1) ?? 0), deletedAt: new Date().toISOString() };
-  const slot = `tombstone-${newNonce()}`;
-  await writeFileDurable(join(await openStaging(fence.session), slot), serialise(tombstone));
-  await makeDirs(layout.tombstones(fence.modelId));
+  const slot = await stageRecord(fence, 'tombstone', tombstone);
+  await makePlace(fence.session, layout.tombstones(fence.modelId));
   await moveThrough(fence, slot, layout.tombstone(fence.modelId, name));
   await syncDir(layout.tombstones(fence.modelId));
   await failpoint('delete.before-commit');
@@ -90,9 +88,8 @@ function requireRecord(artifact: Artifact, name: string): { name: string; genera
   return record;
 }
 
-async function replaceRecord(fence: Fence, artifact: Artifact, text: string): Promise<void> {
-  const slot = `record-${newNonce()}`;
-  await writeFileDurable(join(await openStaging(fence.session), slot), text);
+async function replaceRecord(fence: Fence, artifact: Artifact, record: ArtifactRecord): Promise<void> {
+  const slot = await stageRecord(fence, 'record', record);
   await moveThrough(fence, slot, join(artifact.dir, ARTIFACT_RECORD));
   await syncDir(artifact.dir);
 }

@@ -14,7 +14,7 @@ import { exists, readDir } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
-import { type Fence, itemName, moveToTrash, passTrashOn, step, syncCommit } from './commit.js';
+import { type Fence, moveThrough, moveToTrash, passTrashOn, syncCommit } from './commit.js';
 import {
   type DefinitionText,
   discardStaged,
@@ -77,10 +77,8 @@ export function definitionIn(record: string, index: number): string {
 /** The commit point: staging/<me>/restore -> the global entry -> restoring/, durably. Throws FenceLost, and then nothing was published unless `onPublished` told so. */
 export async function publishRestore(fence: Fence, onPublished: () => void): Promise<void> {
   const { layout } = fence.repo;
-  const inside = join(fence.path, itemName(fence.session, RESTORE_SLOT));
   await failpoint('restore.before-publish');
-  await step(fence, stagedRestore(fence.session), inside);
-  await step(fence, inside, layout.restoring);
+  await moveThrough(fence, RESTORE_SLOT, layout.restoring);
   onPublished();
   await failpoint('restore.published');
   await syncCommit(fence, [layout.root]);

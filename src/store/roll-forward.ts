@@ -9,7 +9,7 @@ import { exists, readDir } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
-import { openStaging } from '../locks/session.js';
+import { makePlace, openStaging } from '../locks/session.js';
 import { type Fence, itemName, moveToTrash, step, syncCommit, syncDirs } from './commit.js';
 import { INTENT, type Intent, type Move, moveOf, type RestoreIntent, readIntent, restOf, type StepsIntent } from './intent.js';
 import { serialise } from './metadata.js';
@@ -109,7 +109,7 @@ async function restoreFamilies(fence: Fence, dir: string, intent: RestoreIntent)
 
 /** Moves what is in `staged` into the place, one by one; each takes the place of what has its name. */
 async function addTo(fence: Fence, staged: string, place: string): Promise<void> {
-  await makeDirs(place);
+  await makePlace(fence.session, place);
   for (const [index, name] of (readDir(staged) ?? []).entries()) {
     const [from, target] = [join(staged, name), join(place, name)];
     // A record takes the place of a record by the rename itself.
@@ -122,7 +122,7 @@ async function addTo(fence: Fence, staged: string, place: string): Promise<void>
 
 /** One rename where nothing stands. False: an upload, which takes no lock, has begun there meanwhile, and stays. */
 async function takesPlace(fence: Fence, staged: string, place: string): Promise<boolean> {
-  await makeDirs(dirname(place));
+  await makePlace(fence.session, dirname(place));
   try {
     await step(fence, staged, place);
     return true;
@@ -154,7 +154,7 @@ async function makeSteps(fence: Fence, dir: string, { steps }: StepsIntent): Pro
     last = verb;
     if (exists(from)) {
       // The directory of an artifact comes with its first version, or not at all.
-      if ('out' in one && !('version' in one.to)) await makeDirs(dirname(to ?? from));
+      if ('out' in one && !('version' in one.to)) await makePlace(fence.session, dirname(to ?? from));
       await (to === undefined ? moveToTrash(fence, from) : step(fence, from, to));
     }
     changed.push(dirname(to ?? from));

@@ -87,7 +87,7 @@ export async function commitOutputs(
   if (!exists(runPath)) throw new FenceLost(runPath);
   const inRun = join(runPath, itemName(fence.session, BUNDLE));
   // An attempt that lost the data fence alone left them in the run fence's entry, where nobody else touches them.
-  if (exists(inRun)) await step({ path: runPath }, inRun, join(fence.session.staging, BUNDLE));
+  if (exists(inRun)) await step({ path: runPath, session: fence.session }, inRun, join(fence.session.staging, BUNDLE));
   const bundle = await regainBundle(fence, outputs);
   const places = outputs.map(({ name }) => placeNext(fence, name));
   const steps: Step[] = [];
@@ -102,7 +102,7 @@ export async function commitOutputs(
   // P6 for the epoch of the run fence; before the publication, since an attempt that finds it done comes here no more.
   await syncCommit({ dir: dirname(runPath) }, []);
   await failpoint('outputs.before-run-fence');
-  await step({ path: runPath }, bundle, inRun);
+  await step({ path: runPath, session: fence.session }, bundle, inRun);
   await failpoint('outputs.before-intent');
   try {
     await publishIntent(fence, inRun, () => {

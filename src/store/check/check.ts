@@ -47,6 +47,7 @@ const LEVELS: ReadonlySet<string> = new Set([
   'kept',
   'pins',
   'trash',
+  'reserve',
   'restoring',
   'quarantine',
 ]);

@@ -3,20 +3,16 @@
  * with what is still known takes its place, and the id stays gone. Only where data of the model still stands is it set
  * aside alone: a record would have that data swept, and the model, if it is one, comes back to be deleted again.
  */
-import { join } from 'node:path';
 import { SwampError } from '../../errors.js';
-import { syncDir, writeFileDurable } from '../../fs/durable.js';
+import { syncDir } from '../../fs/durable.js';
 import { FAMILIES } from '../../layout/families.js';
 import { MAX_EPOCH } from '../../locks/fence.js';
-import { newNonce } from '../../locks/holder.js';
-import { openStaging } from '../../locks/session.js';
 import type { Repo } from '../../repo.js';
 import { hasEntries } from '../check/check.js';
 import { statusOf } from '../check/plain.js';
-import { type Fence, moveThrough, syncCommit } from '../commit.js';
+import { type Fence, moveThrough, stageRecord, syncCommit } from '../commit.js';
 import { isDefinitionPath } from '../definition-text.js';
 import { type DeletedModel, readDeleted } from '../deletion.js';
-import { serialise } from '../metadata.js';
 import { linkToQuarantine, moveToQuarantine } from '../quarantine.js';
 import type { Act } from './name.js';
 import { readable, textIn } from './salvage.js';
@@ -40,9 +36,7 @@ export async function mendDeleted(fence: Fence): Promise<Act[]> {
   if (action === 'rebuilt') {
     if (!/"teardown":\s*null/.test(readable(path) ?? ''))
       repo.reporter.warn(`Whether the delete method of "${record.name}" (${modelId}) has run is not known any more, and it will not be run: look yourself.`);
-    const slot = `deleted-${newNonce()}`;
-    await writeFileDurable(join(await openStaging(fence.session), slot), serialise(record));
-    await moveThrough(fence, slot, path);
+    await moveThrough(fence, await stageRecord(fence, 'deleted', record), path);
     await syncDir(repo.layout.deleted);
   }
   await syncCommit(fence, [repo.layout.deleted]);

@@ -4,20 +4,18 @@
  * generation, so no pair of generation and version is given out twice (P4).
  */
 import { join, sep } from 'node:path';
-import { makeDirs, syncDir, writeFileDurable } from '../../fs/durable.js';
+import { makeDirs, syncDir } from '../../fs/durable.js';
 import { readDir } from '../../fs/tree.js';
 import { ARTIFACT_RECORD } from '../../layout/layout.js';
 import { isNameOf, nameOf } from '../../layout/names.js';
 import { MAX_EPOCH } from '../../locks/fence.js';
-import { newNonce } from '../../locks/holder.js';
-import { openStaging } from '../../locks/session.js';
 import type { Repo } from '../../repo.js';
 import { floorIssues } from '../check/artifact.js';
 import { type FindingKind, type Issue, isFinding } from '../check/kinds.js';
 import { isTransient, statusOf } from '../check/plain.js';
 import { structuralIssues, versionState } from '../check/version.js';
-import { type Fence, moveThrough, syncCommit } from '../commit.js';
-import { type ArtifactRecord, serialise, type Tombstone } from '../metadata.js';
+import { type Fence, moveThrough, stageRecord, syncCommit } from '../commit.js';
+import type { ArtifactRecord, Tombstone } from '../metadata.js';
 import { linkToQuarantine, moveToQuarantine } from '../quarantine.js';
 import { versionNumbers } from '../read.js';
 import { type RecordState, readRecordState, readTombstoneState } from './states.js';
@@ -183,8 +181,7 @@ async function clear(fence: Fence, path: string): Promise<string | undefined> {
 }
 
 async function putRecord(fence: Fence, path: string, value: object): Promise<void> {
-  const slot = `record-${newNonce()}`;
-  await writeFileDurable(join(await openStaging(fence.session), slot), serialise(value));
+  const slot = await stageRecord(fence, 'record', value);
   await makeDirs(join(path, '..'));
   await moveThrough(fence, slot, path);
   await syncDir(join(path, '..'));

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { isErrno, SwampError } from '../../errors.js';
-import { makeDir, makeDirs, rename, syncDir, touchDir, writeFileDurable } from '../../fs/durable.js';
+import { makeDir, makeDirs, rename, syncDir, takeBack, touchDir, writeFileDurable } from '../../fs/durable.js';
 import { failpoint } from '../../fs/failpoints.js';
 import { exists, readDir } from '../../fs/tree.js';
 import { isModelId, PARTS } from '../../layout/layout.js';
@@ -83,7 +83,7 @@ export async function takeAside(session: Session, modelId: string, id: string): 
     // The intent that is published later names this directory: it must not be found under another name after power loss.
     await syncDir(layout.modelUploads(modelId));
   } catch (error) {
-    await putBack(session.repo, modelId, standing);
+    await takeBack(() => putBack(session.repo, modelId, standing));
     throw error;
   }
   await failpoint('upload.aside');
