@@ -68,9 +68,18 @@ function notARepo(message: string): SwampError {
   return new SwampError('not_a_repo', `${message}.`, { hint: 'Create one with "swamp repo init", or name one with --repo-dir.' });
 }
 
-/** Opens the repository in `dir`. Throws `not_a_repo`, or `config_invalid` for a broken marker, another format, a datastore that is missing. */
-export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
-  const env = options.env ?? process.env;
+/** Where the datastore of a repository lies. */
+export interface Place {
+  /** The repository's directory, links resolved. */
+  readonly root: string;
+  readonly marker: string;
+  readonly config: MarkerConfig;
+  readonly datastore: string;
+  readonly layout: Layout;
+}
+
+/** Reads the marker in `dir`. Throws `not_a_repo`, or `config_invalid` for a broken marker, another format, a configured datastore that is missing. */
+export function placeOf(dir: string): Place {
   const marker = join(dir, MARKER);
   let text: string;
   try {
@@ -84,12 +93,26 @@ export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
   const datastore = config.datastorePath === undefined ? join(root, '.swamp') : resolve(root, config.datastorePath);
   if (config.datastorePath !== undefined) requireDirectory(datastore, marker);
   requireKnownFormat(datastore);
+  return { root, marker, config, datastore, layout: new Layout(datastore) };
+}
+
+/** Opens the repository in `dir`. Throws as `placeOf`, and `config_invalid` for a configured datastore that is not this repository's. */
+export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
+  const env = options.env ?? process.env;
+  const place = placeOf(dir);
+  const { root, config, datastore, layout } = place;
+  if (config.datastorePath !== undefined && ownerOf(place) === undefined) {
+    throw new SwampError('config_invalid', `${datastore}, configured in ${place.marker}, does not hold the datastore of this repository.`, {
+      hint: `Mount the disk it lies on, or correct datastore.path. To make a datastore there: swamp repo init ${root}`,
+      data: { path: datastore },
+    });
+  }
   return Object.freeze({
     root,
     id: config.repoId,
     formatVersion: config.formatVersion,
     datastore,
-    layout: new Layout(datastore),
+    layout,
     timing: options.timing ?? timingFrom(env),
     readOnly: options.readOnly ?? isReadOnly(env),
     reporter: options.reporter ?? SILENT,
@@ -146,10 +169,34 @@ function parseMarker(text: string, path: string): MarkerConfig {
   return { formatVersion, repoId, datastorePath: where };
 }
 
+/**
+ * The repository that the datastore says it belongs to; undefined where it says nothing: the mount point of a disk that is
+ * not mounted looks so. Throws `config_invalid` when it belongs to another repository.
+ */
+export function ownerOf({ config, layout, marker }: Place): string | undefined {
+  let owner: unknown;
+  try {
+    owner = (JSON.parse(readMarker(layout.repository)) as { repoId?: unknown } | null)?.repoId;
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && !isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
+  }
+  if (typeof owner !== 'string') return undefined;
+  if (owner === config.repoId) return owner;
+  throw new SwampError('config_invalid', `The datastore ${layout.base} belongs to another repository (${owner}).`, {
+    hint: `Correct datastore.path or repoId in ${marker}.`,
+    data: { path: layout.base, repoId: owner },
+  });
+}
+
+/** The text of the file that `ownerOf` reads. */
+export function ownerText(repoId: string): string {
+  return `${JSON.stringify({ repoId })}\n`;
+}
+
 function requireDirectory(path: string, marker: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
   throw new SwampError('config_invalid', `The datastore ${path}, configured in ${marker}, is missing.`, {
-    hint: 'Mount it, or correct datastore.path. An empty one is created by hand: mkdir it.',
+    hint: `Mount the disk it lies on, or correct datastore.path. To make a datastore there: mkdir -p ${path} && swamp repo init ${dirname(marker)}`,
     data: { path },
   });
 }

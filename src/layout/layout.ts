@@ -20,6 +20,7 @@
  *     pins/<holder>                                          a backup that runs: nothing is swept that a commit moved away
  *     trash/<model-id>-<epoch>-<nonce>/                      committed removals waiting for the sweep
  *     reserve/3                                              space that only removals may spend
+ *     repository.json                                        whose datastore this is, where it does not lie in the repository
  *     restoring/                                             a restore that is published, and not carried out yet
  *     quarantine/20261120T183116Z-<nonce>/data/...           what a repair set aside, under its old path
  */
@@ -145,6 +146,10 @@ export class Layout {
   /** Space that only removals may spend (`src/fs/reserve.ts`). */
   get reserve(): string {
     return this.#at('reserve');
+  }
+  /** Names the repository that a datastore outside it belongs to. */
+  get repository(): string {
+    return this.#at('repository.json');
   }
   /** A published restore: whoever comes next finishes it. */
   get restoring(): string {

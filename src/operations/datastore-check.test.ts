@@ -14,6 +14,7 @@ import { dataRename } from './data-rename.js';
 import { type DatastoreCheckResult, datastoreCheck } from './datastore-check.js';
 import { modelDelete } from './model-delete.js';
 import { modelRename } from './model-rename.js';
+import { repoInit } from './repo-init.js';
 
 const check = (repo: Repo): Promise<DatastoreCheckResult> => datastoreCheck(repo, {}, NEVER);
 // Each has a repository of its own and mostly waits for the disk.
@@ -147,6 +148,7 @@ test('check looks into a configured datastore that is reached through a link', a
   renameSync(repo.layout.base, moved);
   symlinkSync(moved, join(repo.root, '..', 'link'));
   appendFileSync(join(repo.root, '.swamp.yaml'), 'datastore: { path: ../link }\n');
+  await repoInit(repo.root);
   const elsewhere = openRepoAt(repo.root, { env: {} });
   writeFileSync(join(elsewhere.layout.version(id, 'a', 1), 'content'), 'onE');
   const { findings, checked } = await check(elsewhere);

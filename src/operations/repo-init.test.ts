@@ -1,9 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { SwampError } from '../errors.js';
+import { openRepo } from '../index.js';
 import { openRepoAt } from '../repo.js';
 import { repoInit } from './repo-init.js';
 
@@ -79,4 +92,38 @@ test('a file in the way is an error of the system', LIMIT, async (t) => {
   mkdirSync(join(dir, 'sub'));
   await assert.rejects(repoInit(join(dir, 'file')), { code: 'ENOTDIR' });
   await assert.rejects(repoInit(join(dir, 'file/below')), { code: 'ENOTDIR' });
+});
+
+test('a configured datastore is one once repo init has made it; a mount point without its disk is refused, and stays empty', LIMIT, async (t) => {
+  const base = temporaryDir(t);
+  const [dir, other, disk] = [join(base, 'repo'), join(base, 'other'), join(base, 'disk')];
+  for (const repo of [dir, other]) {
+    await repoInit(repo);
+    appendFileSync(join(repo, '.swamp.yaml'), 'datastore: { path: ../disk }\n');
+  }
+  const refused = async (repo: string, says: RegExp): Promise<void> => {
+    assert.throws(
+      () => openRepoAt(repo, { env: {} }),
+      (error) => error instanceof SwampError && error.code === 'config_invalid' && says.test(`${error.message} ${error.hint}`),
+    );
+  };
+  await refused(dir, /is missing.*swamp repo init/);
+  await assert.rejects(repoInit(dir), { code: 'config_invalid' });
+  mkdirSync(disk);
+  await refused(dir, /Mount the disk.*swamp repo init/);
+  assert.deepEqual(readdirSync(disk), []);
+  const made = await repoInit(dir);
+  assert.deepEqual([made.created, openRepoAt(dir, { env: {} }).datastore], [false, disk]);
+  await refused(other, /belongs to another repository/);
+  await assert.rejects(repoInit(other), { code: 'config_invalid' });
+  const { model, data } = openRepo(dir);
+  await model.create({ type: 'store', name: 'm' });
+  await data.put({ model: 'm', name: 'a', source: ['one'] });
+  renameSync(disk, join(base, 'unplugged'));
+  mkdirSync(disk);
+  await refused(dir, /Mount the disk/);
+  assert.deepEqual(readdirSync(disk), []);
+  rmSync(disk, { recursive: true });
+  renameSync(join(base, 'unplugged'), disk);
+  assert.deepEqual((await openRepo(dir).datastore.check()).findings, []);
 });

@@ -1,11 +1,11 @@
-/** `repo init`: creates a repository; where there is one already, nothing. */
+/** `repo init`: creates a repository, and the datastore where one is configured; where they are already, nothing. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, rename, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { exists, readText } from '../fs/tree.js';
-import { isReadOnly, MARKER, markerText, openRepoAt } from '../repo.js';
+import { isReadOnly, MARKER, markerText, openRepoAt, ownerOf, ownerText, placeOf } from '../repo.js';
 
 export interface RepoInitResult {
   /** Absolute, links resolved. */
@@ -29,6 +29,7 @@ export async function repoInit(dir: string, options: { readonly readOnly?: boole
   }
   const wanted = resolve(dir);
   const created = exists(join(wanted, MARKER)) ? false : await create(wanted);
+  await makeDatastore(wanted);
   const { root, id } = openRepoAt(wanted, { env: {} });
   return { repoDir: root, repoId: id, created };
 }
@@ -48,6 +49,26 @@ async function create(dir: string): Promise<boolean> {
     if (isErrno(error, 'EEXIST')) return false;
     throw error;
   }
+}
+
+/**
+ * A configured datastore says whose it is before anything is written into it: else the mount point of a disk that is not
+ * mounted would be taken for an empty one. Throws `config_invalid` when it belongs to another repository.
+ */
+async function makeDatastore(dir: string): Promise<void> {
+  const place = placeOf(dir);
+  const { layout, config } = place;
+  if (config.datastorePath === undefined || ownerOf(place) !== undefined) return;
+  await makeDirs(layout.root);
+  const temporary = besides(layout.repository);
+  try {
+    await writeFileDurable(temporary, ownerText(config.repoId));
+    await rename(temporary, layout.repository);
+  } catch (error) {
+    await takeBack(() => removeFile(temporary));
+    throw error;
+  }
+  await syncDir(layout.root);
 }
 
 /** Adds the line that keeps `.swamp/` out of git, unless there is one; every other line stays. */

@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { syncDir } from '../fs/durable.js';
 import { createFence, raiseEntry, readFence } from '../locks/fence.js';
-import { type Session } from '../locks/session.js';
+import type { Session } from '../locks/session.js';
 import { endRestore, fencesToReach, modelsToRestore, restoreDefinitions, restoreModel } from '../store/restoration.js';
 import type { Structural } from './inside.js';
 

@@ -70,9 +70,10 @@ const STEPS = [
 async function checkTop(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
   const catalog = layout.catalog.slice(layout.root.length + 1);
+  const repository = layout.repository.slice(layout.root.length + 1);
   // SQLite keeps its journal beside the database.
   const isCatalog = (name: string): boolean => name === catalog || name.startsWith(`${catalog}-`);
-  const expected = (name: string): Expected | undefined => (LEVELS.has(name) ? 'directory' : isCatalog(name) ? 'file' : undefined);
+  const expected = (name: string): Expected | undefined => (LEVELS.has(name) ? 'directory' : isCatalog(name) || name === repository ? 'file' : undefined);
   for await (const _ of checker.entries(layout.root, expected));
 }
 
