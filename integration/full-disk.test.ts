@@ -9,10 +9,14 @@ import { type FileSystem, type MountedRepo, mountedRepo, onImages, onMounts } fr
 const FILL = `
 mkdir -p ../filler
 n=$$
-for round in 1 2 3 4 5; do
-  cat /dev/zero >>../filler/$$ 2>/dev/null
-  while command : >../filler/$((n += 1)) 2>/dev/null; do :; done
-  sync -f ..
+for round in 1 2 3 4 5 6 7 8; do
+  {
+    : >>../filler/large
+    while command : >../filler/$((n += 1)); do :; done
+    cat /dev/zero >>../filler/large
+    dd if=/dev/zero bs=1k >>../filler/large
+    sync -f ..
+  } 2>/dev/null
   case "$(stat -f -c '%a %d' ..)" in '0 0') exit 0 ;; esac
 done
 stat -f -c '%a blocks and %d inodes are free' .. >&2`;

@@ -173,3 +173,27 @@ console.log((await repo.data.delete({ model: 'm', name: 'a' })).versionsDeleted)
     sh(user, process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.']);
   });
 });
+
+test('an older Node is told which one is needed, in words that it can read', () => {
+  const program = join(ROOT, 'bin/swamp.js');
+  const source = readFileSync(program, 'utf8');
+  assert.doesNotMatch(source, /\b(const|let|class|async|import)\b|=>|`|\?\.|\?\?/);
+  const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { engines: { node: string } };
+  for (const [found, code] of [
+    ['18.20.4', 78],
+    ['20.3.0', 78],
+    ['20.18.9', 78],
+    ['20.19.0', 0],
+    ['22.0.0', 0],
+  ] as const) {
+    const pretend = `Object.defineProperty(process.versions, 'node', { value: '${found}' }); process.argv[1] = '${program}'; require('${program}');`;
+    for (const flags of [[], ['--json']]) {
+      const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', pretend, program, '--version', ...flags], { encoding: 'utf8', timeout: MINUTE });
+      assert.equal(status, code, `${found}: ${stderr}`);
+      if (code === 0) continue;
+      assert.equal(stdout, '');
+      assert.ok(stderr.includes(engines.node.replace('>=', '')) && stderr.includes(found), stderr);
+      if (flags.length > 0) assert.equal((JSON.parse(stderr) as { error: { code: string } }).error.code, 'config_invalid');
+    }
+  }
+});

@@ -1,7 +1,7 @@
 /** Every verb as it is shipped: its text, its JSON, its failure, its exit code; and the conventions that hold for all of them. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from '../src/cli/parse.js';
@@ -15,7 +15,7 @@ import { copyRepo, createModel, heldLocks, put, type TestRepo, tempRepo, version
 import { assertShape, fields, type Shape } from './support/shape.js';
 import { snapshot } from './support/snapshot.js';
 import { checkedCopy, stockedRepo } from './support/stocked.js';
-import { finished, launch, type Result, type Running, run, runJson, SWAMP_BIN } from './support/swamp.js';
+import { finished, launch, type Result, type Running, run, runJson, SWAMP_BIN, start } from './support/swamp.js';
 import { onTerminal } from './support/terminal.js';
 
 interface Verb {
@@ -635,6 +635,42 @@ describe('a destructive verb', () => {
 });
 
 describe('the repository', () => {
+  const owners = { skip: process.geteuid?.() === 0 ? false : 'only root can give a file to another account' };
+
+  test('that was found and belongs to another account is read, and runs none of its commands unless it is trusted', owners, async (t) => {
+    const repo = await tempRepo(t);
+    const ran = join(repo.base, 'ran');
+    for (const name of ['m', 'n']) {
+      const commands = ['--run', 'true', '--delete-run', `echo ${name} >>'${ran}'`];
+      await run(repo, ['model', 'create', 'command/shell', name, ...commands]);
+    }
+    await put(repo, 'm', 'a', 'one');
+    chownSync(join(repo.dir, '.swamp.yaml'), 12_345, 12_345);
+    assert.equal((await run(repo, ['data', 'get', 'm', 'a'])).stdout, 'one');
+    for (const args of [
+      ['model', 'run', 'm'],
+      ['model', 'delete', 'm', '--with-data', '--force'],
+    ]) {
+      const { hint, data } = await refused(repo, args, 'config_invalid');
+      assert.match(hint, /--trust.*SWAMP_SAFE_DIR=/);
+      assert.equal(data['uid'], 12_345);
+    }
+    assert.deepEqual([await versionsOf(repo, 'm', 'a'), existsSync(ran)], [[1], false]);
+    await run(repo, ['model', 'run', 'm', '--trust']);
+    for (const env of [{ SWAMP_SAFE_DIR: `/nowhere:${repo.dir}` }, { SUDO_UID: '12345' }, { SWAMP_REPO_DIR: repo.dir }])
+      await run(repo, ['model', 'run', 'm'], { env });
+    await run(repo, ['model', 'delete', 'm', '--with-data', '--force', '--trust']);
+    // A teardown that waits is refused by whoever would run it, and stays.
+    chownSync(join(repo.dir, '.swamp.yaml'), 0, 0);
+    const died = start(repo, ['model', 'delete', 'n', '--force'], { env: { SWAMP_FAILPOINTS: 'model-delete.committed=kill' } });
+    assert.equal((await died.exited).signal, 'SIGKILL');
+    chownSync(join(repo.dir, '.swamp.yaml'), 12_345, 12_345);
+    await refused(repo, ['datastore', 'sweep'], 'config_invalid');
+    assert.equal(readFileSync(ran, 'utf8'), 'm\n');
+    await run(repo, ['datastore', 'sweep', '--trust']);
+    assert.equal(readFileSync(ran, 'utf8'), 'm\nn\n');
+  });
+
   test('is the one of --repo-dir, else of SWAMP_REPO_DIR, else the nearest upwards', async (t) => {
     const repo = await tempRepo(t);
     const [flag, env] = [join(repo.base, 'flag'), join(repo.base, 'env')];

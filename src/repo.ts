@@ -1,5 +1,5 @@
 /** Finds, opens and creates a repository. A Repo is frozen and goes first into every operation. */
-import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { isErrno, SwampError } from './errors.js';
@@ -37,6 +37,8 @@ export interface Repo {
   readonly names: Map<string, string>;
   /** Run fences held by the methods this process was started from (N1): `<model-id>/<entry name>`. */
   readonly ancestors: readonly string[];
+  /** The account of another person that the repository belongs to, and whose commands are not run (`requireTrusted`). */
+  readonly distrusted: number | undefined;
 }
 
 export interface RepoOptions {
@@ -45,6 +47,8 @@ export interface RepoOptions {
   readonly reporter?: Reporter;
   readonly command?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** The repository was not named but found, upwards from the working directory: it may be anybody's. */
+  readonly found?: boolean;
 }
 
 /** The environment variable that names the run fences of the ancestors of a nested command. */
@@ -119,6 +123,31 @@ export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
     command: options.command ?? 'library',
     names: new Map(),
     ancestors: parseAncestors(env[ANCESTORS_VARIABLE]),
+    distrusted: options.found === true && !isSafe(root, env) ? otherOwner(place.marker, env) : undefined,
+  });
+}
+
+/** Where SWAMP_SAFE_DIR, a list like PATH, names the repository; `*` names all. */
+function isSafe(root: string, { SWAMP_SAFE_DIR: dirs = '' }: NodeJS.ProcessEnv): boolean {
+  return dirs.split(':').some((dir) => dir === '*' || (dir !== '' && resolve(dir) === root));
+}
+
+/** The owner of the marker, unless it is this account, or the one that runs this command by sudo. */
+function otherOwner(marker: string, { SUDO_UID: behind }: NodeJS.ProcessEnv): number | undefined {
+  const me = process.geteuid?.();
+  const { uid } = lstatSync(marker);
+  return me === undefined || uid === me || (me === 0 && behind !== undefined && String(uid) === behind) ? undefined : uid;
+}
+
+/**
+ * Throws `config_invalid` for a command that would run a command of the repository, where that belongs to another account and
+ * nobody has said that it is trusted: whoever can make a .swamp.yaml above a working directory could run anything there as us.
+ */
+export function requireTrusted({ root, distrusted, command }: Pick<Repo, 'root' | 'distrusted' | 'command'>): void {
+  if (distrusted === undefined) return;
+  throw new SwampError('config_invalid', `${root} belongs to another account (uid ${distrusted}), and "${command}" would run a command of it as you.`, {
+    hint: `If you trust it, add --trust or set SWAMP_SAFE_DIR=${root}`,
+    data: { path: root, uid: distrusted },
   });
 }
 

@@ -58,7 +58,9 @@ export function contextFor({ command, args, signal, reporter }: Surroundings): C
     },
     openRepo: () => {
       const timing = timingFrom(env, args.text('lock-timeout'), process.stderr.isTTY ? 'terminal' : 'log');
-      const repo = openRepoAt(findRepoDir(args.text('repo-dir'), env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env });
+      const named = args.text('repo-dir');
+      const found = named === undefined && !env['SWAMP_REPO_DIR'] && !args.has('trust');
+      const repo = openRepoAt(findRepoDir(named, env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env, found });
       if (command.asItIs !== true && isRestoring(repo)) throw new Unsettled(repo);
       return repo;
     },

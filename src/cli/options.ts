@@ -36,6 +36,11 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
 
 export const FORCE: Flag = { name: 'force', alias: 'f', type: 'switch', description: 'Do not ask' };
 export const YES: Flag = { name: 'yes', alias: 'y', type: 'switch', description: 'Do not ask' };
+export const TRUST: Flag = {
+  name: 'trust',
+  type: 'switch',
+  description: 'Run commands of a repository that belongs to another account',
+};
 export const DRY_RUN: Flag = { name: 'dry-run', type: 'switch', description: 'Show what would be done, and do nothing' };
 
 export const MODEL: Positional = { name: 'model', description: 'The name or id of a model', flag: true };

@@ -1,5 +1,5 @@
 /** The one table of commands: help, completion, suggestions and parsing all read it. What a command does stands in load.ts. */
-import { DRY_RUN, type Flag, FORCE, MODEL, NAME, type Positional, YES } from './options.js';
+import { DRY_RUN, type Flag, FORCE, MODEL, NAME, type Positional, TRUST, YES } from './options.js';
 
 export interface Command {
   /** The words that name it. */
@@ -120,7 +120,7 @@ export const COMMANDS: readonly Command[] = [
     verb: 'model delete',
     summary: 'Delete a model, and run its method "delete" once',
     positionals: [MODEL],
-    flags: [{ name: 'with-data', type: 'switch', description: 'Also when it holds data, which goes with it' }, DRY_RUN, FORCE, YES],
+    flags: [{ name: 'with-data', type: 'switch', description: 'Also when it holds data, which goes with it' }, TRUST, DRY_RUN, FORCE, YES],
     examples: [['model delete build --with-data --dry-run', 'see what would go']],
     destructive: true,
   },
@@ -132,6 +132,7 @@ export const COMMANDS: readonly Command[] = [
     flags: [
       { name: 'input', type: 'list', value: 'K=V', description: 'An environment variable of the command; may be given again' },
       { name: 'timeout', type: 'value', value: 'MS', description: 'End the command after so many milliseconds' },
+      TRUST,
     ],
     examples: [['model run build', 'run "execute" of the model "build"']],
   },
@@ -275,6 +276,7 @@ export const COMMANDS: readonly Command[] = [
         value: 'ID',
         description: 'Run the teardown of this deleted model again, although an earlier one may still run',
       },
+      TRUST,
     ],
     examples: [],
   },

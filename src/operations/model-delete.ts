@@ -5,7 +5,7 @@ import { findModel, type Model, otherNames, requireOwnId } from '../models/files
 import { keepName } from '../models/names.js';
 import { restructureModel } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
-import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { displayPath, type Repo, requireTrusted, requireWritable, underName } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { stateOf } from '../store/check/plain.js';
 import { fileAt, hasText } from '../store/definition-text.js';
@@ -74,6 +74,7 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
   const base = { id: model.id, name: model.name, type: model.type };
   requireEmpty(model, plan, input);
   const teardown = plan.teardown === undefined ? null : 'pending';
+  if (teardown !== null && input.dryRun !== true) requireTrusted(repo);
   if (input.dryRun === true) return { ...base, versionsDeleted: plan.versions, alreadyDeleted: false, teardown, dryRun: true };
   if (options.confirm !== undefined && !(await options.confirm(plan)))
     return { ...base, versionsDeleted: 0, alreadyDeleted: false, teardown: null, cancelled: true };

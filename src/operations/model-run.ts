@@ -15,7 +15,7 @@ import { type OnOutput, show } from '../models/show.js';
 import { type RunFence, withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
-import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { displayPath, type Repo, requireTrusted, requireWritable, underName } from '../repo.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { keepOutputs } from '../store/keep.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME } from '../store/lifetimes.js';
@@ -62,6 +62,7 @@ const MAX_IN_RESULT = 8 * 1024 * 1024;
  */
 export async function modelRun(repo: Repo, input: ModelRunInput, options: ModelRunOptions): Promise<ModelRunResult> {
   requireWritable(repo);
+  requireTrusted(repo);
   const model = await findModel(repo, input.model);
   const name = input.method ?? 'execute';
   methodOf(model, name);

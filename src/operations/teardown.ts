@@ -13,7 +13,7 @@ import { runShell } from '../models/shell.js';
 import { type OnOutput, show } from '../models/show.js';
 import { type RunFence, withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
-import type { Repo } from '../repo.js';
+import { type Repo, requireTrusted } from '../repo.js';
 import type { Fence } from '../store/commit.js';
 import { type DeletedModel, forgetTeardownExit, readDeleted, recordTeardown, type Teardown, teardownExit } from '../store/deletion.js';
 
@@ -37,6 +37,7 @@ export async function runTeardown(
 ): Promise<Teardown['state'] | null> {
   const state = readDeleted(repo, modelId)?.teardown?.state ?? null;
   if (state === null || state === 'done') return state;
+  requireTrusted(repo);
   await failpoint('teardown.before-lock');
   const patient = options.patient ? repo : Object.freeze({ ...repo, timing: { ...repo.timing, lockTimeoutMs: 0 } });
   try {
