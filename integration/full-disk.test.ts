@@ -74,3 +74,34 @@ describe('a disk that is full', () => {
     void taker;
   });
 });
+
+test('a disk without hard links is refused before anything is made on it', onImages('mkfs.vfat'), async (t) => {
+  const repo = await mountedRepo(t, { mkfs: 'mkfs.vfat', size: '3M' }, { init: false });
+  const { stderr } = await repo.swamp(['repo', 'init', '--json'], { expect: 78 });
+  const { code, message } = errorOf({ stderr });
+  assert.equal(code, 'config_invalid');
+  assert.match(message, /no hard links/);
+  assert.equal((await repo.sh('ls -A')).stdout, '');
+});
+
+test('definitions on a disk without hard links: no model is created, renamed or restored by half', onImages('mkfs.vfat'), async (t) => {
+  const repo = await mountedRepo(t, 'size=4m');
+  await repo.swamp(['model', 'create', 'store', 'm']);
+  await repo.swamp(['data', 'put', 'm', 'a'], { stdin: 'one' });
+  await repo.swamp(['backup', 'create', '../backup']);
+  const { stderr: mounted } = await repo.sh(
+    'truncate -s 1M ../vfat && mkfs.vfat ../vfat >/dev/null && cp -r models ../models && mount -o loop ../vfat models && cp -r ../models/. models',
+  );
+  assert.equal(mounted, '');
+  for (const args of [
+    ['model', 'create', 'store', 'new'],
+    ['model', 'rename', 'm', 'other'],
+    ['backup', 'restore', '../backup', '--mode', 'replace', '--force'],
+  ]) {
+    const { stderr } = await repo.swamp([...args, '--json'], { expect: 78 });
+    assert.match(errorOf({ stderr }).message, /no hard links/, args.join(' '));
+  }
+  assert.equal((await repo.swamp(['data', 'get', 'm', 'a'])).stdout, 'one');
+  assert.match((await repo.swamp(['datastore', 'check', '--json'])).stdout, /^\{"findings":\[\],"pending":\[\]/);
+  await repo.sh('umount models');
+});

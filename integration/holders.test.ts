@@ -258,7 +258,7 @@ describe('what cannot be tidied up after the commit changes nothing but a warnin
     await points.at('write.committed', putting);
     chmodSync(fence, 0o555);
     points.go('write.committed');
-    assert.match((await finished(putting)).stderr, /could not be given back: EACCES/);
+    assert.match((await finished(putting)).stderr, /could not be given back: You have no permission/);
     chmodSync(fence, 0o755);
     const { ms } = await run(repo, ['data', 'put', 'm', 'a', '--expect-version', '2'], { stdin: 'third' });
     assert.ok(ms < AT_ONCE_MS, `waited ${ms} ms for a holder that had ended`);
@@ -272,7 +272,7 @@ describe('what cannot be tidied up after the commit changes nothing but a warnin
     chmodSync(repo.layout.queue(lock), 0o555);
     points.go('write.entered');
     await finished(holder);
-    assert.match((await finished(waiter)).stderr, /ticket .* could not be taken out: EACCES/);
+    assert.match((await finished(waiter)).stderr, /ticket .* could not be taken out: You have no permission/);
     chmodSync(repo.layout.queue(lock), 0o755);
     await put(repo, 'm', 'a', 'next');
   });

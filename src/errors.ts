@@ -1,4 +1,6 @@
 /** The one error class and the closed table of codes: code, exit code, when. Exit codes, JSON errors, help and design/errors.md all come from here. */
+import { accessSync, constants, lstatSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 /** Every code a command can end with; `exit` follows sysexits(3), `when` is what the manual prints. */
 export const CODES = {
@@ -84,7 +86,11 @@ export function asSwampError(error: unknown): SwampError {
     const { code = 'unknown', syscall = '', path, message } = error;
     const data = { errno: code, syscall, ...(path === undefined ? {} : { path }) };
     if (isFull(error)) {
-      return new SwampError('no_space', `No space left: ${message}`, { hint: 'Free some space, then try again; nothing was lost.', data, cause: error });
+      return new SwampError('no_space', `The disk, or your quota on it, is full: ${message.replace(/^[A-Z0-9]+: /, '')}`, {
+        hint: 'Free some space, then try again. "swamp data delete" works on a full disk.',
+        data,
+        cause: error,
+      });
     }
     if (code === 'EXDEV') {
       return new SwampError('config_invalid', `Two directories of the datastore lie on different file systems: ${message}`, {
@@ -100,8 +106,78 @@ export function asSwampError(error: unknown): SwampError {
           : 'The whole system has no descriptor left: end what holds many.';
       return new SwampError('io', `Too many files are open: ${message}`, { hint, data, cause: error });
     }
-    return new SwampError('io', message, { hint: `Check ${path ?? 'the disk'} and its permissions.`, data, cause: error });
+    const { what, hint } = told(error);
+    return new SwampError('io', `${what} (${code}).`, { hint, data, cause: error });
   }
   const message = error instanceof Error ? error.message : String(error);
   return new SwampError('internal', `Unexpected: ${message}`, { hint: 'This is a bug of swamp; run again with --verbose and report the trace.', cause: error });
+}
+
+/** Why something failed, as part of a sentence. */
+export function reasonOf(error: unknown): string {
+  return asSwampError(error).message.replace(/\.$/, '');
+}
+
+/** What a person reads of an error of the system. */
+function told(error: NodeJS.ErrnoException): { readonly what: string; readonly hint: string } {
+  const { code = '', path, message } = error;
+  switch (code) {
+    case 'EROFS':
+      return {
+        what: 'Nothing can be written: the disk is mounted read-only',
+        hint: 'Mount it writable, or on a writable disk. Commands that only read work as it is.',
+      };
+    case 'EACCES':
+    case 'EPERM': {
+      const denied = path === undefined ? undefined : deniedAt(error, path);
+      if (denied === undefined) break;
+      return {
+        what: `You have no permission for ${denied.path} (owner ${denied.uid}, mode ${denied.mode})`,
+        hint: 'Run the command as the owner, or let the owner change the permissions with chmod or chown.',
+      };
+    }
+    case 'EIO':
+      return {
+        what: `The disk failed at ${path ?? 'a file'}`,
+        hint: 'See what the system says of the disk ("dmesg"), and make a backup: "swamp backup create".',
+      };
+  }
+  return { what: message.replace(/^[A-Z0-9]+: /, ''), hint: `Check ${path ?? 'the disk'}.` };
+}
+
+/** Calls that change the directory that `path` lies in. */
+const IN_PARENT = ['mkdir', 'rmdir', 'rename', 'unlink', 'link', 'symlink'];
+
+/** What denies: what stands at the path, or the nearest directory above it. Undefined where that cannot be told. */
+function deniedAt({ syscall = '', dest }: NodeJS.ErrnoException & { readonly dest?: string }, path: string) {
+  const candidates = [path, ...(dest === undefined ? [] : [dest])].map((named) => (IN_PARENT.includes(syscall) ? dirname(named) : named)).map(nearest);
+  const denied = candidates.find((candidate) => candidate !== undefined && !isWritable(candidate)) ?? candidates[0];
+  const status = denied === undefined ? undefined : statusOf(denied);
+  if (denied === undefined || status === undefined) return undefined;
+  return { path: denied, uid: status.uid, mode: (status.mode & 0o7777).toString(8) };
+}
+
+/** The path, or the nearest directory above it that can be seen. */
+function nearest(path: string): string | undefined {
+  if (statusOf(path) !== undefined) return path;
+  return dirname(path) === path ? undefined : nearest(dirname(path));
+}
+
+function statusOf(path: string) {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (isSystemError(error)) return undefined;
+    throw error;
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch (error) {
+    if (isSystemError(error)) return false;
+    throw error;
+  }
 }

@@ -4,7 +4,7 @@
  */
 import type { Dirent } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { isErrno } from '../errors.js';
+import { isErrno, reasonOf } from '../errors.js';
 import { rename } from '../fs/durable.js';
 import { exists, readDirTypes, removeTree } from '../fs/tree.js';
 import { currentProcess, formatHolder, isProvablyDead, newNonce, parseHolder } from '../locks/holder.js';
@@ -56,7 +56,7 @@ export async function reclaimScratch(directory: string, warn: (message: string) 
       await removeTree(path);
       if (!exists(path)) removed.push(path);
     } catch (error) {
-      warn(`${path}, left by a backup that was killed, could not be removed: ${error instanceof Error ? error.message : String(error)}.`);
+      warn(`${path}, left by a backup that was killed, could not be removed: ${reasonOf(error)}.`);
     }
   }
   return removed;

@@ -5,7 +5,7 @@
 import { closeSync, constants, linkSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isErrno } from '../errors.js';
+import { isErrno, SwampError } from '../errors.js';
 import { failpoint } from './failpoints.js';
 
 /** One rename(2), never a copy: `EXDEV` and every other error is thrown. */
@@ -84,8 +84,7 @@ export async function syncDir(path: string): Promise<void> {
 
 /** Makes the synced file `temporary` visible as `path` by link(2), which never overwrites; throws EEXIST. Both in one directory, which is synced. */
 export async function publishFile(temporary: string, path: string): Promise<void> {
-  await failpoint('fs.link');
-  linkSync(temporary, path);
+  await linkFile(temporary, path);
   await removeFile(temporary);
   await syncDir(dirname(path));
 }
@@ -93,7 +92,24 @@ export async function publishFile(temporary: string, path: string): Promise<void
 /** link(2): the file `from` also gets the name `to`, which must not exist; the directory is the caller's to sync. */
 export async function linkFile(from: string, to: string): Promise<void> {
   await failpoint('fs.link');
-  linkSync(from, to);
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    // Of a file of our own EPERM means that: link(2).
+    if (!isErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error;
+    throw new SwampError('config_invalid', `The disk that holds ${dirname(to)} has no hard links; without them a definition could replace another one.`, {
+      hint: 'Put the repository on another file system; ext4, XFS, Btrfs, ZFS, APFS and NFS have them.',
+      data: { path: dirname(to), errno: error.code },
+      cause: error,
+    });
+  }
+}
+
+/** Throws `config_invalid` where the file `path`, our own, cannot get a second name: before anything is published, for then it would be half done for ever. */
+export async function requireLinks(path: string): Promise<void> {
+  const second = `${path}.tmp`;
+  await linkFile(path, second);
+  await removeFile(second);
 }
 
 /** Neither a link is followed nor a FIFO waited for. */

@@ -4,7 +4,7 @@
  * becomes compare-and-swap: each call names the exact entry that was read.
  */
 import { join } from 'node:path';
-import { isErrno, isSystemError, SwampError } from '../errors.js';
+import { isErrno, isSystemError, reasonOf, SwampError } from '../errors.js';
 import { touchDir, writeAdvisory } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import type { Timing } from '../timing.js';
@@ -91,7 +91,7 @@ export async function tryLease(seen: Seen, { holder, details, timing, atLeast = 
     } catch (error) {
       if (!isSystemError(error)) throw error;
       forsake(holder);
-      warn(`The lock ${dir} could not be given back: ${error.message}. It is free when this process has ended.`);
+      warn(`The lock ${dir} could not be given back: ${reasonOf(error)}. It is free when this process has ended.`);
     }
   };
   try {

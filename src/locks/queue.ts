@@ -3,7 +3,7 @@
  * place, never safety, and an owner that finds its ticket gone files it again under the old name.
  */
 import { join } from 'node:path';
-import { isFull, isSystemError } from '../errors.js';
+import { isFull, isSystemError, reasonOf } from '../errors.js';
 import { makeDirs, removeFile, writeAdvisory } from '../fs/durable.js';
 import { exists, readDir, readText } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
@@ -136,7 +136,7 @@ export class OwnTicket {
       await removeFile(path);
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      reporter.warn(`The ticket ${path} could not be taken out: ${error.message}.`);
+      reporter.warn(`The ticket ${path} could not be taken out: ${reasonOf(error)}.`);
     }
   }
 

@@ -1,4 +1,5 @@
 /** `backup create`: one point in time, read while everybody works on, written aside, and published by one rename. The order of the steps is design/backup.md's. */
+
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Base } from '../backup/base.js';
@@ -28,6 +29,7 @@ import { keymapLine, serialiseSidecar, tombstoneLine } from '../backup/records.j
 import { reclaimScratch, removeScratch } from '../backup/scratch.js';
 import { lookWithoutLock, takeSnapshot } from '../backup/snapshot.js';
 import { makeScratch, publish, type Target, targetOf } from '../backup/target.js';
+import { reasonOf } from '../errors.js';
 import { Bulk } from '../fs/bulk.js';
 import { sha256 } from '../fs/digest.js';
 import { syncDir, syncFile } from '../fs/durable.js';
@@ -134,7 +136,7 @@ async function afterwards(repo: Repo, act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch (error) {
-    repo.reporter.warn(`${error instanceof Error ? error.message : String(error)} "swamp datastore sweep" tries again.`);
+    repo.reporter.warn(`${reasonOf(error)}. "swamp datastore sweep" tries again.`);
   }
 }
 
@@ -233,7 +235,7 @@ class Maker {
 
   /** The error of what was being done is the one that counts (B13). */
   #tellLeft(scratch: string, error: unknown): void {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = reasonOf(error);
     this.#repo.reporter.warn(`${scratch} could not be removed: ${why}. The next backup beside it tries again.`);
   }
 

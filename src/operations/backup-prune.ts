@@ -7,7 +7,7 @@ import { readManifest } from '../backup/manifest.js';
 import { openPlain } from '../backup/open.js';
 import { abandonedScratch, moveAside, reclaimScratch, removeScratch } from '../backup/scratch.js';
 import { listDirectory } from '../backup/tree.js';
-import { SwampError } from '../errors.js';
+import { reasonOf, SwampError } from '../errors.js';
 import { syncDir } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import { type Repo, type Reporter, requireWritable } from '../repo.js';
@@ -92,9 +92,7 @@ async function remove(item: PruneItem, reporter: Reporter): Promise<boolean> {
   try {
     await removeScratch(aside);
   } catch (error) {
-    reporter.warn(
-      `${aside}, which was ${item.path}, could not be removed: ${error instanceof Error ? error.message : String(error)}. The next "swamp backup prune" tries again.`,
-    );
+    reporter.warn(`${aside}, which was ${item.path}, could not be removed: ${reasonOf(error)}. The next "swamp backup prune" tries again.`);
   }
   return true;
 }

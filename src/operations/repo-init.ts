@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { makeDirs, publishFile, removeFile, rename, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
+import { makeDirs, publishFile, removeFile, rename, requireLinks, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { exists, readText } from '../fs/tree.js';
 import { isReadOnly, MARKER, markerText, openRepoAt, ownerOf, ownerText, placeOf } from '../repo.js';
 
@@ -19,7 +19,7 @@ const IGNORED = '.swamp/';
 const IGNORES = /^\/?\.swamp\/?$/;
 
 /**
- * Makes `dir` a repository, with missing parents. The marker comes last: what stands before it is harmless, and done again
+ * Makes `dir` a repository, with missing parents. The marker appears last: what stands before it is harmless, and done again
  * by the next one. Of several at once exactly one creates. Throws `read_only`, `io`, `config_invalid` for a marker that is
  * there and broken.
  */
@@ -37,11 +37,12 @@ export async function repoInit(dir: string, options: { readonly readOnly?: boole
 async function create(dir: string): Promise<boolean> {
   await makeDirs(dir);
   const root = realpathSync(dir);
-  await makeDirs(join(root, 'models'));
-  await ignoreRuntimeData(join(root, '.gitignore'));
   const temporary = besides(join(root, MARKER));
   try {
     await writeFileDurable(temporary, markerText(randomUUID()));
+    await requireLinks(temporary);
+    await makeDirs(join(root, 'models'));
+    await ignoreRuntimeData(join(root, '.gitignore'));
     await publishFile(temporary, join(root, MARKER));
     return true;
   } catch (error) {

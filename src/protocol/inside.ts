@@ -1,4 +1,5 @@
 /** What is done while a data fence is held: the frame of every commit, and that of a structural command's commits inside its closed global fence. */
+import { reasonOf } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost } from '../locks/fence.js';
@@ -83,9 +84,7 @@ export async function again<T>(
 /** P8: what follows the commit may fail without changing the outcome. */
 function leaveToNext(fence: Fence, error: unknown): void {
   if (error instanceof FenceLost) return;
-  fence.repo.reporter.warn(
-    `Removed data stays in ${fence.path} until the next command for this model: ${error instanceof Error ? error.message : String(error)}`,
-  );
+  fence.repo.reporter.warn(`Removed data stays in ${fence.path} until the next command for this model: ${reasonOf(error)}`);
 }
 
 /** The hands of a structural command that has closed its global fence. */

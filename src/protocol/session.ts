@@ -1,4 +1,5 @@
 /** The frame of every operation that locks: one session, whose staging and trash are cleared when all its locks are released. */
+import { reasonOf } from '../errors.js';
 import { fillReserve } from '../fs/reserve.js';
 import { closeStaging, newSession, type Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
@@ -22,9 +23,7 @@ export async function withSession<T>(
     try {
       await closeStaging(session);
     } catch (error) {
-      repo.reporter.warn(
-        `${session.staging} could not be cleared: ${error instanceof Error ? error.message : String(error)}. "swamp datastore sweep" will do it.`,
-      );
+      repo.reporter.warn(`${session.staging} could not be cleared: ${reasonOf(error)}. "swamp datastore sweep" will do it.`);
     }
     await sweepTrash(repo, session.trashed);
     await sweepTrash(repo, removed, signal);

@@ -5,7 +5,7 @@
 import { accessSync, constants, lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { makeDirs, publishFile, removeFile, rename, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
+import { makeDirs, publishFile, removeFile, rename, requireLinks, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { readPlainFile } from '../fs/plain.js';
 import { exists } from '../fs/tree.js';
@@ -115,6 +115,12 @@ export async function stageText(repo: Repo, { path, text }: DefinitionText): Pro
   requireUnlinked(directory);
   const staged = `.${basename(path, '.yaml')}.${newNonce()}.tmp`;
   await writeFileDurable(join(directory, staged), text);
+  try {
+    await requireLinks(join(directory, staged));
+  } catch (error) {
+    await takeBack(() => removeFile(join(directory, staged)));
+    throw error;
+  }
   return staged;
 }
 

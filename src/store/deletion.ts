@@ -4,7 +4,7 @@
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { SwampError } from '../errors.js';
+import { reasonOf, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir, readText } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
@@ -102,7 +102,7 @@ export async function moveModelAside(fence: Fence, record: DeletedModel): Promis
       await move();
     } catch (error) {
       if (error instanceof FenceLost) throw error;
-      const why = error instanceof Error ? error.message : String(error);
+      const why = reasonOf(error);
       repo.reporter.warn(
         `The model "${record.name}" is deleted, and ${path} could not be removed: ${why}. It stays pending; "swamp datastore sweep" tries again.`,
       );

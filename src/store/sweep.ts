@@ -1,5 +1,7 @@
 /** Removes what was committed to the trash, and the staging of dead sessions: outside every lock, late, resumable. */
+
 import { basename } from 'node:path';
+import { reasonOf } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, modifiedAt, pathsIn, removeTree, treeBytes } from '../fs/tree.js';
@@ -31,9 +33,7 @@ export async function sweepTrash(repo: Repo, paths: readonly string[], signal?: 
       if (!exists(path)) removed.push(path);
     } catch (error) {
       if (signal?.aborted) break;
-      repo.reporter.warn(
-        `Removed data could not be swept from ${path}: ${error instanceof Error ? error.message : String(error)}. It stays pending; "swamp datastore sweep" tries again.`,
-      );
+      repo.reporter.warn(`Removed data could not be swept from ${path}: ${reasonOf(error)}. It stays pending; "swamp datastore sweep" tries again.`);
     }
   }
   return removed;
@@ -79,9 +79,7 @@ export async function reclaimLeftovers(repo: Repo, signal: AbortSignal): Promise
     for (const path of abandonedPins(repo)) await removeFile(path);
     for (const path of abandonedStagings(repo)) orphaned.push(...(await discard(repo, path, STAGING)));
   } catch (error) {
-    repo.reporter.warn(
-      `What a dead command left could not be cleared: ${error instanceof Error ? error.message : String(error)}. "swamp datastore sweep" tells more.`,
-    );
+    repo.reporter.warn(`What a dead command left could not be cleared: ${reasonOf(error)}. "swamp datastore sweep" tells more.`);
   }
   await sweepTrash(repo, orphaned, signal);
 }
