@@ -12,6 +12,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -118,6 +119,11 @@ test(
       sweeps.map(({ kind, path }) => [kind, path]),
       [['trash', `.swamp/v2/trash/${trash}`]],
     );
+    // Older than a minute, it is met twice on the way of a sweep.
+    utimesSync(join(repo.layout.trashes, trash), 0, 0);
+    const again = await runUnprivileged(repo, ['datastore', 'sweep'], 0);
+    assert.match(again.stdout, /^Still pending: 1 leftover, [0-9]+ B\n$/);
+    assert.equal(again.stderr.split('could not be swept').length, 2, again.stderr);
     chmodSync(findVersion(join(repo.layout.trashes, trash)), 0o700);
     await run(repo, ['datastore', 'sweep']);
   },

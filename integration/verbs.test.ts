@@ -291,7 +291,7 @@ const VERBS: readonly Verb[] = [
     verb: 'datastore sweep',
     args: () => ['datastore', 'sweep'],
     text: /^Nothing to sweep\.\n$/,
-    result: { removed: [SWEPT], teardowns: [TEARDOWN], bytesReclaimed: 'number', dryRun: 'flag' },
+    result: { removed: [SWEPT], left: [SWEPT], teardowns: [TEARDOWN], bytesReclaimed: 'number', dryRun: 'flag' },
     fails: [['datastore', 'sweep', '--retry-teardown', 'none'], 'model_not_found'],
     writes: ['datastore', 'sweep', '--retry-teardown', 'none'],
   },

@@ -143,7 +143,7 @@ test('sweep is refused in a repository that is opened read-only', async (t) => {
 
 test('sweep finds nothing to do in a repository without a datastore, nor after a sweep', async (t) => {
   const repo = await libraryRepo(t);
-  const nothing = { removed: [], teardowns: [], bytesReclaimed: 0, dryRun: false };
+  const nothing = { removed: [], left: [], teardowns: [], bytesReclaimed: 0, dryRun: false };
   assert.deepEqual(await datastoreSweep(repo, {}, NEVER), nothing);
   await newModel(repo, 'm');
   await datastoreSweep(repo, {}, NEVER);

@@ -54,6 +54,8 @@ export interface TeardownItem {
 
 export interface DatastoreSweepResult {
   readonly removed: readonly SweepItem[];
+  /** What could not be removed, or is held by a backup: it stays pending. */
+  readonly left: readonly SweepItem[];
   /** Those that were not done, and where they stand now. */
   readonly teardowns: readonly TeardownItem[];
   readonly bytesReclaimed: number;
@@ -64,8 +66,9 @@ export interface DatastoreSweepResult {
  * What cannot be removed is told, and stays pending (D5). Throws `read_only`, `model_not_found` for an id to retry that is
  * no deleted model's, `teardown_failed` after everything else is done (O7), with the result as its data.
  */
-export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, options: TeardownOptions): Promise<DatastoreSweepResult> {
+export async function datastoreSweep(plain: Repo, input: DatastoreSweepInput, options: TeardownOptions): Promise<DatastoreSweepResult> {
   const { signal } = options;
+  const repo = warningOnce(plain);
   const dryRun = input.dryRun === true;
   if (!dryRun) requireWritable(repo);
   requireDeleted(repo, input.retryTeardown);
@@ -76,12 +79,14 @@ export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, opt
   const pinned = pending.filter(({ kind, path }) => kind === 'trash' && isPinned(repo, path));
   if (pinned.length > 0) repo.reporter.info(`A backup is running: ${pinned.length} of what was removed stays until it has ended.`);
   const plan = [...pending.filter((item) => !pinned.includes(item)), ...kept];
-  if (!dryRun) await execute(repo, plan, signal);
-  const removed = dryRun ? plan : plan.filter((item) => !isLeft(repo, item));
+  const failed = dryRun ? [] : await execute(repo, plan, signal);
+  const removed = dryRun ? plan : plan.filter((item) => !failed.includes(item) && !isLeft(repo, item));
+  const left = dryRun ? [] : [...plan.filter((item) => !removed.includes(item)), ...pinned];
   await attempt(repo, signal, () => tellOrphans(repo, signal), 'Data without a model could not be listed.');
   const { teardowns, failure } = dryRun ? { teardowns: waiting } : await runTeardowns(repo, waiting, input, options);
   const result: DatastoreSweepResult = {
-    removed: removed.map(({ path, kind, bytes }) => ({ path: displayPath(repo, path), kind, bytes })),
+    removed: removed.map((item) => displayed(repo, item)),
+    left: left.map((item) => displayed(repo, item)),
     teardowns,
     bytesReclaimed: removed.reduce((sum, { bytes }) => sum + bytes, 0),
     dryRun,
@@ -89,6 +94,21 @@ export async function datastoreSweep(repo: Repo, input: DatastoreSweepInput, opt
   if (failure === undefined) return result;
   const { code, message, hint, data } = failure;
   throw new SwampError(code, message, { ...(hint === undefined ? {} : { hint }), data: { ...data, ...result }, cause: failure });
+}
+
+function displayed(repo: Repo, { path, kind, bytes }: SweepItem): SweepItem {
+  return { path: displayPath(repo, path), kind, bytes };
+}
+
+/** What a sweep meets again on its way, as trash that it tried already, is warned of once. */
+function warningOnce(repo: Repo): Repo {
+  const told = new Set<string>();
+  const warn = (message: string): void => {
+    if (!told.has(message)) repo.reporter.warn(message);
+    told.add(message);
+  };
+  const { info, debug } = repo.reporter;
+  return Object.freeze({ ...repo, reporter: { info: info.bind(repo.reporter), debug: debug.bind(repo.reporter), warn } });
 }
 
 /** Whoever takes a lock renames its entry: what could not be cleared then stands in an entry of another name. */
@@ -184,16 +204,20 @@ export async function keptOutputs(repo: Repo, signal?: AbortSignal): Promise<(Sw
 
 const REMOVED: readonly SweepKind[] = ['trash', 'staging', 'pin', 'kept', 'temporary'];
 
-/** Entries first: what they held goes to the trash, and to the staging of those who put it there. */
-async function execute(repo: Repo, plan: readonly SweepItem[], signal: AbortSignal): Promise<void> {
+/** Entries first: what they held goes to the trash, and to the staging of those who put it there. Which items are not gone, perhaps only moved. */
+async function execute(repo: Repo, plan: readonly SweepItem[], signal: AbortSignal): Promise<readonly SweepItem[]> {
   for (const { lock } of abandonedEntries(repo.layout)) await attempt(repo, signal, () => clearEntry(repo, lock, { signal }));
   for (const { record } of unfinishedDeletions(repo)) await attempt(repo, signal, () => finishMovingAside(repo, record, { signal }));
   for (const modelId of new Set(abandonedUploads(repo).map((upload) => upload.modelId)))
     await attempt(repo, signal, () => reclaimUploads(repo, modelId, { signal }));
-  const planned = plan.filter((item) => REMOVED.includes(item.kind));
-  for (const item of planned) await attempt(repo, signal, () => removeItem(repo, item, signal));
-  for (const path of abandonedStagings(repo)) await attempt(repo, signal, () => removeItem(repo, { path, kind: 'staging', bytes: 0 }, signal));
+  const failed: SweepItem[] = [];
+  const remove = async (item: SweepItem): Promise<void> => {
+    if (!(await removeItem(repo, item, signal))) failed.push(item);
+  };
+  for (const item of plan.filter(({ kind }) => REMOVED.includes(kind))) await attempt(repo, signal, () => remove(item));
+  for (const path of abandonedStagings(repo)) await attempt(repo, signal, () => remove({ path, kind: 'staging', bytes: 0 }));
   for (const { lock, ticket } of deadTickets(repo)) await attempt(repo, signal, () => dropTicket(repo.layout, lock, ticket));
+  return failed;
 }
 
 /** One item that fails stays pending, and the others are swept all the same. */
@@ -211,10 +235,16 @@ async function attempt(repo: Repo, signal: AbortSignal, act: () => Promise<void>
   }
 }
 
-async function removeItem(repo: Repo, { path, kind, bytes }: SweepItem, signal: AbortSignal): Promise<void> {
-  if (kind === 'temporary') await removeFile(path);
-  else if (kind === 'kept') await sweepTrash(repo, await discard(repo, path, 'kept'), signal);
-  else if (exists(path)) await sweepOne(repo, { path, kind: kind === 'staging' || kind === 'pin' ? kind : 'trash', bytes }, signal);
+/** True when it is gone. */
+async function removeItem(repo: Repo, { path, kind, bytes }: SweepItem, signal: AbortSignal): Promise<boolean> {
+  if (!exists(path)) return true;
+  if (kind === 'kept') {
+    const trashed = await discard(repo, path, 'kept');
+    return (await sweepTrash(repo, trashed, signal)).length === trashed.length;
+  }
+  if (kind !== 'temporary') return sweepOne(repo, { path, kind: kind === 'staging' || kind === 'pin' ? kind : 'trash', bytes }, signal);
+  await removeFile(path);
+  return true;
 }
 
 function deadTickets(repo: Repo) {

@@ -55,7 +55,10 @@ export function abandonedStagings(repo: Repo): string[] {
 
 /** Removes one pending thing; a staging moves into the trash first (P5). True when it is gone. */
 export async function sweepOne(repo: Repo, pending: Pending, signal: AbortSignal): Promise<boolean> {
-  if (pending.kind === 'pin') return removeFile(pending.path);
+  if (pending.kind === 'pin') {
+    await removeFile(pending.path);
+    return true;
+  }
   const paths = pending.kind === 'staging' ? await discard(repo, pending.path, STAGING) : [pending.path];
   return (await sweepTrash(repo, paths, signal)).length === paths.length;
 }

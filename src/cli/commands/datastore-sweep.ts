@@ -15,7 +15,10 @@ export async function run({ args, openRepo, signal }: Context): Promise<Outcome>
     const rows = result.removed.map(({ kind, bytes, path }) => [kind, size(bytes), path]);
     const total = `${result.dryRun ? 'Would clear' : 'Cleared'} ${count(rows.length, 'leftover')}, ${size(result.bytesReclaimed)}\n`;
     const teardowns = result.teardowns.map(({ name, state, id }) => `teardown of ${name}: ${state} (${id})\n`).join('');
-    return `${rows.length === 0 ? 'Nothing to sweep.\n' : `${table(['KIND', 'SIZE', 'PATH'], rows)}${total}`}${teardowns}`;
+    const { left } = result;
+    const pending = `Still pending: ${count(left.length, 'leftover')}, ${size(left.reduce((sum, { bytes }) => sum + bytes, 0))}\n`;
+    const cleared = rows.length > 0 ? `${table(['KIND', 'SIZE', 'PATH'], rows)}${total}` : left.length > 0 ? '' : 'Nothing to sweep.\n';
+    return `${cleared}${left.length > 0 ? pending : ''}${teardowns}`;
   };
   return { result, text };
 }
