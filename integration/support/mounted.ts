@@ -46,7 +46,7 @@ export interface MountedRepo extends TestRepo {
 export type FileSystem = string | { readonly mkfs: string; readonly size: string };
 
 /** Makes a repository in a file system of its own. Nothing of it is left when the test ends; the test itself checks it before. */
-export async function mountedRepo(t: TestContext, on: FileSystem, { init = true } = {}): Promise<MountedRepo> {
+export async function mountedRepo(t: TestContext, on: FileSystem): Promise<MountedRepo> {
   const outer = await tempRepo(t, { check: false });
   const mount = join(outer.base, 'mount');
   mkdirSync(mount);
@@ -71,6 +71,6 @@ export async function mountedRepo(t: TestContext, on: FileSystem, { init = true 
     swamp: (args, rest) => inside([process.execPath, outer.bin, ...args], rest),
     sh: (lines) => inside(['sh', '-c', lines], { expect: 'any' }),
   };
-  if (init) await repo.swamp(['repo', 'init']);
+  await repo.swamp(['repo', 'init']);
   return repo;
 }
