@@ -305,7 +305,7 @@ function exampleTree(): string[] {
   });
 }
 
-const HOLDER = '[0-9a-fx]+-[0-9a-fx]+-[0-9x]+-[0-9]+-[0-9a-fx]+-[0-9a-f]{12}';
+const HOLDER = '[0-9a-fx]+-[0-9a-fx]+-[0-9x]+-[0-9x]+-[0-9]+-[0-9a-fx]+-[0-9a-f]{12}';
 
 /** What the format fixes of a path; what differs from store to store is replaced by what it is. */
 function shapeOf(path: string): string {

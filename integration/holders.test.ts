@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { currentProcess, formatHolder, type Holder } from '../src/locks/holder.js';
@@ -136,20 +136,24 @@ describe('a dead holder', { concurrency: 2 }, () => {
 
   test('whose pid another process has now is dead; the same process, and one of another host, are not (L8)', async (t) => {
     const me: Holder = { ...currentProcess(), nonce: '0123456789ab' };
-    const cases: readonly (readonly [string, Holder, number])[] = [
+    const cases: readonly (readonly [string, Holder, number, Date?])[] = [
       ['a recycled pid', { ...me, started: '1' }, 0],
       ['this very process', me, 75],
       ['another host, whose pid nobody has here', { ...me, machine: 'abcdefabcdef', pid: 4_194_303, started: '1' }, 75],
-      ['an earlier boot of this machine', { ...me, boot: 'abcdefab' }, me.machine.startsWith('x') ? 75 : 0],
+      ['a machine of the same names that booted since', { ...me, boot: 'abcdefab' }, 75],
+      ['a pid that lives, seen from another time namespace', { ...me, timeNamespace: '1', started: '1' }, 75],
+      ['a pid that is gone, seen from another time namespace', { ...me, timeNamespace: '1', pid: 2 ** 31 - 2 }, 0],
+      ['an earlier boot of this machine', { ...me, boot: 'abcdefab' }, me.machine.startsWith('x') ? 75 : 0, new Date(2000, 0, 1)],
     ];
     const repo = await tempRepo(t);
     const modelId = await createModel(repo, 'm');
     await put(repo, 'm', 'a', 'seed');
-    for (const [what, holder, expect] of cases) {
+    for (const [what, holder, expect, beat = new Date()] of cases) {
       const free = entryOf(repo, { kind: 'data', modelId });
       const dir = repo.layout.fence({ kind: 'data', modelId });
       const fabricated = join(dir, `${(free?.epoch ?? 0) + 1}.${formatHolder(holder)}`);
       renameSync(join(dir, free?.name ?? ''), fabricated);
+      utimesSync(fabricated, beat, beat);
       const { code, stderr } = await run(repo, ['data', 'put', 'm', 'a', ...BRIEFLY], { expect: 'any' });
       assert.equal(code, expect, `${what}: ${stderr}`);
       if (expect !== 0) renameSync(fabricated, join(dir, `${(free?.epoch ?? 0) + 1}.free-0123456789ab`));

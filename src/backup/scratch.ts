@@ -6,7 +6,7 @@ import type { Dirent } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, reasonOf } from '../errors.js';
 import { rename } from '../fs/durable.js';
-import { exists, readDirTypes, removeTree } from '../fs/tree.js';
+import { exists, modifiedAt, readDirTypes, removeTree } from '../fs/tree.js';
 import { currentProcess, formatHolder, isProvablyDead, newNonce, parseHolder } from '../locks/holder.js';
 
 const SUFFIX = '.swamp-scratch';
@@ -38,14 +38,14 @@ export async function moveAside(path: string): Promise<string | undefined> {
 
 /** The scratch in `directory` whose maker has provably ended; links are none. */
 export function abandonedScratch(directory: string): string[] {
-  return (readDirTypes(directory) ?? []).filter(isAbandoned).map(({ name }) => join(directory, name));
+  return (readDirTypes(directory) ?? []).filter((entry) => isAbandoned(directory, entry)).map(({ name }) => join(directory, name));
 }
 
-function isAbandoned(entry: Dirent): boolean {
+function isAbandoned(directory: string, entry: Dirent): boolean {
   if (!entry.name.startsWith('.') || !entry.name.endsWith(SUFFIX) || !(entry.isDirectory() || entry.isFile())) return false;
   const [holder = ''] = /[^.]*$/.exec(entry.name.slice(0, -SUFFIX.length)) ?? [];
   const maker = parseHolder(holder);
-  return maker !== undefined && isProvablyDead(maker);
+  return maker !== undefined && isProvablyDead(maker, () => modifiedAt(join(directory, entry.name)));
 }
 
 /** Removes it; what cannot be removed is told and left for the next one. What was removed. */

@@ -1,11 +1,11 @@
 /**
- * Who holds a lock: machine, boot, pid namespace, pid, process start time, nonce; and when such a one is provably dead.
+ * Who holds a lock: machine, boot, pid and time namespace, pid, process start time, nonce; and when such a one is provably dead.
  * One text of it, without dots, is the second half of a fence entry's name.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { hostname, uptime } from 'node:os';
 import { isErrno } from '../errors.js';
 
 /** `-` stands for what this system does not tell. */
@@ -18,6 +18,8 @@ export interface Process {
   readonly boot: string;
   /** Inode of the pid namespace. */
   readonly pidNamespace: string;
+  /** Inode of the time namespace: the system tells start times as the reader's one counts them. */
+  readonly timeNamespace: string;
   readonly pid: number;
   /** Start time in the unit of the system: a recycled pid has another one (L8). */
   readonly started: string;
@@ -28,7 +30,7 @@ export interface Holder extends Process {
   readonly nonce: string;
 }
 
-const HOLDER = /^(x?[0-9a-f]{12})-(x|[0-9a-f]{8})-(x|[0-9]+)-([1-9][0-9]{0,9})-(x|[0-9a-f]+)-([0-9a-f]{12})$/;
+const HOLDER = /^(x?[0-9a-f]{12})-(x|[0-9a-f]{8})-(x|[0-9]+)-(x|[0-9]+)-([1-9][0-9]{0,9})-(x|[0-9a-f]+)-([0-9a-f]{12})$/;
 
 const MAX_PID = 2 ** 31 - 1;
 
@@ -37,17 +39,18 @@ export function newNonce(): string {
 }
 
 export function formatHolder(holder: Holder): string {
-  return [holder.machine, holder.boot, holder.pidNamespace, holder.pid, holder.started, holder.nonce].join('-');
+  const { machine, boot, pidNamespace, timeNamespace, pid, started, nonce } = holder;
+  return [machine, boot, pidNamespace, timeNamespace, pid, started, nonce].join('-');
 }
 
 /** The holder a text names; undefined for anything else. */
 export function parseHolder(text: string): Holder | undefined {
   const match = HOLDER.exec(text);
   if (match === null) return undefined;
-  const [, machine = '', boot = '', pidNamespace = '', pid = '', started = '', nonce = ''] = match;
+  const [, machine = '', boot = '', pidNamespace = '', timeNamespace = '', pid = '', started = '', nonce = ''] = match;
   // kill(2) takes no larger one: such a name was not written by us.
   if (Number(pid) > MAX_PID) return undefined;
-  return { machine, boot, pidNamespace, pid: Number(pid), started, nonce };
+  return { machine, boot, pidNamespace, timeNamespace, pid: Number(pid), started, nonce };
 }
 
 let named: string | undefined;
@@ -65,7 +68,8 @@ export function currentProcess(): Process {
   self ??= Object.freeze({
     machine: machineName(),
     boot: bootName(),
-    pidNamespace: pidNamespace(),
+    pidNamespace: namespace('pid'),
+    timeNamespace: namespace('time'),
     pid: process.pid,
     started: startTime(process.pid) ?? UNKNOWN,
   });
@@ -80,29 +84,37 @@ export function forsake(holder: string): void {
   forsaken.add(holder.slice(holder.lastIndexOf('-') + 1));
 }
 
-/** True when nobody can hold what stands under this name: its process is provably dead, or is this one and has forsaken it. */
-export function isEnded(holder: Holder): boolean {
-  return forsaken.has(holder.nonce) || isProvablyDead(holder);
+/** When a process last left a sign of life, most often a modification time, in milliseconds; asked only where it matters. */
+export type SeenAt = () => number | undefined;
+
+/** True when no process can hold what has this name: its process is provably dead, or is this one and has forsaken it. `seenAt`: as for isProvablyDead. */
+export function isEnded(holder: Holder, seenAt: SeenAt): boolean {
+  return forsaken.has(holder.nonce) || isProvablyDead(holder, seenAt);
 }
 
 /**
  * True only when the process of `holder` cannot exist any more: same machine, boot and pid namespace, and its pid is
  * gone, a zombie, or another process (L8); or the machine has booted since. What cannot be seen is alive (P7).
- * Signal 0 looks without waking a stopped process.
+ * Signal 0 looks without waking a stopped process. A sign of life that is younger than this machine's boot is not of an earlier
+ * boot, but of another machine with the same names.
  */
-export function isProvablyDead(holder: Process): boolean {
+export function isProvablyDead(holder: Process, seenAt: SeenAt): boolean {
   const me = currentProcess();
   if (holder.machine !== me.machine || holder.boot === UNKNOWN || me.boot === UNKNOWN) return false;
-  if (holder.boot !== me.boot) return !holder.machine.startsWith(UNKNOWN);
+  if (holder.boot !== me.boot) return !holder.machine.startsWith(UNKNOWN) && isOlderThanBoot(seenAt());
   if (holder.pidNamespace !== me.pidNamespace || holder.pidNamespace === UNKNOWN) return process.platform === 'darwin' && isGone(holder);
   return isGone(holder);
+}
+
+function isOlderThanBoot(seenAt: number | undefined): boolean {
+  return seenAt !== undefined && seenAt < Date.now() - uptime() * 1000;
 }
 
 /** True when the process can be seen from here, and lives. */
 export function isProvablyAlive(holder: Process): boolean {
   const me = currentProcess();
   const comparable = holder.machine === me.machine && holder.boot === me.boot && holder.boot !== UNKNOWN && holder.pidNamespace === me.pidNamespace;
-  return comparable && !isGone(holder);
+  return comparable && isSameClock(holder) && !isGone(holder);
 }
 
 function isGone(holder: Process): boolean {
@@ -116,7 +128,12 @@ function isGone(holder: Process): boolean {
   }
   const started = startTime(holder.pid);
   if (started === 'zombie') return true;
-  return started !== undefined && holder.started !== UNKNOWN && started !== holder.started;
+  return isSameClock(holder) && started !== undefined && holder.started !== UNKNOWN && started !== holder.started;
+}
+
+/** False where start times cannot be compared: a recycled pid cannot be told from a holder that lives. */
+function isSameClock(holder: Process): boolean {
+  return holder.timeNamespace === currentProcess().timeNamespace;
 }
 
 /** Start time of a process; `zombie` for one that has ended and waits for its parent; undefined when it cannot be seen. */
@@ -131,9 +148,14 @@ export function startTime(pid: number): string | undefined {
 }
 
 function machineName(): string {
-  const id = readSystem('/etc/machine-id') ?? readSystem('/var/lib/dbus/machine-id');
-  const name = digest(`${id?.trim() ?? ''}\0${hostName()}`, 12);
-  return id === undefined || id.trim() === '' ? UNKNOWN + name : name;
+  const id = ['/etc/machine-id', '/var/lib/dbus/machine-id'].map((path) => readSystem(path)?.trim() ?? '').find(isMachineId);
+  const name = digest(`${id ?? ''}\0${hostName()}`, 12);
+  return id === undefined ? UNKNOWN + name : name;
+}
+
+/** 32 hex digits: machine-id(5). An image may hold `uninitialized`, an empty file or zeros, which are the same for every machine made from it. */
+function isMachineId(text: string): boolean {
+  return /^[0-9a-f]{32}$/i.test(text) && !/^0+$/.test(text);
 }
 
 function bootName(): string {
@@ -141,9 +163,9 @@ function bootName(): string {
   return id === undefined ? UNKNOWN : digest(id.trim(), 8);
 }
 
-function pidNamespace(): string {
+function namespace(kind: 'pid' | 'time'): string {
   try {
-    return /\[([0-9]+)\]/.exec(readlinkSync('/proc/self/ns/pid'))?.[1] ?? UNKNOWN;
+    return /\[([0-9]+)\]/.exec(readlinkSync(`/proc/self/ns/${kind}`))?.[1] ?? UNKNOWN;
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'ENOTDIR')) return UNKNOWN;
     throw error;

@@ -13,7 +13,7 @@ test('a heartbeat that does not move makes a holder stale after the ttl, of whic
   const base = mkdtempSync(join(tmpdir(), 'swamp-observe-'));
   t.after(() => rmSync(base, { recursive: true, force: true }));
   const layout = new Layout(base);
-  mkdirSync(join(layout.fence(DATA), '7.0123456789ab-01234567-4026531836-4242-99-abcdefabcdef'), { recursive: true });
+  mkdirSync(join(layout.fence(DATA), '7.0123456789ab-01234567-4026531836-4026531834-4242-99-abcdefabcdef'), { recursive: true });
   let now = 0;
   const timing = { ...timingFrom({}), now: () => now };
   const observer = new Observer(layout, timing);

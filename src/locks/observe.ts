@@ -44,22 +44,42 @@ export async function lookAndBreak(observer: Observer, lock: LockName): Promise<
 const MOST_POLLS = 4;
 
 /**
+ * Counts the time that its owner has spent looking, on its own monotonic clock. A time in which it could not look does not
+ * count: where observer and holder were frozen together, the first to wake would evict a holder that lives.
+ */
+export class Attention {
+  readonly #timing: Timing;
+  #spentMs = 0;
+  #lookedAt: number;
+
+  constructor(timing: Timing) {
+    this.#timing = timing;
+    this.#lookedAt = timing.now();
+  }
+
+  /** To be called at each look: the milliseconds spent so far. */
+  look(): number {
+    const now = this.#timing.now();
+    this.#spentMs += Math.min(now - this.#lookedAt, MOST_POLLS * this.#timing.pollMs);
+    this.#lookedAt = now;
+    return this.#spentMs;
+  }
+}
+
+/**
  * Remembers when it first saw each heartbeat, on its own monotonic clock: a holder is stale when its mtime has not moved
- * for the ttl while this observer looked, whatever the clocks of other hosts say. A time in which it could not look does
- * not count: where both were frozen together, who wakes first would put out a holder that lives.
+ * for the ttl while this observer looked, whatever the clocks of other hosts say.
  */
 export class Observer {
   readonly #layout: Layout;
   readonly #timing: Timing;
-  /** Milliseconds that this observer has spent looking; `#lookedAt` is its last look. */
-  #looking = 0;
-  #lookedAt: number;
+  readonly #attention: Attention;
   readonly #first = new Map<string, { readonly name: string; readonly beat: number | undefined; readonly at: number }>();
 
   constructor(layout: Layout, timing: Timing) {
     this.#layout = layout;
     this.#timing = timing;
-    this.#lookedAt = timing.now();
+    this.#attention = new Attention(timing);
   }
 
   /** Undefined when the fence was never born. Throws `corrupt` for a damaged fence, the system's error for one that cannot be read. */
@@ -72,34 +92,28 @@ export class Observer {
       return { lock, dir, entry, verdict: 'free', unmovedMs: 0 };
     }
     const unmovedMs = this.#unmoved(dir, entry.name);
-    return { lock, dir, entry, verdict: this.#judge(entry, unmovedMs), unmovedMs };
+    return { lock, dir, entry, verdict: this.#judge(entry, unmovedMs, this.#first.get(dir)?.beat), unmovedMs };
   }
 
   /** As look, for one of several entries of a damaged fence. */
   lookAt(lock: LockName, entry: Entry): Seen {
     const dir = this.#layout.fence(lock);
-    const unmovedMs = this.#unmoved(dir, entry.name, join(dir, entry.name));
-    return { lock, dir, entry, verdict: entry.state === 'free' ? 'free' : this.#judge(entry, unmovedMs), unmovedMs };
+    const key = join(dir, entry.name);
+    const unmovedMs = this.#unmoved(dir, entry.name, key);
+    return { lock, dir, entry, verdict: entry.state === 'free' ? 'free' : this.#judge(entry, unmovedMs, this.#first.get(key)?.beat), unmovedMs };
   }
 
   #unmoved(dir: string, name: string, key = dir): number {
     const beat = modifiedAt(join(dir, name));
-    const now = this.#tick();
+    const now = this.#attention.look();
     const first = this.#first.get(key);
     if (first !== undefined && first.name === name && first.beat === beat) return now - first.at;
     this.#first.set(key, { name, beat, at: now });
     return 0;
   }
 
-  #tick(): number {
-    const now = this.#timing.now();
-    this.#looking += Math.min(now - this.#lookedAt, MOST_POLLS * this.#timing.pollMs);
-    this.#lookedAt = now;
-    return this.#looking;
-  }
-
-  #judge(entry: Entry & { state: 'held' }, unmovedMs: number): Verdict {
-    if (entry.holder !== undefined && isEnded(entry.holder)) return 'dead';
+  #judge(entry: Entry & { state: 'held' }, unmovedMs: number, beat: number | undefined): Verdict {
+    if (entry.holder !== undefined && isEnded(entry.holder, () => beat)) return 'dead';
     if (unmovedMs >= this.#timing.ttlMs) return 'stale';
     return entry.holder === undefined ? 'unreadable' : 'live';
   }

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { isFull, isSystemError, reasonOf } from '../errors.js';
 import { makeDirs, removeFile, writeAdvisory } from '../fs/durable.js';
-import { exists, readDir, readText } from '../fs/tree.js';
+import { exists, modifiedAt, readDir, readText } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
 import { type Holder, hostName, isProvablyDead, parseHolder } from './holder.js';
 import type { Session } from './session.js';
@@ -16,6 +16,7 @@ export type TicketKind = 'acquire' | 'writer' | 'drain';
 export interface Ticket {
   /** Sorts by arrival. */
   readonly name: string;
+  readonly path: string;
   readonly kind: TicketKind;
   readonly holder: Holder | undefined;
 }
@@ -38,10 +39,11 @@ const TICKET = /^[0-9]{13}-([awd])-(.+)\.json$/;
 /** The tickets of a lock in order of arrival; names that are no ticket are left out. */
 export function readQueue(layout: Layout, lock: LockName): Ticket[] {
   const tickets: Ticket[] = [];
-  for (const name of (readDir(layout.queue(lock)) ?? []).sort()) {
+  const dir = layout.queue(lock);
+  for (const name of (readDir(dir) ?? []).sort()) {
     const match = TICKET.exec(name);
     const kind = KINDS[match?.[1] ?? ''];
-    if (match !== null && kind !== undefined) tickets.push({ name, kind, holder: parseHolder(match[2] ?? '') });
+    if (match !== null && kind !== undefined) tickets.push({ name, path: join(dir, name), kind, holder: parseHolder(match[2] ?? '') });
   }
   return tickets;
 }
@@ -78,7 +80,7 @@ export async function dropTicket(layout: Layout, lock: LockName, ticket: Ticket)
 }
 
 export function isDeadTicket(ticket: Ticket): boolean {
-  return ticket.holder !== undefined && isProvablyDead(ticket.holder);
+  return ticket.holder !== undefined && isProvablyDead(ticket.holder, () => modifiedAt(ticket.path));
 }
 
 /** Our own ticket for one lock. Its place in the queue is that of its first filing. */

@@ -1,6 +1,6 @@
 /** One operation's identity: its holder text and its staging directory, which needs no lock. */
-import { isErrno } from '../errors.js';
-import { makeDirs, removeEmptyDir, rename } from '../fs/durable.js';
+import { isErrno, isSystemError } from '../errors.js';
+import { makeDirs, removeEmptyDir, rename, touchDir } from '../fs/durable.js';
 import { fillReserve, spending } from '../fs/reserve.js';
 import { exists } from '../fs/tree.js';
 import type { Repo } from '../repo.js';
@@ -17,21 +17,68 @@ export interface Session {
   readonly trashed: string[];
   /** Its steps may spend the reserve: it removes something, or finishes what is published. */
   readonly removes: boolean;
+  readonly pulse: Pulse;
+}
+
+/**
+ * The heartbeat of a session: its staging's modification time moves while it works. Whoever cannot see its process judges by
+ * this everything that carries its name: the staging, a pin, an upload moved aside (store/abandoned.ts).
+ */
+class Pulse {
+  readonly #path: string;
+  readonly #everyMs: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(path: string, everyMs: number) {
+    this.#path = path;
+    this.#everyMs = everyMs;
+  }
+
+  /** Again: nothing. */
+  start(): void {
+    this.#timer ??= setTimeout(() => this.#beat(), this.#everyMs).unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** True once the staging was made: when it is not there any more, it was taken away. */
+  get started(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  #beat(): void {
+    try {
+      touchDir(this.#path, new Date(), '.beat');
+    } catch (error) {
+      // One that is gone or cannot be touched is found out by the next step through it, or by the next beat.
+      if (!isSystemError(error)) throw error;
+    }
+    this.stop();
+    this.start();
+  }
 }
 
 export function newSession(repo: Repo, { removes = false }: Partial<Pick<Session, 'removes'>> = {}): Session {
   const nonce = newNonce();
   const holder = formatHolder({ ...currentProcess(), nonce });
-  return { repo, holder, nonce, staging: repo.layout.staging(holder), trashed: [], removes };
+  const staging = repo.layout.staging(holder);
+  return { repo, holder, nonce, staging, trashed: [], removes, pulse: new Pulse(staging, repo.timing.heartbeatMs) };
 }
 
-/** Makes the staging directory; again: nothing. Trash and reserve are made with the first one, so that a full disk does not keep anything from being discarded. */
+/**
+ * Makes the staging directory, and keeps its heartbeat going until closeStaging; again: nothing. Trash and reserve are made with the
+ * first one, so that a full disk does not keep anything from being discarded.
+ */
 export async function openStaging(session: Session): Promise<string> {
   const { layout } = session.repo;
   const isFirst = !exists(layout.trashes);
   await makePlace(session, layout.trashes);
   if (isFirst) await fillReserve(layout.reserve);
   await makePlace(session, session.staging);
+  session.pulse.start();
   return session.staging;
 }
 
@@ -47,6 +94,7 @@ export function makePlace(session: Session, path: string): Promise<void> {
 
 /** Discards the staging directory with what is left in it. */
 export async function closeStaging(session: Session): Promise<void> {
+  session.pulse.stop();
   if ((await removeEmptyDir(session.staging)) || !exists(session.staging)) return;
   session.trashed.push(...(await discard(session.repo, session.staging, STAGING)));
 }

@@ -55,11 +55,11 @@ function surveyLock(layout: Layout, timing: Timing, lock: LockName): HeldLock | 
   if (entry?.state !== 'held') return undefined;
   const heartbeatAt = modifiedAt(join(dir, entry.name));
   const unmovedMs = heartbeatAt === undefined ? 0 : Math.max(0, Date.now() - heartbeatAt);
-  return { state: 'held', heartbeatAt, seen: { lock, dir, entry, verdict: judge(entry, unmovedMs, timing), unmovedMs } };
+  return { state: 'held', heartbeatAt, seen: { lock, dir, entry, verdict: judge(entry, heartbeatAt, timing), unmovedMs } };
 }
 
-function judge({ holder }: Entry & { state: 'held' }, unmovedMs: number, timing: Timing): Verdict {
-  if (holder !== undefined && isEnded(holder)) return 'dead';
-  if (unmovedMs > timing.ttlMs) return 'stale';
+function judge({ holder }: Entry & { state: 'held' }, heartbeatAt: number | undefined, timing: Timing): Verdict {
+  if (holder !== undefined && isEnded(holder, () => heartbeatAt)) return 'dead';
+  if (heartbeatAt !== undefined && Date.now() - heartbeatAt > timing.ttlMs) return 'stale';
   return holder === undefined ? 'unreadable' : 'live';
 }

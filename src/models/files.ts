@@ -6,7 +6,7 @@ import type { Dirent } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
-import { exists, modifiedAt, readDir, readDirTypes } from '../fs/tree.js';
+import { exists, readDir, readDirTypes } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { displayPath, type Repo } from '../repo.js';
 import { stateOf, statusOf } from '../store/check/plain.js';
@@ -215,14 +215,11 @@ export function definitionFiles(repo: Repo): { readonly files: readonly Definiti
   return { files: files.sort((a, b) => compare(a.name, b.name) || compare(a.type, b.type)), strays: strays.sort((a, b) => compare(a.path, b.path)) };
 }
 
-/** Temporary files of publications that nobody has touched for `ms` milliseconds: whoever wrote them has died. What is behind a link is left alone. */
-export function abandonedTemporaries(repo: Repo, ms: number): string[] {
+/** Temporary files of publications; their names tell no session. What is behind a link is left alone. */
+export function temporaries(repo: Repo): string[] {
   const directories = MODEL_TYPES.map((type) => join(repo.root, DIRECTORY, type)).filter(isUnlinked);
   return directories.flatMap((directory) =>
-    (readDirTypes(directory) ?? [])
-      .filter((entry) => entry.isFile() && isStagedName(entry.name))
-      .map((entry) => join(directory, entry.name))
-      .filter((path) => Date.now() - (modifiedAt(path) ?? Date.now()) > ms),
+    (readDirTypes(directory) ?? []).filter((entry) => entry.isFile() && isStagedName(entry.name)).map((entry) => join(directory, entry.name)),
   );
 }
 

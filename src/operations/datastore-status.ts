@@ -26,7 +26,7 @@ export interface DatastoreStatusResult {
 /** Throws `io` for what cannot be listed, and the reason of the signal. */
 export async function datastoreStatus(repo: Repo, { signal }: { readonly signal?: AbortSignal } = {}): Promise<DatastoreStatusResult> {
   const { locks } = await lockStatus(repo);
-  const sweeps = await sweepPlan(repo, signal);
+  const sweeps = await sweepPlan(repo, { signal });
   const kept = await keptOutputs(repo, signal);
   const { uploads } = await listUploads(repo);
   const teardowns = pendingTeardowns(repo);

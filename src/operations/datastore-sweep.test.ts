@@ -7,6 +7,7 @@ import type { SwampError } from '../errors.js';
 import { readFence } from '../locks/fence.js';
 import { newSession } from '../locks/session.js';
 import type { Repo } from '../repo.js';
+import { type Timing, timingFrom } from '../timing.js';
 import { dataGet } from './data-get.js';
 import { datastoreCheck } from './datastore-check.js';
 import { datastoreStatus } from './datastore-status.js';
@@ -117,14 +118,45 @@ test('a dry run tells the plan of the real one, works read-only, and changes not
   assert.deepEqual({ ...done, dryRun: true }, plan);
 });
 
+/** Short, for what has to be watched. */
+const QUICK: Timing = { ...timingFrom({}), ttlMs: 200, heartbeatMs: 50, pollMs: 20 };
+const WEEK = new Date(Date.now() - 8 * 24 * 3600 * 1000);
+
+test('what sessions that cannot be judged left a week ago goes after a watch: not where a heartbeat moves, nor what is younger', async (t) => {
+  const told: string[] = [];
+  const repo = await libraryRepo(t, { timing: QUICK, reporter: { info: (message) => void told.push(message), warn: () => {}, debug: () => {} } });
+  const id = await newModel(repo, 'm');
+  const { layout } = repo;
+  const foreign = (): string => newSession(repo).holder.replace(/^x?[0-9a-f]{12}/, '0123456789ab');
+  const [silent, beating, young, oldPin, oldAside] = [foreign(), foreign(), foreign(), foreign(), foreign()];
+  for (const holder of [silent, beating, young]) mkdirSync(join(layout.staging(holder), 'v'), { recursive: true });
+  const aside = join(layout.uploads, id, `${id}-abcdefabcdef.${oldAside}`);
+  mkdirSync(join(aside, 'parts'), { recursive: true });
+  mkdirSync(layout.pins, { recursive: true });
+  writeFileSync(layout.pin(oldPin), '');
+  mkdirSync(layout.trash(UUID, 4, 'abcdefabcdef'), { recursive: true });
+  for (const path of [layout.staging(silent), layout.staging(beating), layout.pin(oldPin), aside]) utimesSync(path, WEEK, WEEK);
+  await modelCreate(repo, { type: 'store', name: 'reclaims' }, NEVER);
+  assert.deepEqual(readdirSync(layout.stagings).sort(), [silent, beating, young].sort(), 'a structural command has no time to watch');
+  const beat = setInterval(() => {
+    const at = new Date(WEEK.getTime() + 1000 * performance.now());
+    utimesSync(layout.staging(beating), at, at);
+  }, QUICK.heartbeatMs);
+  t.after(() => clearInterval(beat));
+  const { removed } = await datastoreSweep(repo, {}, NEVER);
+  assert.deepEqual(removed.map(({ kind }) => kind).sort(), ['pin', 'staging', 'trash', 'upload']);
+  assert.deepEqual(readdirSync(layout.stagings).sort(), [beating, young].sort());
+  assert.deepEqual(readdirSync(join(layout.uploads, id)), [`${id}-abcdefabcdef`]);
+  assert.match(told.join('\n'), /Watching for 0.2 s whether the sessions of 4 old leftovers still live/);
+});
+
 test("sweep removes what publications of definitions left a week ago, and no file that is younger, or somebody else's", async (t) => {
-  const repo = await libraryRepo(t);
+  const repo = await libraryRepo(t, { timing: QUICK });
   await newModel(repo, 'm');
   const at = (name: string): string => join(repo.root, 'models/store', name);
   const [old, young, renamed, foreign] = [at('.m.abcdefabcdef.tmp'), at('.m.0123456789ab.tmp'), at('.m.yaml.abcdefabcdef.tmp'), at('.m.yaml.swp')];
-  const week = new Date(Date.now() - 8 * 24 * 3600 * 1000);
   for (const path of [old, young, renamed, foreign]) writeFileSync(path, 'x');
-  for (const path of [old, renamed, foreign]) utimesSync(path, week, week);
+  for (const path of [old, renamed, foreign]) utimesSync(path, WEEK, WEEK);
   const { removed } = await datastoreSweep(repo, {}, NEVER);
   assert.deepEqual(
     removed.map(({ kind, path }) => [kind, join(repo.root, path)]).sort(),

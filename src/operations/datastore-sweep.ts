@@ -7,16 +7,16 @@ import { isModelId } from '../layout/layout.js';
 import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
 import { discard } from '../locks/session.js';
 import { listLocks } from '../locks/survey.js';
-import { abandonedTemporaries } from '../models/files.js';
+import { temporaries } from '../models/files.js';
 import { displayPath, type Repo, requireWritable } from '../repo.js';
-import { ABANDONED_MS } from '../store/abandoned.js';
+import { type Owned, silentSessions } from '../store/abandoned.js';
 import { findOrphans } from '../store/check/orphans.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { type DeletedModel, leftBehind, listDeleted, readDeleted, type Teardown } from '../store/deletion.js';
 import { abandonedEntries } from '../store/leftovers.js';
-import { isPinned } from '../store/pins.js';
-import { abandonedStagings, pendingRemovals, sweepOne, sweepTrash } from '../store/sweep.js';
-import { abandonedAside, type Standing } from '../store/uploads/place.js';
+import { isPinned, pins } from '../store/pins.js';
+import { abandonedStagings, pendingRemovals, stagings, sweepOne, sweepTrash } from '../store/sweep.js';
+import { abandonedAside, asideUploads, type Standing } from '../store/uploads/place.js';
 import { knownModels } from './orphans.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
 import { clearEntry, finishMovingAside } from './unfinished.js';
@@ -35,7 +35,7 @@ export interface DatastoreSweepInput {
  * and to be given back. `ticket`: the place in a queue of a process that has ended. `deleted`: files of a deleted model.
  * `upload`: moved aside by a completion that died, to be put back. `pin`: of a backup that has ended. `kept`: outputs of a
  * method. `quarantined`: set aside by a repair that did not end, to be moved on to quarantine/. `temporary`: a definition
- * that was not published, a week ago.
+ * that was not published, a week ago. Where it cannot be known whether a session has ended, it has been silent for a week.
  */
 export type SweepKind = 'trash' | 'staging' | 'pin' | 'intent' | 'staged' | 'ticket' | 'deleted' | 'upload' | 'kept' | 'quarantined' | 'temporary';
 
@@ -75,11 +75,12 @@ export async function datastoreSweep(plain: Repo, input: DatastoreSweepInput, op
   tellDamaged(repo);
   const waiting = pendingTeardowns(repo);
   const kept = input.kept === true ? await keptOutputs(repo, signal) : [];
-  const pending = await sweepPlan(repo, signal);
-  const pinned = pending.filter(({ kind, path }) => kind === 'trash' && isPinned(repo, path));
+  const silent = await silentOnes(repo, signal);
+  const pending = await sweepPlan(repo, { silent, signal });
+  const pinned = pending.filter(({ kind, path }) => kind === 'trash' && isPinned(repo, path, silent));
   if (pinned.length > 0) repo.reporter.info(`A backup is running: ${pinned.length} of what was removed stays until it has ended.`);
   const plan = [...pending.filter((item) => !pinned.includes(item)), ...kept];
-  const failed = dryRun ? [] : await execute(repo, plan, signal);
+  const failed = dryRun ? [] : await execute(repo, plan, { silent, signal });
   const removed = dryRun ? plan : plan.filter((item) => !failed.includes(item) && !isLeft(repo, item));
   const left = dryRun ? [] : [...plan.filter((item) => !removed.includes(item)), ...pinned];
   await attempt(repo, signal, () => tellOrphans(repo, signal), 'Data without a model could not be listed.');
@@ -165,18 +166,29 @@ async function runTeardowns(repo: Repo, waiting: readonly TeardownItem[], { retr
   return failure === undefined ? { teardowns } : { teardowns, failure };
 }
 
-/** What a sweep would clear now, with absolute paths; kept outputs are not part of it. */
-export async function sweepPlan(repo: Repo, signal?: AbortSignal): Promise<SweepItem[]> {
+/** The leftovers of sessions that cannot be judged and are silent, however long that takes to see. */
+async function silentOnes(repo: Repo, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const unnamed = temporaries(repo).map((path): Owned => ({ path, holder: '' }));
+  const uploads = modelsWithUploads(repo).flatMap((modelId) => asideUploads(repo, modelId));
+  const silent = await silentSessions(repo, [...pins(repo), ...stagings(repo), ...uploads, ...unnamed], signal);
+  return new Set(silent.map(({ path }) => path));
+}
+
+/** What a sweep would clear now, with absolute paths; kept outputs are not part of it. `silent`: what was watched, and counts as abandoned. */
+export async function sweepPlan(
+  repo: Repo,
+  { silent = new Set(), signal }: { readonly silent?: ReadonlySet<string>; readonly signal?: AbortSignal | undefined } = {},
+): Promise<SweepItem[]> {
   const plan: SweepItem[] = [];
   for (const { path, kind } of abandonedEntries(repo.layout).flatMap(({ leftovers }) => leftovers)) {
     // What an intent moves becomes data: nothing is reclaimed.
     if (kind !== 'unknown') plan.push({ path, kind, bytes: kind === 'intent' || kind === 'quarantined' ? 0 : await treeBytes(path, signal) });
   }
   for (const path of unfinishedDeletions(repo).flatMap(({ left }) => left)) plan.push({ path, kind: 'deleted', bytes: await treeBytes(path, signal) });
-  for (const { dir } of abandonedUploads(repo)) plan.push({ path: dir, kind: 'upload', bytes: 0 });
-  plan.push(...(await pendingRemovals(repo, signal)));
+  for (const { dir } of abandonedUploads(repo, silent)) plan.push({ path: dir, kind: 'upload', bytes: 0 });
+  plan.push(...(await pendingRemovals(repo, silent, signal)));
   for (const { lock, ticket } of deadTickets(repo)) plan.push({ path: join(repo.layout.queue(lock), ticket.name), kind: 'ticket', bytes: 0 });
-  for (const path of abandonedTemporaries(repo, ABANDONED_MS)) plan.push({ path, kind: 'temporary', bytes: await treeBytes(path, signal) });
+  for (const path of temporaries(repo).filter((one) => silent.has(one))) plan.push({ path, kind: 'temporary', bytes: await treeBytes(path, signal) });
   return plan;
 }
 
@@ -187,10 +199,14 @@ function unfinishedDeletions(repo: Repo): { readonly record: DeletedModel; reado
     .filter(({ left }) => left.length > 0);
 }
 
-/** Uploads that dead completions have moved aside; those of a deleted model are swept with it. */
-function abandonedUploads(repo: Repo): (Standing & { readonly modelId: string })[] {
-  const ids = (readDir(repo.layout.uploads) ?? []).filter((id) => isModelId(id) && !isDeletedModel(repo, id)).sort();
-  return ids.flatMap((modelId) => abandonedAside(repo, modelId).map((standing) => ({ ...standing, modelId })));
+/** Uploads that abandoned completions have moved aside. */
+function abandonedUploads(repo: Repo, silent: ReadonlySet<string>): (Standing & { readonly modelId: string })[] {
+  return modelsWithUploads(repo).flatMap((modelId) => abandonedAside(repo, modelId, silent).map((standing) => ({ ...standing, modelId })));
+}
+
+/** Without deleted ones: their uploads are swept with them. */
+function modelsWithUploads(repo: Repo): string[] {
+  return (readDir(repo.layout.uploads) ?? []).filter((id) => isModelId(id) && !isDeletedModel(repo, id)).sort();
 }
 
 /** Outputs that methods kept, with absolute paths. */
@@ -205,11 +221,15 @@ export async function keptOutputs(repo: Repo, signal?: AbortSignal): Promise<(Sw
 const REMOVED: readonly SweepKind[] = ['trash', 'staging', 'pin', 'kept', 'temporary'];
 
 /** Entries first: what they held goes to the trash, and to the staging of those who put it there. Which items are not gone, perhaps only moved. */
-async function execute(repo: Repo, plan: readonly SweepItem[], signal: AbortSignal): Promise<readonly SweepItem[]> {
+async function execute(
+  repo: Repo,
+  plan: readonly SweepItem[],
+  { silent, signal }: { readonly silent: ReadonlySet<string>; readonly signal: AbortSignal },
+): Promise<readonly SweepItem[]> {
   for (const { lock } of abandonedEntries(repo.layout)) await attempt(repo, signal, () => clearEntry(repo, lock, { signal }));
   for (const { record } of unfinishedDeletions(repo)) await attempt(repo, signal, () => finishMovingAside(repo, record, { signal }));
-  for (const modelId of new Set(abandonedUploads(repo).map((upload) => upload.modelId)))
-    await attempt(repo, signal, () => reclaimUploads(repo, modelId, { signal }));
+  for (const modelId of new Set(abandonedUploads(repo, silent).map((upload) => upload.modelId)))
+    await attempt(repo, signal, () => reclaimUploads(repo, modelId, { signal, silent }));
   const failed: SweepItem[] = [];
   const remove = async (item: SweepItem): Promise<void> => {
     if (!(await removeItem(repo, item, signal))) failed.push(item);

@@ -13,7 +13,7 @@ import { checkInputs, shellEnvironment } from '../models/inputs.js';
 import { runShell, type ShellResult } from '../models/shell.js';
 import { type OnOutput, show } from '../models/show.js';
 import { type RunFence, withRunFence } from '../protocol/run.js';
-import { withSession } from '../protocol/session.js';
+import { lostStaging, withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import { displayPath, type Repo, requireTrusted, requireWritable, underName } from '../repo.js';
 import { isDeletedModel } from '../store/deleted.js';
@@ -79,7 +79,7 @@ export async function modelRun(repo: Repo, input: ModelRunInput, options: ModelR
           const current = await asItIsNow(repo, model);
           const method = methodOf(current, name);
           const outcome = await execute(session, run, current, method, inputs, input.timeoutMs ?? method.timeoutMs, options);
-          return { current, method, shell: outcome.shell, dataArtifacts: await commit(session, run, current, outcome.outputs, options.signal) };
+          return { current, method, shell: outcome.shell, dataArtifacts: await commit(session, run, current, outcome, options.signal) };
         },
         { signal: options.signal, session },
       ),
@@ -124,6 +124,8 @@ function finished(model: Model, name: string, method: ShellMethod, shell: ShellR
 interface Outcome {
   readonly shell: ShellResult;
   readonly outputs: readonly Output[];
+  /** The content of `result`, which repeats both streams: what can still be kept when the staging is gone. */
+  readonly result: string;
 }
 
 /** Runs the command and stages its two outputs; the log goes to its staged file as it comes. */
@@ -170,9 +172,7 @@ async function execute(
     throw error;
   }
   log.end();
-  const staged = await staging;
-  options.signal.throwIfAborted();
-  const result = {
+  const told = {
     exitCode: shell.exitCode,
     command: method.run,
     executedAt,
@@ -180,15 +180,23 @@ async function execute(
     ...streams.stdout.as('stdout'),
     ...streams.stderr.as('stderr'),
   };
+  const result = `${JSON.stringify(told, null, 2)}\n`;
+  const keeping = (error: unknown, ...outputs: readonly Output[]): Promise<unknown> =>
+    keptAside(session, run, model, { outputs, result }, options.signal, error);
+  const staged = await staging.catch(async (error: unknown) => {
+    throw lostStaging(session, error) === undefined ? error : await keeping(error);
+  });
+  options.signal.throwIfAborted();
   const logged: Output = { name: 'log', staged };
   try {
-    const stagedResult = await stageVersion(session, 'result', [`${JSON.stringify(result, null, 2)}\n`], fields(model, 'resource', 'application/json'), {
-      signal: options.signal,
-    });
-    return { shell, outputs: [{ name: 'result', staged: stagedResult }, logged] };
+    return { shell, outputs: [await stageResult(session, model, result, options.signal), logged], result };
   } catch (error) {
-    throw await keptAside(session, run, model, [logged], options.signal, error);
+    throw await keeping(error, logged);
   }
+}
+
+async function stageResult(session: Session, model: Model, result: string, signal: AbortSignal): Promise<Output> {
+  return { name: 'result', staged: await stageVersion(session, 'result', [result], fields(model, 'resource', 'application/json'), { signal }) };
 }
 
 /** Both outputs or none, through the run fence (P9). When that is lost, or they cannot be committed for another reason, they are kept aside. */
@@ -196,10 +204,11 @@ async function commit(
   session: Session,
   run: RunFence,
   model: Model,
-  outputs: readonly Output[],
+  outcome: Pick<Outcome, 'outputs' | 'result'>,
   signal: AbortSignal,
 ): Promise<ModelRunResult['dataArtifacts']> {
   const { repo } = session;
+  const { outputs } = outcome;
   const attempt: Parameters<typeof commitOutputs>[3] = {};
   try {
     const committed = await write(
@@ -218,25 +227,33 @@ async function commit(
     });
   } catch (error) {
     // Published, they are no longer ours: whoever comes next makes them visible.
-    throw attempt.published === undefined ? await keptAside(session, run, model, outputs, signal, error) : error;
+    throw attempt.published === undefined ? await keptAside(session, run, model, outcome, signal, error) : error;
   }
 }
 
 /** Keeps the outputs, which may be the work of hours; the error that tells where they are. Those of a deleted model go with it. */
-async function keptAside(session: Session, run: RunFence, model: Model, outputs: readonly Output[], signal: AbortSignal, error: unknown): Promise<unknown> {
+async function keptAside(
+  session: Session,
+  run: RunFence,
+  model: Model,
+  outcome: Pick<Outcome, 'outputs' | 'result'>,
+  signal: AbortSignal,
+  error: unknown,
+): Promise<unknown> {
   const { repo } = session;
   const lost = `The run lock of "${model.name}" was lost while its method ran.`;
-  const failure = error instanceof FenceLost ? new SwampError('lock_lost', lost) : asSwampError(error);
+  const swept = lostStaging(session, error);
+  const failure = error instanceof FenceLost ? new SwampError('lock_lost', lost) : (swept ?? asSwampError(error));
   const again = failure.exitCode === TRY_AGAIN;
   if (isDeletedModel(repo, model.id) && !again) return error;
-  const path = await keep(session, run, model, outputs);
+  const path = await keep(session, run, model, outcome);
   const where = path === undefined ? ', and they are gone' : `; they are kept in ${path}`;
   if (error === signal.reason) {
     repo.reporter.warn(`The outputs of "${model.name}" were not committed${where}.`);
     return error;
   }
   const { code, hint, data } = failure;
-  const message = code === 'lock_lost' ? lost : failure.message;
+  const message = code === 'lock_lost' && swept === undefined ? lost : failure.message;
   return new SwampError(code, `${message} Its outputs were not committed${where}.`, {
     hint: again || hint === undefined ? 'Look at the kept outputs ("swamp datastore status"), then run the method again.' : hint,
     data: { ...data, modelId: model.id, modelName: model.name, ...(path === undefined ? {} : { kept: path }) },
@@ -244,11 +261,13 @@ async function keptAside(session: Session, run: RunFence, model: Model, outputs:
   });
 }
 
-/** Where they are now; undefined when they are gone, or cannot be moved. */
-async function keep(session: Session, run: RunFence, model: Model, outputs: readonly Output[]): Promise<string | undefined> {
+/** Where they are now; undefined when they cannot be kept. Where the staging is gone with them, `result` is written once more. */
+async function keep(session: Session, run: RunFence, model: Model, { outputs, result }: Pick<Outcome, 'outputs' | 'result'>): Promise<string | undefined> {
   const { repo } = session;
   try {
-    const path = await keepOutputs(session, model.id, run.epoch, outputs);
+    const staged = await keepOutputs(session, model.id, run.epoch, outputs);
+    const again = async (): Promise<Output> => stageResult(session, model, result, new AbortController().signal);
+    const path = staged ?? (await keepOutputs(session, model.id, run.epoch, [await again()]));
     return path === undefined ? undefined : displayPath(repo, path);
   } catch (error) {
     repo.reporter.warn(`The outputs of "${model.name}" could not be kept: ${asSwampError(error).message}`);

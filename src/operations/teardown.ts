@@ -149,13 +149,14 @@ function deleteMethod(record: DeletedModel): ShellMethod {
 function mayRunAgain(
   repo: Repo,
   { id, name }: DeletedModel,
-  { runner, pid, processStart, host }: Extract<Teardown, { state: 'running' }>,
+  { runner, pid, processStart, startedAt, host }: Extract<Teardown, { state: 'running' }>,
   { retry }: { readonly retry?: boolean },
 ): boolean {
   if (teardownExit(repo, id) !== undefined) return true;
   const holder = parseHolder(runner);
   const child = holder === undefined ? undefined : { ...holder, pid, started: processStart };
-  if (child !== undefined && holder !== undefined && isProvablyDead(holder) && isProvablyDead(child)) return true;
+  const seenAt = (): number => Date.parse(startedAt);
+  if (child !== undefined && holder !== undefined && isProvablyDead(holder, seenAt) && isProvablyDead(child, seenAt)) return true;
   const lives = child !== undefined && isProvablyAlive(child);
   if (retry === true && !lives) return true;
   repo.reporter.warn(

@@ -16,10 +16,14 @@ export async function requireUpload(repo: Repo, id: string, options: { readonly 
   return modelId;
 }
 
-/** Takes the data fence: whoever takes it carries out what a dead completion had published, and what is then still aside goes back. */
-export async function reclaimUploads(repo: Repo, modelId: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-  if (abandonedAside(repo, modelId).length === 0) return;
-  await withSession(repo, (session) => write(repo, modelId, putBackAbandoned, { session, signal }), { removes: true });
+/** Takes the data fence: its holder carries out what a dead completion had published, and what is then still aside goes back. `silent`: those that count as abandoned, too. */
+export async function reclaimUploads(
+  repo: Repo,
+  modelId: string,
+  { signal, silent }: { readonly signal: AbortSignal; readonly silent?: ReadonlySet<string> },
+): Promise<void> {
+  if (abandonedAside(repo, modelId, silent).length === 0) return;
+  await withSession(repo, (session) => write(repo, modelId, (fence) => putBackAbandoned(fence, silent), { session, signal }), { removes: true });
 }
 
 /** An upload goes with its model. */

@@ -1,7 +1,7 @@
 /** What holders left inside fence entries that nobody holds any more, or only the dead: the next holder clears it; a sweep plays that part. */
 import { join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { readDir } from '../fs/tree.js';
+import { modifiedAt, readDir } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
 import { type Entry, readFence } from '../locks/fence.js';
 import { isEnded, parseHolder } from '../locks/holder.js';
@@ -34,15 +34,16 @@ export function abandonedEntries(layout: Layout): AbandonedEntry[] {
   return listLocks(layout).flatMap((lock) => {
     const dir = layout.fence(lock);
     const entry = readableEntry(dir);
-    const dead = entry !== undefined && isHeldByDead(entry);
+    const dead = entry !== undefined && isHeldByDead(join(dir, entry.name), entry);
     if (entry === undefined || (entry.state === 'held' && !dead)) return [];
     const leftovers = leftoversIn(join(dir, entry.name), lock).filter(({ kind }) => kind !== 'unknown');
     return dead || leftovers.length > 0 ? [{ lock, dead, leftovers }] : [];
   });
 }
 
-export function isHeldByDead(entry: Entry): boolean {
-  return entry.state === 'held' && entry.holder !== undefined && isEnded(entry.holder);
+/** `path`: of the entry. */
+export function isHeldByDead(path: string, entry: Entry): boolean {
+  return entry.state === 'held' && entry.holder !== undefined && isEnded(entry.holder, () => modifiedAt(path));
 }
 
 /** What is inside an entry besides the details of its holder; nothing when the entry has gone. */

@@ -8,9 +8,9 @@ import { makeDirs, removeFile, takeBack, writeAdvisory } from '../fs/durable.js'
 import { failpoint } from '../fs/failpoints.js';
 import { pathsIn, readText } from '../fs/tree.js';
 import { parseHolder } from '../locks/holder.js';
-import { type Session, STAGING } from '../locks/session.js';
+import { openStaging, type Session, STAGING } from '../locks/session.js';
 import type { Repo } from '../repo.js';
-import { isAbandoned } from './abandoned.js';
+import { hasEnded, type Owned } from './abandoned.js';
 
 /** What a pin tells people; nothing is decided by it. */
 export interface PinFacts {
@@ -22,9 +22,11 @@ export interface PinFacts {
   readonly since: string;
 }
 
-/** From here on nothing that a commit removes is swept. Not synced: a pin that a power loss takes had a holder that it took, too. */
-export async function pin({ repo, holder }: Session): Promise<void> {
+/** From here on nothing that a commit removes is swept; the staging shows that the backup lives. Not synced: a pin that a power loss takes had a holder that it took, too. */
+export async function pin(session: Session): Promise<void> {
+  const { repo, holder } = session;
   const path = repo.layout.pin(holder);
+  await openStaging(session);
   await makeDirs(repo.layout.pins);
   const facts = { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() };
   try {
@@ -40,22 +42,22 @@ export async function unpin({ repo, holder }: Session): Promise<void> {
   await removeFile(repo.layout.pin(holder));
 }
 
-/** Pins, absolute, of holders that may live. What tells no holder counts for as long as one that cannot be judged (P7). */
-export function standingPins({ layout }: Repo): string[] {
-  return pathsIn(layout.pins).filter((path) => !isAbandoned(path, basename(path)));
+/** Every pin, and who set it. */
+export function pins({ layout }: Repo): Owned[] {
+  return pathsIn(layout.pins).map((path) => ({ path, holder: basename(path) }));
 }
 
-/** Pins of holders that are provably dead, or cannot be judged and are a week old. */
-export function abandonedPins({ layout }: Repo): string[] {
-  return pathsIn(layout.pins).filter((path) => isAbandoned(path, basename(path)));
+/** Pins, absolute, of holders that may live. What tells no holder counts like one that cannot be judged (P7). */
+export function standingPins(repo: Repo): string[] {
+  return pins(repo).flatMap((owned) => (hasEnded(repo, owned) ? [] : owned.path));
 }
 
 /**
  * True when a sweep must leave `trash`, a path in the trash, alone for now. The look comes after `trash` was put there: a pin
- * that is set later belongs to a backup that lists later, and does not show what was removed before.
+ * that is set later belongs to a backup that lists later, and does not show what was removed before. `silent`: pins that do not count.
  */
-export function isPinned(repo: Repo, trash: string): boolean {
-  return !basename(trash).startsWith(`${STAGING}-`) && standingPins(repo).length > 0;
+export function isPinned(repo: Repo, trash: string, silent: ReadonlySet<string> = new Set()): boolean {
+  return !basename(trash).startsWith(`${STAGING}-`) && standingPins(repo).some((path) => !silent.has(path));
 }
 
 /** What a pin tells of its holder; its name alone where the text cannot be read. */

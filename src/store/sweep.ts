@@ -7,8 +7,8 @@ import { failpoint } from '../fs/failpoints.js';
 import { exists, modifiedAt, pathsIn, removeTree, treeBytes } from '../fs/tree.js';
 import { discard, STAGING } from '../locks/session.js';
 import type { Repo } from '../repo.js';
-import { isAbandoned } from './abandoned.js';
-import { abandonedPins, isPinned } from './pins.js';
+import { hasEnded, type Owned } from './abandoned.js';
+import { isPinned, pins } from './pins.js';
 
 /** Something that waits to be removed. */
 export interface Pending {
@@ -39,18 +39,25 @@ export async function sweepTrash(repo: Repo, paths: readonly string[], signal?: 
   return removed;
 }
 
-/** What a sweep would remove now: everything in the trash, and the staging and pins of sessions that are provably dead or a week old. */
-export async function pendingRemovals(repo: Repo, signal?: AbortSignal): Promise<Pending[]> {
-  const pending: Pending[] = [];
+/** What a sweep would remove now: pins and staging of sessions that have ended, or are among `silent`, and everything in the trash. Pins first: they hold the trash up. */
+export async function pendingRemovals(repo: Repo, silent: ReadonlySet<string>, signal?: AbortSignal): Promise<Pending[]> {
+  const isAbandoned = (owned: Owned): boolean => silent.has(owned.path) || hasEnded(repo, owned);
+  const pending: Pending[] = pins(repo)
+    .filter(isAbandoned)
+    .map(({ path }) => ({ path, kind: 'pin', bytes: 0 }));
   for (const path of pathsIn(repo.layout.trashes)) pending.push({ path, kind: 'trash', bytes: await treeBytes(path, signal) });
-  for (const path of abandonedStagings(repo)) pending.push({ path, kind: 'staging', bytes: await treeBytes(path, signal) });
-  for (const path of abandonedPins(repo)) pending.push({ path, kind: 'pin', bytes: 0 });
+  for (const { path } of stagings(repo).filter(isAbandoned)) pending.push({ path, kind: 'staging', bytes: await treeBytes(path, signal) });
   return pending;
+}
+
+/** Every staging directory, and whose it is. */
+export function stagings({ layout }: Repo): Owned[] {
+  return pathsIn(layout.stagings).map((path) => ({ path, holder: basename(path) }));
 }
 
 /** Staging directories whose session cannot write any more. */
 export function abandonedStagings(repo: Repo): string[] {
-  return pathsIn(repo.layout.stagings).filter((path) => isAbandoned(path, basename(path)));
+  return stagings(repo).flatMap((owned) => (hasEnded(repo, owned) ? owned.path : []));
 }
 
 /** Removes one pending thing; a staging moves into the trash first (P5). True when it is gone. */
@@ -72,14 +79,14 @@ export async function sweepUnpinned(repo: Repo): Promise<void> {
 const ORPHANED_MS = 60_000;
 
 /**
- * What structural commands do for those that died: the staging of dead sessions and trash without a sweeper go. Outside
- * every lock; what fails warns and stays pending (P8), and so does the rest when the signal fires.
+ * What structural commands do for those that died: the staging of sessions that have ended and trash without a sweeper go.
+ * Those that cannot be judged are left to `datastore sweep`, which has the time to watch them. Outside every lock; what fails warns and stays pending (P8), and so does the rest when the signal fires.
  */
 export async function reclaimLeftovers(repo: Repo, signal: AbortSignal): Promise<void> {
   const orphaned: string[] = [];
   try {
     orphaned.push(...pathsIn(repo.layout.trashes).filter((path) => Date.now() - (modifiedAt(path) ?? Date.now()) > ORPHANED_MS));
-    for (const path of abandonedPins(repo)) await removeFile(path);
+    for (const owned of pins(repo)) if (hasEnded(repo, owned)) await removeFile(owned.path);
     for (const path of abandonedStagings(repo)) orphaned.push(...(await discard(repo, path, STAGING)));
   } catch (error) {
     repo.reporter.warn(`What a dead command left could not be cleared: ${reasonOf(error)}. "swamp datastore sweep" tells more.`);

@@ -26,9 +26,10 @@ export interface Surroundings {
 
 /** Text that the system would tell; all simulated processes are of one machine and one boot. */
 export const SYSTEM_FILES: Readonly<Record<string, string>> = {
-  '/etc/machine-id': 'explored\n',
+  '/etc/machine-id': `${'e'.repeat(32)}\n`,
   '/proc/sys/kernel/random/boot_id': 'boot\n',
   '/proc/self/ns/pid': 'pid:[1]',
+  '/proc/self/ns/time': 'time:[1]',
 };
 
 export class SimulatedProcess {

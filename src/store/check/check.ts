@@ -11,7 +11,8 @@ import { nameOf } from '../../layout/names.js';
 import { parseHolder } from '../../locks/holder.js';
 import { isDeadTicket, readQueue } from '../../locks/queue.js';
 import type { Repo } from '../../repo.js';
-import { abandonedPins } from '../pins.js';
+import { hasEnded } from '../abandoned.js';
+import { pins } from '../pins.js';
 import { versionNumbers } from '../read.js';
 import { obstacleToRestore } from '../restoration.js';
 import { abandonedStagings } from '../sweep.js';
@@ -182,8 +183,7 @@ async function checkStagings(checker: Checker): Promise<void> {
   const { repo } = checker;
   if (!isDirectory(repo.layout.stagings)) return;
   for await (const _ of checker.entries(repo.layout.stagings, (name) => (parseHolder(name) === undefined ? undefined : 'directory')));
-  for (const path of abandonedStagings(repo))
-    await checker.look(path, () => lookAtPending(path, 'staging', 'was left by a process that has ended, or a week ago'));
+  for (const path of abandonedStagings(repo)) await checker.look(path, () => lookAtPending(path, 'staging', 'was left by a process that has ended'));
 }
 
 async function checkDeleted(checker: Checker): Promise<void> {
@@ -220,7 +220,8 @@ async function checkPins(checker: Checker): Promise<void> {
   const { repo } = checker;
   if (!isDirectory(repo.layout.pins)) return;
   for await (const _ of checker.entries(repo.layout.pins, (name) => (parseHolder(name) === undefined ? undefined : 'file')));
-  for (const path of abandonedPins(repo)) await checker.look(path, () => lookAtPending(path, 'pin', 'was left by a backup that has ended'));
+  for (const { path } of pins(repo).filter((owned) => hasEnded(repo, owned)))
+    await checker.look(path, () => lookAtPending(path, 'pin', 'was left by a backup that has ended'));
 }
 
 /** Whatever stands in the trash was committed to be removed. */

@@ -44,7 +44,7 @@ function damaged(path: string, message: string): Issue[] {
 }
 
 function entryIssues(repo: Repo, path: string, entry: Entry, lock: LockName): Issue[] {
-  const dead = isHeldByDead(entry);
+  const dead = isHeldByDead(path, entry);
   if (entry.state === 'held' && !dead) return [];
   const holder: Issue[] = dead ? [{ path, kind: 'dead_holder', message: 'is held by a process that has ended' }] : [];
   // Whoever takes the lock writes and moves through these: a FIFO or a link there would stop it, or lead it elsewhere.

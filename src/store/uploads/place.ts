@@ -4,14 +4,14 @@
  */
 import { join } from 'node:path';
 import { isErrno, SwampError } from '../../errors.js';
-import { makeDir, makeDirs, rename, syncDir, takeBack, touchDir, writeFileDurable } from '../../fs/durable.js';
+import { makeDir, makeDirs, rename, syncDir, takeBack, writeFileDurable } from '../../fs/durable.js';
 import { failpoint } from '../../fs/failpoints.js';
 import { exists, readDir } from '../../fs/tree.js';
 import { isModelId, PARTS } from '../../layout/layout.js';
 import { newNonce, parseHolder } from '../../locks/holder.js';
 import { openStaging, type Session } from '../../locks/session.js';
 import type { Repo } from '../../repo.js';
-import { isAbandoned } from '../abandoned.js';
+import { hasEnded, type Owned } from '../abandoned.js';
 import type { Fence } from '../commit.js';
 import { serialise } from '../metadata.js';
 import { UPLOAD_RECORD, type UploadRecord } from './record.js';
@@ -70,9 +70,9 @@ export async function takeAside(session: Session, modelId: string, id: string): 
   const { layout } = session.repo;
   const place = layout.upload(modelId, id);
   const dir = layout.upload(modelId, `${id}.${session.holder}`);
+  // Where its session cannot be judged, the heartbeat of its staging tells whether it still works.
+  await openStaging(session);
   try {
-    // Where its session cannot be judged, the age of this tells whether it still works.
-    touchDir(place, new Date(), `${session.holder}.touched`);
     await rename(place, dir);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
@@ -100,17 +100,22 @@ export async function putBack(repo: Repo, modelId: string, { id, dir }: Standing
   }
 }
 
-/** Uploads whose completer died, or cannot be judged and has been silent for a week. */
-export function abandonedAside(repo: Repo, modelId: string): Standing[] {
-  return uploadsOf(repo, modelId).filter(({ dir, holder }) => holder !== undefined && isAbandoned(dir, holder));
+/** Uploads of a model that completions have moved aside, each with its session. */
+export function asideUploads(repo: Repo, modelId: string): (Standing & Owned)[] {
+  return uploadsOf(repo, modelId).flatMap((standing) => (standing.holder === undefined ? [] : [{ ...standing, holder: standing.holder, path: standing.dir }]));
+}
+
+/** Uploads whose completer has ended, or is among `silent`. */
+export function abandonedAside(repo: Repo, modelId: string, silent: ReadonlySet<string> = new Set()): Standing[] {
+  return asideUploads(repo, modelId).filter((owned) => silent.has(owned.path) || hasEnded(repo, owned));
 }
 
 /**
- * Puts back what dead completers have moved aside. Under the model's data fence: whoever took it has carried out what they
- * had published, so what still stands aside never became a version, and never will without us.
+ * Puts back what abandoned completions have moved aside. Under the model's data fence: its holder has carried out what they
+ * had published, so what is still aside never became a version, and never will without us.
  */
-export async function putBackAbandoned(fence: Fence): Promise<void> {
-  for (const standing of abandonedAside(fence.repo, fence.modelId)) await putBack(fence.repo, fence.modelId, standing);
+export async function putBackAbandoned(fence: Fence, silent?: ReadonlySet<string>): Promise<void> {
+  for (const standing of abandonedAside(fence.repo, fence.modelId, silent)) await putBack(fence.repo, fence.modelId, standing);
 }
 
 /** Why there is no upload of that id that takes parts. */
