@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmdirSync, utimesSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { currentProcess, formatHolder, type Holder } from '../src/locks/holder.js';
@@ -187,6 +187,17 @@ describe('a damaged fence', { concurrency: 2 }, () => {
   const damages: readonly (readonly [what: string, damage: (dir: string, free: string) => void, mend: (dir: string, free: string) => void])[] = [
     ['with two entries', (dir) => mkdirSync(join(dir, '7.free-0123456789ab')), (dir) => rmdirSync(join(dir, '7.free-0123456789ab'))],
     ['without an epoch', (dir, free) => renameSync(join(dir, free), join(dir, 'scribble')), (dir, free) => renameSync(join(dir, 'scribble'), join(dir, free))],
+    [
+      'with a plain file in the place of its entry',
+      (dir, free) => {
+        renameSync(join(dir, free), `${dir}-aside`);
+        writeFileSync(join(dir, free), '');
+      },
+      (dir, free) => {
+        rmSync(join(dir, free));
+        renameSync(`${dir}-aside`, join(dir, free));
+      },
+    ],
     ['with no entry', (dir, free) => renameSync(join(dir, free), `${dir}-aside`), (dir, free) => renameSync(`${dir}-aside`, join(dir, free))],
   ];
   for (const [what, damage, mend] of damages) {
@@ -205,6 +216,13 @@ describe('a damaged fence', { concurrency: 2 }, () => {
         assert.equal(errorOf(await run(repo, [...args, '--json'], { expect: 65 })).code, 'corrupt', args.join(' '));
       }
       await run(repo, ['datastore', 'check'], { expect: 65 });
+      const { locks } = await runJson<{ locks: readonly { state: string }[] }>(repo, ['datastore', 'lock', 'status']);
+      assert.deepEqual(
+        locks.map(({ state }) => state),
+        ['damaged'],
+      );
+      assert.equal((await runJson<{ healthy: boolean }>(repo, ['datastore', 'status'])).healthy, false);
+      assert.match((await run(repo, ['datastore', 'lock', 'release', '--force'])).stderr, /is damaged and cannot be released/);
       await run(repo, ['data', 'get', 'm', 'a']);
       mend(dir, free);
       await put(repo, 'm', 'a', 'mended');

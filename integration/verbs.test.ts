@@ -277,6 +277,7 @@ const VERBS: readonly Verb[] = [
       uploads: [UPLOAD],
       locks: [LOCK],
       catalog: { state: 'text', bytes: 'number' },
+      unreadable: ['text'],
     },
     fails: [['datastore', 'status', '--log-level', 'loud'], 'usage'],
   },

@@ -2,7 +2,7 @@
  * The fence: one directory with exactly one entry, whose name says epoch and holder. Every transition is one rename of
  * exactly the name that was read, so each has one winner; the epoch never goes back (P6). Nothing here waits or judges.
  */
-import { renameSync } from 'node:fs';
+import { lstatSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDir, makeDirs, rename, syncDir } from '../fs/durable.js';
@@ -41,7 +41,7 @@ export function parseEntry(name: string): Entry | undefined {
 
 /**
  * The one entry of the fence `dir`; undefined when the fence was never born. Throws `corrupt` for two entries, none, or
- * one without an epoch: then nobody acquires (L7).
+ * one that is not a directory or has no epoch: then no process acquires (L7).
  */
 export function readFence(dir: string): Entry | undefined {
   let names: readonly string[] = [];
@@ -52,7 +52,8 @@ export function readFence(dir: string): Entry | undefined {
     const [only] = seen;
     if (seen.length === 1 && only !== undefined) {
       const entry = parseEntry(only);
-      if (entry !== undefined) return entry;
+      // Gone: it is being renamed at this moment, which the next step through it finds out.
+      if (entry !== undefined && isDirectoryOrGone(join(dir, only))) return entry;
     }
     same = seen.join('\0') === names.join('\0') ? same + 1 : 0;
     names = seen;
@@ -60,8 +61,14 @@ export function readFence(dir: string): Entry | undefined {
   throw damagedFence(dir, names);
 }
 
+function isDirectoryOrGone(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== false;
+}
+
 function damagedFence(dir: string, names: readonly string[]): SwampError {
-  const what = names.length === 0 ? 'has no entry' : names.length === 1 ? `has an entry without an epoch (${names[0]})` : `has ${names.length} entries`;
+  const [only = '', ...more] = names;
+  const single = parseEntry(only) === undefined ? `has an entry without an epoch (${only})` : `has an entry that is not a directory (${only})`;
+  const what = names.length === 0 ? 'has no entry' : more.length === 0 ? single : `has ${names.length} entries`;
   return new SwampError('corrupt', `The lock ${dir} ${what}; nobody can take it.`, {
     hint: 'Run "swamp datastore check", then "swamp datastore check --repair".',
     data: { path: dir, entries: names },

@@ -1,6 +1,6 @@
 /** Every lock of the datastore at one look, taking none: who holds it, since when it shows no life, and who waits. */
 import { join } from 'node:path';
-import { isErrno, SwampError } from '../errors.js';
+import { isErrno, isSystemError, SwampError } from '../errors.js';
 import { modifiedAt, readDir } from '../fs/tree.js';
 import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
 import type { Timing } from '../timing.js';
@@ -16,12 +16,13 @@ export interface HeldLock {
   readonly heartbeatAt: number | undefined;
 }
 
-/** A fence with two entries, none, or one without an epoch: nobody can take it. */
+/** A fence with two entries, none, one without an epoch or of another type, or one that cannot be read: no process can take it. */
 export interface DamagedLock {
   readonly state: 'damaged';
   readonly lock: LockName;
   /** The fence directory. */
   readonly dir: string;
+  /** What is there; of a fence that cannot be read, the error. */
   readonly entries: readonly string[];
 }
 
@@ -37,7 +38,7 @@ export function listLocks(layout: Layout): LockName[] {
   ];
 }
 
-/** The locks among `locks` that are held or damaged. A fence that cannot be read is an error, not "no lock" (L7). */
+/** The locks among `locks` that are held or damaged. A fence that cannot be read counts as damaged, not as free (L7). */
 export function surveyLocks(layout: Layout, timing: Timing, locks: readonly LockName[] = listLocks(layout)): (HeldLock | DamagedLock)[] {
   return locks.flatMap((lock) => surveyLock(layout, timing, lock) ?? []);
 }
@@ -50,6 +51,8 @@ function surveyLock(layout: Layout, timing: Timing, lock: LockName): HeldLock | 
   } catch (error) {
     if (error instanceof SwampError && error.code === 'corrupt') return { state: 'damaged', lock, dir, entries: readDir(dir) ?? [] };
     if (isErrno(error, 'ENOTDIR')) return { state: 'damaged', lock, dir, entries: [] };
+    // One that cannot be read is told of, and keeps nobody from seeing, or releasing, the others (L7, L11).
+    if (isSystemError(error)) return { state: 'damaged', lock, dir, entries: [error.message] };
     throw error;
   }
   if (entry?.state !== 'held') return undefined;

@@ -1,5 +1,6 @@
 /** `datastore status`: size, what is pending, which locks are held; takes none. */
 import { lstatSync } from 'node:fs';
+import { asSwampError } from '../errors.js';
 import { treeBytes } from '../fs/tree.js';
 import { displayPath, type Repo } from '../repo.js';
 import { type PinFacts, readPin, standingPins } from '../store/pins.js';
@@ -8,7 +9,7 @@ import { type LockRecord, lockStatus } from './lock-status.js';
 import { listUploads, type UploadItem } from './upload-list.js';
 
 export interface DatastoreStatusResult {
-  /** False when somebody has to do something: a lock is damaged, and until it is mended nobody writes there; a teardown failed; or the record of a deleted model cannot be read. */
+  /** False when somebody has to do something: a lock is damaged, and until it is mended nobody writes there; a teardown failed; the record of a deleted model cannot be read, or a part of this answer. */
   readonly healthy: boolean;
   /** All files of the datastore. */
   readonly bytes: number;
@@ -21,26 +22,50 @@ export interface DatastoreStatusResult {
   readonly uploads: readonly UploadItem[];
   readonly locks: readonly LockRecord[];
   readonly catalog: { readonly state: 'absent' | 'present'; readonly bytes: number };
+  /** Parts of this answer that are missing, and why. */
+  readonly unreadable: readonly UnreadablePart[];
 }
 
-/** Throws `io` for what cannot be listed, and the reason of the signal. */
+/** Named as the field of the answer that it would be. */
+export interface UnreadablePart {
+  readonly part: 'locks' | 'sweeps' | 'kept' | 'uploads' | 'teardowns' | 'pins' | 'catalog' | 'bytes';
+  readonly message: string;
+}
+
+/** What cannot be read is told of and costs its part of the answer, not the others. Throws the reason of the signal. */
 export async function datastoreStatus(repo: Repo, { signal }: { readonly signal?: AbortSignal } = {}): Promise<DatastoreStatusResult> {
-  const { locks } = await lockStatus(repo);
-  const sweeps = await sweepPlan(repo, { signal });
-  const kept = await keptOutputs(repo, signal);
-  const { uploads } = await listUploads(repo);
-  const teardowns = pendingTeardowns(repo);
-  const damaged = tellDamaged(repo);
-  const catalog = lstatSync(repo.layout.catalog, { throwIfNoEntry: false });
+  const unreadable: UnreadablePart[] = [];
+  const part = async <T>(name: UnreadablePart['part'], read: () => T | Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await read();
+    } catch (error) {
+      signal?.throwIfAborted();
+      const { code, message } = asSwampError(error);
+      if (code === 'internal') throw error;
+      unreadable.push({ part: name, message });
+      return otherwise;
+    }
+  };
+  const locks = await part('locks', async () => (await lockStatus(repo)).locks, []);
+  const sweeps = await part('sweeps', () => sweepPlan(repo, { signal }), []);
+  const kept = await part('kept', () => keptOutputs(repo, signal), []);
+  const uploads = await part('uploads', async () => (await listUploads(repo)).uploads, []);
+  const teardowns = await part('teardowns', () => pendingTeardowns(repo), []);
+  const damaged = await part('teardowns', () => tellDamaged(repo), 0);
+  const pins = await part('pins', () => standingPins(repo).map((path) => ({ ...readPin(path), path: displayPath(repo, path) })), []);
+  const catalog = await part('catalog', () => lstatSync(repo.layout.catalog, { throwIfNoEntry: false }), undefined);
+  const bytes = await part('bytes', () => treeBytes(repo.layout.root, signal), 0);
+  const inOrder = locks.every(({ state }) => state !== 'damaged') && teardowns.every(({ state }) => state !== 'failed');
   return {
-    healthy: damaged === 0 && locks.every(({ state }) => state !== 'damaged') && teardowns.every(({ state }) => state !== 'failed'),
-    bytes: await treeBytes(repo.layout.root, signal),
+    healthy: inOrder && damaged === 0 && unreadable.length === 0,
+    bytes,
     sweeps: sweeps.map((item) => ({ ...item, path: displayPath(repo, item.path) })),
-    pins: standingPins(repo).map((path) => ({ ...readPin(path), path: displayPath(repo, path) })),
+    pins,
     teardowns,
-    kept: kept.map(({ modelId, path, bytes }) => ({ modelId, path: displayPath(repo, path), bytes })),
+    kept: kept.map(({ modelId, path, bytes: size }) => ({ modelId, path: displayPath(repo, path), bytes: size })),
     uploads,
     locks,
     catalog: { state: catalog === undefined ? 'absent' : 'present', bytes: catalog?.size ?? 0 },
+    unreadable,
   };
 }

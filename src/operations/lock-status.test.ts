@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { deadHolder, hold, libraryRepo, NEVER, newModel } from '../../integration/support/library-repo.js';
+import type { LockName } from '../layout/layout.js';
 import { newSession } from '../locks/session.js';
 import { restructure } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import type { Repo } from '../repo.js';
 import { dataPut } from './data-put.js';
+import { datastoreStatus } from './datastore-status.js';
+import { lockRelease } from './lock-release.js';
 import { lockStatus } from './lock-status.js';
 
 /** Runs `body` while the model's data lock is held by this process. */
@@ -121,6 +124,45 @@ test('status tells what cannot be read as null, and a damaged fence as damaged',
     ],
   );
 });
+
+test('a file in the place of a held entry, of a fence or of a queue is told of, costs no other lock, and the other is released', async (t) => {
+  const { repo, id } = await repoWithModel(t);
+  const { layout } = repo;
+  const run: LockName = { kind: 'run', modelId: id };
+  hold(repo, run, newSession(repo).holder);
+  const dir = layout.fence({ kind: 'data', modelId: id });
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir);
+  writeFileSync(join(dir, `7.${newSession(repo).holder}`), '');
+  rmSync(layout.fence({ kind: 'global' }), { recursive: true });
+  writeFileSync(layout.fence({ kind: 'global' }), '');
+  mkdirSync(dirname(layout.queue(run)), { recursive: true });
+  writeFileSync(layout.queue(run), '');
+  const states = async () => (await lockStatus(repo)).locks.map(({ lock, state }) => [lock, state]);
+  assert.deepEqual(await states(), [
+    ['global', 'damaged'],
+    ['data', 'damaged'],
+    ['run', 'held'],
+  ]);
+  const { healthy, unreadable } = await datastoreStatus(repo);
+  assert.equal(healthy, false);
+  assert.deepEqual(
+    unreadable.map(({ part }) => part),
+    ['sweeps'],
+  );
+  assert.equal((await lockRelease(repo, { force: true }, NEVER)).released.length, 1);
+});
+
+for (const part of ['kept', 'uploads', 'stagings', 'trashes', 'pins', 'deleted', 'fences', 'queues'] as const) {
+  test(`the state of the datastore is told although ${part} cannot be read`, async (t) => {
+    const { repo } = await repoWithModel(t);
+    const place = repo.layout[part];
+    rmSync(place, { recursive: true, force: true });
+    mkdirSync(dirname(place), { recursive: true });
+    writeFileSync(place, '');
+    assert.ok((await datastoreStatus(repo)).bytes > 0);
+  });
+}
 
 test('status names a lock whose model has no definition by its id alone', async (t) => {
   const { repo, id } = await repoWithModel(t);

@@ -1,7 +1,7 @@
 /** `datastore lock status`: every lock that is held, by whom, and who waits; takes none. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SwampError } from '../errors.js';
+import { isSystemError, SwampError } from '../errors.js';
 import type { LockName } from '../layout/layout.js';
 import { isDeadTicket, readQueue, readTicket, type TicketKind } from '../locks/queue.js';
 import { type DamagedLock, type HeldLock, surveyLocks } from '../locks/survey.js';
@@ -95,12 +95,26 @@ function heldFields({ seen, heartbeatAt }: HeldLock): HolderFields {
 
 /** Those who wait, in order; the places of the dead are left out. */
 function waitersOf(repo: Repo, lock: LockName): LockWaiter[] {
-  return readQueue(repo.layout, lock).flatMap((ticket) => {
-    const details = isDeadTicket(ticket) ? undefined : readTicket(repo.layout, lock, ticket.name);
-    if (details === undefined) return [];
-    const { command, host, pid, since } = details;
-    return [{ kind: ticket.kind, command, host, pid, since }];
-  });
+  return orNone(() =>
+    readQueue(repo.layout, lock).flatMap((ticket) =>
+      orNone(() => {
+        const details = isDeadTicket(ticket) ? undefined : readTicket(repo.layout, lock, ticket.name);
+        if (details === undefined) return [];
+        const { command, host, pid, since } = details;
+        return [{ kind: ticket.kind, command, host, pid, since }];
+      }),
+    ),
+  );
+}
+
+/** Tickets are advisory: those that cannot be read cost the list of waiters, not the answer. */
+function orNone<T>(read: () => T[]): T[] {
+  try {
+    return read();
+  } catch (error) {
+    if (isSystemError(error)) return [];
+    throw error;
+  }
 }
 
 /** Looks each id up once. Definitions that cannot be read cost the name, not the answer. */
@@ -118,7 +132,7 @@ async function nameOfModel(repo: Repo, modelId: string): Promise<string | undefi
     const model = await findModelAsItIs(repo, modelId);
     return model.id === modelId ? model.name : undefined;
   } catch (error) {
-    if (error instanceof SwampError) return undefined;
+    if (error instanceof SwampError || isSystemError(error)) return undefined;
     throw error;
   }
 }

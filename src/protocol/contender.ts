@@ -1,6 +1,6 @@
 /** One operation in the protocol: its session, its deadline, its view of the locks, and the ancestors it is nested in. */
 import { join } from 'node:path';
-import { isErrno, SwampError } from '../errors.js';
+import { isSystemError, SwampError } from '../errors.js';
 import { exists, modifiedAt, readText } from '../fs/tree.js';
 import { GLOBAL, isModelId, type LockName } from '../layout/layout.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
@@ -104,8 +104,8 @@ export function readHolderDetails(entryPath: string, entryName: string): HolderF
     if (typeof holder !== 'string' || !entryName.endsWith(`.${holder}`)) return undefined;
     return { command: String(command), host: String(host), pid: Number(pid), since: String(since) };
   } catch (error) {
-    // A link, a directory, a file of somebody else.
-    if (error instanceof SyntaxError || isErrno(error, 'ELOOP', 'EISDIR', 'EACCES')) return undefined;
+    // A link, a directory, a file of another user.
+    if (error instanceof SyntaxError || isSystemError(error)) return undefined;
     throw error;
   }
 }

@@ -140,19 +140,22 @@ function damageOf(dir: string): Damage | undefined {
     entry = readFence(dir);
   } catch (error) {
     if (!(error instanceof SwampError) || error.code !== 'corrupt') throw error;
-    return { kind: 'fence_damaged', names: namesIn(dir), takeable: false };
+    const names = namesIn(dir);
+    return { kind: kindOfDamage(dir, names), names, takeable: false };
   }
   if (entry === undefined) return undefined;
   const names = namesIn(dir);
-  const status = statusOf(join(dir, entry.name));
-  // Gone: somebody takes it or gives it back at this moment.
-  const takeable = status === undefined || status.isDirectory();
-  if (takeable && entry.epoch <= MAX_EPOCH && names.every((name) => !name.startsWith('.'))) return undefined;
-  return {
-    kind: takeable || names.length > 1 ? 'fence_damaged' : status?.isSymbolicLink() === true ? 'symlink' : 'wrong_type',
-    names,
-    takeable: takeable && entry.epoch <= MAX_EPOCH,
-  };
+  const takeable = entry.epoch <= MAX_EPOCH;
+  if (takeable && names.every((name) => !name.startsWith('.'))) return undefined;
+  return { kind: 'fence_damaged', names, takeable };
+}
+
+/** A single entry of another type is told by its type. */
+function kindOfDamage(dir: string, names: readonly string[]): FindingKind {
+  const [only = '', ...more] = names;
+  const status = only === '' || more.length > 0 ? undefined : statusOf(join(dir, only));
+  if (status?.isSymbolicLink() === true) return 'symlink';
+  return status?.isDirectory() === false ? 'wrong_type' : 'fence_damaged';
 }
 
 function namesIn(dir: string): string[] {

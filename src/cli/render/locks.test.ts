@@ -114,6 +114,7 @@ describe('the state of a datastore', () => {
     uploads: [],
     locks: [],
     catalog: { state: 'absent', bytes: 0 },
+    unreadable: [],
   };
   const shown = (fields: Partial<DatastoreStatusResult>): string => statusText({ ...nothing, ...fields }, { colour: false });
 

@@ -39,11 +39,12 @@ export function statusText(result: DatastoreStatusResult, page: Page): string {
   return blocks.filter((block) => block !== '').join('\n');
 }
 
-function healthText({ healthy, locks, teardowns }: DatastoreStatusResult): string {
+function healthText({ healthy, locks, teardowns, unreadable }: DatastoreStatusResult): string {
   if (healthy) return locks.some(isStuck) ? 'yes, but a lock is stuck' : 'yes';
   const reasons = [
     locks.some(({ state }) => state === 'damaged') ? 'a lock is damaged' : '',
     teardowns.some(({ state }) => state === 'failed') ? 'a teardown failed' : '',
+    ...unreadable.map(({ part, message }) => `${part} cannot be read (${message})`),
   ];
   return `no: ${reasons.filter((reason) => reason !== '').join(', ')}`;
 }
