@@ -7,7 +7,8 @@ import { basename, dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
 import { exists, readDir, readDirTypes } from '../fs/tree.js';
-import { isModelId } from '../layout/layout.js';
+import { GLOBAL, isModelId } from '../layout/layout.js';
+import { Stillness } from '../locks/stillness.js';
 import { displayPath, type Repo } from '../repo.js';
 import { stateOf, statusOf } from '../store/check/plain.js';
 import { isStagedName, requireUnlinked } from '../store/definition-text.js';
@@ -130,7 +131,11 @@ async function readListed<T>(
     }
     if (!gone) return { found, strays };
   }
-  throw new SwampError('io', `Definitions under ${join(repo.root, DIRECTORY)} come and go faster than they can be read.`, { hint: 'Run the command again.' });
+  throw comeAndGo(repo);
+}
+
+function comeAndGo(repo: Repo): SwampError {
+  return new SwampError('io', `Definitions under ${join(repo.root, DIRECTORY)} come and go faster than they can be read.`, { hint: 'Run the command again.' });
 }
 
 /**
@@ -194,8 +199,26 @@ function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> 
   return groups;
 }
 
-/** The definition files under models/, by name; nothing is opened. What looks like a definition and cannot be one is a stray. */
-export function definitionFiles(repo: Repo): { readonly files: readonly DefinitionFile[]; readonly strays: readonly Problem[] } {
+interface Listed {
+  readonly files: readonly DefinitionFile[];
+  readonly strays: readonly Problem[];
+}
+
+/**
+ * The definition files under models/, by name; nothing is opened. What looks like a definition and cannot be one is a stray. A
+ * model that is renamed meanwhile, and back, is in it: names move under the global lock alone (Stillness).
+ */
+export function definitionFiles(repo: Repo): Listed {
+  const still = new Stillness(repo.layout.fence(GLOBAL));
+  for (let look = 0; look < LOOKS; look++) {
+    still.begin();
+    const listed = listDefinitions(repo);
+    if (still.accepts(listed.files.map(({ path }) => path).join('\0'))) return listed;
+  }
+  throw comeAndGo(repo);
+}
+
+function listDefinitions(repo: Repo): Listed {
   const files: DefinitionFile[] = [];
   const strays: Problem[] = [];
   const top = join(repo.root, DIRECTORY);

@@ -57,7 +57,7 @@ export async function dataGetRecord(repo: Repo, input: DataGetInput, options: { 
   checkArtifactName(input.name);
   return readWhole(repo, async () => {
     const model = await findModel(repo, input.model);
-    const { name, found } = named(repo, model, input, (current) => findVersion(repo, model.id, current, input.version));
+    const { name, found } = await named(repo, model, input, (current) => findVersion(repo, model.id, current, input.version));
     return dataRecord(repo, model, name, found);
   });
 }
@@ -66,7 +66,7 @@ export async function dataGetRecord(repo: Repo, input: DataGetInput, options: { 
 async function open(repo: Repo, input: DataGetInput, signal: AbortSignal | undefined): Promise<OpenData> {
   const model = await findModel(repo, input.model);
   await failpoint('data-get.model-found');
-  const { name, found } = named(repo, model, input, (current) => openVersion(repo, model.id, current, input.version));
+  const { name, found } = await named(repo, model, input, (current) => openVersion(repo, model.id, current, input.version));
   const { content } = found;
   try {
     const record = dataRecord(repo, model, name, found);
@@ -79,13 +79,13 @@ async function open(repo: Repo, input: DataGetInput, signal: AbortSignal | undef
 }
 
 /** Looks under the artifact's own name, then under those it went on as. It may be renamed or deleted between two looks. */
-function named<T extends FoundVersion>(
+async function named<T extends FoundVersion>(
   repo: Repo,
   model: Model,
   input: DataGetInput,
   look: (name: string) => T | undefined,
-): { readonly name: string; readonly found: T } {
-  for (let name: string | undefined = input.name; name !== undefined; name = resolveName(repo, model.id, input.name)) {
+): Promise<{ readonly name: string; readonly found: T }> {
+  for (let name: string | undefined = input.name; name !== undefined; name = await resolveName(repo, model.id, input.name)) {
     const found = look(name);
     if (found !== undefined) return { name, found };
   }

@@ -2,7 +2,7 @@
 import { failpoint } from '../fs/failpoints.js';
 import { findModel, listModels, type Model, problemText } from '../models/files.js';
 import type { Repo } from '../repo.js';
-import { artifactNames, byCodePoint, changesTooFast, findVersion, LOOKS, tombstoneOf } from '../store/read.js';
+import { artifactNames, byCodePoint, changesTooFast, findVersion, LOOKS, resolveName } from '../store/read.js';
 import { readWhole } from '../store/restoring.js';
 import { turns } from '../turns.js';
 import { dataRecord } from './data-record.js';
@@ -67,16 +67,18 @@ async function allModels(repo: Repo): Promise<readonly Model[]> {
   return models;
 }
 
-/** A name that went on as another one while the items were read may be missing under both: then the model is listed again. */
+/** A name that went on as another one while the items were read, or came back, may be missing under both: then the model is listed again. */
 async function itemsOf(repo: Repo, model: Model, input: DataListInput & { readonly limit: number }, pass: ReturnType<typeof turns>): Promise<DataListItem[]> {
   for (let look = 0; look < LOOKS; look++) {
     const items: DataListItem[] = [];
     let renamed = false;
-    for (const name of wantedNames(repo, model, input)) {
+    const names = wantedNames(repo, model, input);
+    await failpoint('data-list.names');
+    for (const name of names) {
       await pass();
       if (items.length >= input.limit) break;
       const item = latestItem(repo, model, name);
-      if (item === undefined) renamed ||= tombstoneOf(repo, model.id, name)?.renamedTo !== undefined;
+      if (item === undefined) renamed ||= (await resolveName(repo, model.id, name)) !== undefined;
       else if (input.type === undefined || item.type === input.type) items.push(item);
     }
     if (!renamed) return items;

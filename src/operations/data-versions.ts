@@ -40,7 +40,7 @@ export async function dataVersions(
 async function versionsOf(repo: Repo, reference: string, asked: string, signal: AbortSignal | undefined): Promise<DataVersionsResult> {
   const model = await findModel(repo, reference);
   for (;;) {
-    const name = resolveName(repo, model.id, asked);
+    const name = await resolveName(repo, model.id, asked);
     if (name === undefined) throw dataNotFound(asked);
     const artifact = findArtifact(repo, model.id, name);
     // Renamed or deleted between the two looks: its forward, or none, stands now.

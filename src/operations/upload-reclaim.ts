@@ -12,7 +12,9 @@ export async function requireUpload(repo: Repo, id: string, options: { readonly 
   if (modelId === undefined) throw uploadNotFound(repo, id);
   if (!isInPlace(repo, modelId, id)) await reclaimUploads(repo, modelId, options);
   requireNotDeleted(repo, modelId, id);
-  if (!isInPlace(repo, modelId, id)) throw uploadNotFound(repo, id);
+  // A completion that fails puts its upload back without a lock: it may have done so between the two looks.
+  const missing = isInPlace(repo, modelId, id) ? undefined : uploadNotFound(repo, id);
+  if (missing !== undefined && !isInPlace(repo, modelId, id)) throw missing;
   return modelId;
 }
 

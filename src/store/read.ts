@@ -2,10 +2,11 @@
 import { type BigIntStats, lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { SwampError } from '../errors.js';
+import { failpoint } from '../fs/failpoints.js';
 import { readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
 import { isHashedSegment, nameOf } from '../layout/names.js';
-import { readFence } from '../locks/fence.js';
+import { Stillness } from '../locks/stillness.js';
 import type { Repo } from '../repo.js';
 import { closeContent, contentPathIn, type OpenContent, openContent } from './content.js';
 import { movingTo, renamesUnderWay } from './intent.js';
@@ -201,18 +202,14 @@ function requireStillThere(dir: string, name: string): void {
 
 /**
  * The names of a model's artifacts, sorted by code point; those of hashed segments are read from their records. An artifact
- * that a rename has on its way shows under neither name in a listing that ends as it arrives: what was listed under a free
- * fence is true, and so is what two looks show alike.
+ * that a rename has on its way shows under neither name in a listing that ends as it arrives (Stillness).
  */
 export function artifactNames(repo: Repo, modelId: string): string[] {
-  const fence = repo.layout.fence({ kind: 'data', modelId });
-  let before: string | undefined;
+  const still = new Stillness(repo.layout.fence({ kind: 'data', modelId }));
   for (let look = 0; look < LOOKS; look++) {
-    const entry = readFence(fence);
+    still.begin();
     const names = listNames(repo, modelId);
-    const seen = JSON.stringify(names);
-    if (seen === before || (entry?.state !== 'held' && readFence(fence)?.name === entry?.name)) return names;
-    before = seen;
+    if (still.accepts(JSON.stringify(names))) return names;
   }
   throw changesTooFast(repo.layout.model(modelId));
 }
@@ -230,14 +227,25 @@ function listNames(repo: Repo, modelId: string): string[] {
 
 /**
  * The name under which `name` is to be read: itself, or where its forwards lead. Undefined when there is no such
- * artifact under any of them.
+ * artifact under any of them, also when it is renamed meanwhile, and back (Stillness).
  */
-export function resolveName(repo: Repo, modelId: string, name: string): string | undefined {
+export async function resolveName(repo: Repo, modelId: string, name: string): Promise<string | undefined> {
+  const still = new Stillness(repo.layout.fence({ kind: 'data', modelId }));
+  for (let look = 0; look < LOOKS; look++) {
+    still.begin();
+    const found = await followForwards(repo, modelId, name);
+    if (found !== undefined || still.accepts('')) return found;
+  }
+  throw changesTooFast(name);
+}
+
+async function followForwards(repo: Repo, modelId: string, name: string): Promise<string | undefined> {
   const passed = new Set<string>();
   for (let current = name; !passed.has(current); ) {
     if (findArtifact(repo, modelId, current) !== undefined) return current;
     passed.add(current);
     current = tombstoneOf(repo, modelId, current)?.renamedTo ?? current;
+    await failpoint('read.forwarded');
   }
   return undefined;
 }

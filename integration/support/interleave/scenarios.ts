@@ -49,6 +49,16 @@ export const SCENARIOS: readonly Scenario[] = [
   { title: 'two deletes', setup: STORE, tasks: [deleteA, deleteA] },
   { title: 'delete and rename', setup: STORE, tasks: [deleteA, renameA] },
   { title: 'get and rename', setup: STORE, tasks: [{ kind: 'get', model: M, name: 'z' }, renameA] },
+  {
+    title: 'get, rename and rename back',
+    setup: STORE,
+    tasks: [{ kind: 'get', model: M, name: 'a' }, renameA, { kind: 'rename', model: M, from: 'z', to: 'a' }],
+  },
+  {
+    title: 'list, rename and rename back',
+    setup: STORE,
+    tasks: [{ kind: 'list', model: M }, renameA, { kind: 'rename', model: M, from: 'z', to: 'a' }],
+  },
   { title: 'get and delete', setup: STORE, tasks: [{ kind: 'get', model: M, name: 'a' }, deleteA] },
   { title: 'versions and rename', setup: STORE, tasks: [{ kind: 'versions', model: M, name: 'a' }, renameA] },
   { title: 'versions of the new name, and rename', setup: STORE, tasks: [{ kind: 'versions', model: M, name: 'z' }, renameA] },

@@ -49,17 +49,28 @@ export async function putPart(
   const part = { number, ...(await writeContent(staged, source, signal)) };
   check?.(part.size);
   await failpoint('part.staged');
-  try {
-    createEmpty(join(dir, SUMS, sumOf(part)));
-    await syncDir(join(dir, SUMS));
-    await rename(staged, join(dir, PARTS, String(number)));
-    await syncDir(join(dir, PARTS));
-  } catch (error) {
-    if (isErrno(error, 'ENOENT') && !exists(dir)) throw uploadNotFound(repo, upload.id);
-    throw error;
+  let placed = false;
+  // A completion that fails puts the upload back: then it takes this part after all.
+  for (let look = 1; ; look++) {
+    try {
+      createEmpty(join(dir, SUMS, sumOf(part)));
+      await syncDir(join(dir, SUMS));
+      if (!placed) await rename(staged, join(dir, PARTS, String(number)));
+      placed = true;
+      await syncDir(join(dir, PARTS));
+      return part;
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      await failpoint('part.missed');
+      const missing = uploadNotFound(repo, upload.id);
+      if (!exists(dir)) throw missing;
+      if (look === LOOKS || (!placed && !exists(staged))) throw error;
+    }
   }
-  return part;
 }
+
+/** An upload may come and go this often while a part arrives. */
+const LOOKS = 100;
 
 /** What stands in parts/, by number; the digests are not read. Undefined when the upload has gone. Throws `corrupt` for what is no part. */
 export function partsIn(dir: string): { readonly number: number; readonly size: number }[] | undefined {
