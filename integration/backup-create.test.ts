@@ -260,7 +260,7 @@ describe('one moment', () => {
       'takes what was listed ahead for what is there': [
         { file: 'backup/snapshot.ts', from: 'const same = ahead?.quiet !== undefined && ahead.quiet === entry?.name;', to: 'const same = true;' },
       ],
-      'sweeps under a pin': [{ file: 'store/pins.ts', from: 'standingPins(repo).length > 0;', to: 'false;' }],
+      'sweeps under a pin': [{ file: 'store/pins.ts', from: 'standingPins(repo).some((path) => !silent.has(path));', to: 'false;' }],
       'does not look for what was moved': [
         { file: 'backup/locate.ts', from: 'look === 0 ? listed.dir : this.#find(listed, { anew: look > 1 })', to: 'listed.dir' },
       ],

@@ -88,8 +88,11 @@ test('what living sessions elsewhere work on is never swept as abandoned, whatev
   await at.upload.at('upload.aside', upload);
   await until('put and method are at work', () => readdirSync(repo.layout.stagings).length === 4);
   await run(repo, ['data', 'delete', 'other', 'a', '--force'], { env: AHEAD });
+  // The lock of the method is held past the ttl, and only its heartbeat tells that it lives.
+  const contender = run(repo, ['model', 'run', 'runs', '--lock-timeout', String(TTL_MS + 1_000)], { env: AHEAD, expect: 75 });
   const { removed } = await runJson<{ removed: readonly unknown[] }>(repo, ['datastore', 'sweep'], { env: AHEAD });
   assert.deepEqual(removed, []);
+  assert.match((await contender).stderr, /Gave up waiting/);
   assert.equal(readdirSync(repo.layout.trashes).length, 1, 'what a backup may read was swept');
   const late = await run(repo, ['data', 'upload', 'part', uploadId, '2'], { stdin: 'late', env: AHEAD, expect: 66 });
   assert.match(late.stderr, /takes no more parts/);

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { Pauses } from './support/failpoints.js';
 import { createGated, startGated } from './support/gated.js';
 import { createModel, entryOf, heldLocks, put, type TestRepo, tempRepo } from './support/repo.js';
 import { snapshot } from './support/snapshot.js';
-import { finished, launch, type Running, start } from './support/swamp.js';
+import { finished, launch, MARK, type Running, start } from './support/swamp.js';
 import { until } from './support/until.js';
 
 const WATCH = ['datastore', 'lock', 'status', '--watch'] as const;
@@ -130,14 +130,15 @@ interface Window {
 }
 
 /** A terminal of its own, with a shell in it, in which `swamp` is the program under test. */
-function openWindow(t: TestContext, repo: TestRepo, columns: number, rows: number): Window {
+function openWindow(repo: TestRepo, columns: number, rows: number): Window {
   const socket = join(repo.base, 'tmux');
+  // The server outlives its socket: it ends as every process of the test, by its mark.
+  const env = { ...process.env, [MARK]: repo.base };
   const call = (...args: string[]): string => {
-    const { status, stdout, stderr } = spawnSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], { encoding: 'utf8', timeout: 10_000 });
+    const { status, stdout, stderr } = spawnSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], { encoding: 'utf8', timeout: 10_000, env });
     assert.equal(status, 0, `tmux ${args.join(' ')}: ${stderr}`);
     return stdout;
   };
-  t.after(() => spawnSync('tmux', ['-S', socket, 'kill-server'], { timeout: 10_000 }));
   const environment = ['-u', 'NO_COLOR', `PATH=${repo.path}:${process.env['PATH']}`, 'PS1=> '];
   call('new-session', '-d', '-x', String(columns), '-y', String(rows), '-c', repo.dir, 'env', ...environment, 'sh');
   return {
@@ -163,7 +164,7 @@ describe('on a terminal', () => {
       const gate = startGated(repo, 'nightly');
       await gate.begun();
       const deleter = start(repo, ['data', 'delete', 'nightly', 'totals', '--force']);
-      const window = openWindow(t, repo, columns, rows);
+      const window = openWindow(repo, columns, rows);
       const shows = (pattern: RegExp): Promise<unknown> => until(`the window shows ${pattern}`, () => pattern.test(window.text()), { detail: window.text });
       const fits = (width: number): void => {
         for (const line of window.text().split('\n')) assert.ok([...line].length <= width, line);
@@ -197,7 +198,7 @@ describe('on a terminal', () => {
   test('it stops and goes on like any job, and a SIGTERM gives the terminal back', { ...inWindow, timeout: 60_000 }, async (t) => {
     const repo = await tempRepo(t);
     await createModel(repo, 'm');
-    const window = openWindow(t, repo, 80, 20);
+    const window = openWindow(repo, 80, 20);
     const shows = (pattern: RegExp): Promise<unknown> => until(`the window shows ${pattern}`, () => pattern.test(window.text()), { detail: window.text });
     await shows(/^>/);
     window.type('set -m', 'Enter', `swamp ${WATCH.join(' ')}; echo "ended with $?"`, 'Enter');

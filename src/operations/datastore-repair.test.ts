@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -167,12 +168,15 @@ for (const [title, timing, holder] of [
 
 test('a damaged lock is mended when its holder lets go, and when the heartbeat of one who cannot be judged has stood still for the ttl', async (t) => {
   const { repo: plain, data } = await written(t);
-  const repo = { ...plain, timing: { ...plain.timing, ttlMs: 400 } };
+  const told = new EventEmitter();
+  const waits = once(told, 'info');
+  const info = (message: string): void => void (message.startsWith('Waiting') && told.emit('info'));
+  const repo = { ...plain, timing: { ...plain.timing, ttlMs: 1_500 }, reporter: { ...plain.reporter, info } };
   mkdirSync(join(data, '50.somebody'));
   const { holder } = newSession(repo);
   mkdirSync(join(data, `51.${holder}`));
   const mending = datastoreRepair(repo, {}, NEVER);
-  await setTimeout(600);
+  await waits;
   renameSync(join(data, `51.${holder}`), join(data, '51.free-000000000000'));
   assert.deepEqual((await mending).findings, []);
   const entry = readFence(data);
