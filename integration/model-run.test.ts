@@ -96,7 +96,8 @@ for (const [what, { code, exit, damage }] of Object.entries(DAMAGES)) {
 
 test('a run whose staging was swept under its hands ends as lock_lost, and keeps what it remembers of its outputs', async (t) => {
   const repo = await tempRepo(t);
-  await createModel(repo, 'm', 'until rm .swamp/v1/staging/*/log/content; do sleep 0.05; done; rm -r .swamp/v1/staging/*; echo precious');
+  const { stagings } = repo.layout;
+  await createModel(repo, 'm', `until rm ${stagings}/*/log/content; do sleep 0.05; done; rm -r ${stagings}/*; echo precious`);
   const error = toldError(await run(repo, ['model', 'run', 'm', '--json'], { expect: 75 }), 'lock_lost');
   const kept = join(repo.dir, String(error.data['kept']));
   assert.match(readFileSync(join(kept, 'result/content'), 'utf8'), /precious/);

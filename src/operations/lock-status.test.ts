@@ -160,7 +160,9 @@ for (const part of ['kept', 'uploads', 'stagings', 'trashes', 'pins', 'deleted',
     rmSync(place, { recursive: true, force: true });
     mkdirSync(dirname(place), { recursive: true });
     writeFileSync(place, '');
-    assert.ok((await datastoreStatus(repo)).bytes > 0);
+    const { healthy, unreadable } = await datastoreStatus(repo);
+    assert.equal(healthy, unreadable.length === 0);
+    if (part === 'fences') assert.ok(unreadable.some(({ part: missing }) => missing === 'locks'));
   });
 }
 
