@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { deadHolder, hold, libraryRepo, NEVER, newModel } from '../../integration/support/library-repo.js';
+import { until } from '../../integration/support/until.js';
 import type { LockName } from '../layout/layout.js';
 import { newSession } from '../locks/session.js';
 import { restructure } from '../protocol/restructure.js';
@@ -97,17 +98,18 @@ test('status tells whether the global lock is draining or closed', async (t) => 
 
 test('status lists who waits, and leaves out those who have ended', async (t) => {
   const { repo, id } = await repoWithModel(t);
-  let putting: Promise<unknown> | undefined;
-  await whileHeld(repo, id, async () => {
-    const queue = repo.layout.queue({ kind: 'data', modelId: id });
-    mkdirSync(queue, { recursive: true });
-    writeFileSync(join(queue, `1700000000000-a-${deadHolder(newSession(repo).holder)}.json`), '{}');
-    putting = dataPut(repo, { model: 'm', name: 'a', source: ['x'] }, NEVER);
-    while (readdirSync(queue).length < 2) await new Promise((resolve) => setImmediate(resolve));
-    const [waiter, ...more] = (await lockStatus(repo)).locks[0]?.waiters ?? [];
-    assert.deepEqual(more, []);
-    assert.deepEqual({ ...waiter, since: '' }, { kind: 'acquire', command: 'data put m a', host: hostname(), pid: process.pid, since: '' });
-  });
+  const lock: LockName = { kind: 'data', modelId: id };
+  // As another process would hold it: one of this process is waited for without a ticket.
+  const held = hold(repo, lock, newSession(repo).holder);
+  const queue = repo.layout.queue(lock);
+  mkdirSync(queue, { recursive: true });
+  writeFileSync(join(queue, `1700000000000-a-${deadHolder(newSession(repo).holder)}.json`), '{}');
+  const putting = dataPut(repo, { model: 'm', name: 'a', source: ['x'] }, NEVER);
+  await until('the put has filed its ticket', () => readdirSync(queue).length === 2);
+  const [waiter, ...more] = (await lockStatus(repo)).locks[0]?.waiters ?? [];
+  assert.deepEqual(more, []);
+  assert.deepEqual({ ...waiter, since: '' }, { kind: 'acquire', command: 'data put m a', host: hostname(), pid: process.pid, since: '' });
+  renameSync(held, join(dirname(held), '1.free-000000000000'));
   await putting;
 });
 
