@@ -9,7 +9,7 @@ import { finished, run, runJson, start } from './support/swamp.js';
 
 /** Where each command stands still while the artifact is renamed, and renamed back. */
 const READERS: Readonly<Record<string, { readonly args: readonly string[]; readonly points: readonly string[] }>> = {
-  'data get': { args: ['data', 'get', 'm', 'a', '--metadata'], points: ['data-get.model-found', 'read.forwarded'] },
+  'data get': { args: ['data', 'get', 'm', 'a'], points: ['data-get.model-found', 'read.forwarded'] },
   'data versions': { args: ['data', 'versions', 'm', 'a'], points: ['read.forwarded'] },
   'data list': { args: ['data', 'list', 'm'], points: ['data-list.names', 'read.forwarded'] },
 };

@@ -1,5 +1,5 @@
 /** `model validate`: every problem of one definition or of all, by file and line. */
-import { basename, dirname } from 'node:path/posix';
+import { basename, dirname, join } from 'node:path/posix';
 import { exists } from '../fs/tree.js';
 import { readFence } from '../locks/fence.js';
 import { findModel, type SecondName, type SurveyedFile, surveyDefinitions } from '../models/files.js';
@@ -59,8 +59,9 @@ function noteOf(repo: Repo, { first, path }: SecondName): Problem {
 
 /** A renamer that lives holds the lock of the model until one name is gone. */
 function isBeingRenamed({ layout }: Repo, { modelId, path }: SecondName): boolean {
-  const entry = readFence(layout.fence({ kind: 'data', modelId }));
-  return (entry?.state === 'held' && !isHeldByDead(entry)) || !exists(path);
+  const fence = layout.fence({ kind: 'data', modelId });
+  const entry = readFence(fence);
+  return (entry?.state === 'held' && !isHeldByDead(join(fence, entry.name), entry)) || !exists(path);
 }
 
 function strayModel(problem: Problem): ValidatedModel {
