@@ -22,11 +22,12 @@ const DRAINING = /Waiting for running writers/;
 export async function firstDrainWaitsForWhomItSaw(repo: TestRepo): Promise<Verdict> {
   const modelId = await seeded(repo);
   const first = await writerAt(repo, 'write.entered');
-  const points = new Pauses(repo, ['restructure.after-first-drain']);
-  const deleter = startDelete(repo, points, '3000');
-  await deleter.says(DRAINING);
+  // The later writer waits before the delete comes, so that the delete's deadline does not run while it starts.
   const later = startWriter(repo, ['write.entered']);
   await until('the later writer queues', () => ticketsOf(repo, { kind: 'data', modelId }, 'a').length === 1);
+  const points = new Pauses(repo, ['restructure.after-first-drain']);
+  const deleter = startDelete(repo, points, '5000');
+  await deleter.says(DRAINING);
   // The deleter must not look while the fence changes hands: what it sees next is the later writer.
   deleter.kill('SIGSTOP');
   first.points.go('write.entered');
