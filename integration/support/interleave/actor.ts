@@ -24,8 +24,6 @@ export interface Scheduler {
   readonly now: number;
   /** Milliseconds since 1970. */
   date(): number;
-  /** How many tickets were filed. */
-  readonly arrivals: number;
   mayBePreempted(actor: Actor, paths: readonly string[]): boolean;
   step<T>(actor: Actor, access: Access, act: () => T): T;
   synced(actor: Actor, path: string, node: DiskNode): void;
@@ -33,6 +31,9 @@ export interface Scheduler {
   methodBegins(actor: Actor, modelId: string, ancestors: string): void;
   began(actor: Actor, task: Task): (result: TaskResult) => void;
 }
+
+/** The wall clocks of the processes differ by this from one to the next: the order of a queue must not go by them. */
+const SKEW_MS = 3_600_000;
 
 /** Longer than any wait of the protocol: heartbeats, which never come due here. */
 const HEARTBEAT_MS = 60_000;
@@ -74,7 +75,7 @@ export class Actor {
       host: this.#host(),
       fs: new ProcessFs(this.#steps()).module,
       date: () => this.life.scheduler.date(),
-      dateNow: () => this.life.scheduler.date() + this.life.scheduler.arrivals,
+      dateNow: () => this.life.scheduler.date() - index * SKEW_MS,
       random: () => ++this.life.randoms,
       setTimeout: (fire, ms) => this.#setTimeout(fire, ms),
       clearTimeout: (timer) => this.life.timers.delete(timer as Timer),

@@ -16,7 +16,7 @@ export interface Surroundings {
   readonly fs: object;
   /** What `new Date()` is, in milliseconds since 1970. */
   date(): number;
-  /** What `Date.now()` is: the program tells the order of arrivals by it. */
+  /** What `Date.now()` is: each process's own wall clock. */
   dateNow(): number;
   /** The next of an endless row of numbers, none twice. */
   random(): number;

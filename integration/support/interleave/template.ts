@@ -9,7 +9,6 @@ import { type Task, type TaskResult, type Told, titleOf } from './tasks.js';
 class Alone implements Scheduler {
   readonly disk: Disk;
   readonly now = 0;
-  readonly arrivals = 0;
   result: TaskResult | undefined;
   #clock = Date.UTC(2025, 11, 31);
 

@@ -88,7 +88,6 @@ export class World implements Scheduler {
   /** True when the run was ended early by a violation. */
   abandoned = false;
   violation: Violation | undefined;
-  arrivals = 0;
   /** System calls so far. */
   steps = 0;
   readonly disk: Disk;
@@ -197,8 +196,6 @@ export class World implements Scheduler {
 
   #changed(index: number, access: Access): void {
     this.#changedAt = this.now;
-    const [path = ''] = access.changes;
-    if (access.call === 'create' && path.startsWith(LAYOUT.queues)) this.arrivals++;
     for (const { index: other, life } of this.#options.actors) if (other !== index && !life.roused) life.roused = touches(access.changes, life.looked);
     this.#judge(() => this.#options.judge.changed(index, access));
   }
