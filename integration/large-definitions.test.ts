@@ -56,7 +56,7 @@ test('one is restored over another one that is as large', async (t) => {
   const dir = join(repo.base, 'backup');
   await backup.create({ dir });
   writeFileSync(path, text.replaceAll('\x01', '\x02'));
-  await run(repo, ['backup', 'restore', dir, '--mode', 'merge']);
+  await run(repo, ['backup', 'restore', dir, '--mode', 'replace', '--force']);
   assert.ok(readFileSync(path, 'utf8') === text);
   assert.equal(await contentOf(repo, 'm', 'a'), 'kept');
 });

@@ -99,7 +99,7 @@ test('a definition that a restore had moved aside, which was then set aside itse
   const definition = join(repo.dir, 'models/store/m.yaml');
   const text = readFileSync(definition, 'utf8');
   writeFileSync(definition, `${text}# edited\n`);
-  const restore = ['backup', 'restore', backup, '--mode', 'merge'];
+  const restore = ['backup', 'restore', backup, '--mode', 'replace', '--force'];
   await run(repo, restore, { env: { SWAMP_FAILPOINTS: 'definition.aside=kill' }, expect: 'any' });
   assert.ok(!existsSync(definition));
   writeFileSync(join(repo.layout.restoring, `models/${id}/fences.json`), 'x');

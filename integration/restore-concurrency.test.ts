@@ -52,7 +52,7 @@ function restoring(repo: TestRepo, dir: string, mode: string, env: Readonly<Reco
 /** Stops a restore while the definitions are gone and the new ones are not there yet; the function returned lets it go on to its end. */
 async function withoutDefinitions(repo: TestRepo, definition: string, backup: string): Promise<() => Promise<unknown>> {
   const pauses = new Pauses(repo, ['restore.definitions-removed']);
-  const restore = restoring(repo, backup, 'merge', pauses.env);
+  const restore = restoring(repo, backup, 'replace', pauses.env);
   await pauses.at('restore.definitions-removed', restore);
   assert.ok(!existsSync(definition));
   return () => {
@@ -91,7 +91,7 @@ describe('beside a restore', { concurrency: 2 }, () => {
     assert.equal((await finished(reader)).stdout, 'one');
     await finished(writer);
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
-    assert.equal(await contentOf(repo, 'm', 'a', 1), 'one');
+    assert.equal(await contentOf(repo, 'm', 'a', 1), 'mine');
     assert.equal(await contentOf(repo, 'm', 'a', 2), 'later');
   });
 
@@ -241,16 +241,16 @@ describe('beside a restore', { concurrency: 2 }, () => {
   });
 
   test('what was written after it had been planned is counted: no number is given out twice (P4)', async (t) => {
-    const { repo, one } = await stocked(t);
+    const { repo, backup } = await edited(t);
     const pauses = new Pauses(repo, ['restore.staged']);
-    const restore = restoring(repo, one, 'merge', pauses.env);
+    const restore = restoring(repo, backup, 'replace', pauses.env);
     await pauses.at('restore.staged', restore);
     for (let i = 0; i < 3; i++) await put(repo, 'm', 'a', `mine ${i}`);
     await put(repo, 'm', 'b', 'beside');
     pauses.go('restore.staged');
     await finished(restore);
     assert.equal(await contentOf(repo, 'm', 'a'), 'one');
-    assert.equal(await contentOf(repo, 'm', 'b'), 'beside');
+    await refused(repo, ['data', 'get', 'm', 'b'], 'data_not_found');
     assert.equal((await put(repo, 'm', 'a', 'next')).version, 5);
   });
 
@@ -258,7 +258,7 @@ describe('beside a restore', { concurrency: 2 }, () => {
     const { repo, backup } = await edited(t);
     // The first plan is the one that a person would be shown.
     const pauses = new Pauses(repo, ['restore.planning#2']);
-    const restore = restoring(repo, backup, 'merge', pauses.env);
+    const restore = restoring(repo, backup, 'replace', pauses.env);
     await pauses.at('restore.planning#2', restore);
     const acknowledged = await put(repo, 'm', 'a', 'mine');
     pauses.go('restore.planning#2');
@@ -318,7 +318,7 @@ describe('beside a restore', { concurrency: 2 }, () => {
 
   test('whoever goes on after it had published a definition warns of none that was changed', async (t) => {
     const { repo, definition, backup } = await edited(t);
-    const { signal } = await restoring(repo, backup, 'merge', { SWAMP_FAILPOINTS: 'restore.definition-published=kill' }).exited;
+    const { signal } = await restoring(repo, backup, 'replace', { SWAMP_FAILPOINTS: 'restore.definition-published=kill' }).exited;
     assert.equal(signal, 'SIGKILL');
     const text = readFileSync(definition, 'utf8');
     assert.doesNotMatch(text, /an edit/);
@@ -336,7 +336,7 @@ describe('beside a restore', { concurrency: 2 }, () => {
     const log = join(repo.base, 'calls');
     const pauses = new Pauses(repo, ['restore.staged']);
     const words = ['-f', '-qq', '-y', '-e', 'trace=fsync,unlink,rename', '-e', 'signal=none', '-o', log];
-    const args = [process.execPath, repo.bin, 'backup', 'restore', backup, '--mode', 'merge'];
+    const args = [process.execPath, repo.bin, 'backup', 'restore', backup, '--mode', 'replace', '--force'];
     const restore = launch(repo, 'strace', [...words, ...args], { env: pauses.env, timeoutMs: 60_000 });
     await pauses.at('restore.staged', restore);
     // As the backup has it: nothing of it is to be written or removed now.
@@ -421,9 +421,9 @@ describe('beside a restore', { concurrency: 2 }, () => {
   });
 
   test('a restorer that loses the global lock before it publishes has changed nothing, and does it again', async (t) => {
-    const { repo, one } = await stocked(t);
+    const { repo, backup } = await edited(t);
     const pauses = new Pauses(repo, ['restore.before-publish']);
-    const restore = restoring(repo, one, 'merge', pauses.env);
+    const restore = restoring(repo, backup, 'replace', pauses.env);
     await pauses.at('restore.before-publish', restore);
     await run(repo, ['datastore', 'lock', 'release', '--force']);
     assert.ok(!existsSync(repo.layout.restoring));
@@ -440,16 +440,16 @@ describe('beside a restore', { concurrency: 2 }, () => {
     const restore = restoring(repo, one, 'merge', pauses.env);
     await pauses.at('restore.published', restore);
     await run(repo, ['datastore', 'lock', 'release', '--force']);
-    assert.equal(await contentOf(repo, 'm', 'a'), 'one');
-    await put(repo, 'm', 'a', 'after');
+    assert.equal(await contentOf(repo, 'm', 'one'), 'one');
+    await put(repo, 'm', 'one', 'after');
     pauses.go('restore.published');
     await finished(restore);
-    assert.equal(await contentOf(repo, 'm', 'a'), 'after');
+    assert.equal(await contentOf(repo, 'm', 'one'), 'after');
   });
 
   test('a method of the repository may restore: its own run is no one to wait for (N2)', async (t) => {
     const { repo, one } = await stocked(t);
-    await createModel(repo, 'sh', `swamp backup restore '${one}' --mode merge && swamp data get m a`);
+    await createModel(repo, 'sh', `swamp backup restore '${one}' --mode merge && swamp data get m one`);
     await run(repo, ['model', 'run', 'sh'], { env: { PATH: `${repo.path}:${process.env['PATH']}` } });
     assert.match(await contentOf(repo, 'sh', 'log'), /one/);
   });

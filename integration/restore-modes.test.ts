@@ -109,7 +109,7 @@ async function oneCase(t: TestContext, mode: Mode, model: ModelState, artifact: 
   const there = name === undefined ? undefined : await models.get({ model: name });
   const result = await backup.restore({ dir, mode });
 
-  const stays = mode === 'skip-existing' && name !== undefined;
+  const stays = mode !== 'replace' && name !== undefined;
   const after = await models.get({ model: stays ? name : 'm' });
   const id = { own: own.id, other: mode === 'replace' ? own.id : there?.id, new: undefined }[model.id];
   // A name that was given to another model is that model's; in `replace`, where that one goes, a deleted id stays deleted.
@@ -117,14 +117,18 @@ async function oneCase(t: TestContext, mode: Mode, model: ModelState, artifact: 
   if (deleted) assert.ok(after.id !== own.id && result.newIds.length === 1, 'D8: a deleted id is gone for good');
   else assert.deepEqual([after.id, result.newIds], [id, []]);
   assert.deepEqual(after.tags, stays && model.id === 'other' ? {} : { from: 'backup' });
-  const kept = stays && live;
+  const sameGeneration = model.id === 'own' && (artifactTitle === 'missing' || artifactTitle === 'present');
+  const kept = stays && live && !(mode === 'merge' && sameGeneration);
+  const toldOfText = stays && (mode === 'skip-existing' || name !== 'm' || model.id !== 'own');
   assert.deepEqual(
-    result.skipped.map((item) => item.name),
-    [...(stays ? [null] : []), ...(kept ? ['a'] : [])],
+    result.skipped.map((item) => [item.name, item.reason]),
+    [...(toldOfText ? [[null, 'exists']] : []), ...(kept ? [['a', mode === 'merge' ? 'generation' : 'exists']] : [])],
   );
+  assert.ok(mode === 'replace' || result.removed.models + result.removed.artifacts + result.removed.versions === 0, 'B16: only replace takes anything away');
   const { versions } = await data.versions({ model: after.name, name: 'a' });
   if (!kept) {
-    assert.deepEqual(versions.map(({ version }) => version).sort(), [1, 2]);
+    const added = mode === 'merge' && live && artifactTitle === 'present' && model.id === 'own';
+    assert.deepEqual(versions.map(({ version }) => version).sort(), added ? [1, 2, 3] : [1, 2]);
     for (const [version, content] of [
       [1, 'one'],
       [2, 'two'],
@@ -170,13 +174,50 @@ describe('what is asked of a restore', () => {
   test('replace asks on a terminal; merge does not', onTerminal, async (t) => {
     const { repo, dir } = await full(t);
     const asking = startOnTerminal(repo, ['backup', 'restore', dir, '--mode', 'replace']);
-    await asking.says(/Replace 1 model and 1 artifact by 2 models, 2 artifacts and 2 versions of .*\? \[y\/N\]/);
+    await asking.says(/Replace 1 model, 1 artifact and 1 version by 2 models, 2 artifacts and 2 versions of .*\? \[y\/N\]/);
     asking.write('n\n');
     assert.match((await finished(asking)).stdout, /Nothing was restored/);
     assert.deepEqual(await versionsOf(repo, 'web', 'a'), [1]);
     assert.equal((await run(repo, ['data', 'get', 'web', 'a'])).stdout, 'mine');
     await run(repo, ['backup', 'restore', dir, '--mode', 'merge']);
-    assert.equal((await run(repo, ['data', 'get', 'web', 'a'])).stdout, 'one');
+    assert.equal((await run(repo, ['data', 'get', 'web', 'a'])).stdout, 'mine');
+    assert.equal((await run(repo, ['data', 'get', 'db', 'b'])).stdout, 'two');
+  });
+
+  test('merge only adds: versions of the same generation; other histories stay, and are listed (B16, P3)', async (t) => {
+    const repo = await tempRepo(t);
+    const { model, data, backup } = openRepo(repo.dir);
+    await model.create({ type: 'store', name: 'm' });
+    for (const text of ['one', 'two', 'three'])
+      for (const name of ['kept', 'thinned', 'forked']) await data.put({ model: 'm', name, source: [`${name} ${text}`] });
+    const dir = await backupOf(repo.dir, join(repo.base, 'backup'));
+    const fork = copyRepo(repo);
+    for (const text of ['four', 'five']) await data.put({ model: 'm', name: 'kept', source: [`kept ${text}`] });
+    await data.delete({ model: 'm', name: 'thinned', version: 2 });
+    await data.delete({ model: 'm', name: 'thinned', version: 3 });
+    const result = await backup.restore({ dir, mode: 'merge' });
+    assert.deepEqual([result.artifacts, result.versions, result.skipped], [1, 2, []]);
+    const shown = async (name: string): Promise<string[]> => {
+      const { versions } = await data.versions({ model: 'm', name });
+      const text = async (version: number): Promise<string> => (await run(repo, ['data', 'get', 'm', name, '--version', String(version)])).stdout;
+      return Promise.all(versions.map(({ version }) => text(version)));
+    };
+    assert.deepEqual(
+      await shown('kept'),
+      ['five', 'four', 'three', 'two', 'one'].map((text) => `kept ${text}`),
+    );
+    assert.deepEqual(
+      await shown('thinned'),
+      ['three', 'two', 'one'].map((text) => `thinned ${text}`),
+    );
+    assert.equal((await data.put({ model: 'm', name: 'thinned', source: ['four'] })).version, 4, 'P4');
+    // A copy that went on by itself has given out the same numbers.
+    const other = openRepo(fork.dir);
+    for (const text of ['their four', 'their five']) await other.data.put({ model: 'm', name: 'kept', source: [text] });
+    const theirs = await backupOf(fork.dir, join(repo.base, 'theirs'));
+    assert.deepEqual((await backup.restore({ dir: theirs, mode: 'merge' })).skipped, [{ model: 'm', name: 'kept', reason: 'content' }]);
+    assert.deepEqual((await shown('kept')).slice(0, 2), ['kept five', 'kept four']);
+    await check(repo);
   });
 
   test('one model, and one model under another name with a new id; the rest of its text stays', async (t) => {
@@ -201,7 +242,7 @@ describe('what is asked of a restore', () => {
     await put(repo, 'mine', 'x', 'kept');
     await put(repo, 'web', 'b', 'goes');
     const result = await runJson<{ removed: object }>(repo, ['backup', 'restore', dir, '--model', 'web', '--mode', 'replace', '-y']);
-    assert.deepEqual(result.removed, { models: 1, artifacts: 2 });
+    assert.deepEqual(result.removed, { models: 1, artifacts: 2, versions: 2 });
     assert.equal((await run(repo, ['data', 'get', 'mine', 'x'])).stdout, 'kept');
     assert.deepEqual(await versionsOf(repo, 'web', 'b'), []);
   });
@@ -237,11 +278,8 @@ describe('what is asked of a restore', () => {
       ['x', 'two'],
     ] as const)
       await model.rename({ model: from, newName: to });
-    const copy = copyRepo(repo);
-    await run(repo, ['backup', 'restore', dir, '--mode', 'merge']);
+    await openRepo(repo.dir).backup.restore({ dir, mode: 'replace' });
     assert.deepEqual(treeOf(await backupOf(repo.dir, join(repo.base, 'again'))), treeOf(dir));
-    await openRepo(copy.dir).backup.restore({ dir, mode: 'replace' });
-    assert.deepEqual(treeOf(await backupOf(copy.dir, join(repo.base, 'once more'))), treeOf(dir));
-    assert.ok(!existsSync(copy.layout.restoring));
+    assert.ok(!existsSync(repo.layout.restoring));
   });
 });

@@ -69,9 +69,9 @@ export const VERBS: readonly Verb[] = [
     verb: 'backup restore',
     args: (repo) => [backupBeside(repo), '--mode', 'merge'],
     prepare,
-    takes: [{ model: 'm', name: 'a', replaced: true }],
     done: async (repo) => {
-      await expectLatest(repo, 'm', 'a', 'restored');
+      await expectLatest(repo, 'm', 'a', 'three');
+      await expectLatest(repo, 'm', 'missing', 'restored');
       await expectLatest(repo, 'brought', 'b', 'along');
     },
   },
@@ -306,7 +306,7 @@ export const VERBS: readonly Verb[] = [
   {
     title: 'backup create: --all-versions',
     verb: 'backup create',
-    args: (repo) => [backupOf(repo), '--all-versions'],
+    args: (repo) => [backupOf(repo)],
     prepare,
     again: ['conflict'],
     whole: async (repo) => {
@@ -450,7 +450,7 @@ async function expectCode(code: string, act: () => Promise<unknown>): Promise<vo
 function backupBeside({ base }: TestRepo): string {
   const dir = join(base, 'backup');
   const models = [
-    { name: 'm', artifacts: { a: ['restored'] } },
+    { name: 'm', artifacts: { a: ['stays out'], missing: ['restored'] } },
     { name: 'brought', artifacts: { b: ['along'] } },
   ];
   return existsSync(dir) ? dir : writeTree(dir, models).dir;

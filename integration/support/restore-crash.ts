@@ -9,18 +9,20 @@ import { traceOf } from './failpoints.js';
 import { copyRepo, type TestRepo, tempRepo } from './repo.js';
 import { start } from './swamp.js';
 
-/** Two states that a restore leads between: `before`, with what the backup replaces, removes and leaves; and the backup of the other one. */
+/** Two states that a restore leads between: `before`, with what the backup replaces, removes, adds to and leaves; and the backup of the other one. */
 export async function twoStates(t: TestContext): Promise<{ readonly repo: TestRepo; readonly backup: string }> {
   const repo = await tempRepo(t, { pending: 'allowed' });
   const { model, data, upload } = openRepo(repo.dir);
   await model.create({ type: 'store', name: 'm' });
   await model.create({ type: 'store', name: 'swapped' });
-  for (const name of ['a', 'b', 'gone']) await data.put({ model: 'm', name, source: [`old ${name}`] });
+  for (const name of ['a', 'a', 'b', 'gone']) await data.put({ model: 'm', name, source: [`old ${name}`] });
   await data.delete({ model: 'm', name: 'gone' });
   await upload.begin({ model: 'm', name: 'up' });
   const backup = await backupOf(repo.dir, join(repo.base, 'backup'));
   await data.put({ model: 'm', name: 'a', source: ['new a'] });
   await data.put({ model: 'm', name: 'c', source: ['new c'] });
+  await data.delete({ model: 'm', name: 'a', version: 1 });
+  await data.delete({ model: 'm', name: 'b' });
   await model.rename({ model: 'm', newName: 'n' });
   await model.rename({ model: 'swapped', newName: 'm' });
   await model.create({ type: 'store', name: 'later' });

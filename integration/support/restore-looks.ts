@@ -12,7 +12,7 @@ export interface Look {
   readonly title: string;
   /** Takes the look away: then `meet` must fail. */
   readonly without: Edit;
-  /** `m` holds `a` with "mine"; the restore brings `a` with "one" and `b` with "brought". */
+  /** `m` holds `a` with "mine"; the restore leaves `a` as it is, and brings `b` with "brought". */
   readonly meet: (repo: TestRepo) => Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export const LOOKS: readonly Look[] = [
       pauses.go('restructure.after-first-drain');
       await finished(renamer);
       assert.ok(!existsSync(repo.layout.restoring), 'it is carried out before anything is renamed');
-      assert.deepEqual([await contentOf(repo, 'm', 'b'), await contentOf(repo, 'm', 'z')], ['brought', 'one']);
+      assert.deepEqual([await contentOf(repo, 'm', 'b'), await contentOf(repo, 'm', 'z')], ['brought', 'mine']);
     },
   },
   {
@@ -52,7 +52,7 @@ export const LOOKS: readonly Look[] = [
       await killedRestore(repo);
       await run(repo, ['model', 'get', 'm']);
       assert.ok(!existsSync(repo.layout.restoring), 'it is carried out before anything is read');
-      assert.deepEqual([await contentOf(repo, 'm', 'a'), await contentOf(repo, 'm', 'b')], ['one', 'brought']);
+      assert.deepEqual([await contentOf(repo, 'm', 'a'), await contentOf(repo, 'm', 'b')], ['mine', 'brought']);
     },
   },
 ];

@@ -42,9 +42,9 @@ function pairsOf(before: RestorePlan, after: RestorePlan): (readonly [Target, Ta
   const pairs = after.targets.map((now) => [before.targets.find(({ modelId, saved }) => modelId === now.modelId && saved === now.saved), now] as const);
   const staged = pairs.every(([old, now]) => {
     if (old === undefined) return false;
-    const names = new Set(old.artifacts.map(({ saved }) => saved.name));
+    const names = new Map(old.artifacts.map(({ saved, only }) => [saved.name, String(only)]));
     const uploads = new Set(old.uploads.map(({ id }) => id));
-    return now.artifacts.every(({ saved }) => names.has(saved.name)) && now.uploads.every(({ id }) => uploads.has(id));
+    return now.artifacts.every(({ saved, only }) => names.get(saved.name) === String(only)) && now.uploads.every(({ id }) => uploads.has(id));
   });
   return staged && before.targets.length === after.targets.length ? (pairs as (readonly [Target, Target])[]) : undefined;
 }

@@ -4,20 +4,22 @@
  */
 import { randomUUID } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { readDir } from '../fs/tree.js';
-import { ARTIFACT_RECORD } from '../layout/layout.js';
+import { ARTIFACT_RECORD, METADATA } from '../layout/layout.js';
 import { MAX_EPOCH } from '../locks/fence.js';
 import { checkModelName, isModelType, withFields } from '../models/definition.js';
 import { modelPath, type SurveyedFile, surveyDefinitions } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import { hasText, requirePlace, textAt } from '../store/definition-text.js';
 import { isDeletedModel } from '../store/deleted.js';
-import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../store/metadata.js';
+import { type ArtifactRecord, readArtifactRecord, readTombstone, readVersionMetadata, type Tombstone } from '../store/metadata.js';
 import { versionNumbers } from '../store/read.js';
 import type { DefinitionChange, FenceEpochs } from '../store/restoration.js';
-import { type Saved, type SavedArtifact, type SavedModel, type SavedUpload, tombstonesOf } from './contents.js';
+import { readSidecar, type Saved, type SavedArtifact, type SavedModel, type SavedUpload, tombstonesOf } from './contents.js';
+import type { SidecarVersion } from './format.js';
 import { epochOf, idsWithFiles, Seen } from './restore-state.js';
 
 export type RestoreMode = 'replace' | 'merge' | 'skip-existing';
@@ -36,16 +38,28 @@ export interface Target {
   /** Everything that stands there under the id goes first; else what came in the meantime stays, too. */
   readonly whole: boolean;
   readonly epochs: FenceEpochs;
-  readonly artifacts: readonly { readonly saved: SavedArtifact; readonly record: ArtifactRecord }[];
+  readonly artifacts: readonly TargetArtifact[];
   readonly tombstones: readonly Tombstone[];
   readonly uploads: readonly SavedUpload[];
   readonly definition: DefinitionChange['publish'];
 }
 
-/** What was there and stays, instead of what the backup has. `name`: of the artifact or the upload; null: the definition. */
+export interface TargetArtifact {
+  /** With the number and the bytes of the versions that are restored. */
+  readonly saved: SavedArtifact;
+  readonly record: ArtifactRecord;
+  /** The versions to add to a live artifact; absent: the whole artifact is restored. */
+  readonly only?: readonly number[];
+}
+
+/**
+ * What was there and stays, instead of what the backup has. `name`: of the artifact or the upload; null: the definition.
+ * `reason`: it is there already; it is damaged; its generation is another one; or a version number in both has another content.
+ */
 export interface Skipped {
   readonly model: string;
   readonly name: string | null;
+  readonly reason: 'exists' | 'damaged' | 'generation' | 'content';
 }
 
 export interface RestorePlan {
@@ -59,13 +73,20 @@ export interface RestorePlan {
   /** Models that come back under another id. */
   readonly newIds: readonly { readonly model: string; readonly id: string; readonly newId: string }[];
   /** What stands in the repository and is removed or replaced. */
-  readonly removed: { readonly models: number; readonly artifacts: number };
+  readonly removed: Removed;
   /** Of the global fence. */
   readonly globalEpoch: number;
   /** Definition files that have a second name besides this one: it goes, and the plan must be made again. */
   readonly twiceNamed: readonly string[];
   /** Another text: the repository has changed, and the plan must be made again. */
   readonly seen: string;
+}
+
+/** How much a restore removes or replaces; nothing but with `replace`. */
+export interface Removed {
+  readonly models: number;
+  readonly artifacts: number;
+  readonly versions: number;
 }
 
 /** Ids that are given out anew stay the same when the plan is made again. */
@@ -80,7 +101,9 @@ export async function planRestore(repo: Repo, backup: Saved, choice: Choice, fre
   const planner = new Planner(repo, backup, choice, files, fresh, seen);
   for (const model of saved) planner.add(model);
   await failpoint('restore.planning');
-  return { ...planner.end(), twiceNamed: seconds.map(({ first }) => first) };
+  const plan = planner.end();
+  const versions = await versionsIn(repo, plan.cleared);
+  return { ...plan, removed: { ...plan.removed, versions }, twiceNamed: seconds.map(({ first }) => first) };
 }
 
 function selected({ models, root }: Saved, { only }: Choice): readonly SavedModel[] {
@@ -104,7 +127,7 @@ function requireMode(repo: Repo, files: readonly SurveyedFile[], { mode }: Choic
   const what =
     models.length > 0 ? `it has ${models.length === 1 ? 'the model' : `${models.length} models, among them`} ${models[0]}` : `there is data of ${ids[0]}`;
   throw new SwampError('conflict', `The repository is not empty: ${what}.`, {
-    hint: 'Choose what becomes of it: --mode replace (all of it goes), merge (the backup wins), or skip-existing (what is there wins).',
+    hint: 'Choose: --mode merge (add what is missing, versions too), skip-existing (add what has no artifact here), or replace (remove all that is here).',
     data: { models: models.slice(0, 100), modelsTotal: models.length, dataOf: ids.slice(0, 100) },
   });
 }
@@ -114,6 +137,10 @@ interface Known {
   readonly live: boolean;
   readonly generation: number;
   readonly floor: number;
+  /** Of a live one, where it can be read. */
+  readonly record: ArtifactRecord | undefined;
+  /** Ascending. */
+  readonly versions: readonly number[];
   readonly tombstone: Tombstone | undefined;
 }
 
@@ -133,7 +160,6 @@ class Planner {
   readonly #newIds: RestorePlan['newIds'][number][] = [];
   /** Definition files that go, by path. */
   readonly #leaving = new Map<string, { readonly path: string; readonly text: string }>();
-  #replacedArtifacts = 0;
   #replacedModels = 0;
 
   constructor(repo: Repo, backup: Saved, choice: Choice, files: readonly SurveyedFile[], fresh: FreshIds, seen: Seen) {
@@ -165,14 +191,9 @@ class Planner {
     const names = new Set(saved.artifacts.map(({ name }) => name));
     for (const artifact of saved.artifacts) {
       const known = this.#known(modelId, artifact.name);
-      if (known?.live === true) {
-        if (this.#choice.mode === 'skip-existing') {
-          this.#skipped.push({ model: titleOf(saved), name: artifact.name });
-          continue;
-        }
-        if (!whole) this.#replacedArtifacts++;
-      }
-      artifacts.push({ saved: artifact, record: numbered(artifact, known, { current, point: point.data, next, foreign }) });
+      const record = numbered(artifact, known, { current, point: point.data, next, foreign });
+      if (whole || known?.live !== true) artifacts.push({ saved: artifact, record });
+      else artifacts.push(...this.#added(saved, artifact, { modelId, known, record }));
     }
     this.#targets.push({
       saved,
@@ -184,6 +205,30 @@ class Planner {
       uploads: this.#uploads(saved, modelId),
       definition,
     });
+  }
+
+  /** B16: what is added to a live artifact of the same generation; any other one stays as it is, and is listed. */
+  #added(
+    model: SavedModel,
+    artifact: SavedArtifact,
+    { modelId, known, record }: { readonly modelId: string; readonly known: Known; readonly record: ArtifactRecord },
+  ): TargetArtifact[] {
+    const stays = (reason: Skipped['reason']): [] => {
+      this.#skipped.push({ model: titleOf(model), name: artifact.name, reason });
+      return [];
+    };
+    if (this.#choice.mode === 'skip-existing') return stays('exists');
+    if (known.record === undefined) return stays('damaged');
+    if (known.record.generation !== artifact.generation || record.generation !== artifact.generation) return stays('generation');
+    const { versions } = readSidecar(this.#backup.root, artifact.content);
+    const dir = this.#repo.layout.artifact(modelId, artifact.name);
+    // Two histories under one generation: a copy of the repository went on by itself. They are not mixed.
+    if (versions.some((one) => known.versions.includes(one.version) && !isThisVersion(dir, one))) return stays('content');
+    const missing = versions.filter(({ version }) => !known.versions.includes(version));
+    if (missing.length === 0 && record.floor <= known.floor) return [];
+    const bytes = missing.reduce((sum, { size }) => sum + size, 0);
+    const floor = Math.max(record.floor, known.record.floor);
+    return [{ saved: { ...artifact, versions: missing.length, bytes }, record: { ...record, floor }, only: missing.map(({ version }) => version) }];
   }
 
   end(): Omit<RestorePlan, 'twiceNamed'> {
@@ -204,7 +249,7 @@ class Planner {
       definitions,
       skipped: this.#skipped,
       newIds: this.#newIds,
-      removed: { models: gone.length + this.#replacedModels, artifacts: this.#replacedArtifacts + clearedArtifacts },
+      removed: { models: gone.length + this.#replacedModels, artifacts: clearedArtifacts, versions: 0 },
       globalEpoch: this.#backup.manifest.consistencyPoint.global,
       seen: this.#seen.text(),
     };
@@ -223,8 +268,8 @@ class Planner {
     const own = this.#present.find(({ model }) => model?.id === id);
     const named = this.#present.find(({ name, model }) => name === definition.name && model !== undefined && !this.#savedIds.has(model.id));
     const there = own ?? (this.#replacesAll ? undefined : named);
-    if (there?.model !== undefined && mode === 'skip-existing') {
-      this.#skipped.push({ model: definition.name, name: null });
+    if (there?.model !== undefined && mode !== 'replace') {
+      if (mode === 'skip-existing' || there.model.text !== definition.text) this.#skipped.push({ model: definition.name, name: null, reason: 'exists' });
       return { modelId: there.model.id, definition: undefined, foreign: there !== own };
     }
     const modelId = there?.model?.id ?? this.#idOrNew(saved);
@@ -266,7 +311,7 @@ class Planner {
 
   /** A model of the backup that stands here under a name that another one of the backup has: it is renamed by the restore. */
   #leavesAnyway({ model, name }: SurveyedFile): boolean {
-    if (this.#choice.mode === 'skip-existing' || this.#choice.only !== undefined) return false;
+    if (!this.#replacesAll) return false;
     const saved = this.#backup.models.find(({ id }) => id === model?.id);
     return saved?.definition !== undefined && saved.definition.name !== name;
   }
@@ -298,14 +343,19 @@ class Planner {
   #known(modelId: string, name: string): Known | undefined {
     const { layout } = this.#repo;
     const dir = layout.artifact(modelId, name);
-    const names = this.#stands(dir) ? (readable(() => readDir(dir)) ?? []) : undefined;
+    // A file or a link in the place of an artifact is damage, and is replaced.
+    const names = this.#stands(dir) ? readable(() => readDir(dir)) : undefined;
     const deleted = layout.tombstone(modelId, name);
     const tombstone = this.#stands(deleted) ? readable(() => readTombstone(deleted)) : undefined;
-    if (names === undefined) return tombstone === undefined ? undefined : { live: false, generation: tombstone.generation, floor: tombstone.floor, tombstone };
+    if (names === undefined)
+      return tombstone === undefined
+        ? undefined
+        : { live: false, generation: tombstone.generation, floor: tombstone.floor, record: undefined, versions: [], tombstone };
     const record = readable(() => readArtifactRecord(join(dir, ARTIFACT_RECORD)));
     // A record that cannot be read may have told of the newest generation there was.
     const generation = Math.max(record?.generation ?? epochOf(this.#repo, modelId), tombstone?.generation ?? 0);
-    return { live: true, generation, floor: Math.max(record?.floor ?? 0, tombstone?.floor ?? 0, ...versionNumbers(names)), tombstone };
+    const versions = versionNumbers(names);
+    return { live: true, generation, floor: Math.max(record?.floor ?? 0, tombstone?.floor ?? 0, versions.at(-1) ?? 0), record, versions, tombstone };
   }
 
   #stands(path: string): boolean {
@@ -323,10 +373,10 @@ class Planner {
   }
 
   #uploads(saved: SavedModel, modelId: string): SavedUpload[] {
-    if (this.#choice.mode !== 'skip-existing') return [...saved.uploads];
+    if (this.#choice.mode === 'replace') return [...saved.uploads];
     const standing = new Set(readDir(this.#repo.layout.modelUploads(modelId)) ?? []);
     return saved.uploads.filter(({ id }) => {
-      if (standing.has(id)) this.#skipped.push({ model: titleOf(saved), name: id });
+      if (standing.has(id)) this.#skipped.push({ model: titleOf(saved), name: id, reason: 'exists' });
       return !standing.has(id);
     });
   }
@@ -347,6 +397,28 @@ function numbered(
   const counted = keeps && known?.generation === generation ? Math.max(floor, latest) : floor;
   return { name, generation: keeps ? generation : next, floor: (known?.floor ?? 0) > counted ? (known?.floor ?? 0) : floor };
 }
+
+/** True when the version that is there is the one in the backup. One that cannot be read is not. */
+function isThisVersion(dir: string, { version, id, checksum }: SidecarVersion): boolean {
+  const metadata = readable(() => readVersionMetadata(join(dir, String(version), METADATA)));
+  return metadata?.id === id && metadata.checksum === checksum;
+}
+
+/** How many versions the artifacts in these directories have. */
+async function versionsIn({ layout }: Repo, cleared: RestorePlan['cleared']): Promise<number> {
+  let versions = 0;
+  let listed = 0;
+  for (const [modelId, names] of cleared) {
+    for (const name of names) {
+      versions += versionNumbers(readable(() => readDir(join(layout.model(modelId), name))) ?? []).length;
+      if (++listed % BATCH === 0) await turn();
+    }
+  }
+  return versions;
+}
+
+/** Artifacts listed between two turns of the event loop. */
+const BATCH = 500;
 
 /** `web`, or the id of an orphan. */
 export function titleOf({ definition, id }: SavedModel): string {

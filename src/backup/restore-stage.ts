@@ -22,11 +22,11 @@ import { bundleIn, type DefinitionChange, definitionIn, fencesIn, RESTORE_FACTS,
 import { sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
 import { UPLOAD_RECORD } from '../store/uploads/record.js';
-import { openSaved, readSidecar, type Saved, type SavedArtifact, type SavedUpload } from './contents.js';
+import { openSaved, readSidecar, type Saved, type SavedUpload } from './contents.js';
 import type { SidecarVersion } from './format.js';
 import { bytesOf, SMALL } from './open.js';
 import { versionPath } from './paths.js';
-import type { RestorePlan, Target } from './restore-plan.js';
+import type { RestorePlan, Target, TargetArtifact } from './restore-plan.js';
 
 export interface StageOptions {
   readonly signal: AbortSignal;
@@ -107,7 +107,7 @@ class Stager {
   async stage(target: Target): Promise<void> {
     const { modelId, epochs, artifacts, tombstones, uploads } = target;
     const bundle = bundleIn(this.#record, modelId);
-    for (const { saved, record } of artifacts) await this.#artifact(join(bundle, 'data', segmentFor(saved.name)), saved, record);
+    for (const artifact of artifacts) await this.#artifact(join(bundle, 'data', segmentFor(artifact.saved.name)), artifact);
     for (const tombstone of tombstones) await this.#json(join(bundle, 'tombstones', `${segmentFor(tombstone.name)}.json`), tombstone);
     for (const upload of uploads) await this.#upload(join(bundle, 'uploads'), upload, target);
     await this.#json(join(bundle, INTENT), intentOf(target));
@@ -126,10 +126,11 @@ class Stager {
     await failpoint('restore.staged');
   }
 
-  async #artifact(dir: string, { content }: SavedArtifact, record: Target['artifacts'][number]['record']): Promise<void> {
+  async #artifact(dir: string, { saved: { content }, record, only }: TargetArtifact): Promise<void> {
     const sidecar = readSidecar(this.#backup.root, content);
     const latest = sidecar.versions.at(-1);
     for (const version of sidecar.versions) {
+      if (only?.includes(version.version) === false) continue;
       await this.#version(join(dir, String(version.version)), version === latest ? content : versionPath(content, version.version), version, record.name);
     }
     await this.#json(join(dir, ARTIFACT_RECORD), record);

@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Gathered, gather, readSaved, type Saved } from '../backup/contents.js';
 import { adaptStaged } from '../backup/restore-adapt.js';
-import { type Choice, type FreshIds, planRestore, type RestoreMode, type RestorePlan, type Skipped } from '../backup/restore-plan.js';
+import { type Choice, type FreshIds, planRestore, type Removed, type RestoreMode, type RestorePlan, type Skipped } from '../backup/restore-plan.js';
 import { stageRestore } from '../backup/restore-stage.js';
 import { seenNow, unfinished } from '../backup/restore-state.js';
 import { SwampError } from '../errors.js';
@@ -45,7 +45,7 @@ export interface BackupRestoreResult {
   /** What was there and stayed. */
   readonly skipped: readonly Skipped[];
   /** What was there, and was replaced or removed. */
-  readonly removed: { readonly models: number; readonly artifacts: number };
+  readonly removed: Removed;
   /** Models that came back under another id. */
   readonly newIds: RestorePlan['newIds'];
   readonly dryRun: boolean;
@@ -55,7 +55,7 @@ export interface BackupRestoreResult {
 /** What a person is asked before anything is replaced. */
 export interface RestoreQuestion {
   readonly dir: string;
-  readonly removed: { readonly models: number; readonly artifacts: number };
+  readonly removed: Removed;
   readonly restored: { readonly models: number; readonly artifacts: number; readonly versions: number };
 }
 
@@ -234,8 +234,8 @@ function resultOf({ targets, skipped, removed, newIds }: RestorePlan, input: Bac
 }
 
 function nothing({ mode, dryRun }: BackupRestoreInput): BackupRestoreResult {
-  const none = { models: 0, artifacts: 0 };
-  return { mode: mode ?? null, ...none, versions: 0, bytes: 0, uploads: 0, orphans: 0, skipped: [], removed: none, newIds: [], dryRun: dryRun === true };
+  const none = { models: 0, artifacts: 0, versions: 0 };
+  return { mode: mode ?? null, ...none, bytes: 0, uploads: 0, orphans: 0, skipped: [], removed: none, newIds: [], dryRun: dryRun === true };
 }
 
 function invalidEpoch(dir: string): SwampError {

@@ -107,17 +107,34 @@ async function restoreFamilies(fence: Fence, dir: string, intent: RestoreIntent)
   await syncCommit(fence, changed);
 }
 
-/** Moves what is in `staged` into the place, one by one; each takes the place of what has its name. */
+/**
+ * Moves what is in `staged` into the place, one by one. An artifact that is there already is added to (B16: a merge takes
+ * nothing away); a record replaces a record by the rename itself; anything else that is in the way is damage, and is moved away.
+ */
 async function addTo(fence: Fence, staged: string, place: string): Promise<void> {
   await makePlace(fence.session, place);
   for (const [index, name] of (readDir(staged) ?? []).entries()) {
     const [from, target] = [join(staged, name), join(place, name)];
-    // A record takes the place of a record by the rename itself.
+    if (isDirectory(from) && isDirectory(target)) {
+      await addInside(fence, from, target);
+      continue;
+    }
     if (exists(target) && !(isPlainFile(from) && isPlainFile(target))) await moveToTrash(fence, target);
     await step(fence, from, target);
     await failpoint('restore.one-out');
     if (index % MOVES === MOVES - 1) await turn();
   }
+}
+
+/** A directory in it that is there already stays: a version never changes (P3). Durable when this resolves: the intent is thrown away next. */
+async function addInside(fence: Fence, staged: string, place: string): Promise<void> {
+  for (const name of readDir(staged) ?? []) {
+    const target = join(place, name);
+    if (isDirectory(target)) continue;
+    await step(fence, join(staged, name), target);
+    await failpoint('restore.one-out');
+  }
+  await syncCommit(fence, [place]);
 }
 
 /** One rename where nothing stands. False: an upload, which takes no lock, has begun there meanwhile, and stays. */
@@ -134,6 +151,10 @@ async function takesPlace(fence: Fence, staged: string, place: string): Promise<
 
 function isPlainFile(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function isDirectory(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function isDirectoryOrNothing(path: string): boolean {

@@ -31,8 +31,19 @@ function inputOf(args: Args): BackupRestoreInput {
   return { dir: args.need('dir'), dryRun: args.has('dry-run'), ...(mode && { mode }), ...(model !== undefined && { model }), ...(as !== undefined && { as }) };
 }
 
+const WHY = {
+  exists: '',
+  damaged: ': it is damaged here; see "swamp datastore check"',
+  generation: ': another generation is here',
+  content: ': a version of the same number has another content here',
+} as const;
+
+function amount({ models, artifacts, versions }: BackupRestoreResult['removed']): string {
+  return `${count(models, 'model')}, ${count(artifacts, 'artifact')} and ${count(versions, 'version')}`;
+}
+
 function questionText({ dir, removed, restored }: RestoreQuestion): string {
-  const goes = removed.models + removed.artifacts === 0 ? 'nothing' : `${count(removed.models, 'model')} and ${count(removed.artifacts, 'artifact')}`;
+  const goes = removed.models + removed.artifacts === 0 ? 'nothing' : amount(removed);
   return `Replace ${goes} by ${count(restored.models, 'model')}, ${count(restored.artifacts, 'artifact')} and ${count(restored.versions, 'version')} of ${dir}?`;
 }
 
@@ -40,9 +51,10 @@ function text({ models, artifacts, versions, bytes, uploads, orphans, skipped, r
   if (cancelled === true) return 'Nothing was restored.\n';
   const beside = [...(uploads > 0 ? [count(uploads, 'upload')] : []), ...(orphans > 0 ? [`data of ${count(orphans, 'model')} without a definition`] : [])];
   const what = [count(models, 'model'), count(artifacts, 'artifact'), count(versions, 'version'), size(bytes), ...beside].join(', ');
-  const gone =
-    removed.models + removed.artifacts > 0 ? `Replaced or removed: ${count(removed.models, 'model')}, ${count(removed.artifacts, 'artifact')}\n` : '';
-  const stayed = skipped.map(({ model, name }) => `  ${printable(model)}${name === null ? ': its definition' : ` ${printable(name)}`}\n`).join('');
+  const gone = removed.models + removed.artifacts > 0 ? `${dryRun ? 'Would replace or remove' : 'Replaced or removed'} ${amount(removed)}\n` : '';
+  const stayed = skipped
+    .map(({ model, name, reason }) => `  ${printable(model)}${name === null ? ': its definition' : ` ${printable(name)}${WHY[reason]}`}\n`)
+    .join('');
   const ids = newIds.map(({ model, newId }) => `${printable(model)} has a new id, ${newId}\n`).join('');
   const left = skipped.length > 0 ? `${dryRun ? 'Would stay' : 'Stayed'} as it was:\n${stayed}` : '';
   return `${dryRun ? 'Would restore' : 'Restored'} ${what}\n${gone}${ids}${left}`;
