@@ -79,7 +79,7 @@ describe('a backup', () => {
     const repo = await tempRepo(t);
     await stock(repo);
     const dir = join(repo.base, 'backup');
-    const result = await backup(repo, dir, '--all-versions');
+    const result = await backup(repo, dir);
     assert.deepEqual([result.models, result.artifacts, result.versions, result.bytes], [2, 4, 5, 19]);
     assert.deepEqual(inShort(await whole(repo, dir)).sort(), STOCKED);
     assert.deepEqual(filesIn(join(dir, 'models/m')), [
@@ -120,7 +120,7 @@ describe('a backup', () => {
     const repo = await tempRepo(t);
     await stock(repo);
     const [one, two] = ['one', 'two'].map((name) => join(repo.base, name)) as [string, string];
-    for (const dir of [one, two]) await backup(repo, dir, '--all-versions');
+    for (const dir of [one, two]) await backup(repo, dir);
     const differing = filesIn(one).filter((path) => !readFileSync(join(one, path)).equals(readFileSync(join(two, path))));
     assert.deepEqual(filesIn(one), filesIn(two));
     assert.deepEqual(differing, ['CHECKSUMS', 'MANIFEST.json']);
@@ -139,13 +139,13 @@ describe('a backup', () => {
     await stock(repo);
     const dir = join(repo.base, 'backup');
     const before = execFileSync('find', ['.', '-newermt', '2000-01-01', '-printf', '%p %T@ %s\\n'], { cwd: repo.base, encoding: 'utf8', timeout: 20_000 });
-    const plan = await backup(repo, dir, '--dry-run', '--all-versions', '--read-only');
+    const plan = await backup(repo, dir, '--dry-run', '--read-only');
     assert.equal(
       execFileSync('find', ['.', '-newermt', '2000-01-01', '-printf', '%p %T@ %s\\n'], { cwd: repo.base, encoding: 'utf8', timeout: 20_000 }),
       before,
     );
     await refused(repo, ['backup', 'create', dir, '--read-only'], 'read_only');
-    const real = await backup(repo, dir, '--all-versions');
+    const real = await backup(repo, dir);
     const plain = ({ backupDir, models, artifacts, versions, bytes, excluded, renamed }: typeof real) => ({
       backupDir,
       models,
@@ -224,7 +224,7 @@ describe('one moment', () => {
     for (const name of ['p/1', 'p/2']) await data.put({ model: 'm', name, source: [name] });
     const dir = join(repo.base, 'backup');
     const pauses = new Pauses(repo, ['backup.listed']);
-    const running = start(repo, ['backup', 'create', dir, '--all-versions'], { env: pauses.env, timeoutMs: 60_000 });
+    const running = start(repo, ['backup', 'create', dir], { env: pauses.env, timeoutMs: 60_000 });
     await pauses.at('backup.listed', running);
     await data.delete({ model: 'm', name: 'b' });
     await data.put({ model: 'm', name: 'b', source: ['b anew'] });
@@ -289,7 +289,7 @@ describe('one moment', () => {
     const killed = start(repo, ['data', 'rename', 'm', 'a', 'renamed'], { env: { SWAMP_FAILPOINTS: 'steps.take=kill' } });
     assert.equal((await killed.exited).signal, 'SIGKILL');
     const dir = join(repo.base, 'backup');
-    await backup(repo, dir, '--all-versions');
+    await backup(repo, dir);
     const saved = inShort(await whole(repo, dir)).filter((one) => one.startsWith('models/m '));
     assert.deepEqual(saved.sort(), ['models/m b.1=b', 'models/m deep/er.1=deep/er', 'models/m renamed.1=a one', 'models/m renamed.2=a two']);
   });

@@ -4,10 +4,11 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlin
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import type { BackupInFolder } from '../src/backup/folder.js';
 import { scratchFor } from '../src/backup/scratch.js';
 import { openRepo } from '../src/index.js';
 import { type BackupDiffResult, backupDiff } from '../src/operations/backup-diff.js';
-import { type BackupPruneResult, type PruneItem, planPrune, weekOf } from '../src/operations/backup-prune.js';
+import { type BackupPruneResult, type Keep, planPrune, weekOf } from '../src/operations/backup-prune.js';
 import { type TreeModel, writeTree } from './support/backup-tree.js';
 import { deadHolder, NEVER } from './support/library-repo.js';
 import { refused, toldError } from './support/refused.js';
@@ -105,29 +106,44 @@ describe('backup diff', () => {
 });
 
 describe('backup prune', () => {
-  function item(createdAt: string, repoId = 'r'): PruneItem {
-    return { path: `/b/${createdAt}`, repoId, createdAt, bytes: 1 };
+  /** `at`: in local time. */
+  function item(at: string, other: Partial<BackupInFolder> = {}): BackupInFolder {
+    return { path: `/b/${at}`, repoId: 'r', createdAt: new Date(at).toISOString(), bytes: 1, models: null, excluded: [], ...other };
   }
 
-  test('keeps the newest of each of the last days and weeks that have one, of each repository', () => {
+  const keptOf = (items: readonly BackupInFolder[], keep: Keep): string[] =>
+    planPrune(items, keep).kept.map(({ path, keeps }) => `${path.slice(3)} ${keeps.join(' ')}`);
+
+  test('keeps the newest ones, and the newest of each of the last days, weeks and months that have one, in local time', () => {
     const days = [
-      '2026-11-20T23:59:59Z',
-      '2026-11-20T01:00:00Z',
-      '2026-11-19T12:00:00Z',
-      '2026-11-15T12:00:00Z',
-      '2026-11-09T00:00:00Z',
-      '2026-11-08T23:59:59.9Z',
-      '2026-10-01T00:00:00Z',
+      '2026-11-20T23:59:59',
+      '2026-11-20T01:00:00',
+      '2026-11-19T12:00:00',
+      '2026-11-15T12:00:00',
+      '2026-11-09T00:00:00',
+      '2026-11-08T23:59:59.900',
+      '2026-10-01T00:00:00',
+    ].map((day) => item(day));
+    assert.deepEqual(keptOf(days, { keepDaily: 2 }), ['2026-11-20T23:59:59 2026-11-20', '2026-11-19T12:00:00 2026-11-19']);
+    assert.deepEqual(keptOf(days, { keepWeekly: 3 }), ['2026-11-20T23:59:59 2026-W47', '2026-11-15T12:00:00 2026-W46', '2026-11-08T23:59:59.900 2026-W45']);
+    assert.deepEqual(keptOf(days, { keepMonthly: 5 }), ['2026-11-20T23:59:59 2026-11', '2026-10-01T00:00:00 2026-10']);
+    assert.deepEqual(keptOf(days, { keepLast: 2, keepDaily: 1, keepWeekly: 1 }), ['2026-11-20T23:59:59 last 2026-11-20 2026-W47', '2026-11-20T01:00:00 last']);
+  });
+
+  test('counts the backups of each repository apart, and those that hold different kinds of things', () => {
+    const [late, early] = ['2026-11-20T13:00:00', '2026-11-20T12:00:00'] as const;
+    const pairs: readonly (readonly [string, BackupInFolder, BackupInFolder])[] = [
+      ['another repository', item(late, { repoId: 'other' }), item(early)],
+      ['one model beside all', item(late, { models: ['a'] }), item(early)],
+      ['one model beside another', item(late, { models: ['a'] }), item(early, { models: ['b'] })],
+      ['latest versions beside all', item(late, { excluded: ['older-versions'] }), item(early)],
     ];
-    const plan = (keepDaily?: number, keepWeekly?: number): string[] =>
-      planPrune(
-        days.toReversed().map((day) => item(day)),
-        { ...(keepDaily === undefined ? {} : { keepDaily }), ...(keepWeekly === undefined ? {} : { keepWeekly }) },
-      ).kept.map(({ createdAt, keeps }) => `${createdAt} ${keeps.join(' ')}`);
-    assert.deepEqual(plan(2), ['2026-11-20T23:59:59Z 2026-11-20', '2026-11-19T12:00:00Z 2026-11-19']);
-    assert.deepEqual(plan(undefined, 3), ['2026-11-20T23:59:59Z 2026-W47', '2026-11-15T12:00:00Z 2026-W46', '2026-11-08T23:59:59.9Z 2026-W45']);
-    assert.deepEqual(plan(1, 1), ['2026-11-20T23:59:59Z 2026-11-20 2026-W47']);
-    assert.equal(planPrune([item('2026-11-20T00:00:00Z'), item('2026-11-20T00:00:00Z', 'other')], { keepDaily: 1 }).removed.length, 0);
+    for (const [title, ...pair] of pairs) assert.equal(planPrune(pair, { keepDaily: 1, keepLast: 1 }).removed.length, 0, title);
+    const same = [item(late, { models: ['a', 'b'] }), item(early, { models: ['b', 'a'] })];
+    assert.deepEqual(
+      planPrune(same, { keepDaily: 1 }).removed.map(({ path }) => path),
+      [`/b/${early}`],
+    );
   });
 
   test('counts weeks as ISO 8601 does', () => {
@@ -138,7 +154,26 @@ describe('backup prune', () => {
       ['2024-12-30', '2025-W01'],
       ['2021-01-03', '2020-W53'],
     ])
-      assert.equal(weekOf(new Date(`${day}T23:00:00Z`)), week);
+      assert.equal(weekOf(new Date(`${day}T23:00:00`)), week);
+  });
+
+  test('a backup of one model does not push out one of everything; the plan shows what each holds; days are local', async (t) => {
+    const repo = await tempRepo(t);
+    await openRepo(repo.dir).model.create({ type: 'store', name: 'a' });
+    const folder = join(repo.base, 'folder');
+    mkdirSync(folder);
+    await run(repo, ['backup', 'create', join(folder, 'full')]);
+    await run(repo, ['backup', 'create', join(folder, 'one'), '--model', 'a', '--latest-only']);
+    const plan = await run(repo, ['backup', 'prune', folder, '--keep-daily', '7', '--dry-run']);
+    assert.match(plan.stdout, /keep .* model a; latest versions +\/.*\/one\nkeep .* all models +\/.*\/full\nWould remove 0 backups/);
+    assert.match((await run(repo, ['backup', 'list', folder])).stdout, /CREATED.*\n.* model a; latest versions +\/.*\/one\n.* all models +\/.*\/full\n$/);
+    const evening = join(repo.base, 'evening');
+    for (const at of ['2026-11-19T23:00:00.000Z', '2026-11-20T03:00:00.000Z']) writeTree(join(evening, at), [M], { createdAt: at });
+    const keptIn = async (TZ: string): Promise<number> => {
+      const { stdout } = await run(repo, ['backup', 'prune', evening, '--keep-daily', '7', '--dry-run', '--json'], { env: { TZ } });
+      return (JSON.parse(stdout) as BackupPruneResult).kept.length;
+    };
+    assert.deepEqual([await keptIn('UTC'), await keptIn('America/New_York')], [2, 1]);
   });
 
   /** Three days of backups, and what is none. */

@@ -45,6 +45,7 @@ const RECORD: Shape = {
 };
 const OF_MODEL = fields('modelId modelName modelType', 'text');
 const WAITER: Shape = { ...fields('kind command host since', 'text'), pid: 'number' };
+const IN_FOLDER: Shape = { ...fields('path repoId createdAt', 'text'), bytes: 'number', models: 'text?', excluded: ['text'] };
 const LOCK: Shape = {
   ...fields('lock state holder verdict', 'text'),
   ...fields('modelId host command acquiredAt heartbeatAt', 'text?'),
@@ -313,7 +314,7 @@ const VERBS: readonly Verb[] = [
   },
   {
     verb: 'backup create',
-    args: (round, { base }) => ['backup', 'create', join(base, `backup${round}`), '--all-versions'],
+    args: (round, { base }) => ['backup', 'create', join(base, `backup${round}`)],
     text: /^Backup: +\/.*\/backup0\nAs of: +20.*Z\nHolds: +[0-9]+ models, /,
     result: {
       ...fields('backupDir createdAt', 'text'),
@@ -332,8 +333,8 @@ const VERBS: readonly Verb[] = [
     result: {
       mode: 'text?',
       ...fields('models artifacts versions bytes uploads orphans', 'number'),
-      skipped: [{ model: 'text', name: 'text?' }],
-      removed: fields('models artifacts', 'number'),
+      skipped: [{ model: 'text', name: 'text?', reason: 'text' }],
+      removed: fields('models artifacts versions', 'number'),
       newIds: [fields('model id newId', 'text')],
       dryRun: 'flag',
     },
@@ -376,12 +377,19 @@ const VERBS: readonly Verb[] = [
     fails: [['backup', 'unpack', '/nonexistent/file.tar.gz', 'out'], 'io'],
   },
   {
+    verb: 'backup list',
+    args: (_, { base }) => ['backup', 'list', dirname(backupIn(join(base, 'backups')))],
+    text: /^CREATED +SIZE +REPOSITORY +HOLDS +PATH\n2026-11-20T12:00:00\.000Z +7 B +[0-9a-f-]{36} +all models; .* \/.*\n$/,
+    result: { dir: 'text', backups: [IN_FOLDER], skipped: ['text'] },
+    fails: [['backup', 'list', NO_FILE], 'io'],
+  },
+  {
     verb: 'backup prune',
     args: (_, { base }) => ['backup', 'prune', dirname(backupIn(join(base, 'backups'))), '--keep-daily', '1', '--force'],
-    text: /^ +CREATED +KEEPS +PATH\nkeep +2026-11-20T12:00:00\.000Z +2026-11-20 +\/.*\nRemoved 0 backups, 0 B; 1 backup kept\n$/,
+    text: /^ +CREATED +KEEPS +HOLDS +PATH\nkeep +2026-11-20T12:00:00\.000Z +2026-11-[0-9]+ +all models; .* \/.*\nRemoved 0 backups, 0 B; 1 backup kept\n$/,
     result: {
       dir: 'text',
-      kept: [{ ...fields('path repoId createdAt', 'text'), bytes: 'number', keeps: ['text'] }],
+      kept: [{ ...IN_FOLDER, keeps: ['text'] }],
       removed: ['text'],
       skipped: ['text'],
       reclaimed: ['text'],
@@ -416,6 +424,7 @@ const READING = [
     'datastore check',
     'datastore lock status',
     'backup verify',
+    'backup list',
     'backup diff',
     'backup pack',
     'backup unpack',

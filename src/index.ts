@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { accept, type Field, forProgram } from './operations/accept.js';
 import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './operations/backup-create.js';
 import { type BackupDifference, type BackupDiffResult, backupDiff } from './operations/backup-diff.js';
+import { type BackupListResult, backupList } from './operations/backup-list.js';
 import { type BackupPackResult, backupPack } from './operations/backup-pack.js';
 import { type BackupPruneInput, type BackupPruneResult, backupPrune } from './operations/backup-prune.js';
 import { type BackupRestoreInput, type BackupRestoreOptions, type BackupRestoreResult, backupRestore } from './operations/backup-restore.js';
@@ -178,6 +179,7 @@ export interface Backups {
   verify(input: { readonly dir: string }, options?: Cancel): Promise<BackupVerifyResult>;
   /** `other`: a backup, or the directory of a repository. */
   diff(input: { readonly dir: string; readonly other: string }, options?: Cancel): Promise<BackupDiffResult>;
+  list(input: { readonly dir: string }): Promise<BackupListResult>;
   /** Nobody is asked. */
   prune(input: BackupPruneInput, options?: Cancel): Promise<BackupPruneResult>;
   pack(input: { readonly dir: string; readonly file: string }, options?: Cancel): Promise<BackupPackResult>;
@@ -187,6 +189,7 @@ export interface Backups {
 export const backups: Backups = Object.freeze({
   verify: operation('backups.verify', fields.DIRECTORY, backupVerify),
   diff: operation('backups.diff', fields.TWO_SIDES, backupDiff),
+  list: operation('backups.list', fields.DIRECTORY, backupList),
   prune: operation('backups.prune', fields.BACKUP_PRUNE, (input: BackupPruneInput, options) =>
     backupPrune(input, { ...options, reporter: SILENT, readOnly: isReadOnly(process.env), command: 'backup prune' }),
   ),

@@ -7,7 +7,7 @@ import { sha256 } from './backup-tree.js';
 
 /** All versions, uploads and orphans, whatever the names are. `dir` must not exist; it is answered. */
 export async function backupOf(repoDir: string, dir: string): Promise<string> {
-  const everything = { allVersions: true, includeIncompleteUploads: true, includeOrphans: true, encodeNames: true, renameCollisions: true };
+  const everything = { includeIncompleteUploads: true, includeOrphans: true, encodeNames: true, renameCollisions: true };
   return (await openRepo(repoDir).backup.create({ dir, ...everything })).backupDir;
 }
 

@@ -38,7 +38,7 @@ export async function liveBackups(t: TestContext, { seconds }: { readonly second
   for (let i = 0; shown.length < 2 || sharedClock() - busy < seconds * 1_000; i++) {
     const dir = join(repo.base, `backup${i}`);
     const from = sharedClock();
-    await backup(repo, dir, '--all-versions');
+    await backup(repo, dir);
     const to = sharedClock();
     shown.push({ saved: await whole(repo, dir), from, to });
     rmSync(dir, { recursive: true });

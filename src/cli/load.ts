@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> =
   'backup create': () => import('./commands/backup-create.js'),
   'backup restore': () => import('./commands/backup-restore.js'),
   'backup verify': () => import('./commands/backup-verify.js'),
+  'backup list': () => import('./commands/backup-list.js'),
   'backup diff': () => import('./commands/backup-diff.js'),
   'backup pack': () => import('./commands/backup-pack.js'),
   'backup unpack': () => import('./commands/backup-unpack.js'),

@@ -19,6 +19,7 @@ export interface Command {
 
 const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };
 const BACKUP: Positional = { name: 'dir', description: 'The directory of a backup' };
+const FOLDER: Positional = { name: 'dir', description: 'The folder that holds the backups' };
 const VERSION: Flag = { name: 'version', type: 'value', value: 'N', description: 'This version, not the latest' };
 
 /** What a new version is to be. */
@@ -305,7 +306,8 @@ export const COMMANDS: readonly Command[] = [
     positionals: [{ name: 'dir', description: 'The directory it becomes; it must not exist, or be empty' }],
     flags: [
       { name: 'model', type: 'list', value: 'M', description: 'Only this model; may be given again' },
-      { name: 'all-versions', type: 'switch', description: 'All versions, not only the latest' },
+      { name: 'latest-only', type: 'switch', description: 'Only the latest version of each artifact' },
+      { name: 'all-versions', type: 'switch', description: 'All versions: the default' },
       { name: 'include-incomplete-uploads', type: 'switch', description: 'Also unfinished multi-part writes' },
       { name: 'include-orphans', type: 'switch', description: 'Also data whose model has no definition' },
       { name: 'encode-names', type: 'switch', description: 'Write names that cannot be paths under safe ones' },
@@ -314,8 +316,8 @@ export const COMMANDS: readonly Command[] = [
       DRY_RUN,
     ],
     examples: [
-      ['backup create /backups/today', 'the latest version of everything'],
-      ['backup create today --all-versions --base yesterday', 'all versions; what is unchanged is cloned'],
+      ['backup create /backups/today', 'all versions of everything'],
+      ['backup create today --base yesterday', 'shares what is unchanged'],
     ],
   },
   {
@@ -367,12 +369,21 @@ export const COMMANDS: readonly Command[] = [
     examples: [],
   },
   {
+    verb: 'backup list',
+    summary: 'List the backups in a folder',
+    positionals: [FOLDER],
+    flags: [],
+    examples: [['backup list backups', 'the newest first']],
+  },
+  {
     verb: 'backup prune',
-    summary: 'Remove backups, but the newest of each of the last days and weeks',
-    positionals: [{ name: 'dir', description: 'The folder in which the backups stand' }],
+    summary: 'Remove backups, except the newest of each of the last days, weeks and months',
+    positionals: [FOLDER],
     flags: [
-      { name: 'keep-daily', type: 'value', value: 'N', description: 'Keep the newest of each of the last N days (UTC) that have one' },
+      { name: 'keep-last', type: 'value', value: 'N', description: 'Keep the newest N' },
+      { name: 'keep-daily', type: 'value', value: 'N', description: 'Keep the newest of each of the last N days that have one' },
       { name: 'keep-weekly', type: 'value', value: 'N', description: 'Keep the newest of each of the last N weeks (ISO) that have one' },
+      { name: 'keep-monthly', type: 'value', value: 'N', description: 'Keep the newest of each of the last N months that have one' },
       DRY_RUN,
       FORCE,
       YES,

@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Base } from '../backup/base.js';
 import { checksumLines } from '../backup/checksums.js';
 import { type Copying, copyUpload, copyVersion } from '../backup/copy.js';
+import { requireBackupDirectory } from '../backup/directory.js';
 import {
   BACKUP_FORMAT,
   type BackupOptions,
@@ -41,14 +42,15 @@ import { readVersionMetadata, serialise } from '../store/metadata.js';
 import { pin, unpin } from '../store/pins.js';
 import { sweepUnpinned } from '../store/sweep.js';
 import { TOOL_VERSION } from '../version.js';
-import { requireBackupDirectory, verdictOf } from './backup-verify.js';
+import { verdictOf } from './backup-verify.js';
 
 export interface BackupCreateInput {
   /** Where the backup appears. */
   readonly dir: string;
   /** Names or ids; all without it. */
   readonly models?: readonly string[];
-  readonly allVersions?: boolean;
+  /** Only the latest version of each artifact; all versions without it. */
+  readonly latestOnly?: boolean;
   readonly includeIncompleteUploads?: boolean;
   readonly includeOrphans?: boolean;
   readonly encodeNames?: boolean;
@@ -142,7 +144,7 @@ async function afterwards(repo: Repo, act: () => Promise<void>): Promise<void> {
 
 function optionsOf(input: BackupCreateInput): BackupOptions {
   return {
-    allVersions: input.allVersions === true,
+    allVersions: input.latestOnly !== true,
     incompleteUploads: input.includeIncompleteUploads === true,
     orphans: input.includeOrphans === true,
     encodeNames: input.encodeNames === true,

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { requireBackupDirectory } from '../backup/directory.js';
 import type { Sidecar } from '../backup/format.js';
 import { readManifest } from '../backup/manifest.js';
 import { backupSide, repoSide, type Side, type SideModel } from '../backup/sides.js';
@@ -12,7 +13,7 @@ import { MARKER, openRepoAt, type Repo, type Reporter } from '../repo.js';
 import { findOrphans } from '../store/check/orphans.js';
 import { byCodePoint } from '../store/read.js';
 import { readWhole } from '../store/restoring.js';
-import { requireBackupDirectory, requireWholeBackup } from './backup-verify.js';
+import { requireWholeBackup } from './backup-verify.js';
 import { knownModels } from './orphans.js';
 import { settleFirst, startOver } from './settle.js';
 
@@ -46,7 +47,7 @@ export interface BackupDiffOptions extends VerifyOptions {
 }
 
 /**
- * Only what both sides can hold is compared: without --all-versions the latest version; only the models that were asked for.
+ * Only what both sides can hold is compared: of a backup made with --latest-only the latest version; only the models that were asked for.
  * Backups are verified first. Throws `backup_invalid`, `checksum_mismatch`, `io`; of a repository also
  * `corrupt`, and `read_only` while a restore waits there to be carried out.
  */

@@ -3,13 +3,14 @@
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { type ArchiveOptions, codecFor, packTree } from '../backup/archive.js';
+import { requireBackupDirectory } from '../backup/directory.js';
 import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
 import type { VerifyOptions } from '../backup/verify.js';
 import { isErrno, SwampError } from '../errors.js';
 import { createFile, publishFile, takeBack } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import type { Reporter } from '../repo.js';
-import { requireBackupDirectory, requireWholeBackup } from './backup-verify.js';
+import { requireWholeBackup } from './backup-verify.js';
 
 export interface BackupPackResult {
   readonly dir: string;

@@ -1,39 +1,30 @@
-/** `backup prune`: removes backups from a folder of backups, but the newest of each of the last days and weeks. */
-import { lstatSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { CHECKSUMS, MANIFEST, type Manifest } from '../backup/format.js';
-import { finding, findingsOf, invalid } from '../backup/invalid.js';
-import { readManifest } from '../backup/manifest.js';
-import { openPlain } from '../backup/open.js';
+/** `backup prune`: removes backups from a folder of backups, except the newest of each of the last days, weeks and months. */
+import { dirname } from 'node:path';
+import { type BackupInFolder, type Folder, isStillThere, readFolder } from '../backup/folder.js';
 import { abandonedScratch, moveAside, reclaimScratch, removeScratch } from '../backup/scratch.js';
-import { listDirectory } from '../backup/tree.js';
 import { reasonOf, SwampError } from '../errors.js';
 import { syncDir } from '../fs/durable.js';
-import { exists } from '../fs/tree.js';
 import { type Repo, type Reporter, requireWritable } from '../repo.js';
-import { byCodePoint } from '../store/read.js';
-import { requireBackupDirectory } from './backup-verify.js';
 
-export interface BackupPruneInput {
-  /** The folder in which the backups stand. */
-  readonly dir: string;
-  /** For each repository: the newest backup of each of so many days (UTC), and of so many weeks (ISO 8601). At least one is given. */
+/**
+ * How many are kept of the backups of one repository that hold the same kinds of things: the newest ones, and the newest of
+ * each day, week (ISO 8601) and month that has one, in local time. At least one is given.
+ */
+export interface Keep {
+  readonly keepLast?: number;
   readonly keepDaily?: number;
   readonly keepWeekly?: number;
+  readonly keepMonthly?: number;
+}
+
+export interface BackupPruneInput extends Keep {
+  /** The folder that holds the backups. */
+  readonly dir: string;
   readonly dryRun?: boolean;
 }
 
-export interface PruneItem {
-  /** Absolute. */
-  readonly path: string;
-  readonly repoId: string;
-  readonly createdAt: string;
-  /** Of content. */
-  readonly bytes: number;
-}
-
-export interface KeptItem extends PruneItem {
-  /** `2026-11-20` for a day, `2026-W47` for a week. */
+export interface KeptItem extends BackupInFolder {
+  /** `last`, `2026-11-20` for a day, `2026-W47` for a week, `2026-11` for a month. */
   readonly keeps: readonly string[];
 }
 
@@ -41,9 +32,9 @@ export interface BackupPruneResult {
   readonly dir: string;
   /** The newest first. */
   readonly kept: readonly KeptItem[];
-  readonly removed: readonly PruneItem[];
-  /** Directories that are no backup, and are left alone. */
-  readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+  readonly removed: readonly BackupInFolder[];
+  /** Directories that are not backups, and are left alone. */
+  readonly skipped: Folder['skipped'];
   /** What killed runs had left. */
   readonly reclaimed: readonly string[];
   readonly bytesReclaimed: number;
@@ -63,17 +54,17 @@ export async function backupPrune(input: BackupPruneInput, options: BackupPruneO
   const { signal, reporter, confirm } = options;
   const dryRun = input.dryRun === true;
   if (!dryRun) requireWritable(options);
-  const dir = requireFolder(input);
-  const { backups, skipped } = backupsIn(dir);
+  if (RULES.every((rule) => input[rule] === undefined)) throw nothingToKeep();
+  const { dir, backups, skipped } = readFolder(input.dir);
   const { kept, removed: planned } = planPrune(backups, input);
   const result = { dir, kept, skipped, dryRun };
-  const bytesOf = (items: readonly PruneItem[]): number => items.reduce((sum, { bytes }) => sum + bytes, 0);
+  const bytesOf = (items: readonly BackupInFolder[]): number => items.reduce((sum, { bytes }) => sum + bytes, 0);
   if (dryRun) return { ...result, removed: planned, reclaimed: abandonedScratch(dir), bytesReclaimed: bytesOf(planned) };
   if (planned.length > 0 && confirm !== undefined && !(await confirm({ dir, kept, removed: planned }))) {
     return { ...result, removed: [], reclaimed: [], bytesReclaimed: 0, cancelled: true };
   }
   const reclaimed = await reclaimScratch(dir, reporter.warn);
-  const removed: PruneItem[] = [];
+  const removed: BackupInFolder[] = [];
   for (const item of planned) {
     signal.throwIfAborted();
     if (await remove(item, reporter)) removed.push(item);
@@ -82,9 +73,8 @@ export async function backupPrune(input: BackupPruneInput, options: BackupPruneO
 }
 
 /** False when it was removed, or replaced, since it was planned. */
-async function remove(item: PruneItem, reporter: Reporter): Promise<boolean> {
-  const now = manifestIn(item.path);
-  if (now === undefined || typeof now === 'string' || now.createdAt !== item.createdAt || now.repoId !== item.repoId) return false;
+async function remove(item: BackupInFolder, reporter: Reporter): Promise<boolean> {
+  if (!isStillThere(item)) return false;
   // From here on it is no backup any more, wherever its removal stops.
   const aside = await moveAside(item.path);
   if (aside === undefined) return false;
@@ -97,63 +87,31 @@ async function remove(item: PruneItem, reporter: Reporter): Promise<boolean> {
   return true;
 }
 
-function requireFolder({ dir, keepDaily, keepWeekly }: BackupPruneInput): string {
-  if (keepDaily === undefined && keepWeekly === undefined) {
-    throw new SwampError('usage', 'Without --keep-daily or --keep-weekly nothing says what to keep.', { hint: 'Example: --keep-daily 7 --keep-weekly 8' });
-  }
-  const folder = requireBackupDirectory(dir);
-  if (!exists(join(folder, MANIFEST))) return folder;
-  throw new SwampError('usage', `${folder} is a backup itself.`, { hint: 'Name the folder in which the backups stand.', data: { dir: folder } });
+function nothingToKeep(): SwampError {
+  return new SwampError('usage', 'None of --keep-last, --keep-daily, --keep-weekly and --keep-monthly says what to keep.', {
+    hint: 'Example: --keep-daily 7 --keep-weekly 8',
+  });
 }
 
-function backupsIn(dir: string): { readonly backups: readonly PruneItem[]; readonly skipped: BackupPruneResult['skipped'] } {
-  const backups: PruneItem[] = [];
-  const skipped: { path: string; reason: string }[] = [];
-  for (const name of listDirectory(dir, '')) {
-    const path = join(dir, name);
-    if (name.startsWith('.') || lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) continue;
-    const manifest = manifestIn(path);
-    if (typeof manifest === 'string') skipped.push({ path, reason: manifest });
-    else if (manifest !== undefined) backups.push({ path, repoId: manifest.repoId, createdAt: manifest.createdAt, bytes: manifest.counts.bytes });
-  }
-  return { backups, skipped };
-}
+const RULES = ['keepLast', 'keepDaily', 'keepWeekly', 'keepMonthly'] as const satisfies readonly (keyof Keep)[];
 
-/** The manifest of a backup; why there is none; or undefined when nothing stands there. A tree without CHECKSUMS is no backup: it must not count for one. */
-function manifestIn(path: string): Manifest | string | undefined {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return undefined;
-  try {
-    const manifest = readManifest(path);
-    const checksums = openPlain(path, CHECKSUMS);
-    if (checksums === undefined) throw invalid(finding('manifest', CHECKSUMS, 'is missing'));
-    checksums.close();
-    return manifest;
-  } catch (error) {
-    const [found] = findingsOf(error) ?? [];
-    if (found === undefined) throw error;
-    return `${found.path} ${found.message}`;
-  }
-}
-
-/** Pure: which ones stay. Each repository is counted for itself. */
-export function planPrune(
-  backups: readonly PruneItem[],
-  { keepDaily = 0, keepWeekly = 0 }: Pick<BackupPruneInput, 'keepDaily' | 'keepWeekly'>,
-): { readonly kept: readonly KeptItem[]; readonly removed: readonly PruneItem[] } {
-  const newestFirst = backups.toSorted((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt) || byCodePoint(a.path, b.path));
-  const taken = new Set<string>();
-  const counts = new Map<string, number>();
-  const takes = (repoId: string, period: string, limit: number): boolean => {
-    const kind = `${repoId} ${period.includes('W') ? 'weekly' : 'daily'}`;
-    if (taken.has(`${repoId} ${period}`) || (counts.get(kind) ?? 0) >= limit) return false;
-    taken.add(`${repoId} ${period}`);
-    counts.set(kind, (counts.get(kind) ?? 0) + 1);
-    return true;
-  };
-  const judged = newestFirst.map((item) => {
-    const at = new Date(item.createdAt);
-    const keeps = [takes(item.repoId, dayOf(at), keepDaily) ? dayOf(at) : '', takes(item.repoId, weekOf(at), keepWeekly) ? weekOf(at) : ''];
-    return { ...item, keeps: keeps.filter((period) => period !== '') };
+/**
+ * Pure: which ones stay. `backups`: the newest first. Those of each repository are counted apart, and so are those that hold
+ * different kinds of things: a backup of one model must not push out one of everything.
+ */
+export function planPrune(backups: readonly BackupInFolder[], keep: Keep): { readonly kept: readonly KeptItem[]; readonly removed: readonly BackupInFolder[] } {
+  const taken = new Map<string, Set<string>>();
+  const judged = backups.map((item) => {
+    const periods = periodsOf(item);
+    const keeps = RULES.filter((rule) => {
+      const group = JSON.stringify([rule, item.repoId, item.models?.toSorted() ?? null, item.excluded.toSorted()]);
+      const ofGroup = taken.get(group) ?? new Set();
+      taken.set(group, ofGroup);
+      if (ofGroup.has(periods[rule]) || ofGroup.size >= (keep[rule] ?? 0)) return false;
+      ofGroup.add(periods[rule]);
+      return true;
+    });
+    return { ...item, keeps: keeps.map((rule) => (rule === 'keepLast' ? 'last' : periods[rule])) };
   });
   return {
     kept: judged.filter(({ keeps }) => keeps.length > 0),
@@ -161,16 +119,19 @@ export function planPrune(
   };
 }
 
-function dayOf(at: Date): string {
-  return at.toISOString().slice(0, 10);
+function periodsOf({ path, createdAt }: BackupInFolder): Readonly<Record<(typeof RULES)[number], string>> {
+  const at = new Date(createdAt);
+  const month = `${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, '0')}`;
+  return { keepLast: path, keepDaily: `${month}-${String(at.getDate()).padStart(2, '0')}`, keepWeekly: weekOf(at), keepMonthly: month };
 }
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** The week of ISO 8601: it begins on Monday, and belongs to the year of its Thursday. */
+/** The week of ISO 8601, in local time: it begins on Monday, and belongs to the year of its Thursday. */
 export function weekOf(at: Date): string {
-  const thursday = new Date(at.getTime() + (4 - (at.getUTCDay() || 7)) * DAY_MS);
-  const year = thursday.getUTCFullYear();
-  const week = 1 + Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / (7 * DAY_MS));
-  return `${year}-W${String(week).padStart(2, '0')}`;
+  const thursday = new Date(at.getFullYear(), at.getMonth(), at.getDate() + 4 - (at.getDay() || 7));
+  const year = thursday.getFullYear();
+  // Days may have 23 or 25 hours.
+  const day = Math.round((thursday.getTime() - new Date(year, 0, 1).getTime()) / DAY_MS);
+  return `${year}-W${String(1 + Math.floor(day / 7)).padStart(2, '0')}`;
 }

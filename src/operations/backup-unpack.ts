@@ -2,13 +2,14 @@
 import { constants } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { codecFor, unpackTree } from '../backup/archive.js';
+import { resolveNamed } from '../backup/directory.js';
 import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
 import { inTheWay, parentOf, requireFree } from '../backup/target.js';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDir, rename, syncDir, takeBack } from '../fs/durable.js';
 import { Handle } from '../fs/handle.js';
 import { type PackOptions, verifying } from './backup-pack.js';
-import { requireWholeBackup, resolveNamed } from './backup-verify.js';
+import { requireWholeBackup } from './backup-verify.js';
 
 export interface BackupUnpackResult {
   /** Absolute. */

@@ -1,6 +1,5 @@
 /** `backup verify`: every finding of a backup in one run; reads all of it and changes nothing. */
-import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { requireBackupDirectory } from '../backup/directory.js';
 import type { BackupFinding, Counts } from '../backup/format.js';
 import { type Checked, type VerifyOptions, verifyTree } from '../backup/verify.js';
 import { SwampError } from '../errors.js';
@@ -54,17 +53,4 @@ export async function requireWholeBackup(dir: string, options: VerifyOptions): P
   const verdict = verdictOf(result);
   if (verdict !== undefined) throw verdict;
   return result;
-}
-
-/** Absolute. An empty text, as of a variable that is not set, does not name the working directory. Throws `usage`. */
-export function resolveNamed(dir: string): string {
-  if (dir === '') throw new SwampError('usage', 'The name of a directory is empty.', { hint: 'The working directory is ".".' });
-  return resolve(dir);
-}
-
-/** Absolute. A link there is followed: the person named it. Throws `usage`, `io`. */
-export function requireBackupDirectory(dir: string): string {
-  const path = resolveNamed(dir);
-  if (statSync(path).isDirectory()) return path;
-  throw new SwampError('io', `${path} is no directory.`, { hint: 'Name the directory of a backup.', data: { path, errno: 'ENOTDIR' } });
 }

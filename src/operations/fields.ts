@@ -76,7 +76,7 @@ export const UPLOAD_COMPLETE: Fields<UploadCompleteInput> = { upload: NEEDED_TEX
 export const BACKUP_CREATE: Fields<BackupCreateInput> = {
   dir: NEEDED_TEXT,
   models: TEXTS,
-  allVersions: SWITCH,
+  latestOnly: SWITCH,
   includeIncompleteUploads: SWITCH,
   includeOrphans: SWITCH,
   encodeNames: SWITCH,
@@ -85,7 +85,14 @@ export const BACKUP_CREATE: Fields<BackupCreateInput> = {
   dryRun: SWITCH,
 };
 export const BACKUP_RESTORE: Fields<BackupRestoreInput> = { dir: NEEDED_TEXT, mode: TEXT, model: TEXT, as: TEXT, dryRun: SWITCH };
-export const BACKUP_PRUNE: Fields<BackupPruneInput> = { dir: NEEDED_TEXT, keepDaily: whole(0), keepWeekly: whole(0), dryRun: SWITCH };
+export const BACKUP_PRUNE: Fields<BackupPruneInput> = {
+  dir: NEEDED_TEXT,
+  keepLast: whole(1),
+  keepDaily: whole(1),
+  keepWeekly: whole(1),
+  keepMonthly: whole(1),
+  dryRun: SWITCH,
+};
 
 export const REPAIR: Fields<DatastoreRepairInput> = { dryRun: SWITCH };
 export const SWEEP: Fields<DatastoreSweepInput> = { dryRun: SWITCH, kept: SWITCH, retryTeardown: TEXT };

@@ -1,6 +1,7 @@
 /** `swamp backup create DIR` */
+import { SwampError } from '../../errors.js';
 import { type BackupCreateResult, type BackupProgress, backupCreate } from '../../operations/backup-create.js';
-import { given } from '../args.js';
+import { type Args, given } from '../args.js';
 import type { Context, Outcome } from '../context.js';
 import { createLive } from '../live.js';
 import { count, fields, printable, size } from '../render/text.js';
@@ -12,7 +13,7 @@ export async function run({ args, json, openRepo, signal }: Context): Promise<Ou
   const input = {
     dir: args.need('dir'),
     models: args.list('model'),
-    allVersions: args.has('all-versions'),
+    latestOnly: latestOnly(args),
     includeIncompleteUploads: args.has('include-incomplete-uploads'),
     includeOrphans: args.has('include-orphans'),
     encodeNames: args.has('encode-names'),
@@ -22,6 +23,11 @@ export async function run({ args, json, openRepo, signal }: Context): Promise<Ou
   };
   const result = await backupCreate(openRepo(), input, { signal, onProgress }).finally(() => live.end());
   return { result, text: () => text(result) };
+}
+
+function latestOnly(args: Args): boolean {
+  if (!args.has('latest-only') || !args.has('all-versions')) return args.has('latest-only');
+  throw new SwampError('usage', '--latest-only and --all-versions exclude each other.', { hint: 'Without either, all versions are written.' });
 }
 
 function progressText({ versions, total, bytes }: BackupProgress, ms: number): string {

@@ -1,13 +1,19 @@
-/** `swamp backup prune DIR --keep-daily N --keep-weekly N` */
+/** `swamp backup prune FOLDER --keep-daily N --keep-weekly N` */
 import { type BackupPruneResult, backupPrune } from '../../operations/backup-prune.js';
 import { given, wholeNumber } from '../args.js';
 import type { Context, Outcome } from '../context.js';
+import { scopeText } from '../render/scope.js';
 import { count, printable, size, table } from '../render/text.js';
 
 type Plan = Pick<BackupPruneResult, 'dir' | 'kept' | 'removed'>;
 
 export async function run({ args, signal, reporter, confirm, readOnly }: Context): Promise<Outcome> {
-  const keep = given({ keepDaily: wholeNumber(args, 'keep-daily', 1), keepWeekly: wholeNumber(args, 'keep-weekly', 1) });
+  const keep = given({
+    keepLast: wholeNumber(args, 'keep-last', 1),
+    keepDaily: wholeNumber(args, 'keep-daily', 1),
+    keepWeekly: wholeNumber(args, 'keep-weekly', 1),
+    keepMonthly: wholeNumber(args, 'keep-monthly', 1),
+  });
   const asked = given({ confirm: confirm && ((plan: Plan) => confirm(question(plan))) });
   const input = { dir: args.need('dir'), dryRun: args.has('dry-run'), ...keep };
   const result = await backupPrune(input, { signal, reporter, readOnly, command: 'backup prune', ...asked });
@@ -23,11 +29,11 @@ function text({ kept, removed, skipped, reclaimed, bytesReclaimed, dryRun, cance
   if (cancelled === true) return 'Nothing was removed.\n';
   const verb = dryRun ? 'remove' : 'removed';
   const rows = [
-    ...kept.map(({ path, createdAt, keeps }) => ['keep', createdAt, keeps.join(' '), path]),
-    ...removed.map(({ path, createdAt }) => [verb, createdAt, '', path]),
+    ...kept.map((one) => ['keep', one.createdAt, one.keeps.join(' '), scopeText(one), one.path]),
+    ...removed.map((one) => [verb, one.createdAt, '', scopeText(one), one.path]),
   ];
   const others = skipped.map(({ path, reason }) => `Left alone: ${printable(path)}: ${printable(reason)}\n`).join('');
   const cleared = reclaimed.length === 0 ? '' : `${dryRun ? 'Would clear' : 'Cleared'} ${count(reclaimed.length, 'leftover')} of a killed run\n`;
   const total = `${dryRun ? 'Would remove' : 'Removed'} ${count(removed.length, 'backup')}, ${size(bytesReclaimed)}; ${count(kept.length, 'backup')} kept\n`;
-  return `${rows.length === 0 ? '' : table(['', 'CREATED', 'KEEPS', 'PATH'], rows)}${others}${cleared}${total}`;
+  return `${rows.length === 0 ? '' : table(['', 'CREATED', 'KEEPS', 'HOLDS', 'PATH'], rows)}${others}${cleared}${total}`;
 }
