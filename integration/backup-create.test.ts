@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
+  cpSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -11,6 +12,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -22,6 +24,7 @@ import { idOf } from './support/backup-tree.js';
 import { backup, filesIn, inShort, manifestOf, nothingLeft, pins, savedIn, scratchBeside, trash, whole } from './support/backups.js';
 import type { Edit } from './support/edits.js';
 import { Pauses } from './support/failpoints.js';
+import { mountedRepo, onMounts } from './support/mounted.js';
 import { buildMutant } from './support/mutant.js';
 import { refused } from './support/refused.js';
 import { check, createModel, heldLocks, type TestRepo, tempRepo } from './support/repo.js';
@@ -46,7 +49,7 @@ function idOfModel(repo: TestRepo, name: string): Promise<string> {
     .then(({ id }) => id);
 }
 
-const LATER = ['models/m a.3=a three', 'models/m deep/er.1=deep/er', 'models/n c.1=c'];
+const LATER = ['models/m a.1=a one', 'models/m a.2=a two', 'models/m a.3=a three', 'models/m deep/er.1=deep/er', 'models/n c.1=c'];
 
 /** Stops a backup between its listing ahead and its lock, and changes something there. */
 async function betweenListings(repo: TestRepo): Promise<{ readonly code: number | null; readonly saved: readonly string[] }> {
@@ -97,23 +100,26 @@ describe('a backup', () => {
     for (const path of filesIn(dir).filter((path) => !path.includes('/data/') || path.endsWith('.swamp-meta.json')))
       assert.equal(statSync(join(dir, path)).mode & 0o777, 0o600, path);
     const manifest = manifestOf(dir);
-    assert.equal(manifest.formatVersion, 1);
+    assert.equal(manifest.formatVersion, 2);
     assert.match(manifest.createdAt, /^20[0-9]{2}-[0-9]{2}-[0-9]{2}T.*Z$/);
     assert.deepEqual(Object.keys(manifest.consistencyPoint.models).sort(), (await Promise.all(['m', 'n'].map((name) => idOfModel(repo, name)))).sort());
     assert.ok(manifest.consistencyPoint.global > 0);
     assert.deepEqual(manifest.excluded, ['incomplete-uploads', 'orphans', 'deleted-models', 'kept-outputs']);
   });
 
-  test('holds the latest versions without --all-versions, and only the models asked for; what is left out is counted (B18)', async (t) => {
+  test('holds the latest versions alone, and only the models asked for, where that is wanted; what is left out is counted (B18)', async (t) => {
     const repo = await tempRepo(t);
     await stock(repo);
     const dir = join(repo.base, 'backup');
-    const { excluded } = await backup(repo, dir, '--model', await idOfModel(repo, 'm'));
+    const { excluded } = await backup(repo, dir, '--latest-only', '--model', await idOfModel(repo, 'm'));
     assert.deepEqual(manifestOf(dir).options.models, ['m']);
     assert.deepEqual(inShort(await whole(repo, dir)).sort(), ['models/m a.2=a two', 'models/m b.1=b', 'models/m deep/er.1=deep/er']);
-    assert.deepEqual(excluded, { olderVersions: 1, incompleteUploads: 0, orphans: 0, otherModels: 1, deletedModels: 0, keptOutputs: 0 });
+    assert.deepEqual(excluded, { olderVersions: 1, incompleteUploads: 0, orphans: 0, otherModels: 1, deletedModels: 0, keptOutputs: 0, excludedArtifacts: 0 });
     assert.deepEqual(manifestOf(dir).excluded, ['older-versions', 'incomplete-uploads', 'orphans', 'other-models', 'deleted-models', 'kept-outputs']);
     await refused(repo, ['backup', 'create', join(repo.base, 'x'), '--model', 'none'], 'model_not_found');
+    await refused(repo, ['backup', 'create', join(repo.base, 'x'), '--latest-only', '--all-versions'], 'usage');
+    await backup(repo, join(repo.base, 'x'), '--all-versions');
+    assert.deepEqual(inShort(savedIn(join(repo.base, 'x'))).sort(), STOCKED);
   });
 
   test('of the same state is the same, byte for byte, but for the time and the point in time (B2)', async (t) => {
@@ -177,7 +183,40 @@ describe('a backup', () => {
     await whole(repo, dir);
   });
 
-  test('takes unchanged files from --base, and none that is damaged', async (t) => {
+  test('holds neither what --exclude names nor what is noted in it is lost: both are recorded (B18)', async (t) => {
+    const repo = await tempRepo(t);
+    await stock(repo);
+    const dir = join(repo.base, 'backup');
+    const { excluded } = await backup(repo, dir, '--exclude', 'm/deep/*', '--exclude', 'n', '--exclude', 'm/?', '--tag', 'why=before the move');
+    assert.deepEqual(inShort(await whole(repo, dir)).sort(), STOCKED.slice(0, 3));
+    assert.deepEqual([excluded['excludedArtifacts'], excluded['otherModels']], [1, 1]);
+    const { tags, options, excluded: kinds } = manifestOf(dir);
+    assert.deepEqual([tags, options.exclude, kinds[0]], [{ why: 'before the move' }, ['m/deep/*', 'n', 'm/?'], 'excluded-artifacts']);
+    assert.match((await run(repo, ['backup', 'list', repo.base])).stdout, / without m\/deep\/\*, n, m\/\?; why=before the move +\/.*\/backup\n/);
+  });
+
+  test('of a repository whose definitions are all missing, while there is data, is refused (B18)', async (t) => {
+    const repo = await tempRepo(t, { pending: 'allowed' });
+    await stock(repo);
+    rmSync(join(repo.dir, 'models'), { recursive: true });
+    const dir = join(repo.base, 'backup');
+    for (const mode of [[], ['--dry-run']]) await refused(repo, ['backup', 'create', dir, ...mode], 'model_invalid');
+    nothingLeft(repo, dir);
+    assert.equal((await backup(repo, dir, '--include-orphans')).orphans, 2);
+  });
+
+  test('is made where the datastore cannot be written: no pin is needed there', onMounts, async (t) => {
+    const repo = await mountedRepo(t, 'size=20m');
+    await repo.swamp(['data', 'put', 'm', 'a', '--create'], { stdin: 'one' });
+    const dir = join(repo.base, 'backup');
+    const { stderr, code } = await repo.sh(`mount -o remount,ro .. && swamp backup create '${dir}' && mount -o remount,rw ..`);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual(inShort(savedIn(dir)), ['models/m a.1=one']);
+    const { code: changed } = await repo.sh(`swamp backup verify '${dir}'`);
+    assert.equal(changed, 0);
+  });
+
+  test('shares unchanged contents with --base, and takes none that is damaged', async (t) => {
     const repo = await tempRepo(t);
     await stock(repo);
     const large = 'x'.repeat(300_000);
@@ -190,21 +229,33 @@ describe('a backup', () => {
       writeFileSync(join(base, path), bytes.fill('!', 0, 1));
     }
     const result = await run(repo, ['backup', 'create', dir, '--base', base, '--json']);
-    assert.equal((JSON.parse(result.stdout) as { reused: number }).reused, 3);
+    const { reused, sharedBytes } = JSON.parse(result.stdout) as { reused: number; sharedBytes: number };
+    assert.deepEqual([reused, sharedBytes], [5, 300_000 + 'l1'.length + 'a one'.length + 'a two'.length + 'deep/er'.length + 'c'.length]);
     assert.equal(result.stderr.match(/is damaged, gone/g)?.length, 2, result.stderr);
     assert.deepEqual(
       inShort(await whole(repo, dir))
         .map((one) => one.slice(0, 30))
         .sort(),
       [
+        'models/m a.1=a one',
         'models/m a.2=a two',
         'models/m b.1=b',
         'models/m deep/er.1=deep/er',
+        'models/n c.1=c',
         'models/n c.2=c two',
         'models/n l1.1=l1xxxxxxxxxxxxxxxx',
         'models/n l2.1=l2xxxxxxxxxxxxxxxx',
       ].map((one) => one.slice(0, 30)),
     );
+    const place = 'models/n/data/l1';
+    const [shared, own] = [base, dir].map((root) => statSync(join(root, place))) as [Stats, Stats];
+    // Where the file system cannot clone, it is one file.
+    assert.ok(own.ino !== shared.ino || own.nlink === 2);
+    const copied = await backup(repo, join(repo.base, 'copied'), '--base', base, '--copy');
+    assert.deepEqual([copied.reused, copied.sharedBytes], [5, 0]);
+    assert.equal(statSync(join(repo.base, 'copied', place)).nlink, 1);
+    await openRepo(repo.dir).backup.restore({ dir, mode: 'replace' });
+    assert.equal(statSync(join(dir, place)).nlink, own.nlink, 'a restore shares nothing with a backup');
     for (const mode of [[], ['--dry-run']]) {
       const { message } = await refused(repo, ['backup', 'create', join(repo.base, 'x'), '--base', repo.dir, ...mode], 'backup_invalid');
       assert.equal(message, `${repo.dir} is no whole backup: MANIFEST.json is missing.`);
@@ -369,7 +420,7 @@ describe('damage', () => {
     },
     'a malformed tombstone (B18)': { code: 'corrupt', injure: ({ layout }, id) => writeFileSync(layout.tombstone(id, 'gone'), '') },
     'an artifact without a version (B18)': { code: 'corrupt', injure: ({ layout }, id) => rmSync(layout.version(id, 'b', 1), { recursive: true }) },
-    'something else among the artifacts (B18)': { code: 'corrupt', injure: ({ layout }, id) => writeFileSync(join(layout.model(id), 'mine'), '') },
+    'a link among the artifacts (B18)': { code: 'corrupt', injure: ({ layout, base }, id) => symlinkSync(base, join(layout.model(id), 'mine')) },
     'a definition that cannot be read (B18)': { code: 'model_invalid', injure: ({ dir }) => appendFileSync(join(dir, 'models/store/n.yaml'), '\nid: 5\n') },
   };
   test('of anything fails loudly, names it, and leaves nothing behind', async (t) => {
@@ -396,6 +447,66 @@ describe('damage', () => {
       });
     }
   });
+});
+
+test('all damage is told at once, or left out and recorded with --skip-damaged (B18)', async (t) => {
+  const repo = await tempRepo(t, { check: false });
+  await stock(repo);
+  const { data } = openRepo(repo.dir);
+  await data.put({ model: 'm', name: 'b/under', source: ['under'] });
+  const [m, n] = await Promise.all(['m', 'n'].map((name) => idOfModel(repo, name)));
+  writeFileSync(join(repo.layout.version(m ?? '', 'a', 2), 'content'), 'A TWO');
+  writeFileSync(join(repo.layout.version(m ?? '', 'b', 1), 'content'), 'B');
+  writeFileSync(join(repo.layout.version(n ?? '', 'c', 1), 'content'), 'C');
+  const dir = join(repo.base, 'backup');
+  const DAMAGED = [
+    { model: 'models/m', name: 'a', version: 2, reason: 'checksum_mismatch' },
+    { model: 'models/m', name: 'b', version: 1, reason: 'checksum_mismatch' },
+    { model: 'models/n', name: 'c', version: 1, reason: 'checksum_mismatch' },
+  ];
+  const { message, data: told } = await refused(repo, ['backup', 'create', dir], 'checksum_mismatch');
+  assert.match(message, / And 2 more cannot be read/);
+  assert.deepEqual(
+    ((told?.['damaged'] ?? []) as { message: string }[]).map(({ message: _, ...rest }) => rest),
+    DAMAGED,
+  );
+  nothingLeft(repo, dir);
+  const made = await backup(repo, dir, '--skip-damaged');
+  assert.deepEqual([made.damaged, manifestOf(dir).damaged], [DAMAGED, DAMAGED]);
+  assert.deepEqual(inShort(await whole(repo, dir)).sort(), ['models/m a.1=a one', 'models/m b/under.1=under', 'models/m deep/er.1=deep/er']);
+  const other = await tempRepo(t);
+  await run(other, ['backup', 'restore', dir]);
+  assert.equal(
+    (await openRepo(other.dir).data.put({ model: 'm', name: 'a', source: ['next'] })).version,
+    3,
+    'P4: a number that was left out is not given out again',
+  );
+  // What cannot be listed is left out, too.
+  writeFileSync(join(repo.layout.artifact(m ?? '', 'a'), 'artifact.json'), '[]');
+  const again = await backup(repo, join(repo.base, 'again'), '--skip-damaged');
+  assert.deepEqual(again.damaged[0], { model: 'models/m', name: 'a', version: null, reason: 'corrupt' });
+});
+
+test('what belongs to nothing is told by name and left alone; an upload without its record is damage (B18)', async (t) => {
+  const repo = await tempRepo(t, { check: false });
+  await stock(repo);
+  const id = await idOfModel(repo, 'm');
+  writeFileSync(join(repo.layout.model(id), 'notes'), '');
+  cpSync(repo.layout.version(id, 'a', 1), join(repo.layout.artifact(id, 'a'), '007'), { recursive: true });
+  const { uploadId } = await openRepo(repo.dir).upload.begin({ model: 'm', name: 'u' });
+  const dir = join(repo.base, 'backup');
+  const { stdout, stderr } = await run(repo, ['backup', 'create', dir, '--json']);
+  const told = (JSON.parse(stdout) as { strays: string[] }).strays;
+  assert.deepEqual(
+    told.map((path) => path.split(id)[1]),
+    ['/notes', '/a/007'],
+  );
+  for (const path of told) assert.ok(stderr.includes(`${path} belongs to nothing`), stderr);
+  assert.deepEqual(inShort(await whole(repo, dir)).sort(), STOCKED);
+  rmSync(join(repo.layout.upload(id, uploadId), 'upload.json'));
+  await refused(repo, ['backup', 'create', join(repo.base, 'other'), '--include-incomplete-uploads'], 'corrupt');
+  const { damaged } = await backup(repo, join(repo.base, 'other'), '--include-incomplete-uploads', '--skip-damaged');
+  assert.deepEqual(damaged, [{ model: 'models/m', name: uploadId, version: null, reason: 'corrupt' }]);
 });
 
 describe('names', () => {
@@ -530,10 +641,7 @@ describe('a backup that ends early', () => {
     const dir = join(repo.base, 'backup');
     const { signal } = await start(repo, ['backup', 'create', dir], { env: { SWAMP_FAILPOINTS: 'backup.published=kill' } }).exited;
     assert.equal(signal, 'SIGKILL');
-    assert.deepEqual(
-      inShort(await whole(repo, dir)).sort(),
-      STOCKED.filter((one) => !one.includes('a.1')),
-    );
+    assert.deepEqual(inShort(await whole(repo, dir)).sort(), STOCKED);
   });
 
   test('by a signal leaves nothing behind, and exits with 128 and its number (B13)', async (t) => {

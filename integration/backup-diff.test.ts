@@ -108,7 +108,18 @@ describe('backup diff', () => {
 describe('backup prune', () => {
   /** `at`: in local time. */
   function item(at: string, other: Partial<BackupInFolder> = {}): BackupInFolder {
-    return { path: `/b/${at}`, repoId: 'r', createdAt: new Date(at).toISOString(), bytes: 1, models: null, excluded: [], ...other };
+    return {
+      path: `/b/${at}`,
+      repoId: 'r',
+      createdAt: new Date(at).toISOString(),
+      bytes: 1,
+      models: null,
+      excluded: [],
+      exclude: [],
+      damaged: 0,
+      tags: {},
+      ...other,
+    };
   }
 
   const keptOf = (items: readonly BackupInFolder[], keep: Keep): string[] =>

@@ -146,7 +146,7 @@ describe('a hostile archive', () => {
     'a file that has no place': ['unlisted', (entries) => [...entries, { name: 'evil', content: 'x' }]],
     'an unlisted file': ['unlisted', (entries) => [...entries, { name: path, content: '' }]],
     'no manifest in front': ['manifest', (entries) => entries.toReversed()],
-    'a newer format': ['format_version', (entries) => [{ name: 'MANIFEST.json', content: '{"formatVersion":2}' }, ...entries.slice(1)]],
+    'a newer format': ['format_version', (entries) => [{ name: 'MANIFEST.json', content: '{"formatVersion":3}' }, ...entries.slice(1)]],
     'a missing file': ['missing', (entries) => entries.slice(0, -1)],
     'other content': ['altered', (entries) => entries.map((entry) => (entry.content === 'y' ? { ...entry, content: 'z' } : entry))],
   };

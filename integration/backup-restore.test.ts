@@ -131,7 +131,7 @@ const INJURIES: Readonly<Record<string, { readonly code: ErrorCode; readonly hur
   'a tampered byte': { code: 'checksum_mismatch', hurt: ({ dir }) => writeFileSync(join(dir, 'models/m/data/a'), 'onE') },
   'a missing file': { code: 'backup_invalid', hurt: ({ dir }) => rmSync(join(dir, 'models/m/data/a')) },
   'an unlisted file': { code: 'backup_invalid', hurt: ({ dir }) => writeFileSync(join(dir, 'models/m/data/b'), '') },
-  'a newer format': { code: 'backup_invalid', hurt: ({ dir }) => writeFileSync(join(dir, 'MANIFEST.json'), '{"formatVersion":2}') },
+  'a newer format': { code: 'backup_invalid', hurt: ({ dir }) => writeFileSync(join(dir, 'MANIFEST.json'), '{"formatVersion":3}') },
 };
 
 describe('a backup that is not whole', () => {

@@ -1,7 +1,7 @@
 /** `backup verify`: whole trees are accepted, every damage is told with its kind, and nothing is followed or waited for (B11, B15). */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -14,6 +14,7 @@ import { randomFrom, seedOfThisRun } from './support/random.js';
 import { refused, toldError } from './support/refused.js';
 import { type TestRepo, tempRepo } from './support/repo.js';
 import { finished, launch, run, runJson } from './support/swamp.js';
+import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 
 const MODELS: readonly TreeModel[] = [
   { name: 'm0', artifacts: { a: ['one', 'two'], 'a/b': ['three'], 'new\nline': ['four'], '..': ['five'], 'back\\slash': [''] }, tombstones: ['gone'] },
@@ -102,7 +103,7 @@ describe('swamp backup verify', () => {
     assert.deepEqual(result.findings, []);
     assert.deepEqual(result.counts, tree.manifest.counts);
     assert.equal(result.dir, tree.dir);
-    assert.equal(result.formatVersion, 1);
+    assert.equal(result.formatVersion, 2);
     const { stdout, stderr } = await run(repo, ['backup', 'verify', 'backup'], { cwd: repo.base });
     assert.match(stdout, /Checked [0-9]+ files, 600 kB: whole\n$/);
     assert.equal(stderr, '');
@@ -123,7 +124,23 @@ describe('swamp backup verify', () => {
     assert.match(invalid.stderr, /^swamp: .* is no whole backup: models\/m0\/data\/a\/b .*, and 1 more\.\nhint: /);
     toldError(await run(repo, ['backup', 'verify', tree.dir, '--json'], { expect: 65 }), 'backup_invalid');
     await refused(repo, ['backup', 'verify', join(repo.base, 'nothing')], 'io');
+    // What is not a backup is not read.
+    const other = JSON.parse((await run(repo, ['backup', 'verify', repo.base, '--json'], { expect: 65 })).stdout) as BackupVerifyResult;
+    assert.deepEqual([other.findings.map(({ path }) => path), other.checked.files], [['CHECKSUMS', 'MANIFEST.json'], 0]);
     await refused(repo, ['backup', 'verify', join(tree.dir, 'CHECKSUMS')], 'io');
+  });
+
+  test('tells each file and directory that cannot be read, and goes on (B15)', unprivileged, async (t) => {
+    const { repo, tree } = await bed(t);
+    const unreadable = ['models/m0/data/a.swamp-leaf', 'models/web/data/reports', 'models/web/_model.yaml'];
+    for (const path of unreadable) chmodSync(join(tree.dir, path), 0o000);
+    writeFileSync(join(tree.dir, 'models/m0/data/a/b'), 'THREE');
+    const { stdout } = await runUnprivileged(repo, ['backup', 'verify', tree.dir, '--json'], 65);
+    chmodSync(join(tree.dir, 'models/web/data/reports'), 0o755);
+    assert.deepEqual(
+      (JSON.parse(stdout) as BackupVerifyResult).findings.map(({ kind, path }) => `${kind} ${path}`).filter((one) => /^(unreadable|altered)/.test(one)),
+      ['unreadable models/m0/data/a.swamp-leaf', 'altered models/m0/data/a/b', 'unreadable models/web/_model.yaml', 'unreadable models/web/data/reports'],
+    );
   });
 
   test('neither follows nor waits, whatever stands in the place of a control file or a directory, and needs few descriptors (B11, B13)', async (t) => {

@@ -1,6 +1,6 @@
 /** What `backup restore` makes of what is there already: each mode against each state of a model and of an artifact (B16, P4, D8). */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { type OpenRepo, openRepo } from '../src/index.js';
@@ -234,6 +234,38 @@ describe('what is asked of a restore', () => {
     assert.equal(text, `id: ${copy.newIds[0]?.newId}\nname: "db2"\ntype: store\n`);
     assert.equal((await run(repo, ['data', 'get', 'db2', 'b'])).stdout, 'two');
     assert.equal((await run(repo, ['data', 'get', 'web', 'a'])).stdout, 'mine');
+  });
+
+  test('one artifact alone: --name', async (t) => {
+    const { repo, dir } = await full(t);
+    const one = writeTree(join(repo.base, 'two'), [{ name: 'db', artifacts: { b: ['two'], c: ['three'] }, tombstones: ['gone'] }]).dir;
+    for (const flags of [
+      ['--name', 'b'],
+      ['--model', 'db', '--name', 'b', '--mode', 'replace', '--force'],
+    ])
+      await refused(repo, ['backup', 'restore', one, ...flags], 'usage');
+    await refused(repo, ['backup', 'restore', one, '--model', 'db', '--name', 'none', '--mode', 'merge'], 'data_not_found');
+    const { artifacts } = await runJson<{ artifacts: number }>(repo, ['backup', 'restore', one, '--model', 'db', '--name', 'b', '--mode', 'merge']);
+    assert.equal(artifacts, 1);
+    const { groups } = await openRepo(repo.dir).data.list({ model: 'db' });
+    assert.deepEqual(
+      groups.flatMap(({ items }) => items.map(({ name }) => name)),
+      ['b'],
+    );
+    assert.ok(existsSync(dir));
+  });
+
+  test('a repository where there is none: made in an empty place, once the backup is known to be whole', async (t) => {
+    const { repo, dir } = await full(t);
+    const at = (name: string): string => join(repo.base, name);
+    mkdirSync(at('full'));
+    writeFileSync(at('full/mine'), '');
+    for (const [place, ...flags] of [['full'], ['new', '--dry-run']] as const)
+      await refused(repo, ['backup', 'restore', dir, '--repo-dir', at(place), ...flags], 'not_a_repo');
+    await refused(repo, ['backup', 'restore', repo.dir, '--repo-dir', at('new')], 'backup_invalid');
+    assert.ok(!existsSync(at('new')));
+    await run(repo, ['backup', 'restore', dir, '--repo-dir', at('new')]);
+    assert.equal((await run(repo, ['data', 'get', 'web', 'a', '--repo-dir', at('new')])).stdout, 'one');
   });
 
   test('replace with one model touches no other', async (t) => {

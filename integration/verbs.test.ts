@@ -45,7 +45,15 @@ const RECORD: Shape = {
 };
 const OF_MODEL = fields('modelId modelName modelType', 'text');
 const WAITER: Shape = { ...fields('kind command host since', 'text'), pid: 'number' };
-const IN_FOLDER: Shape = { ...fields('path repoId createdAt', 'text'), bytes: 'number', models: 'text?', excluded: ['text'] };
+const IN_FOLDER: Shape = {
+  ...fields('path repoId createdAt', 'text'),
+  bytes: 'number',
+  models: 'text?',
+  excluded: ['text'],
+  exclude: ['text'],
+  damaged: 'number',
+  tags: {},
+};
 const LOCK: Shape = {
   ...fields('lock state holder verdict', 'text'),
   ...fields('modelId host command acquiredAt heartbeatAt', 'text?'),
@@ -318,8 +326,10 @@ const VERBS: readonly Verb[] = [
     text: /^Backup: +\/.*\/backup0\nAs of: +20.*Z\nHolds: +[0-9]+ models, /,
     result: {
       ...fields('backupDir createdAt', 'text'),
-      ...fields('models artifacts versions bytes tombstones uploads orphans reused', 'number'),
-      excluded: fields('olderVersions incompleteUploads orphans otherModels deletedModels keptOutputs', 'number'),
+      ...fields('models artifacts versions bytes tombstones uploads orphans reused sharedBytes', 'number'),
+      excluded: fields('olderVersions incompleteUploads orphans otherModels deletedModels keptOutputs excludedArtifacts', 'number'),
+      damaged: ['text'],
+      strays: ['text'],
       renamed: [fields('path model name reason', 'text')],
       dryRun: 'flag',
     },

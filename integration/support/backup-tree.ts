@@ -8,7 +8,7 @@ import { checksumLines } from '../../src/backup/checksums.js';
 import type { BackupFinding, Counts, Manifest, SidecarVersion } from '../../src/backup/format.js';
 import { serialiseManifest } from '../../src/backup/manifest.js';
 import { planNames } from '../../src/backup/names.js';
-import { definitionPath, sidecarPath, tombstonesPath, versionPath } from '../../src/backup/paths.js';
+import { definitionPath, mayBeShared, sidecarPath, tombstonesPath, versionPath } from '../../src/backup/paths.js';
 import { keymapLine, serialiseSidecar, tombstoneLine } from '../../src/backup/records.js';
 import { type Random, randomFrom } from './random.js';
 
@@ -76,7 +76,7 @@ export function writeTree(dir: string, models: readonly TreeModel[], manifest: P
   }
   write('KEYMAP.jsonl', plan.keymap.map(keymapLine).join(''));
   const whole: Manifest = {
-    formatVersion: 1,
+    formatVersion: 2,
     toolVersion: '0.1.0',
     repoId: REPO_ID,
     createdAt: '2026-11-20T12:00:00.000Z',
@@ -197,8 +197,8 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
     symlinkSync('/nonexistent', join(dir, 'link'));
     return { kind: 'symlink', path: 'link' };
   },
-  'a hard link to the outside': (tree, random) => {
-    const path = pickFile(tree, random) ?? '';
+  'a hard link of a control file to the outside': (tree, random) => {
+    const path = pickFile(tree, random, (one) => !mayBeShared(one)) ?? '';
     linkSync(join(tree.dir, path), `${tree.dir}.moved`);
     return { kind: 'hardlink', path };
   },
@@ -316,7 +316,7 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
     return { kind: 'manifest', path };
   },
   'a newer format': (tree) => {
-    writeFileSync(join(tree.dir, 'MANIFEST.json'), '{"formatVersion":2}\n');
+    writeFileSync(join(tree.dir, 'MANIFEST.json'), '{"formatVersion":3}\n');
     return { kind: 'format_version', path: 'MANIFEST.json' };
   },
   'another count': (tree, random) => {

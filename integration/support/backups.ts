@@ -81,6 +81,9 @@ export interface Created {
   readonly uploads: number;
   readonly orphans: number;
   readonly reused: number;
+  readonly sharedBytes: number;
+  readonly damaged: readonly { readonly model: string; readonly name: string | null; readonly version: number | null; readonly reason: string }[];
+  readonly strays: readonly string[];
   readonly dryRun: boolean;
   readonly excluded: Readonly<Record<string, number>>;
   readonly renamed: readonly { readonly model: string; readonly name: string; readonly path: string; readonly reason: string }[];

@@ -45,6 +45,8 @@ export interface SavedModel {
   readonly definition: { readonly name: string; readonly type: string; readonly text: string } | undefined;
   readonly artifacts: readonly SavedArtifact[];
   readonly uploads: readonly SavedUpload[];
+  /** Only these artifacts are restored, and nothing beside them. */
+  readonly alone?: true;
 }
 
 export interface Saved {

@@ -13,6 +13,7 @@ import { openPiece } from '../store/content.js';
 import { type Part, parseRecord, parseVersionMetadata, readVersionMetadata, type VersionMetadata } from '../store/metadata.js';
 import { partNumber, sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
+import { type Base, type Shared, takeFromBase } from './base.js';
 import { damaged, type ListedArtifact, type ListedUpload, type ListedVersion } from './listed.js';
 import type { Listed, Locator } from './locate.js';
 import { SMALL } from './open.js';
@@ -24,19 +25,14 @@ export interface Copying {
   readonly locator: Locator;
   readonly bulk: Bulk;
   /** An earlier backup whose files are taken where they are the same. */
-  readonly base: Reuse | undefined;
+  readonly base: Base | undefined;
   readonly signal: AbortSignal;
   onBytes(bytes: number): void;
 }
 
-export interface Reuse {
-  /** Puts the content to `path`, when it is there and whole. False: nothing stands at `path`. */
-  reuse(content: Pick<VersionMetadata, 'checksum' | 'size'>, copying: Copying, path: string): Promise<boolean>;
-}
-
 export interface Copied {
   readonly metadata: VersionMetadata;
-  readonly reused: boolean;
+  readonly from: Shared;
 }
 
 /** Which version of what: for errors, and for finding it. */
@@ -59,11 +55,12 @@ export async function copyVersion(copying: Copying, source: Source, path: string
   if (opened === undefined) throw damaged(place.dir, `${METADATA} or ${CONTENT} is missing`);
   const { metadata } = opened;
   try {
-    if (await copying.base?.reuse(metadata, copying, path)) return { metadata, reused: true };
+    const from = copying.base === undefined ? 'store' : await takeFromBase(copying.base, metadata, copying, path);
+    if (from !== 'store') return { metadata, from };
     const found =
       opened.file === undefined ? await copyParts(copying, source, place, metadata, path) : await copyFile(copying, opened.file, metadata.size, path);
     if (found.checksum !== metadata.checksum || found.size !== metadata.size) throw mismatch(source, metadata, found);
-    return { metadata, reused: false };
+    return { metadata, from };
   } finally {
     closeOpened(opened);
   }
@@ -191,17 +188,17 @@ export async function digestFile(copying: Copying, file: Handle): Promise<Found>
 
 /**
  * Copies the parts of an unfinished upload; each must be what was sent. `pathOf` tells where a part goes. The upload may have
- * been completed or aborted since it was listed. The digests, by path.
+ * been completed or aborted since it was listed. The digests, by number of the part.
  */
 export async function copyUpload(
   copying: Copying,
   modelId: string,
   upload: ListedUpload,
   pathOf: (number: number) => string,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<number, string>> {
   const place: Listed = { modelId, dir: join(upload.dir, PARTS), identity: upload.identity, deep: true };
   const { name } = upload.record;
-  const digests = new Map<string, string>();
+  const digests = new Map<number, string>();
   for (const number of upload.parts.flatMap((one) => partNumber(one) ?? []).sort((a, b) => a - b)) {
     const file = copying.locator.within(place, (dir) => openPiece({ path: join(dir, String(number)), part: undefined }, name), close);
     if (file === undefined) throw damaged(place.dir, `part ${number} went away`);
@@ -218,7 +215,7 @@ export async function copyUpload(
           () => undefined,
         );
       if (known !== true) throw notSent(upload, number, checksum);
-      digests.set(pathOf(number), checksum);
+      digests.set(number, checksum);
     } finally {
       file.close();
     }

@@ -23,6 +23,11 @@ export interface BackupInFolder {
   readonly models: readonly string[] | null;
   /** The kinds that were left out. */
   readonly excluded: readonly Excluded[];
+  /** Patterns of what was left out. */
+  readonly exclude: readonly string[];
+  /** How much was left out because it was damaged. */
+  readonly damaged: number;
+  readonly tags: Readonly<Record<string, string>>;
 }
 
 export interface Folder {
@@ -50,8 +55,9 @@ export function readFolder(named: string): Folder {
   return { dir, backups: backups.sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt) || byCodePoint(a.path, b.path)), skipped };
 }
 
-function backupOf(path: string, { repoId, createdAt, counts, options, excluded }: Manifest): BackupInFolder {
-  return { path, repoId, createdAt, bytes: counts.bytes, models: options.models, excluded };
+function backupOf(path: string, { repoId, createdAt, counts, options, excluded, tags, damaged }: Manifest): BackupInFolder {
+  const { models, exclude = [] } = options;
+  return { path, repoId, createdAt, bytes: counts.bytes, models, excluded, exclude, damaged: damaged?.length ?? 0, tags: tags ?? {} };
 }
 
 /** True when the very backup that was listed is still there. */

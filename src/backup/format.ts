@@ -1,8 +1,8 @@
 /** The format of a backup, as design/backup.md states it: every name in the tree, and the records in it. */
 import type { Tombstone, VersionMetadata } from '../store/metadata.js';
 
-/** The newest format this program writes and reads. */
-export const BACKUP_FORMAT = 1;
+/** The format that this program writes, and the only one that it reads. */
+export const BACKUP_FORMAT = 2;
 
 export const MANIFEST = 'MANIFEST.json';
 export const CHECKSUMS = 'CHECKSUMS';
@@ -43,6 +43,22 @@ export interface Manifest {
   readonly options: BackupOptions;
   readonly counts: Counts;
   readonly excluded: readonly Excluded[];
+  /** What the person noted; absent when nothing was. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** What could not be read and was left out, as asked for; absent when there was nothing. */
+  readonly damaged?: readonly LeftOut[];
+}
+
+/** Something of the datastore that the backup does not hold because it was damaged (B18). */
+export interface LeftOut {
+  /** `models/<name>` or `orphans/<id>`. */
+  readonly model: string;
+  /** Of the artifact, or the id of the upload; null: it could not be read. */
+  readonly name: string | null;
+  /** Null: the whole artifact. */
+  readonly version: number | null;
+  /** An error code: `corrupt`, `checksum_mismatch`, `incomplete_chunks` or `io`. */
+  readonly reason: string;
 }
 
 /** The epochs of the fences at the listing. */
@@ -60,6 +76,8 @@ export interface BackupOptions {
   readonly renameCollisions: boolean;
   /** Names of the models asked for; null: all. */
   readonly models: readonly string[] | null;
+  /** Patterns of what was left out; absent: none. */
+  readonly exclude?: readonly string[];
 }
 
 /** What stands in the backup. `artifacts`, `versions`, `bytes` and `tombstones` count those of orphans too. */
@@ -78,7 +96,7 @@ export interface Counts {
   readonly orphans: number;
 }
 
-export type Excluded = 'older-versions' | 'incomplete-uploads' | 'orphans' | 'other-models' | 'deleted-models' | 'kept-outputs';
+export type Excluded = 'older-versions' | 'incomplete-uploads' | 'orphans' | 'other-models' | 'deleted-models' | 'kept-outputs' | 'excluded-artifacts';
 
 /** The sidecar of an artifact. */
 export interface Sidecar {
@@ -106,6 +124,17 @@ export interface KeymapRecord {
 /** What `verify` finds (B15). */
 export interface BackupFinding {
   readonly path: string;
-  readonly kind: 'altered' | 'missing' | 'unlisted' | 'keymap' | 'symlink' | 'hardlink' | 'special_file' | 'traversal' | 'format_version' | 'manifest';
+  readonly kind:
+    | 'altered'
+    | 'missing'
+    | 'unreadable'
+    | 'unlisted'
+    | 'keymap'
+    | 'symlink'
+    | 'hardlink'
+    | 'special_file'
+    | 'traversal'
+    | 'format_version'
+    | 'manifest';
   readonly message: string;
 }

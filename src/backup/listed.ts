@@ -3,6 +3,7 @@ import { lstatSync } from 'node:fs';
 import { SwampError } from '../errors.js';
 import type { ArtifactRecord, Tombstone } from '../store/metadata.js';
 import type { UploadRecord } from '../store/uploads/record.js';
+import type { Damage } from './damage.js';
 
 /** What a backup is to hold. */
 export interface Wanted {
@@ -11,6 +12,8 @@ export interface Wanted {
   readonly allVersions: boolean;
   readonly incompleteUploads: boolean;
   readonly orphans: boolean;
+  /** Patterns of what to leave out. */
+  readonly exclude?: readonly string[];
 }
 
 /** `<device>:<inode>` of a directory, by which it is found again wherever it is moved. */
@@ -29,6 +32,8 @@ export interface ListedArtifact extends ArtifactRecord {
   readonly versions: readonly ListedVersion[];
   /** How many older ones are left out. */
   readonly older: number;
+  /** Paths of what is in it and is not a version. */
+  readonly strays: readonly string[];
 }
 
 export interface ListedUpload {
@@ -65,6 +70,8 @@ export interface ExcludedCounts {
   readonly otherModels: number;
   readonly deletedModels: number;
   readonly keptOutputs: number;
+  /** By a pattern. */
+  readonly excludedArtifacts: number;
 }
 
 export interface Snapshot {
@@ -75,13 +82,17 @@ export interface Snapshot {
   /** Definitions by name, then orphans by id. */
   readonly models: readonly ListedModel[];
   readonly excluded: ExcludedCounts;
+  /** What could not be listed. */
+  readonly damaged: readonly Damage[];
+  /** Paths of what is among the data and belongs to nothing. */
+  readonly strays: readonly string[];
 }
 
 /** Undefined when nothing is there. Throws `corrupt` for what is no directory: no link is followed. */
 export function identityOf(dir: string): Identity | undefined {
   const status = lstatSync(dir, { bigint: true, throwIfNoEntry: false });
   if (status === undefined) return undefined;
-  if (!status.isDirectory()) throw damaged(dir, 'it is no directory');
+  if (!status.isDirectory()) throw damaged(dir, 'it is not a directory');
   return `${status.dev}:${status.ino}`;
 }
 

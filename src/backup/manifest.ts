@@ -2,12 +2,22 @@
 import { isModelId } from '../layout/layout.js';
 import { type Fields, malformed, number, object, parseRecord, serialise, text } from '../store/metadata.js';
 import { byCodePoint } from '../store/read.js';
-import { BACKUP_FORMAT, type BackupOptions, type ConsistencyPoint, type Counts, type Excluded, MANIFEST, MAX_MANIFEST_BYTES, type Manifest } from './format.js';
+import {
+  BACKUP_FORMAT,
+  type BackupOptions,
+  type ConsistencyPoint,
+  type Counts,
+  type Excluded,
+  type LeftOut,
+  MANIFEST,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+} from './format.js';
 import { finding, invalid, reading } from './invalid.js';
 import { readControl, textOf } from './open.js';
 
 export function serialiseManifest(manifest: Manifest): string {
-  const { formatVersion, toolVersion, repoId, createdAt, consistencyPoint, options, counts, excluded } = manifest;
+  const { formatVersion, toolVersion, repoId, createdAt, consistencyPoint, options, counts, excluded, tags, damaged } = manifest;
   const models = Object.entries(consistencyPoint.models).sort(([a], [b]) => byCodePoint(a, b));
   const point = { global: consistencyPoint.global, models: Object.fromEntries(models.map(([id, { data, run }]) => [id, { data, run }])) };
   return serialise({
@@ -19,6 +29,8 @@ export function serialiseManifest(manifest: Manifest): string {
     options: inOrder(FLAGS, options),
     counts: inOrder(COUNTS, counts),
     excluded,
+    ...(tags === undefined ? {} : { tags }),
+    ...(damaged === undefined ? {} : { damaged }),
   });
 }
 
@@ -33,8 +45,10 @@ export function readManifest(root: string): Manifest {
 export function parseManifest(source: string): Manifest {
   const fields = reading(MANIFEST, () => parseRecord(source, MANIFEST, MAX_MANIFEST_BYTES));
   const version = reading(MANIFEST, () => number(fields, 'formatVersion', MANIFEST));
-  if (version > BACKUP_FORMAT || version < 1) {
-    throw invalid(finding('format_version', MANIFEST, `is of format ${version}, and this program knows ${BACKUP_FORMAT}`));
+  if (version !== BACKUP_FORMAT) {
+    const writer = fields.get('toolVersion');
+    const reader = typeof writer === 'string' ? `; swamp ${writer} reads it` : '';
+    throw invalid(finding('format_version', MANIFEST, `is of format ${version}, and this program reads format ${BACKUP_FORMAT}${reader}`));
   }
   return reading(MANIFEST, () => ({
     formatVersion: version,
@@ -45,14 +59,32 @@ export function parseManifest(source: string): Manifest {
     options: options(object(fields, 'options', MANIFEST)),
     counts: counts(object(fields, 'counts', MANIFEST)),
     excluded: excluded(fields),
+    ...(fields.has('tags') ? { tags: tagsOf(object(fields, 'tags', MANIFEST)) } : {}),
+    ...(fields.has('damaged') ? { damaged: leftOut(fields.get('damaged')) } : {}),
   }));
 }
 
-const FLAGS = ['allVersions', 'incompleteUploads', 'orphans', 'encodeNames', 'renameCollisions', 'models'] as const satisfies readonly (keyof BackupOptions)[];
+const FLAGS = [
+  'allVersions',
+  'incompleteUploads',
+  'orphans',
+  'encodeNames',
+  'renameCollisions',
+  'models',
+  'exclude',
+] as const satisfies readonly (keyof BackupOptions)[];
 const COUNTS = ['models', 'artifacts', 'versions', 'bytes', 'tombstones', 'uploads', 'orphans'] as const satisfies readonly (keyof Counts)[];
-const KINDS: readonly string[] = ['older-versions', 'incomplete-uploads', 'orphans', 'other-models', 'deleted-models', 'kept-outputs'] satisfies Excluded[];
+const KINDS: readonly string[] = [
+  'older-versions',
+  'incomplete-uploads',
+  'orphans',
+  'other-models',
+  'deleted-models',
+  'kept-outputs',
+  'excluded-artifacts',
+] satisfies Excluded[];
 
-function inOrder<K extends string>(keys: readonly K[], values: Readonly<Record<K, unknown>>): Record<string, unknown> {
+function inOrder<K extends string>(keys: readonly K[], values: { readonly [key in K]?: unknown }): Record<string, unknown> {
   return Object.fromEntries(keys.map((key) => [key, values[key]]));
 }
 
@@ -72,6 +104,8 @@ function options(fields: Fields): BackupOptions {
   };
   const models = fields.get('models');
   if (models !== null && !isTexts(models)) throw malformed(MANIFEST, 'options.models is no list of names');
+  const exclude = fields.get('exclude');
+  if (exclude !== undefined && !isTexts(exclude)) throw malformed(MANIFEST, 'options.exclude is not a list of patterns');
   return {
     allVersions: flag('allVersions'),
     incompleteUploads: flag('incompleteUploads'),
@@ -79,7 +113,12 @@ function options(fields: Fields): BackupOptions {
     encodeNames: flag('encodeNames'),
     renameCollisions: flag('renameCollisions'),
     models,
+    ...(exclude === undefined ? {} : { exclude }),
   };
+}
+
+function tagsOf(fields: Fields): Readonly<Record<string, string>> {
+  return Object.fromEntries([...fields].map(([key]) => [key, text(fields, key, MANIFEST)]));
 }
 
 function counts(fields: Fields): Counts {
@@ -99,6 +138,17 @@ function excluded(fields: Fields): readonly Excluded[] {
   const value = fields.get('excluded');
   if (!isTexts(value) || !value.every((kind) => KINDS.includes(kind))) throw malformed(MANIFEST, 'excluded is no list of kinds');
   return value as readonly Excluded[];
+}
+
+function leftOut(value: unknown): readonly LeftOut[] {
+  if (!Array.isArray(value)) throw malformed(MANIFEST, 'damaged is not a list');
+  return value.map((item: unknown) => {
+    const { model, name, version, reason } = (item ?? {}) as Record<string, unknown>;
+    const isName = name === null || typeof name === 'string';
+    if (typeof model !== 'string' || typeof reason !== 'string' || !isName || !(version === null || typeof version === 'number'))
+      throw malformed(MANIFEST, 'damaged does not say what was left out');
+    return { model, name, version, reason };
+  });
 }
 
 function isTexts(value: unknown): value is readonly string[] {

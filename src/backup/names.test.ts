@@ -80,9 +80,20 @@ describe('a name', () => {
   });
 
   test('that the format takes for itself is a collision (B10)', () => {
-    const taken = ['MANIFEST.json', 'manifest.JSON', '_model.yaml', 'KEYMAP.jsonl', 'CHECKSUMS', 'record.json', '_tombstones.jsonl'];
+    const taken = ['MANIFEST.json', 'manifest.JSON', '_model.yaml', 'KEYMAP.jsonl'];
     const suffixes = ['a.swamp-leaf', 'a.SWAMP-meta.json', 'x.swamp-v3/b', 'a.swamp-name', 'a.\u017fwamp-leaf', 'a\uff0eswamp-leaf', '.swamp-v0'];
-    const { code, collisions } = offenders(['a', 'a/b', 'b/MANIFEST.json', 'a.swamp-v', 'swamp-leaf', ...taken, ...suffixes]);
+    const { code, collisions } = offenders([
+      'a',
+      'a/b',
+      'b/MANIFEST.json',
+      'a.swamp-v',
+      'swamp-leaf',
+      'CHECKSUMS',
+      'record.json',
+      '_tombstones.jsonl',
+      ...taken,
+      ...suffixes,
+    ]);
     assert.equal(code, 'collision');
     assert.deepEqual(collisions.toSorted(), [...taken, ...suffixes].toSorted());
     for (const path of Object.values(plan([...taken, ...suffixes], BOTH))) assert.match(path, /\.swamp-name$/);

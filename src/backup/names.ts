@@ -2,19 +2,7 @@
 import { SwampError } from '../errors.js';
 import { isArtifactName, segmentFor } from '../layout/names.js';
 import { byCodePoint } from '../store/read.js';
-import {
-  CHECKSUMS,
-  DEFINITION,
-  KEYMAP,
-  type KeymapRecord,
-  LEAF_SUFFIX,
-  MANIFEST,
-  MAX_NAME_BYTES,
-  MAX_SEGMENT_BYTES,
-  SAFE_SUFFIX,
-  TOMBSTONES,
-  UPLOAD_RECORD,
-} from './format.js';
+import { DEFINITION, KEYMAP, type KeymapRecord, LEAF_SUFFIX, MANIFEST, MAX_NAME_BYTES, MAX_SEGMENT_BYTES, SAFE_SUFFIX } from './format.js';
 import { contentPath } from './paths.js';
 
 /** The artifacts of one model. `directory`: `models/<name>` or `orphans/<id>`. */
@@ -114,7 +102,8 @@ function hostility(name: string): string | undefined {
   return undefined;
 }
 
-const CONTROL_NAMES = new Set([MANIFEST, CHECKSUMS, KEYMAP, DEFINITION, TOMBSTONES, UPLOAD_RECORD].map(fold));
+/** They meet nothing below data/, but a person who looks for one must not find another one (B10). */
+const CONTROL_NAMES = new Set([MANIFEST, KEYMAP, DEFINITION].map(fold));
 const RESERVED = /\.swamp-(meta\.json|leaf|name|v[0-9]+)$/;
 
 /** Why the name is taken by the format itself (B10); undefined when it is not. */

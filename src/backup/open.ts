@@ -7,7 +7,7 @@ import { createFile } from '../fs/durable.js';
 import { Handle } from '../fs/handle.js';
 import { type BackupFinding, CONTROL_MODE } from './format.js';
 import { finding, invalid } from './invalid.js';
-import { inside } from './paths.js';
+import { inside, mayBeShared } from './paths.js';
 
 /** Content is read in pieces of this size. Bytes. */
 const PIECE = 256 * 1024;
@@ -15,12 +15,12 @@ const PIECE = 256 * 1024;
 /** Files up to this size are read, hashed and written in one piece: a turn of the event loop costs more. Bytes. */
 export const SMALL = 128 * 1024;
 
-/** Why what stands there is not read; undefined for a regular file with one name. */
+/** Why what is there is not read; undefined for a regular file that has one name, or may be shared with another backup. */
 export function refusal(path: string, stats: Stats | BigIntStats): BackupFinding | undefined {
   if (stats.isSymbolicLink()) return finding('symlink', path, 'is a symbolic link');
   if (stats.isDirectory()) return finding('manifest', path, 'is a directory, and must be a file');
   if (!stats.isFile()) return finding('special_file', path, 'is a FIFO, a socket or a device');
-  return stats.nlink > 1 ? finding('hardlink', path, `is one of ${stats.nlink} names of one file`) : undefined;
+  return stats.nlink > 1 && !mayBeShared(path) ? finding('hardlink', path, `is one of ${stats.nlink} names of one file`) : undefined;
 }
 
 /** `path` below `root`, the caller's to close; undefined when nothing stands there. `looked`: what lstat(2) told of it just now. Throws `backup_invalid` with the finding. */

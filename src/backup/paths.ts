@@ -76,6 +76,12 @@ export function placeOf(path: string): Place | undefined {
   return content === undefined ? { kind: 'content', directory, content: path } : { kind: 'version', directory, content, version: Number(version) };
 }
 
+/** True for what may be one file with a content of another backup: contents, whose checksums are compared; a control file never is (B11, B15). */
+export function mayBeShared(path: string): boolean {
+  const kind = placeOf(path)?.kind;
+  return kind === 'content' || kind === 'version';
+}
+
 function isModelOrId(text: string): boolean {
   return isModelName(text) || isModelId(text);
 }

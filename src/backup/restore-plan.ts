@@ -3,6 +3,7 @@
  * goes. Reads the repository without a lock; `seen` tells whether that still stands. The rules stand in design/backup.md, "Restoring".
  */
 import { randomUUID } from 'node:crypto';
+import { lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../errors.js';
@@ -28,7 +29,7 @@ export interface Choice {
   /** Undefined: the repository must be empty. */
   readonly mode: RestoreMode | undefined;
   /** Only this model, and under which name. */
-  readonly only?: { readonly model: string; readonly as?: string };
+  readonly only?: { readonly model: string; readonly as?: string; readonly name?: string };
 }
 
 /** One model of the backup, and where it goes. */
@@ -111,10 +112,20 @@ function selected({ models, root }: Saved, { only }: Choice): readonly SavedMode
   if (only.as !== undefined) checkModelName(only.as);
   const named =
     models.find(({ definition }) => definition?.name === only.model) ?? models.find(({ id, definition }) => id === only.model && definition !== undefined);
-  if (named !== undefined) return [named];
+  if (named !== undefined) return [only.name === undefined ? named : oneArtifact(named, only.name)];
   throw new SwampError('model_not_found', `The backup ${root} has no model ${JSON.stringify(only.model.slice(0, 200))}.`, {
     hint: 'Its models are the directories under models/ in it.',
     data: { model: only.model.slice(0, 200), models: models.flatMap(({ definition }) => definition?.name ?? []).slice(0, 100) },
+  });
+}
+
+/** The model with this artifact alone. */
+function oneArtifact(model: SavedModel, name: string): SavedModel {
+  const artifacts = model.artifacts.filter((artifact) => artifact.name === name);
+  if (artifacts.length > 0) return { ...model, artifacts, alone: true, uploads: [] };
+  throw new SwampError('data_not_found', `The backup has no data named ${JSON.stringify(name)} of ${titleOf(model)}.`, {
+    hint: 'What it has is under models/ in it.',
+    data: { name },
   });
 }
 
@@ -183,7 +194,7 @@ class Planner {
     const current = epochOf(this.#repo, modelId);
     const point = this.#backup.manifest.consistencyPoint.models[saved.id] ?? { data: 0, run: 0 };
     const whole = this.#choice.mode === 'replace';
-    const tombstones = [...tombstonesOf(this.#backup.root, saved)];
+    const tombstones = saved.alone === true ? [] : [...tombstonesOf(this.#backup.root, saved)];
     const highest = [...saved.artifacts, ...tombstones].reduce((most, { generation }) => Math.max(most, generation), Math.max(current, point.data));
     const next = highest + 1;
     if (next > MAX_EPOCH || point.run > MAX_EPOCH) throw tooHigh(saved);
@@ -344,7 +355,8 @@ class Planner {
     const { layout } = this.#repo;
     const dir = layout.artifact(modelId, name);
     // A file or a link in the place of an artifact is damage, and is replaced.
-    const names = this.#stands(dir) ? readable(() => readDir(dir)) : undefined;
+    const isDirectory = this.#stands(dir) && lstatSync(dir, { throwIfNoEntry: false })?.isDirectory() === true;
+    const names = isDirectory ? readable(() => readDir(dir)) : undefined;
     const deleted = layout.tombstone(modelId, name);
     const tombstone = this.#stands(deleted) ? readable(() => readTombstone(deleted)) : undefined;
     if (names === undefined)

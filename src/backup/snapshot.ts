@@ -6,11 +6,12 @@ import type { BigIntStats } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
-import { readDir } from '../fs/tree.js';
+import { exists, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, GLOBAL, PARTS } from '../layout/layout.js';
-import { segmentFor } from '../layout/names.js';
+import { nameOf, segmentFor } from '../layout/names.js';
 import { readFence } from '../locks/fence.js';
 import type { Session } from '../locks/session.js';
+import { listLocks } from '../locks/survey.js';
 import { restructure, type Structural } from '../protocol/restructure.js';
 import type { Repo } from '../repo.js';
 import { quietEntry } from '../store/ahead.js';
@@ -18,9 +19,11 @@ import { isTransient, statusOf } from '../store/check/plain.js';
 import { isIntent } from '../store/intent.js';
 import { readArtifactRecord, readTombstone, type Tombstone } from '../store/metadata.js';
 import { byCodePoint, versionNumbers } from '../store/read.js';
-import { SUMS, uploadsOf } from '../store/uploads/place.js';
-import { readUploadRecord } from '../store/uploads/record.js';
+import { modelOfUpload, SUMS, uploadsOf } from '../store/uploads/place.js';
+import { readUploadRecord, UPLOAD_RECORD } from '../store/uploads/record.js';
 import { Chooser, type Chosen } from './choose.js';
+import { type Damage, damageOr } from './damage.js';
+import { excludes } from './exclude.js';
 import { damaged, identityOf, type ListedArtifact, type ListedModel, type ListedUpload, type Snapshot, type Wanted } from './listed.js';
 import { modelDirectory, orphanDirectory } from './paths.js';
 
@@ -57,7 +60,33 @@ export async function lookWithoutLock(repo: Repo, wanted: Wanted, { signal }: { 
   const lister = new Lister(repo, wanted, chooser, signal, 0n);
   const chosen = await chooser.choose();
   await lister.lookAhead([...chosen.models.map(({ id }) => id), ...chooser.orphansBeside(chosen)]);
-  return lister.withCounts(lister.snapshotOf(chosen, 0, (id) => lister.aheadOf(id)));
+  const global = readFence(repo.layout.fence(GLOBAL))?.epoch ?? 0;
+  return lister.withCounts(lister.snapshotOf(chosen, global, (id) => lister.aheadOf(id)));
+}
+
+/**
+ * The point in time where the datastore cannot be written: it can have no pin and no lock there, and no process can commit.
+ * Another mount of the same disk may be writable, so all of it must have been still. Throws `io` where it was not.
+ */
+export async function takeStill(repo: Repo, wanted: Wanted, options: { readonly signal: AbortSignal }): Promise<Snapshot> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const before = fencesNow(repo);
+    const snapshot = await lookWithoutLock(repo, wanted, options);
+    if (before !== undefined && fencesNow(repo) === before) return snapshot;
+  }
+  throw new SwampError('io', `${repo.datastore} is on a read-only file system here, and is changed, or was left in the middle of a change, elsewhere.`, {
+    hint: 'Run the backup where the datastore can be written.',
+    data: { path: repo.datastore, errno: 'EROFS' },
+  });
+}
+
+/** The entries of all fences; undefined when one of them holds something that waits to be carried out. */
+function fencesNow({ layout }: Repo): string | undefined {
+  const entries = listLocks(layout).map((lock) => {
+    const entry = readFence(layout.fence(lock));
+    return entry === undefined ? '' : join(layout.fence(lock), entry.name);
+  });
+  return entries.some((entry) => entry !== '' && (readDir(entry) ?? []).some(isIntent)) ? undefined : entries.sort().join('\n');
 }
 
 /** How often a listing is begun anew because the global lock was taken away from it. */
@@ -94,8 +123,9 @@ function isSame(a: BigIntStats, b: BigIntStats): boolean {
 }
 
 interface ModelData {
-  /** What kept something from being listed. */
-  readonly skipped?: SwampError;
+  /** What could not be listed. */
+  readonly damaged: readonly Damage[];
+  readonly strays: readonly string[];
   readonly artifacts: ReadonlyMap<string, Known<ListedArtifact>>;
   readonly tombstones: ReadonlyMap<string, Known<Tombstone>>;
   readonly uploads: readonly ListedUpload[];
@@ -106,7 +136,7 @@ interface AheadData extends ModelData {
   readonly quiet: string | undefined;
 }
 
-const NOTHING: ModelData = Object.freeze({ artifacts: new Map(), tombstones: new Map(), uploads: [] });
+const NOTHING: ModelData = Object.freeze({ damaged: [], strays: [], artifacts: new Map(), tombstones: new Map(), uploads: [] });
 /** Between two turns of the event loop: for the heartbeat of the lock, and for signals. */
 const BATCH = 500;
 
@@ -118,7 +148,6 @@ class Lister {
   readonly #since: bigint;
   readonly #ahead = new Map<string, AheadData>();
   #listed = 0;
-  #skipped: SwampError | undefined;
 
   constructor(repo: Repo, wanted: Wanted, chooser: Chooser, signal: AbortSignal, since: bigint) {
     this.#repo = repo;
@@ -132,11 +161,10 @@ class Lister {
   async lookAhead(modelIds: readonly string[]): Promise<void> {
     for (const id of modelIds) {
       const before = quietEntry(this.#repo, id)?.name;
-      const data = await this.#list(id, NOTHING, { tolerant: true });
+      const data = await this.#list(id, NOTHING);
       const quiet = before !== undefined && quietEntry(this.#repo, id)?.name === before ? before : undefined;
-      // Nobody was at work: then it is damage, and must not be left out (B18).
-      if (quiet !== undefined && data.skipped !== undefined) throw data.skipped;
-      this.#ahead.set(id, { ...data, quiet });
+      // While something changes it may look damaged; it is listed again under the lock.
+      this.#ahead.set(id, { ...data, quiet, damaged: quiet === undefined ? [] : data.damaged });
     }
   }
 
@@ -153,7 +181,7 @@ class Lister {
       const ahead = this.#ahead.get(id);
       const entry = readFence(this.#repo.layout.fence({ kind: 'data', modelId: id }));
       const same = ahead?.quiet !== undefined && ahead.quiet === entry?.name;
-      now.set(id, same ? { ...ahead, uploads: this.#uploads(id) } : await this.#list(id, ahead ?? NOTHING, { tolerant: false }));
+      now.set(id, same ? { ...ahead, ...this.#uploadsNow(id, ahead) } : await this.#list(id, ahead ?? NOTHING));
     }
     return this.snapshotOf(models, structural.epoch, (id) => now.get(id) ?? NOTHING);
   }
@@ -171,24 +199,37 @@ class Lister {
     return rolled;
   }
 
-  async #list(modelId: string, known: ModelData, { tolerant }: { readonly tolerant: boolean }): Promise<ModelData> {
+  async #list(modelId: string, known: ModelData): Promise<ModelData> {
     const { layout } = this.#repo;
     const artifacts = new Map<string, Known<ListedArtifact>>();
-    this.#skipped = undefined;
+    const damaged: Damage[] = [];
+    const strays: string[] = [];
+    const tell = (name: string | null, error: unknown): undefined => {
+      damaged.push({ modelId, name, version: null, error: damageOr(this.#repo, error) });
+    };
     const root = layout.model(modelId);
     for (const segment of readDir(root) ?? []) {
-      const one = this.#once(`${root}/${segment}`, known.artifacts.get(segment), (dir, status) => this.#artifact(dir, segment, status), tolerant);
-      if (one !== undefined) artifacts.set(segment, one);
+      const list = (dir: string, status: BigIntStats): ListedArtifact | 'stray' | undefined => this.#artifact(dir, segment, status);
+      const one = this.#once<ListedArtifact | 'stray'>(`${root}/${segment}`, known.artifacts.get(segment), list, (error) =>
+        tell(nameOf(segment) ?? null, error),
+      );
+      if (one?.value === 'stray') strays.push(`${root}/${segment}`);
+      else if (one !== undefined) artifacts.set(segment, one as Known<ListedArtifact>);
       if (++this.#listed % BATCH === 0) await this.#breathe();
     }
     const tombstones = new Map<string, Known<Tombstone>>();
     const buried = layout.tombstones(modelId);
     for (const file of readDir(buried) ?? []) {
-      const one = this.#once(`${buried}/${file}`, known.tombstones.get(file), (path) => tombstoneAt(path, file), tolerant);
+      const one = this.#once(
+        `${buried}/${file}`,
+        known.tombstones.get(file),
+        (path) => tombstoneAt(path, file),
+        (error) => tell(null, error),
+      );
       if (one !== undefined) tombstones.set(file, one);
       if (++this.#listed % BATCH === 0) await this.#breathe();
     }
-    return { artifacts, tombstones, uploads: this.#uploads(modelId), ...(this.#skipped === undefined ? {} : { skipped: this.#skipped }) };
+    return { damaged, strays, artifacts, tombstones, uploads: this.#uploads(modelId, tell) };
   }
 
   async #breathe(): Promise<void> {
@@ -196,53 +237,77 @@ class Lister {
     this.#signal.throwIfAborted();
   }
 
-  /** As it was listed before, when it looks as it did then; else listed now. `tolerant`: what changes at this moment is left for later. */
-  #once<T>(path: string, known: Known<T> | undefined, list: (path: string, status: BigIntStats) => T | undefined, tolerant: boolean): Known<T> | undefined {
+  /** As it was listed before, when it looks as it did then; else listed now. */
+  #once<T>(
+    path: string,
+    known: Known<T> | undefined,
+    list: (path: string, status: BigIntStats) => T | undefined,
+    tell: (error: unknown) => undefined,
+  ): Known<T> | undefined {
     const status = statusOf(path);
     if (status === undefined) return undefined;
     if (known?.state !== undefined && isSame(known.state, status)) return known;
     if (isTransient(basename(path))) return undefined;
+    if (status.isSymbolicLink()) return tell(damaged(path, 'it is a symbolic link'));
     const lasting = status.mtimeNs < this.#since && status.ctimeNs < this.#since;
     try {
       const value = list(path, status);
       return value === undefined ? undefined : { state: lasting ? status : undefined, value };
     } catch (error) {
-      if (!tolerant || !(error instanceof SwampError) || error.code !== 'corrupt') throw error;
-      this.#skipped = error;
-      return undefined;
+      return tell(error);
     }
   }
 
-  #artifact(dir: string, segment: string, status: BigIntStats): ListedArtifact | undefined {
-    if (!status.isDirectory()) throw damaged(dir, 'it is no directory');
+  #artifact(dir: string, segment: string, status: BigIntStats): ListedArtifact | 'stray' | undefined {
+    if (!status.isDirectory()) return 'stray';
     const identity = `${status.dev}:${status.ino}`;
     const names = readDir(dir);
     if (names === undefined) return undefined;
     const numbers = versionNumbers(names);
+    const versionNames = new Set(numbers.map(String));
+    const strays = names.filter((name) => name !== ARTIFACT_RECORD && !versionNames.has(name) && !name.startsWith('.')).map((name) => join(dir, name));
     const record = readArtifactRecord(join(dir, ARTIFACT_RECORD));
     if (record === undefined) throw damaged(dir, `${ARTIFACT_RECORD} is missing`);
     if (segmentFor(record.name) !== segment) throw damaged(dir, `it belongs to ${JSON.stringify(record.name)}`);
     const wanted = this.#wanted.allVersions ? numbers : numbers.slice(-1);
     const versions = wanted.map((version) => ({ version, identity: identityOf(join(dir, String(version))) ?? '' }));
     if (versions.length === 0 || versions.some((one) => one.identity === '')) throw damaged(dir, 'it holds no version');
-    return { ...record, dir, identity, versions, older: numbers.length - wanted.length };
+    return { ...record, dir, identity, versions, older: numbers.length - wanted.length, strays };
+  }
+
+  /** Uploads come and go without the data fence: they are listed anew. */
+  #uploadsNow(modelId: string, ahead: ModelData): Pick<ModelData, 'damaged' | 'uploads'> {
+    const own = ahead.damaged.filter(({ name }) => name === null || modelOfUpload(name) !== modelId);
+    const damaged: Damage[] = [];
+    const uploads = this.#uploads(modelId, (name, error) => damaged.push({ modelId, name, version: null, error: damageOr(this.#repo, error) }));
+    return { uploads, damaged: [...own, ...damaged] };
   }
 
   /** Parts are sent without a lock: one that is sent again after the listing is as it was, or as it is then. */
-  #uploads(modelId: string): ListedUpload[] {
+  #uploads(modelId: string, tell: (id: string, error: unknown) => void): ListedUpload[] {
     if (!this.#wanted.incompleteUploads) return [];
-    return uploadsOf(this.#repo, modelId).flatMap(({ id, dir }) => {
-      const record = readUploadRecord(dir);
-      const identity = identityOf(join(dir, PARTS));
-      return record === undefined || identity === undefined
-        ? []
-        : [{ id, dir, identity, record, parts: readDir(join(dir, PARTS)) ?? [], sums: readDir(join(dir, SUMS)) ?? [] }];
+    return uploadsOf(this.#repo, modelId).flatMap(({ id, dir }): ListedUpload[] => {
+      try {
+        const record = readUploadRecord(dir);
+        const identity = identityOf(join(dir, PARTS));
+        if (record !== undefined && identity !== undefined)
+          return [{ id, dir, identity, record, parts: readDir(join(dir, PARTS)) ?? [], sums: readDir(join(dir, SUMS)) ?? [] }];
+        // One that is completed or aborted leaves as a whole.
+        if (exists(dir)) throw damaged(dir, `${record === undefined ? UPLOAD_RECORD : PARTS} is missing`);
+      } catch (error) {
+        tell(id, error);
+      }
+      return [];
     });
   }
 
   snapshotOf(chosen: Chosen, global: number, dataOf: (modelId: string) => ModelData): Snapshot {
+    const damaged: Damage[] = [];
+    const strays: string[] = [];
     const list = (id: string, directory: string, definition: string | undefined): ListedModel => {
-      const { artifacts, tombstones, uploads } = dataOf(id);
+      const { artifacts, tombstones, uploads, ...rest } = dataOf(id);
+      damaged.push(...rest.damaged);
+      strays.push(...rest.strays, ...[...artifacts.values()].flatMap(({ value }) => value.strays));
       const byName = <T extends { readonly name: string }>(known: ReadonlyMap<string, Known<T>>): T[] => [...known.values()].map(({ value }) => value);
       return { id, directory, definition, artifacts: byName(artifacts), tombstones: byName(tombstones), uploads, epochs: this.#epochs(id) };
     };
@@ -258,8 +323,9 @@ class Lister {
       otherModels: chosen.others,
       deletedModels: 0,
       keptOutputs: 0,
+      excludedArtifacts: 0,
     };
-    return { createdAt: new Date().toISOString(), global, models, excluded };
+    return { createdAt: new Date().toISOString(), global, models, excluded, damaged, strays };
   }
 
   #epochs(modelId: string): ListedModel['epochs'] {
@@ -270,20 +336,34 @@ class Lister {
   /** What needs no lock: the order, what is only counted, and orphans with nothing to keep. */
   withCounts(snapshot: Snapshot): Snapshot {
     const repo = this.#repo;
+    const { orphans } = snapshot.excluded;
+    if (this.#wanted.models === null && snapshot.models.length === 0 && orphans > 0) throw noDefinition(repo, orphans);
     const sum = (of: (model: ListedModel) => number): number => snapshot.models.reduce((total, model) => total + of(model), 0);
     const isEmpty = ({ definition, artifacts, tombstones }: ListedModel): boolean =>
       definition === undefined && artifacts.length === 0 && tombstones.length === 0;
-    const models = snapshot.models
-      .filter((model) => !isEmpty(model))
+    const leaves = excludes(this.#wanted.exclude ?? []);
+    const titles = new Map(snapshot.models.map(({ id, directory }) => [id, directory.slice(directory.indexOf('/') + 1)]));
+    const titleOf = ({ id }: Pick<ListedModel, 'id'>): string => titles.get(id) ?? id;
+    const full = snapshot.models.filter((model) => !isEmpty(model));
+    const wholly = full.filter((model) => leaves(titleOf(model)));
+    const models = full
+      .filter((model) => !wholly.includes(model))
       .map((model) => {
-        const sorted = <T extends { readonly name: string }>(list: readonly T[]): T[] => list.toSorted((a, b) => byCodePoint(a.name, b.name));
-        return { ...model, artifacts: sorted(model.artifacts), tombstones: sorted(model.tombstones) };
+        const wanted = <T extends { readonly name: string }>(list: readonly T[]): T[] =>
+          list.filter(({ name }) => !leaves(titleOf(model), name)).sort((a, b) => byCodePoint(a.name, b.name));
+        const uploads = model.uploads.filter(({ record }) => !leaves(titleOf(model), record.name));
+        return { ...model, artifacts: wanted(model.artifacts), tombstones: wanted(model.tombstones), uploads };
       });
+    const listed = [...models, ...wholly].reduce((total, { artifacts }) => total + artifacts.length, 0);
+    const isWanted = ({ modelId: id, name }: Damage): boolean => !leaves(titleOf({ id }), ...(name === null ? [] : [name]));
     return {
       ...snapshot,
       models: models.sort((a, b) => byCodePoint(a.directory, b.directory)),
+      damaged: snapshot.damaged.filter(isWanted),
       excluded: {
         ...snapshot.excluded,
+        otherModels: snapshot.excluded.otherModels + wholly.length,
+        excludedArtifacts: sum(({ artifacts }) => artifacts.length) - listed,
         olderVersions: sum(({ artifacts }) => artifacts.reduce((total, { older }) => total + older, 0)),
         incompleteUploads: this.#wanted.incompleteUploads ? 0 : sum(({ id }) => uploadsOf(repo, id).length),
         deletedModels: (readDir(repo.layout.deleted) ?? []).filter((name) => name.endsWith('.json')).length,
@@ -291,6 +371,13 @@ class Lister {
       },
     };
   }
+}
+
+function noDefinition({ root }: Repo, models: number): SwampError {
+  return new SwampError('model_invalid', `No model in ${root} has a definition, but there is data of ${models}: the backup would hold nothing.`, {
+    hint: 'Bring the files under models/ back, as with "git checkout models"; or write the data without them: --include-orphans.',
+    data: { orphans: models },
+  });
 }
 
 function tombstoneAt(path: string, file: string): Tombstone | undefined {

@@ -13,6 +13,8 @@ export interface TreeEntry {
   readonly empty: boolean;
   /** False: the name is no UTF-8, and `path` only shows it. */
   readonly readable: boolean;
+  /** Why the system does not let it be looked at; what is below it is left out. */
+  readonly refused?: NodeJS.ErrnoException;
 }
 
 /** Everything below `root`, or below the directory `below` in it (with a slash at its end), a directory before what it holds. What vanishes meanwhile is left out. */
@@ -32,12 +34,25 @@ function* walk(root: string, below: string, names: readonly Name[]): Generator<T
       yield { path, stats: lstatSync(join(root, below)), empty: false, readable };
       continue;
     }
-    const stats = lstatSync(join(root, path), { throwIfNoEntry: false });
+    let stats: Stats | undefined;
+    let children: readonly Name[] | undefined;
+    try {
+      stats = lstatSync(join(root, path), { throwIfNoEntry: false });
+      children = stats?.isDirectory() === true ? namesIn(join(root, path)) : undefined;
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      yield { path, stats: stats ?? lstatSync(join(root, below)), empty: false, readable, refused: error };
+      continue;
+    }
     if (stats === undefined) continue;
-    const children = stats.isDirectory() ? namesIn(join(root, path)) : undefined;
     yield { path, stats, empty: children?.length === 0, readable };
     if (children !== undefined) yield* walk(root, `${path}/`, children);
   }
+}
+
+/** True for what a bad disk or somebody else's file answers: about one thing, not about all. */
+export function isUnreadable(error: unknown): error is NodeJS.ErrnoException {
+  return isErrno(error, 'EACCES', 'EPERM', 'EIO');
 }
 
 /** The names in the directory `path` of the backup, in the order of their bytes; none where there is no such directory. */

@@ -1,8 +1,10 @@
 /** Verifies the tree of a backup: every finding in one run, content streamed, nothing followed, nothing waited for (B11, B15). */
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { sha256 } from '../fs/digest.js';
 import type { Handle } from '../fs/handle.js';
+import { exists } from '../fs/tree.js';
 import { parseRecord } from '../store/metadata.js';
 import { byCodePoint } from '../store/read.js';
 import { parseUploadRecord } from '../store/uploads/record.js';
@@ -27,7 +29,7 @@ import { readManifest } from './manifest.js';
 import { bytesOf, digestOf, linesOf, openPlain, pieces, readControl, refusal, SMALL, textOf } from './open.js';
 import { isContained, type Place, placeOf, sidecarPath } from './paths.js';
 import { keymapRecord, parseSidecar, readTombstones } from './records.js';
-import { type TreeEntry, walkTree } from './tree.js';
+import { isUnreadable, type TreeEntry, walkTree } from './tree.js';
 import { addDefinition, newModel, type Settled, settleModel, type VerifiedModel } from './verify-model.js';
 
 /** What has been read. */
@@ -91,8 +93,11 @@ class Verification {
   }
 
   async run(): Promise<Verified> {
-    this.#manifest = this.#collect(() => readManifest(this.#root));
-    if (![...this.#findings.values()].some(({ kind }) => kind === 'format_version')) {
+    this.#manifest = this.#collect(MANIFEST, () => readManifest(this.#root));
+    // Without either it is not a backup: whatever is there instead is not read.
+    if (this.#manifest === undefined && !exists(join(this.#root, MANIFEST)) && !exists(join(this.#root, CHECKSUMS)))
+      this.#tell(finding('manifest', CHECKSUMS, 'is missing'));
+    else if (![...this.#findings.values()].some(({ kind }) => kind === 'format_version')) {
       this.#checksums = this.#readChecksums();
       this.#keymap = this.#readKeymap();
       for (const entry of walkTree(this.#root)) await this.#look(entry);
@@ -108,16 +113,22 @@ class Verification {
     this.#findings.set(`${found.kind} ${found.path} ${found.message}`, found);
   }
 
-  /** What `read` answers; undefined when it found something wrong, which is told. */
-  #collect<T>(read: () => T): T | undefined {
+  /** What `read` answers; undefined when it found something wrong, which is told. `path`: what it reads. */
+  #collect<T>(path: string, read: () => T): T | undefined {
     try {
       return read();
     } catch (error) {
-      const findings = findingsOf(error);
-      if (findings === undefined) throw error;
-      for (const found of findings) this.#tell(found);
+      this.#tellError(path, error);
       return undefined;
     }
+  }
+
+  /** Throws what is no matter of this one file. */
+  #tellError(path: string, error: unknown): void {
+    const findings = findingsOf(error) ?? (isUnreadable(error) ? [finding('unreadable', path, `cannot be read: ${error.code}`)] : undefined);
+    if (findings === undefined) throw error;
+    for (const found of findings) this.#tell(found);
+    if (isUnreadable(error)) this.#refused.add(path);
   }
 
   async #breathe(): Promise<void> {
@@ -129,7 +140,7 @@ class Verification {
   }
 
   #readChecksums(): ReadonlyMap<string, string> | undefined {
-    const opened = this.#collect(() => {
+    const opened = this.#collect(CHECKSUMS, () => {
       const file = openPlain(this.#root, CHECKSUMS);
       if (file === undefined) throw invalid(finding('manifest', CHECKSUMS, 'is missing'));
       return file;
@@ -142,7 +153,7 @@ class Verification {
       wrong += 1;
       if (wrong === 1) first = `line ${line} ${message}`;
     };
-    this.#collect(() => {
+    this.#collect(CHECKSUMS, () => {
       let line = 0;
       let last = '';
       for (const text of linesOf(opened, CHECKSUMS, MAX_LINE_BYTES)) {
@@ -169,15 +180,15 @@ class Verification {
   }
 
   #readKeymap(): ReadonlyMap<string, KeymapRecord> | undefined {
-    const opened = this.#collect(() => openPlain(this.#root, KEYMAP));
+    const opened = this.#collect(KEYMAP, () => openPlain(this.#root, KEYMAP));
     if (opened === undefined) return undefined;
     const keymap = new Map<string, KeymapRecord>();
-    this.#collect(() => {
+    this.#collect(KEYMAP, () => {
       let line = 0;
       let last = '';
       for (const source of linesOf(opened, KEYMAP, MAX_LINE_BYTES)) {
         line += 1;
-        const record = this.#collect(() =>
+        const record = this.#collect(KEYMAP, () =>
           keymapRecord(
             reading(KEYMAP, () => parseRecord(source, KEYMAP), line),
             line,
@@ -193,8 +204,9 @@ class Verification {
     return keymap;
   }
 
-  async #look({ path, stats, empty, readable }: TreeEntry): Promise<void> {
+  async #look({ path, stats, empty, readable, refused: unread }: TreeEntry): Promise<void> {
     this.#options.signal.throwIfAborted();
+    if (unread !== undefined) return this.#tellError(path, unread);
     if (!readable) return this.#tell(finding('unlisted', path, 'has a name that is no UTF-8'));
     if (stats.isDirectory()) {
       if (empty) this.#tell(finding('unlisted', path, 'is a directory with nothing in it'));
@@ -223,9 +235,11 @@ class Verification {
   }
 
   async #lookAtContent({ path, stats }: Pick<TreeEntry, 'path' | 'stats'>, place: Place | undefined, listed: string | undefined): Promise<void> {
-    const opened = this.#collect(() => openPlain(this.#root, path, stats));
+    const opened = this.#collect(path, () => openPlain(this.#root, path, stats));
     if (opened === undefined) return;
-    const { size, checksum } = await this.#read(opened);
+    const read = await this.#read(opened).catch((error: unknown) => this.#tellError(path, error));
+    if (read === undefined) return;
+    const { size, checksum } = read;
     const altered = listed !== undefined && checksum !== listed;
     if (altered) this.#tell(finding('altered', path, 'does not have its checksum'));
     if (place?.kind === 'upload') this.#lookAtUpload(path, place.directory);
@@ -253,7 +267,7 @@ class Verification {
     const isRecord = path.endsWith(`/${UPLOAD_RECORD}`);
     this.#uploads.set(directory, isRecord || this.#uploads.get(directory) === true);
     if (!isRecord) return;
-    this.#collect(() => {
+    this.#collect(path, () => {
       const source = textOf(readControl(this.#root, path, MAX_CONTROL_BYTES) ?? Buffer.alloc(0), path);
       reading(path, () => parseUploadRecord(parseRecord(source, path), path));
     });
@@ -266,19 +280,19 @@ class Verification {
   ): void {
     const limit = place.kind === 'sidecar' ? MAX_SIDECAR_BYTES : place.kind === 'definition' ? MAX_CONTROL_BYTES : MAX_MANIFEST_BYTES;
     // Lists grow with what they list, and are read line by line.
-    const bytes = path === KEYMAP || place.kind === 'tombstones' ? undefined : this.#collect(() => readControl(this.#root, path, limit, stats));
-    const checksum = bytes === undefined ? this.#collect(() => this.#hashOf(path)) : sha256(bytes);
+    const bytes = path === KEYMAP || place.kind === 'tombstones' ? undefined : this.#collect(path, () => readControl(this.#root, path, limit, stats));
+    const checksum = bytes === undefined ? this.#collect(path, () => this.#hashOf(path)) : sha256(bytes);
     if (listed !== undefined && checksum !== undefined && checksum !== listed) this.#tell(finding('altered', path, 'does not have its checksum'));
     const model = this.#model;
     if (model === undefined || place.kind === 'control') return;
     if (place.kind === 'tombstones') {
-      this.#collect(() => {
+      this.#collect(path, () => {
         for (const _ of readTombstones(this.#root, path)) this.#counts.tombstones += 1;
       });
     } else if (bytes === undefined) model.unreadable.add(path);
-    else if (place.kind === 'definition') this.#collect(() => addDefinition(model, { path, text: textOf(bytes, path), ids: this.#ids }));
+    else if (place.kind === 'definition') this.#collect(path, () => addDefinition(model, { path, text: textOf(bytes, path), ids: this.#ids }));
     else {
-      const sidecar = this.#collect(() => parseSidecar(textOf(bytes, path), path));
+      const sidecar = this.#collect(path, () => parseSidecar(textOf(bytes, path), path));
       if (sidecar === undefined) model.unreadable.add(path);
       else {
         model.sidecars.set(place.content, {

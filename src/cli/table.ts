@@ -312,7 +312,11 @@ export const COMMANDS: readonly Command[] = [
       { name: 'include-orphans', type: 'switch', description: 'Also data whose model has no definition' },
       { name: 'encode-names', type: 'switch', description: 'Write names that cannot be paths under safe ones' },
       { name: 'rename-collisions', type: 'switch', description: 'Write names that want one path under safe ones' },
-      { name: 'base', type: 'value', value: 'DIR2', description: 'Take unchanged files from this earlier backup' },
+      { name: 'base', type: 'value', value: 'DIR2', description: 'Share unchanged contents with this earlier backup' },
+      { name: 'copy', type: 'switch', description: 'Copy them from it instead' },
+      { name: 'exclude', type: 'list', value: 'PATTERN', description: 'Leave out MODEL or MODEL/NAME; * and ** match; may be given again' },
+      { name: 'skip-damaged', type: 'switch', description: 'Leave out what is damaged, and record that' },
+      { name: 'tag', type: 'list', value: 'K=V', description: 'Note this in the backup; may be given again' },
       DRY_RUN,
     ],
     examples: [
@@ -334,12 +338,14 @@ export const COMMANDS: readonly Command[] = [
     flags: [
       { name: 'mode', type: 'value', value: 'M', description: 'Where the repository is not empty: replace, merge or skip-existing' },
       { name: 'model', type: 'value', value: 'A', description: 'Only this model; A=B: under the name B, with a new id' },
+      { name: 'name', type: 'value', value: 'NAME', description: 'With --model: only this artifact' },
       DRY_RUN,
       FORCE,
       YES,
     ],
     examples: [
       ['backup restore ../backup', 'into an empty repository'],
+      ['backup restore ../backup --repo-dir ../new', 'makes the repository'],
       ['backup restore ../backup --model web --mode skip-existing', 'one model that was deleted'],
     ],
     destructive: { flag: 'mode', value: 'replace' },

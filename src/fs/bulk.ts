@@ -8,7 +8,7 @@ import { copyFile, type FileHandle, open } from 'node:fs/promises';
 import { release } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { isErrno } from '../errors.js';
-import { removeFile, rename, syncDir, syncFile } from './durable.js';
+import { linkFile, removeFile, rename, syncDir, syncFile } from './durable.js';
 import { failpoint } from './failpoints.js';
 
 /** So many files are synced one by one, and so many at a time. */
@@ -57,12 +57,15 @@ export class Bulk {
     return result;
   }
 
-  /** Copies a whole file, as a clone where the file system can; who may read the copy is told by the umask, as of any new file. */
-  async clone(from: string, path: string): Promise<void> {
+  /** A whole file as another one: cloned, linked or copied; the first two throw the system's error where the file system cannot. The mode of a link is that of its file, else the umask decides it. */
+  async bring(way: 'clone' | 'link' | 'copy', from: string, path: string): Promise<void> {
     await this.#makeParent(path);
-    await failpoint('fs.write');
-    await copyFile(from, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    chmodSync(path, 0o666 & ~process.umask());
+    if (way === 'link') await linkFile(from, path);
+    else {
+      await failpoint('fs.write');
+      await copyFile(from, path, constants.COPYFILE_EXCL | (way === 'clone' ? constants.COPYFILE_FICLONE_FORCE : 0));
+      chmodSync(path, 0o666 & ~process.umask());
+    }
     this.#files.push(path);
   }
 

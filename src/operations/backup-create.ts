@@ -1,44 +1,24 @@
 /** `backup create`: one point in time, read while everybody works on, written aside, and published by one rename. The order of the steps is design/backup.md's. */
 
 import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
-import { Base } from '../backup/base.js';
-import { checksumLines } from '../backup/checksums.js';
-import { type Copying, copyUpload, copyVersion } from '../backup/copy.js';
+import { type Base, readBase } from '../backup/base.js';
+import { type Damage, leftOut, refusedFor, withoutDamaged } from '../backup/damage.js';
 import { requireBackupDirectory } from '../backup/directory.js';
-import {
-  BACKUP_FORMAT,
-  type BackupOptions,
-  CHECKSUMS,
-  CONTROL_MODE,
-  type Counts,
-  type Excluded,
-  KEYMAP,
-  type KeymapRecord,
-  MANIFEST,
-  type Manifest,
-  UPLOAD_RECORD,
-} from '../backup/format.js';
+import { BACKUP_FORMAT, type BackupOptions, type Counts, type Excluded, type KeymapRecord, type LeftOut, type Manifest } from '../backup/format.js';
 import { findingsOf } from '../backup/invalid.js';
-import type { ExcludedCounts, ListedArtifact, ListedModel, ListedUpload, Snapshot } from '../backup/listed.js';
-import { Locator } from '../backup/locate.js';
-import { serialiseManifest } from '../backup/manifest.js';
+import type { ExcludedCounts, ListedModel, Snapshot } from '../backup/listed.js';
+import { type MakingOptions, makeBackup } from '../backup/make.js';
 import { type NamePlan, planNames } from '../backup/names.js';
-import { createControl } from '../backup/open.js';
-import { definitionPath, inside, sidecarPath, tombstonesPath, versionPath } from '../backup/paths.js';
-import { keymapLine, serialiseSidecar, tombstoneLine } from '../backup/records.js';
-import { reclaimScratch, removeScratch } from '../backup/scratch.js';
-import { lookWithoutLock, takeSnapshot } from '../backup/snapshot.js';
-import { makeScratch, publish, type Target, targetOf } from '../backup/target.js';
-import { reasonOf } from '../errors.js';
-import { Bulk } from '../fs/bulk.js';
-import { sha256 } from '../fs/digest.js';
-import { syncDir, syncFile } from '../fs/durable.js';
+import { reclaimScratch } from '../backup/scratch.js';
+import { lookWithoutLock, takeSnapshot, takeStill } from '../backup/snapshot.js';
+import { type Target, targetOf } from '../backup/target.js';
+import { isErrno, reasonOf } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { METADATA } from '../layout/layout.js';
+import type { Session } from '../locks/session.js';
 import { withSession } from '../protocol/session.js';
-import { type Repo, requireWritable, underName } from '../repo.js';
-import { readVersionMetadata, serialise } from '../store/metadata.js';
+import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { readVersionMetadata } from '../store/metadata.js';
 import { pin, unpin } from '../store/pins.js';
 import { sweepUnpinned } from '../store/sweep.js';
 import { TOOL_VERSION } from '../version.js';
@@ -55,8 +35,16 @@ export interface BackupCreateInput {
   readonly includeOrphans?: boolean;
   readonly encodeNames?: boolean;
   readonly renameCollisions?: boolean;
-  /** An earlier backup, whose files are cloned where they are the same. */
+  /** An earlier backup: contents that it has are not written again, but shared with it. */
   readonly base?: string;
+  /** Copy what the base has, share nothing. */
+  readonly copy?: boolean;
+  /** Leave out what cannot be read as it was written, and record it; without it that is an error. */
+  readonly skipDamaged?: boolean;
+  /** `MODEL` or `MODEL/NAME`, with `*` and `**`: what to leave out. */
+  readonly exclude?: readonly string[];
+  /** Recorded in the manifest. */
+  readonly tags?: Readonly<Record<string, string>>;
   readonly dryRun?: boolean;
 }
 
@@ -69,22 +57,25 @@ export interface BackupCreateResult extends Counts {
   readonly excluded: ExcludedCounts;
   /** Artifacts that do not stand under their names. */
   readonly renamed: readonly KeymapRecord[];
+  /** What could not be read and was left out, with `skipDamaged`. */
+  readonly damaged: readonly LeftOut[];
+  /** Paths of what is among the data and belongs to nothing. */
+  readonly strays: readonly string[];
   /** How many versions came from `base`. */
   readonly reused: number;
+  /** How many bytes of them take no space of their own: clones and hard links. */
+  readonly sharedBytes: number;
   readonly dryRun: boolean;
 }
 
-/** How far the copying is. `versions` of `total`. */
-export interface BackupProgress {
-  readonly versions: number;
-  readonly total: number;
-  readonly bytes: number;
-}
+export type BackupCreateOptions = MakingOptions;
 
-export interface BackupCreateOptions {
-  readonly signal: AbortSignal;
-  /** Called every now and then. */
-  readonly onProgress?: (progress: BackupProgress) => void;
+const NOTHING_TAKEN = { reused: 0, sharedBytes: 0 } as const;
+
+interface Recorded {
+  readonly options: BackupOptions;
+  readonly tags: BackupCreateInput['tags'];
+  readonly damaged: readonly LeftOut[];
 }
 
 /**
@@ -95,39 +86,89 @@ export interface BackupCreateOptions {
 export async function backupCreate(plain: Repo, input: BackupCreateInput, options: BackupCreateOptions): Promise<BackupCreateResult> {
   const repo = underName(plain, `backup create ${input.dir}`);
   const wanted = optionsOf(input);
-  const listed = { models: wanted.models, allVersions: wanted.allVersions, incompleteUploads: wanted.incompleteUploads, orphans: wanted.orphans };
   if (input.dryRun !== true) requireWritable(repo);
   const target = targetOf(repo, input.dir);
-  const base = input.base === undefined ? undefined : openBase(repo, input.base);
+  const base = input.base === undefined ? undefined : openBase(repo, input.base, input.copy === true);
+  const plan = { wanted, base, tags: input.tags, skipDamaged: input.skipDamaged === true };
   if (input.dryRun === true) {
-    const snapshot = await lookWithoutLock(repo, listed, options);
-    return { ...resultOf(target, snapshot, planned(snapshot, wanted)), ...sizesOf(snapshot), reused: 0, dryRun: true };
+    const { snapshot, damaged } = soundPart(await lookWithoutLock(repo, wanted, options), plan);
+    return { ...resultOf(repo, target, snapshot, { names: planned(snapshot, wanted), damaged }), ...sizesOf(snapshot), ...NOTHING_TAKEN, dryRun: true };
   }
   await reclaimScratch(target.parent, repo.reporter.warn);
+  let pinned = false;
   try {
     return await withSession(repo, async (session) => {
       try {
-        await pin(session);
-        const snapshot = await takeSnapshot(repo, listed, { session, signal: options.signal });
+        pinned = await isPinned(session);
+        const snapshot = await (pinned ? takeSnapshot(repo, wanted, { session, signal: options.signal }) : takeStill(repo, wanted, options));
         await failpoint('backup.listed');
-        const names = planned(snapshot, wanted);
-        const maker = new Maker(repo, { snapshot, names, wanted, base }, options);
-        const { counts, reused } = await maker.make(target, session.holder);
-        return { ...resultOf(target, snapshot, names), ...counts, reused, dryRun: false };
+        return await makeSound(repo, snapshot, plan, { target: { ...target, holder: session.holder }, options });
       } finally {
-        await afterwards(repo, () => unpin(session));
+        if (pinned) await afterwards(repo, () => unpin(session));
       }
     });
   } finally {
-    if (!options.signal.aborted) await afterwards(repo, () => sweepUnpinned(repo));
+    if (pinned && !options.signal.aborted) await afterwards(repo, () => sweepUnpinned(repo));
+  }
+}
+
+/** False on a read-only file system: where nothing can be written, nothing is deleted either, and no pin is needed. */
+async function isPinned(session: Session): Promise<boolean> {
+  try {
+    await pin(session);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EROFS')) return false;
+    throw error;
+  }
+}
+
+interface Plan {
+  readonly wanted: BackupOptions;
+  readonly base: Base | undefined;
+  readonly tags: BackupCreateInput['tags'];
+  readonly skipDamaged: boolean;
+}
+
+/** What could be listed, and what is left out of it. Throws for damage that is not to be skipped. */
+function soundPart(
+  snapshot: Snapshot,
+  { skipDamaged }: Plan,
+  more: readonly Damage[] = [],
+): { readonly snapshot: Snapshot; readonly damaged: readonly Damage[] } {
+  const [first, ...rest] = [...snapshot.damaged, ...more];
+  if (first === undefined) return { snapshot, damaged: [] };
+  if (!skipDamaged) throw refusedFor(snapshot, [first, ...rest]);
+  return { snapshot: withoutDamaged(snapshot, [first, ...rest]), damaged: [first, ...rest] };
+}
+
+/**
+ * Damage of contents is found while they are copied. All of it is found in one run; then the backup is begun anew without it,
+ * for what is left out changes where the others are written. Throws for damage that is not to be skipped.
+ */
+async function makeSound(
+  repo: Repo,
+  listed: Snapshot,
+  plan: Plan,
+  { target, options }: { readonly target: Target & { readonly holder: string }; readonly options: BackupCreateOptions },
+): Promise<BackupCreateResult> {
+  const found: Damage[] = [];
+  for (;;) {
+    const { snapshot, damaged } = soundPart(listed, plan, found);
+    const names = planned(snapshot, plan.wanted);
+    const recorded = { options: plan.wanted, tags: plan.tags, damaged: leftOut(snapshot, damaged) };
+    const making = { snapshot, names, base: plan.base, manifestOf: (counts: Counts) => manifestOf(repo, snapshot, recorded, counts) };
+    const { counts, reused, sharedBytes, damaged: more } = await makeBackup(repo, making, target, options);
+    if (more.length === 0) return { ...resultOf(repo, target, snapshot, { names, damaged }), ...counts, reused, sharedBytes, dryRun: false };
+    found.push(...more);
   }
 }
 
 /** The error names the base: it is not the backup that the command is about. */
-function openBase(repo: Repo, named: string): Base {
+function openBase(repo: Repo, named: string, copies: boolean): Base {
   const dir = requireBackupDirectory(named);
   try {
-    return new Base(repo, dir);
+    return readBase(repo, dir, copies);
   } catch (error) {
     throw verdictOf({ dir, findings: findingsOf(error) ?? [] }) ?? error;
   }
@@ -149,6 +190,7 @@ function optionsOf(input: BackupCreateInput): BackupOptions {
     orphans: input.includeOrphans === true,
     encodeNames: input.encodeNames === true,
     renameCollisions: input.renameCollisions === true,
+    ...(input.exclude === undefined || input.exclude.length === 0 ? {} : { exclude: input.exclude }),
     models: input.models === undefined || input.models.length === 0 ? null : input.models,
   };
 }
@@ -161,7 +203,14 @@ function planned(snapshot: Snapshot, options: BackupOptions): NamePlan {
   );
 }
 
-function resultOf({ path }: Target, { createdAt, models, excluded }: Snapshot, { keymap }: NamePlan): Omit<BackupCreateResult, 'bytes' | 'reused' | 'dryRun'> {
+function resultOf(
+  repo: Repo,
+  { path }: Target,
+  snapshot: Snapshot,
+  { names, damaged }: { readonly names: NamePlan; readonly damaged: readonly Damage[] },
+): Omit<BackupCreateResult, 'bytes' | 'reused' | 'sharedBytes' | 'dryRun'> {
+  const { createdAt, models, excluded, strays } = snapshot;
+  for (const stray of strays) repo.reporter.warn(`${displayPath(repo, stray)} belongs to nothing, and is not in the backup.`);
   const sum = (of: (model: ListedModel) => number): number => models.reduce((total, model) => total + of(model), 0);
   return {
     backupDir: path,
@@ -173,7 +222,9 @@ function resultOf({ path }: Target, { createdAt, models, excluded }: Snapshot, {
     uploads: sum(({ uploads }) => uploads.length),
     orphans: models.filter(({ definition }) => definition === undefined).length,
     excluded,
-    renamed: keymap,
+    renamed: names.keymap,
+    damaged: leftOut(snapshot, damaged),
+    strays: strays.map((stray) => displayPath(repo, stray)),
   };
 }
 
@@ -183,196 +234,19 @@ function sizesOf({ models }: Snapshot): { readonly bytes: number } {
   return { bytes: dirs.reduce((sum, dir) => sum + (readVersionMetadata(join(dir, METADATA))?.size ?? 0), 0) };
 }
 
-interface Plan {
-  readonly snapshot: Snapshot;
-  readonly names: NamePlan;
-  readonly wanted: BackupOptions;
-  readonly base: Base | undefined;
-}
-
-/** So many artifacts are copied at a time; each holds at most two files open. */
-const AT_ONCE = 4;
-/** Between two turns of the event loop, in which signals and the terminal are served. Milliseconds. */
-const TURN_MS = 20;
-/** Artifacts between two looks at the clock. */
-const BATCH = 16;
-/** Of CHECKSUMS that are joined before they are written. */
-const LINES = 2_000;
-
-/** One run: the scratch, what stands in it, and what it has come to. */
-class Maker {
-  readonly #repo: Repo;
-  readonly #plan: Plan;
-  readonly #options: BackupCreateOptions;
-  /** By path in the backup. */
-  readonly #checksums = new Map<string, string>();
-  readonly #counts = { models: 0, artifacts: 0, versions: 0, bytes: 0, tombstones: 0, uploads: 0, orphans: 0 };
-  /** Versions that are to be copied. */
-  readonly #total: number;
-  #reused = 0;
-  #tasks = 0;
-  readonly #began = performance.now();
-  #turned = performance.now();
-  #bytes = 0;
-
-  constructor(repo: Repo, plan: Plan, options: BackupCreateOptions) {
-    this.#repo = repo;
-    this.#plan = plan;
-    this.#options = options;
-    this.#total = plan.snapshot.models.reduce((sum, { artifacts }) => sum + artifacts.reduce((n, { versions }) => n + versions.length, 0), 0);
-  }
-
-  /** The scratch never outlives this, unless it has become DIR. */
-  async make(target: Target, holder: string): Promise<{ readonly counts: Counts; readonly reused: number }> {
-    const scratch = await makeScratch(target, holder);
-    try {
-      await this.#write(scratch);
-      await publish(target, scratch);
-    } catch (error) {
-      await removeScratch(scratch).catch((second: unknown) => this.#tellLeft(scratch, second));
-      throw error;
-    }
-    return { counts: { ...this.#counts }, reused: this.#reused };
-  }
-
-  /** The error of what was being done is the one that counts (B13). */
-  #tellLeft(scratch: string, error: unknown): void {
-    const why = reasonOf(error);
-    this.#repo.reporter.warn(`${scratch} could not be removed: ${why}. The next backup beside it tries again.`);
-  }
-
-  async #write(root: string): Promise<void> {
-    const stop = new AbortController();
-    const signal = AbortSignal.any([stop.signal, this.#options.signal]);
-    const bulk = new Bulk(root);
-    const onBytes = (bytes: number): void => {
-      this.#bytes += bytes;
-    };
-    const copying: Copying = { locator: new Locator(this.#repo), bulk, base: this.#plan.base, signal, onBytes };
-    const queue = this.#work(root, copying);
-    const work = async (): Promise<void> => {
-      for (const task of queue) {
-        signal.throwIfAborted();
-        await task();
-        await this.#breathe();
-      }
-    };
-    // The first error ends the others, and is the one that is told, when all have let go of their files (B13).
-    let first: { readonly error: unknown } | undefined;
-    const guarded = Array.from({ length: AT_ONCE }, () =>
-      work().catch((error: unknown) => {
-        first ??= { error };
-        stop.abort(error);
-      }),
-    );
-    await Promise.all(guarded);
-    if (first !== undefined) throw first.error;
-    await this.#writeControls(root, bulk, signal);
-  }
-
-  /** Everything that is to be copied, one at a time, to whoever asks first. */
-  *#work(root: string, copying: Copying): Generator<() => Promise<void>, undefined> {
-    for (const model of this.#plan.snapshot.models) {
-      yield () => this.#writeRecords(root, copying.bulk, model);
-      for (const artifact of model.artifacts) yield () => this.#copyArtifact(root, copying, model, artifact);
-      for (const upload of model.uploads) yield () => this.#copyUpload(root, copying, model, upload);
-    }
-    return undefined;
-  }
-
-  /** Asks the clock now and then only: where it is a system call, it costs as much as reading a file. */
-  async #breathe(): Promise<void> {
-    if (++this.#tasks % BATCH !== 0 || performance.now() - this.#turned < TURN_MS) return;
-    this.#options.onProgress?.({ versions: this.#counts.versions, total: this.#total, bytes: this.#bytes });
-    await turn();
-    this.#turned = performance.now();
-  }
-
-  async #control(root: string, bulk: Bulk, path: string, text: string): Promise<void> {
-    const bytes = Buffer.from(text);
-    await bulk.write(inside(root, path), bytes, CONTROL_MODE);
-    this.#checksums.set(path, sha256(bytes));
-  }
-
-  async #writeRecords(root: string, bulk: Bulk, { directory, definition, tombstones }: ListedModel): Promise<void> {
-    if (definition !== undefined) await this.#control(root, bulk, definitionPath(directory), definition);
-    if (tombstones.length > 0) await this.#control(root, bulk, tombstonesPath(directory), tombstones.map(tombstoneLine).join(''));
-    this.#counts[definition === undefined ? 'orphans' : 'models'] += 1;
-    this.#counts.tombstones += tombstones.length;
-  }
-
-  async #copyArtifact(root: string, copying: Copying, { id, directory }: ListedModel, artifact: ListedArtifact): Promise<void> {
-    const { name, generation, floor } = artifact;
-    const content = this.#plan.names.places.get(directory)?.get(name)?.path;
-    if (content === undefined) throw new TypeError(`no place was planned for ${JSON.stringify(name)}`);
-    const versions = [];
-    for (const [i, listed] of artifact.versions.entries()) {
-      await failpoint('backup.copying');
-      const path = i === artifact.versions.length - 1 ? content : versionPath(content, listed.version);
-      const { metadata, reused } = await copyVersion(copying, { modelId: id, artifact, listed }, inside(root, path));
-      versions.push({ version: listed.version, ...metadata });
-      this.#checksums.set(path, metadata.checksum);
-      this.#counts.versions += 1;
-      this.#counts.bytes += metadata.size;
-      this.#reused += reused ? 1 : 0;
-    }
-    await this.#control(root, copying.bulk, sidecarPath(content), serialiseSidecar({ name, generation, floor, versions }));
-    this.#counts.artifacts += 1;
-  }
-
-  async #copyUpload(root: string, copying: Copying, { id, directory }: ListedModel, upload: ListedUpload): Promise<void> {
-    const place = `uploads/${directory.slice(directory.indexOf('/') + 1)}/${upload.id}`;
-    await this.#control(root, copying.bulk, `${place}/${UPLOAD_RECORD}`, serialise(upload.record));
-    const paths = new Map<string, string>();
-    const pathOf = (number: number): string => {
-      const path = `${place}/part-${number}`;
-      paths.set(inside(root, path), path);
-      return inside(root, path);
-    };
-    for (const [absolute, checksum] of await copyUpload(copying, id, upload, pathOf)) this.#checksums.set(paths.get(absolute) ?? '', checksum);
-    this.#counts.uploads += 1;
-  }
-
-  /** CHECKSUMS comes last, when everything else is on disk: what has it is whole, and nothing else passes for a backup (B3). */
-  async #writeControls(root: string, bulk: Bulk, signal: AbortSignal): Promise<void> {
-    const { names, snapshot } = this.#plan;
-    await this.#control(root, bulk, KEYMAP, names.keymap.map(keymapLine).join(''));
-    await this.#control(root, bulk, MANIFEST, serialiseManifest(this.#manifest(snapshot)));
-    await failpoint('backup.before-sync');
-    const written = performance.now();
-    await bulk.sync(signal);
-    this.#repo.reporter.debug(`Written in ${Math.round(written - this.#began)} ms, synced in ${Math.round(performance.now() - written)} ms.`);
-    const file = await createControl(root, CHECKSUMS);
-    try {
-      const lines: string[] = [];
-      for (const line of checksumLines(this.#checksums)) {
-        if (lines.push(line) < LINES) continue;
-        await file.writeFile(lines.splice(0).join(''));
-        signal.throwIfAborted();
-      }
-      await file.writeFile(lines.join(''));
-      await syncFile(file);
-    } finally {
-      await file.close();
-    }
-    await syncDir(root);
-    // A signal that has come by now is honoured: it is told at a turn of the event loop.
-    await turn();
-    signal.throwIfAborted();
-  }
-
-  #manifest({ createdAt, global, models }: Snapshot): Manifest {
-    return {
-      formatVersion: BACKUP_FORMAT,
-      toolVersion: TOOL_VERSION,
-      repoId: this.#repo.id,
-      createdAt,
-      consistencyPoint: { global, models: Object.fromEntries(models.map(({ id, epochs }) => [id, epochs])) },
-      options: { ...this.#plan.wanted, models: this.#plan.wanted.models === null ? null : namesOf(models) },
-      counts: { ...this.#counts },
-      excluded: excludedBy(this.#plan.wanted),
-    };
-  }
+function manifestOf(repo: Repo, { createdAt, global, models }: Snapshot, { options, tags, damaged }: Recorded, counts: Counts): Manifest {
+  return {
+    formatVersion: BACKUP_FORMAT,
+    toolVersion: TOOL_VERSION,
+    repoId: repo.id,
+    createdAt,
+    consistencyPoint: { global, models: Object.fromEntries(models.map(({ id, epochs }) => [id, epochs])) },
+    options: { ...options, models: options.models === null ? null : namesOf(models) },
+    counts,
+    excluded: excludedBy(options),
+    ...(tags === undefined ? {} : { tags }),
+    ...(damaged.length === 0 ? {} : { damaged }),
+  };
 }
 
 /** Models may be asked for by their ids; a manifest tells names. */
@@ -380,8 +254,9 @@ function namesOf(models: readonly ListedModel[]): string[] {
   return models.flatMap(({ definition, directory }) => (definition === undefined ? [] : [directory.slice('models/'.length)]));
 }
 
-function excludedBy({ allVersions, incompleteUploads, orphans, models }: BackupOptions): Excluded[] {
+function excludedBy({ allVersions, incompleteUploads, orphans, models, exclude }: BackupOptions): Excluded[] {
   return [
+    ...(exclude === undefined ? [] : (['excluded-artifacts'] as const)),
     ...(allVersions ? [] : (['older-versions'] as const)),
     ...(incompleteUploads ? [] : (['incomplete-uploads'] as const)),
     ...(orphans ? [] : (['orphans'] as const)),

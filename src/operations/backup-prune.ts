@@ -104,7 +104,7 @@ export function planPrune(backups: readonly BackupInFolder[], keep: Keep): { rea
   const judged = backups.map((item) => {
     const periods = periodsOf(item);
     const keeps = RULES.filter((rule) => {
-      const group = JSON.stringify([rule, item.repoId, item.models?.toSorted() ?? null, item.excluded.toSorted()]);
+      const group = JSON.stringify([rule, item.repoId, item.models?.toSorted() ?? null, item.excluded.toSorted(), item.exclude.toSorted(), item.damaged > 0]);
       const ofGroup = taken.get(group) ?? new Set();
       taken.set(group, ofGroup);
       if (ofGroup.has(periods[rule]) || ofGroup.size >= (keep[rule] ?? 0)) return false;

@@ -28,6 +28,8 @@ export interface BackupRestoreInput {
   readonly model?: string;
   /** With `model`: under this name, and with a new id. */
   readonly as?: string;
+  /** With `model`: only this artifact; not with `replace`. */
+  readonly name?: string;
   readonly dryRun?: boolean;
 }
 
@@ -76,13 +78,16 @@ interface Asked extends RestorePlan {
 const ATTEMPTS = 3;
 
 /**
- * Throws `backup_invalid`, `checksum_mismatch` (nothing touched), `conflict` for a repository that is not empty,
- * `model_not_found`, `model_exists`, `name_invalid`, `no_space`, `lock_timeout`, `read_only`.
+ * `target`: the repository, or what opens it once the backup is known to be whole. Throws `backup_invalid`, `checksum_mismatch` (nothing touched), `conflict` for a repository that is not empty,
+ * `model_not_found`, `data_not_found`, `model_exists`, `name_invalid`, `no_space`, `lock_timeout`, `read_only`.
  */
-export async function backupRestore(plain: Repo, input: BackupRestoreInput, options: BackupRestoreOptions): Promise<BackupRestoreResult> {
-  if (input.dryRun !== true) requireWritable(plain);
-  const repo = underName(plain, `backup restore ${input.dir}`);
+export async function backupRestore(
+  target: Repo | (() => Promise<Repo>),
+  input: BackupRestoreInput,
+  options: BackupRestoreOptions,
+): Promise<BackupRestoreResult> {
   const choice = choiceOf(input);
+  if (typeof target !== 'function' && input.dryRun !== true) requireWritable(target);
   const gathered: Gathered = new Map();
   const { dir } = await requireWholeBackup(input.dir, {
     signal: options.signal,
@@ -91,6 +96,7 @@ export async function backupRestore(plain: Repo, input: BackupRestoreInput, opti
   });
   const backup = readSaved(dir, gathered);
   if (backup.manifest.consistencyPoint.global > MAX_EPOCH) throw invalidEpoch(dir);
+  const repo = underName(typeof target === 'function' ? await target() : target, `backup restore ${input.dir}`);
   const fresh: FreshIds = new Map();
   const shown = await planRestore(repo, backup, choice, fresh);
   const result = resultOf(shown, input);
@@ -104,9 +110,13 @@ export async function backupRestore(plain: Repo, input: BackupRestoreInput, opti
   return resultOf(done, input);
 }
 
-function choiceOf({ mode, model, as }: BackupRestoreInput): Choice {
+function choiceOf({ mode, model, as, name }: BackupRestoreInput): Choice {
+  if (name !== undefined && (model === undefined || mode === 'replace'))
+    throw new SwampError('usage', '--name restores one artifact of the model that --model names, and cannot replace.', {
+      hint: 'Example: --model web --name report --mode merge',
+    });
   if (model === undefined) return { mode };
-  return { mode, only: { model, ...(as === undefined ? {} : { as }) } };
+  return { mode, only: { model, ...(as === undefined ? {} : { as }), ...(name === undefined ? {} : { name }) } };
 }
 
 class Restorer {

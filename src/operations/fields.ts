@@ -82,9 +82,13 @@ export const BACKUP_CREATE: Fields<BackupCreateInput> = {
   encodeNames: SWITCH,
   renameCollisions: SWITCH,
   base: TEXT,
+  copy: SWITCH,
+  skipDamaged: SWITCH,
+  exclude: TEXTS,
+  tags: PAIRS,
   dryRun: SWITCH,
 };
-export const BACKUP_RESTORE: Fields<BackupRestoreInput> = { dir: NEEDED_TEXT, mode: TEXT, model: TEXT, as: TEXT, dryRun: SWITCH };
+export const BACKUP_RESTORE: Fields<BackupRestoreInput> = { dir: NEEDED_TEXT, mode: TEXT, model: TEXT, as: TEXT, name: TEXT, dryRun: SWITCH };
 export const BACKUP_PRUNE: Fields<BackupPruneInput> = {
   dir: NEEDED_TEXT,
   keepLast: whole(1),

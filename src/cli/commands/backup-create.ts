@@ -1,7 +1,9 @@
 /** `swamp backup create DIR` */
+
+import type { BackupProgress } from '../../backup/make.js';
 import { SwampError } from '../../errors.js';
-import { type BackupCreateResult, type BackupProgress, backupCreate } from '../../operations/backup-create.js';
-import { type Args, given } from '../args.js';
+import { type BackupCreateResult, backupCreate } from '../../operations/backup-create.js';
+import { type Args, given, pairs } from '../args.js';
 import type { Context, Outcome } from '../context.js';
 import { createLive } from '../live.js';
 import { count, fields, printable, size } from '../render/text.js';
@@ -18,7 +20,10 @@ export async function run({ args, json, openRepo, signal }: Context): Promise<Ou
     includeOrphans: args.has('include-orphans'),
     encodeNames: args.has('encode-names'),
     renameCollisions: args.has('rename-collisions'),
-    ...given({ base: args.text('base') }),
+    skipDamaged: args.has('skip-damaged'),
+    copy: args.has('copy'),
+    exclude: args.list('exclude'),
+    ...given({ base: args.text('base'), tags: pairs(args, 'tag') }),
     dryRun: args.has('dry-run'),
   };
   const result = await backupCreate(openRepo(), input, { signal, onProgress }).finally(() => live.end());
@@ -35,7 +40,8 @@ function progressText({ versions, total, bytes }: BackupProgress, ms: number): s
   return `Copied ${versions} of ${count(total, 'version')}, ${size(bytes)} at ${size((bytes / Math.max(ms, 1)) * 1000)}/s${left}\n`;
 }
 
-function text({ backupDir, createdAt, models, artifacts, versions, bytes, uploads, orphans, reused, excluded, renamed, dryRun }: BackupCreateResult): string {
+function text(result: BackupCreateResult): string {
+  const { backupDir, createdAt, models, artifacts, versions, bytes, uploads, orphans, reused, sharedBytes, excluded, renamed, damaged, dryRun } = result;
   const beside = [
     ...(uploads > 0 ? [count(uploads, 'unfinished upload')] : []),
     ...(orphans > 0 ? [`data of ${count(orphans, 'model')} without a definition`] : []),
@@ -49,9 +55,13 @@ function text({ backupDir, createdAt, models, artifacts, versions, bytes, upload
         'Holds',
         `${count(models, 'model')}, ${count(artifacts, 'artifact')}, ${count(versions, 'version')}, ${size(bytes)}${beside.map((one) => `, ${one}`).join('')}`,
       ],
-      ['From the base', reused === 0 ? undefined : count(reused, 'version')],
+      ['From the base', reused === 0 ? undefined : `${count(reused, 'version')}, ${size(sharedBytes)} shared with it`],
       ['Left out', left.length === 0 ? undefined : left.join(', ')],
     ]),
+    ...damaged.map(({ model, name, version, reason }) => {
+      const what = `${printable(name ?? 'something')} of ${printable(model)}${version === null ? '' : `, version ${version}`}`;
+      return `Damaged, and left out: ${what} (${reason})\n`;
+    }),
     ...renamed.map(({ model, name, path, reason }) => `${reason}: ${printable(name)} of ${printable(model)} stands at ${printable(path)}\n`),
   ].join('');
 }
@@ -63,4 +73,5 @@ const WORDS: Readonly<Record<string, string>> = {
   otherModels: 'other models',
   deletedModels: 'deleted models',
   keptOutputs: 'kept outputs',
+  excludedArtifacts: 'excluded artifacts',
 };

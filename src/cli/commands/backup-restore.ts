@@ -1,14 +1,20 @@
 /** `swamp backup restore DIR`: asks before it replaces. */
+import { resolve } from 'node:path';
 import { SwampError } from '../../errors.js';
+import { readDir } from '../../fs/tree.js';
 import { type BackupRestoreInput, type BackupRestoreResult, backupRestore, type RestoreQuestion } from '../../operations/backup-restore.js';
+import { repoInit } from '../../operations/repo-init.js';
+import { openRepoAt, type Repo } from '../../repo.js';
+import { timingFrom } from '../../timing.js';
 import { type Args, given } from '../args.js';
 import type { Context, Outcome } from '../context.js';
 import { createProgress } from '../progress.js';
 import { count, printable, size } from '../render/text.js';
 
-export async function run({ args, json, openRepo, signal, confirm }: Context): Promise<Outcome> {
+export async function run(context: Context): Promise<Outcome> {
+  const { args, json, signal, confirm } = context;
   const input = inputOf(args);
-  const repo = openRepo();
+  const repo = targetOf(context);
   const progress = createProgress({ silent: json || args.has('quiet') });
   const phases = { verified: progress.phase('Verified'), staged: progress.phase('Restored') };
   const asked = given({ confirm: confirm && ((question: RestoreQuestion) => confirm(questionText(question))) });
@@ -17,18 +23,40 @@ export async function run({ args, json, openRepo, signal, confirm }: Context): P
   return { result, text: () => text(result) };
 }
 
+/** The repository; where there is none, and its directory is empty or missing, it is made once the backup is known to be whole. */
+function targetOf({ args, env, readOnly, reporter, openRepo }: Context): Repo | (() => Promise<Repo>) {
+  try {
+    return openRepo();
+  } catch (error) {
+    const dir = resolve(args.text('repo-dir') ?? (env['SWAMP_REPO_DIR'] || '.'));
+    if (!(error instanceof SwampError) || error.code !== 'not_a_repo' || args.has('dry-run') || (readDir(dir) ?? []).length > 0) throw error;
+    return async () => {
+      const { repoDir } = await repoInit(dir, { readOnly });
+      reporter.info(`Created the repository ${repoDir}.`);
+      return openRepoAt(repoDir, { timing: timingFrom(env, args.text('lock-timeout')), reporter, env });
+    };
+  }
+}
+
 const MODES = ['replace', 'merge', 'skip-existing'] as const;
 
 /** `--model A=B`; a model's name has no `=` in it. */
 function inputOf(args: Args): BackupRestoreInput {
-  const given = args.text('mode');
-  const mode = MODES.find((known) => known === given);
-  if (given !== undefined && mode === undefined)
-    throw new SwampError('usage', `There is no mode ${JSON.stringify(given)}.`, { hint: `The modes are ${MODES.join(', ')}.` });
+  const wanted = args.text('mode');
+  const mode = MODES.find((known) => known === wanted);
+  if (wanted !== undefined && mode === undefined)
+    throw new SwampError('usage', `There is no mode ${JSON.stringify(wanted)}.`, { hint: `The modes are ${MODES.join(', ')}.` });
   const [model, as, ...more] = args.text('model')?.split('=') ?? [];
   if (more.length > 0 || model === '')
     throw new SwampError('usage', '--model wants a name, or two with a "=" between them.', { hint: 'Example: --model web=web-old' });
-  return { dir: args.need('dir'), dryRun: args.has('dry-run'), ...(mode && { mode }), ...(model !== undefined && { model }), ...(as !== undefined && { as }) };
+  return {
+    dir: args.need('dir'),
+    dryRun: args.has('dry-run'),
+    ...(mode && { mode }),
+    ...(model !== undefined && { model }),
+    ...(as !== undefined && { as }),
+    ...given({ name: args.text('name') }),
+  };
 }
 
 const WHY = {

@@ -5,7 +5,7 @@ import { printable } from './text.js';
 const NAMED = 3;
 
 /** `all models`, `models a, b; latest versions; with uploads`. */
-export function scopeText({ models, excluded }: Pick<BackupInFolder, 'models' | 'excluded'>): string {
+export function scopeText({ models, excluded, exclude, damaged, tags }: BackupInFolder): string {
   const named = models?.slice(0, NAMED).map(printable).join(', ');
   const more = models !== null && models.length > NAMED ? ` and ${models.length - NAMED} more` : '';
   return [
@@ -13,5 +13,8 @@ export function scopeText({ models, excluded }: Pick<BackupInFolder, 'models' | 
     ...(excluded.includes('older-versions') ? ['latest versions'] : []),
     ...(excluded.includes('incomplete-uploads') ? [] : ['with uploads']),
     ...(excluded.includes('orphans') ? [] : ['with orphans']),
+    ...(exclude.length === 0 ? [] : [`without ${exclude.map(printable).join(', ')}`]),
+    ...(damaged === 0 ? [] : [`without ${damaged} damaged`]),
+    ...Object.entries(tags).map(([key, value]) => `${printable(key)}=${printable(value)}`),
   ].join('; ');
 }
