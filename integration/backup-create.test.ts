@@ -192,6 +192,7 @@ describe('a backup', () => {
     assert.deepEqual([excluded['excludedArtifacts'], excluded['otherModels']], [1, 1]);
     const { tags, options, excluded: kinds } = manifestOf(dir);
     assert.deepEqual([tags, options.exclude, kinds[0]], [{ why: 'before the move' }, ['m/deep/*', 'n', 'm/?'], 'excluded-artifacts']);
+    await run(repo, ['backup', 'diff', dir, repo.dir]);
     assert.match((await run(repo, ['backup', 'list', repo.base])).stdout, / without m\/deep\/\*, n, m\/\?; why=before the move +\/.*\/backup\n/);
   });
 

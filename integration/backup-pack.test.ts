@@ -11,7 +11,7 @@ import { type Header, pack } from 'tar-stream';
 import { scratchFor } from '../src/backup/scratch.js';
 import { verifyTree } from '../src/backup/verify.js';
 import { SwampError } from '../src/errors.js';
-import { backupPack } from '../src/operations/backup-pack.js';
+import { backupPack, backupPackTo } from '../src/operations/backup-pack.js';
 import { backupUnpack } from '../src/operations/backup-unpack.js';
 import { SILENT } from '../src/repo.js';
 import { nastyModels, type Tree, type TreeModel, writeTree } from './support/backup-tree.js';
@@ -54,6 +54,15 @@ describe('an archive', () => {
     assert.equal(unpacked.files, packed.files);
     assert.deepEqual(contents(join(base, 'again')), contents(tree.dir));
     assert.deepEqual(readdirSync(base).sort(), ['again', 'backup', 'backup.tar.gz']);
+    const chunks: Uint8Array[] = [];
+    await backupPackTo(
+      { dir: tree.dir },
+      async (bytes) => {
+        chunks.push(bytes);
+      },
+      OPTIONS,
+    );
+    assert.ok(Buffer.concat(chunks).equals(readFileSync(file)), 'on stdout it is the same');
   });
 
   test('of nasty names gives back the tree', async (t) => {

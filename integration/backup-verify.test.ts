@@ -124,6 +124,9 @@ describe('swamp backup verify', () => {
     assert.match(invalid.stderr, /^swamp: .* is no whole backup: models\/m0\/data\/a\/b .*, and 1 more\.\nhint: /);
     toldError(await run(repo, ['backup', 'verify', tree.dir, '--json'], { expect: 65 }), 'backup_invalid');
     await refused(repo, ['backup', 'verify', join(repo.base, 'nothing')], 'io');
+    const sound = writeTree(join(repo.base, 'sound'), MODELS);
+    const based = await run(repo, ['backup', 'verify', sound.dir, '--base', tree.dir], { expect: 65 });
+    assert.match(based.stdout, /^missing: \/.*\/backup\/models\/m0\/data\/a\/b .*\naltered: /);
     // What is not a backup is not read.
     const other = JSON.parse((await run(repo, ['backup', 'verify', repo.base, '--json'], { expect: 65 })).stdout) as BackupVerifyResult;
     assert.deepEqual([other.findings.map(({ path }) => path), other.checked.files], [['CHECKSUMS', 'MANIFEST.json'], 0]);

@@ -362,6 +362,7 @@ const VERBS: readonly Verb[] = [
       formatVersion: 'number?',
       ...fields('toolVersion repoId createdAt', 'text?'),
       counts: fields('models artifacts versions bytes tombstones uploads orphans', 'number'),
+      base: 'text?',
     },
     fails: [['backup', 'verify', NO_FILE], 'io'],
   },

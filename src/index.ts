@@ -176,7 +176,7 @@ export const initRepo: (dir: string, options?: Cancel) => Promise<RepoInitResult
 
 /** What can be done with backups without a repository. Findings and differences are results; everything else throws a SwampError, or the reason of its signal. */
 export interface Backups {
-  verify(input: { readonly dir: string }, options?: Cancel): Promise<BackupVerifyResult>;
+  verify(input: { readonly dir: string; readonly base?: string }, options?: Cancel): Promise<BackupVerifyResult>;
   /** `other`: a backup, or the directory of a repository. */
   diff(input: { readonly dir: string; readonly other: string }, options?: Cancel): Promise<BackupDiffResult>;
   list(input: { readonly dir: string }): Promise<BackupListResult>;
@@ -187,7 +187,7 @@ export interface Backups {
 }
 
 export const backups: Backups = Object.freeze({
-  verify: operation('backups.verify', fields.DIRECTORY, backupVerify),
+  verify: operation('backups.verify', fields.VERIFIED, backupVerify),
   diff: operation('backups.diff', fields.TWO_SIDES, backupDiff),
   list: operation('backups.list', fields.DIRECTORY, backupList),
   prune: operation('backups.prune', fields.BACKUP_PRUNE, (input: BackupPruneInput, options) =>

@@ -3,7 +3,6 @@
  * compressed. The same backup gives the same tar, byte for byte: no times, no owners, two modes.
  */
 import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -37,7 +36,7 @@ export interface ArchiveOptions {
   readonly onProgress?: (done: Checked, total?: number) => void;
 }
 
-/** What an archive may be compressed with, by how its name ends. */
+/** What an archive may be compressed with, by how its name ends; `-` is gzip. */
 interface Codec {
   readonly compress: () => Duplex;
   readonly expand: () => Duplex;
@@ -45,7 +44,7 @@ interface Codec {
 
 /** Throws `usage` for a name that tells no compression, or one that this Node does not have. */
 export function codecFor(file: string): Codec {
-  if (/\.(tar\.gz|tgz)$/i.test(file)) return { compress: () => zlib.createGzip({ level: 6 }), expand: () => zlib.createGunzip() };
+  if (file === '-' || /\.(tar\.gz|tgz)$/i.test(file)) return { compress: () => zlib.createGzip({ level: 6 }), expand: () => zlib.createGunzip() };
   if (!/\.tar\.zst$/i.test(file)) {
     throw new SwampError('usage', `The name ${JSON.stringify(file)} does not tell what the archive is.`, { hint: 'It ends in .tar.gz or .tar.zst.' });
   }
@@ -55,10 +54,15 @@ export function codecFor(file: string): Codec {
 }
 
 /**
- * Writes the archive of the verified backup in `root` to `output`, synced, which the caller closes. Throws
- * `checksum_mismatch` when a file has changed since it was verified.
+ * Gives the archive of the verified backup in `root` to `output`, piece by piece. Throws `checksum_mismatch` when a file has
+ * changed since it was verified.
  */
-export async function packTree(root: string, output: FileHandle, codec: Codec, { signal, onProgress }: ArchiveOptions): Promise<Checked> {
+export async function packTree(
+  root: string,
+  output: (bytes: Uint8Array) => Promise<void>,
+  codec: Codec,
+  { signal, onProgress }: ArchiveOptions,
+): Promise<Checked> {
   const { pack } = await import('tar-stream');
   const archive = pack();
   const done = { files: 0, bytes: 0 };
@@ -70,7 +74,7 @@ export async function packTree(root: string, output: FileHandle, codec: Codec, {
     throw error;
   };
   const write = async (compressed: AsyncIterable<Uint8Array>): Promise<void> => {
-    for await (const chunk of compressed) await output.writeFile(chunk).catch(failed);
+    for await (const chunk of compressed) await output(chunk).catch(failed);
   };
   const onPiece = (bytes: number): void => {
     // Here, and not by the pipeline: its AbortError would reach the entry that is being written, where nobody listens.
@@ -91,7 +95,6 @@ export async function packTree(root: string, output: FileHandle, codec: Codec, {
     signal.throwIfAborted();
     throw cause ?? error;
   }
-  await syncFile(output);
   return done;
 }
 

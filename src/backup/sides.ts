@@ -29,7 +29,7 @@ import { listDirectory, walkTree } from './tree.js';
 
 export interface Side {
   /** What it holds of what there is: nothing else can be compared. `models`: names, or null for all. */
-  readonly covers: Pick<Manifest['options'], 'allVersions' | 'incompleteUploads' | 'orphans' | 'models'>;
+  readonly covers: Pick<Manifest['options'], 'allVersions' | 'incompleteUploads' | 'orphans' | 'models' | 'exclude'>;
   /** `models/<name>`, `orphans/<id>`. */
   readonly directories: readonly string[];
   /** Of one of the directories. */

@@ -326,9 +326,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     verb: 'backup verify',
-    summary: 'Check everything in a backup; tell all that is wrong with it',
+    summary: 'Check everything in a backup; list all that is wrong with it',
     positionals: [BACKUP],
-    flags: [],
+    flags: [{ name: 'base', type: 'value', value: 'DIR2', description: 'Check this backup, with which it shares contents, as well' }],
     examples: [],
   },
   {
@@ -360,7 +360,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'backup pack',
     summary: 'Make one file of a backup, which is verified first',
-    positionals: [BACKUP, { name: 'file', description: 'The archive; its name ends in .tar.gz, or .tar.zst where Node has Zstandard' }],
+    positionals: [BACKUP, { name: 'file', description: 'The archive; its name ends in .tar.gz, or .tar.zst where Node has Zstandard; - is stdout' }],
     flags: [],
     examples: [['backup pack backups/monday monday.tar.gz', 'the same backup gives the same archive']],
   },

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { requireBackupDirectory } from '../backup/directory.js';
+import { type Excludes, excludes } from '../backup/exclude.js';
 import type { Sidecar } from '../backup/format.js';
 import { readManifest } from '../backup/manifest.js';
 import { backupSide, repoSide, type Side, type SideModel } from '../backup/sides.js';
@@ -108,20 +109,28 @@ async function sideOf({ dir, repo }: Place): Promise<Side> {
 interface Covers {
   readonly allVersions: boolean;
   readonly uploads: boolean;
+  /** What one side left out by a pattern. */
+  readonly leaves: Excludes;
 }
 
 function coveredByBoth({ covers: a }: Side, { covers: b }: Side): Covers {
-  return { allVersions: a.allVersions && b.allVersions, uploads: a.incompleteUploads && b.incompleteUploads };
+  const leaves = excludes([...(a.exclude ?? []), ...(b.exclude ?? [])]);
+  return { allVersions: a.allVersions && b.allVersions, uploads: a.incompleteUploads && b.incompleteUploads, leaves };
 }
 
 function directoriesInScope(first: Side, second: Side): string[] {
   const sides = [first, second];
+  const { leaves } = coveredByBoth(first, second);
   const asked = (directory: string): boolean =>
     sides.every(({ covers }) => {
       const orphan = directory.startsWith('orphans/');
       return (!orphan || covers.orphans) && (covers.models === null || (!orphan && covers.models.includes(directory.slice('models/'.length))));
     });
-  return [...new Set(sides.flatMap(({ directories }) => directories))].filter(asked).sort(byCodePoint);
+  return [...new Set(sides.flatMap(({ directories }) => directories))].filter((directory) => asked(directory) && !leaves(titleOf(directory))).sort(byCodePoint);
+}
+
+function titleOf(directory: string): string {
+  return directory.slice(directory.indexOf('/') + 1);
 }
 
 interface Pair {
@@ -133,7 +142,7 @@ interface Pair {
 const NOTHING: SideModel = { definition: undefined, artifacts: new Map(), tombstones: new Map(), uploads: new Map() };
 
 function compareModels(directory: string, { from, to, covers }: Pair): BackupDifference[] {
-  const model = directory.slice(directory.indexOf('/') + 1);
+  const model = titleOf(directory);
   const told: BackupDifference[] = [];
   const tell = (change: BackupDifference['change'], what: BackupDifference['what'], rest: Partial<BackupDifference> = {}): void => {
     told.push({ change, what, model, name: null, version: null, fields: [], ...rest });
@@ -141,7 +150,9 @@ function compareModels(directory: string, { from, to, covers }: Pair): BackupDif
   if (from === undefined || to === undefined) tell(from === undefined ? 'added' : 'removed', 'model');
   else if (from.definition !== to.definition) tell('changed', 'definition');
   const [a, b] = [from ?? NOTHING, to ?? NOTHING];
+  const isLeft = (name: string): boolean => covers.leaves(model, name);
   for (const { name, before, after } of pairs(a.artifacts, b.artifacts)) {
+    if (isLeft(name)) continue;
     if (before === undefined || after === undefined) tell(before === undefined ? 'added' : 'removed', 'artifact', { name });
     else
       for (const difference of compareArtifacts(before, after, covers))
@@ -150,11 +161,13 @@ function compareModels(directory: string, { from, to, covers }: Pair): BackupDif
   const live = new Set([...a.artifacts.keys(), ...b.artifacts.keys()]);
   for (const { name, before, after } of pairs(a.tombstones, b.tombstones)) {
     // A live artifact outranks its tombstone, and carries what that said.
-    if (!live.has(name) && !isDeepStrictEqual(before, after)) tell(changeOf(before, after), 'tombstone', { name, fields: differing(before, after) });
+    if (!live.has(name) && !isLeft(name) && !isDeepStrictEqual(before, after))
+      tell(changeOf(before, after), 'tombstone', { name, fields: differing(before, after) });
   }
   if (covers.uploads) {
     for (const { name, before, after } of pairs(a.uploads, b.uploads)) {
-      if (!isDeepStrictEqual(before, after)) tell(changeOf(before, after), 'upload', { name, fields: differing(before, after) });
+      const wanted = !isLeft((before ?? after)?.record.name ?? '');
+      if (wanted && !isDeepStrictEqual(before, after)) tell(changeOf(before, after), 'upload', { name, fields: differing(before, after) });
     }
   }
   return told;

@@ -1,13 +1,14 @@
 /** `backup pack`: one file of a backup, for carrying it about; the same backup gives the same archive. */
 
 import { realpathSync, statSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { type ArchiveOptions, codecFor, packTree } from '../backup/archive.js';
 import { requireBackupDirectory } from '../backup/directory.js';
 import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
 import type { VerifyOptions } from '../backup/verify.js';
 import { isErrno, SwampError } from '../errors.js';
-import { createFile, publishFile, takeBack } from '../fs/durable.js';
+import { createFile, publishFile, syncFile, takeBack } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import type { Reporter } from '../repo.js';
 import { requireWholeBackup } from './backup-verify.js';
@@ -43,7 +44,7 @@ export async function backupPack(input: { readonly dir: string; readonly file: s
   const scratch = scratchFor(file);
   try {
     const output = await createFile(scratch);
-    const { files, bytes } = await packTree(dir, output, codec, options).finally(() => output.close());
+    const { files, bytes } = await writeSynced(output, (write) => packTree(dir, write, codec, options));
     options.signal.throwIfAborted();
     await publishFile(scratch, file);
     return { dir, file, files, bytes, size: statSync(file).size };
@@ -53,8 +54,28 @@ export async function backupPack(input: { readonly dir: string; readonly file: s
   }
 }
 
+/** The archive, compressed with gzip, given to `output` piece by piece. Verifies first. Throws `backup_invalid`, `checksum_mismatch`, `io`. */
+export async function backupPackTo(
+  input: { readonly dir: string },
+  output: (bytes: Uint8Array) => Promise<void>,
+  options: Omit<PackOptions, 'reporter'>,
+): Promise<void> {
+  const { dir } = await requireWholeBackup(input.dir, verifying(options));
+  await packTree(dir, output, codecFor('-'), options);
+}
+
+async function writeSynced<T>(file: FileHandle, fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<T>): Promise<T> {
+  try {
+    const result = await fill((bytes) => file.writeFile(bytes));
+    await syncFile(file);
+    return result;
+  } finally {
+    await file.close();
+  }
+}
+
 /** The options of what is verified on the way. */
-export function verifying({ signal, onVerify }: PackOptions): VerifyOptions {
+export function verifying({ signal, onVerify }: Pick<PackOptions, 'signal' | 'onVerify'>): VerifyOptions {
   return { signal, ...(onVerify === undefined ? {} : { onProgress: onVerify }) };
 }
 

@@ -16,11 +16,14 @@ export interface BackupVerifyResult {
   readonly repoId: string | null;
   readonly createdAt: string | null;
   readonly counts: Counts | null;
+  /** Of the backup that was named as its base; null without. */
+  readonly base: Pick<BackupVerifyResult, 'dir' | 'findings'> | null;
 }
 
 /** Findings are the result, not an error: the caller decides (`verdictOf`). Throws `io` when there is no such directory. */
-export async function backupVerify(input: { readonly dir: string }, options: VerifyOptions): Promise<BackupVerifyResult> {
+export async function backupVerify(input: { readonly dir: string; readonly base?: string }, options: VerifyOptions): Promise<BackupVerifyResult> {
   const dir = requireBackupDirectory(input.dir);
+  const base = input.base === undefined ? undefined : await backupVerify({ dir: input.base }, options);
   const { findings, manifest, checked } = await verifyTree(dir, options);
   return {
     dir,
@@ -31,6 +34,7 @@ export async function backupVerify(input: { readonly dir: string }, options: Ver
     repoId: manifest?.repoId ?? null,
     createdAt: manifest?.createdAt ?? null,
     counts: manifest?.counts ?? null,
+    base: base === undefined ? null : { dir: base.dir, findings: base.findings },
   };
 }
 

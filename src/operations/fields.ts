@@ -30,6 +30,7 @@ export const ARTIFACT = { model: NEEDED_TEXT, name: NEEDED_TEXT };
 export const DATA_RENAME = { model: NEEDED_TEXT, oldName: NEEDED_TEXT, newName: NEEDED_TEXT };
 export const UPLOAD = { upload: NEEDED_TEXT };
 export const DIRECTORY = { dir: NEEDED_TEXT };
+export const VERIFIED = { dir: NEEDED_TEXT, base: TEXT };
 export const TWO_SIDES = { dir: NEEDED_TEXT, other: NEEDED_TEXT };
 export const ARCHIVE = { dir: NEEDED_TEXT, file: NEEDED_TEXT };
 
