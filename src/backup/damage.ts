@@ -2,6 +2,7 @@
 import { sep } from 'node:path';
 import { asSwampError, type ErrorCode, isErrno, SwampError } from '../errors.js';
 import type { Repo } from '../repo.js';
+import { byCodePoint } from '../store/read.js';
 import type { LeftOut } from './format.js';
 import type { ListedArtifact, ListedModel, Snapshot } from './listed.js';
 
@@ -22,6 +23,13 @@ export function damageOr({ datastore }: Repo, error: unknown): SwampError {
   if (error instanceof SwampError && CODES.includes(error.code)) return error;
   if (isErrno(error, ...ERRNOS) && error.path?.startsWith(datastore + sep) === true) return asSwampError(error);
   throw error;
+}
+
+/** By model, name and version: in whatever order it was found, two backups of one state record the same (B2). */
+export function inOrder({ models }: Snapshot, damaged: readonly Damage[]): Damage[] {
+  const places = new Map(models.map(({ id, directory }) => [id, directory]));
+  const keyOf = ({ modelId, name }: Damage): string => `${places.get(modelId) ?? modelId}\0${name ?? ''}`;
+  return damaged.toSorted((a, b) => byCodePoint(keyOf(a), keyOf(b)) || (a.version ?? 0) - (b.version ?? 0));
 }
 
 /** What the manifest records: the same for one state, wherever the repository lies (B2). */

@@ -3,6 +3,7 @@
  * contents, write the records, sync, write CHECKSUMS, publish (design/backup.md, "Making one").
  */
 import { setImmediate as turn } from 'node:timers/promises';
+import { reasonOf } from '../errors.js';
 import { Bulk } from '../fs/bulk.js';
 import { sha256 } from '../fs/digest.js';
 import { syncDir, syncFile } from '../fs/durable.js';
@@ -88,8 +89,7 @@ export async function makeBackup(repo: Repo, plan: MakingPlan, target: Target & 
   } catch (error) {
     // The error of what was being done is the one that counts (B13).
     await removeScratch(scratch).catch((second: unknown) => {
-      const why = second instanceof Error ? second.message : String(second);
-      repo.reporter.warn(`${scratch} could not be removed: ${why}. The next backup beside it tries again.`);
+      repo.reporter.warn(`${scratch} could not be removed: ${reasonOf(second)}. The next backup beside it tries again.`);
     });
     throw error;
   }

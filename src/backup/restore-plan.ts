@@ -280,7 +280,8 @@ class Planner {
     const named = this.#present.find(({ name, model }) => name === definition.name && model !== undefined && !this.#savedIds.has(model.id));
     const there = own ?? (this.#replacesAll ? undefined : named);
     if (there?.model !== undefined && mode !== 'replace') {
-      if (mode === 'skip-existing' || there.model.text !== definition.text) this.#skipped.push({ model: definition.name, name: null, reason: 'exists' });
+      if (mode === 'skip-existing' || there.name !== definition.name || there.model.text !== definition.text)
+        this.#skipped.push({ model: definition.name, name: null, reason: 'exists' });
       return { modelId: there.model.id, definition: undefined, foreign: there !== own };
     }
     const modelId = there?.model?.id ?? this.#idOrNew(saved);

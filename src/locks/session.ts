@@ -95,7 +95,8 @@ export function makePlace(session: Session, path: string): Promise<void> {
 /** Discards the staging directory with what is left in it. */
 export async function closeStaging(session: Session): Promise<void> {
   session.pulse.stop();
-  if ((await removeEmptyDir(session.staging)) || !exists(session.staging)) return;
+  // The look comes first: a read-only file system refuses to remove even what is not there.
+  if (!exists(session.staging) || (await removeEmptyDir(session.staging))) return;
   session.trashed.push(...(await discard(session.repo, session.staging, STAGING)));
 }
 

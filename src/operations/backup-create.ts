@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { type Base, readBase } from '../backup/base.js';
-import { type Damage, leftOut, refusedFor, withoutDamaged } from '../backup/damage.js';
+import { type Damage, inOrder, leftOut, refusedFor, withoutDamaged } from '../backup/damage.js';
 import { requireBackupDirectory } from '../backup/directory.js';
 import { BACKUP_FORMAT, type BackupOptions, type Counts, type Excluded, type KeymapRecord, type LeftOut, type Manifest } from '../backup/format.js';
 import { findingsOf } from '../backup/invalid.js';
@@ -12,7 +12,7 @@ import { type NamePlan, planNames } from '../backup/names.js';
 import { reclaimScratch } from '../backup/scratch.js';
 import { lookWithoutLock, takeSnapshot, takeStill } from '../backup/snapshot.js';
 import { type Target, targetOf } from '../backup/target.js';
-import { isErrno, reasonOf } from '../errors.js';
+import { isErrno, reasonOf, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { METADATA } from '../layout/layout.js';
 import type { Session } from '../locks/session.js';
@@ -31,6 +31,8 @@ export interface BackupCreateInput {
   readonly models?: readonly string[];
   /** Only the latest version of each artifact; all versions without it. */
   readonly latestOnly?: boolean;
+  /** The default; false asks for the latest versions, too. */
+  readonly allVersions?: boolean;
   readonly includeIncompleteUploads?: boolean;
   readonly includeOrphans?: boolean;
   readonly encodeNames?: boolean;
@@ -136,7 +138,7 @@ function soundPart(
   { skipDamaged }: Plan,
   more: readonly Damage[] = [],
 ): { readonly snapshot: Snapshot; readonly damaged: readonly Damage[] } {
-  const [first, ...rest] = [...snapshot.damaged, ...more];
+  const [first, ...rest] = inOrder(snapshot, [...snapshot.damaged, ...more]);
   if (first === undefined) return { snapshot, damaged: [] };
   if (!skipDamaged) throw refusedFor(snapshot, [first, ...rest]);
   return { snapshot: withoutDamaged(snapshot, [first, ...rest]), damaged: [first, ...rest] };
@@ -184,8 +186,10 @@ async function afterwards(repo: Repo, act: () => Promise<void>): Promise<void> {
 }
 
 function optionsOf(input: BackupCreateInput): BackupOptions {
+  if (input.latestOnly === true && input.allVersions === true)
+    throw new SwampError('usage', '--latest-only and --all-versions exclude each other.', { hint: 'Without either, all versions are written.' });
   return {
-    allVersions: input.latestOnly !== true,
+    allVersions: input.latestOnly !== true && input.allVersions !== false,
     incompleteUploads: input.includeIncompleteUploads === true,
     orphans: input.includeOrphans === true,
     encodeNames: input.encodeNames === true,

@@ -78,6 +78,7 @@ export const BACKUP_CREATE: Fields<BackupCreateInput> = {
   dir: NEEDED_TEXT,
   models: TEXTS,
   latestOnly: SWITCH,
+  allVersions: SWITCH,
   includeIncompleteUploads: SWITCH,
   includeOrphans: SWITCH,
   encodeNames: SWITCH,

@@ -1,9 +1,8 @@
 /** `swamp backup create DIR` */
 
 import type { BackupProgress } from '../../backup/make.js';
-import { SwampError } from '../../errors.js';
 import { type BackupCreateResult, backupCreate } from '../../operations/backup-create.js';
-import { type Args, given, pairs } from '../args.js';
+import { given, pairs } from '../args.js';
 import type { Context, Outcome } from '../context.js';
 import { createLive } from '../live.js';
 import { count, fields, printable, size } from '../render/text.js';
@@ -15,7 +14,8 @@ export async function run({ args, json, openRepo, signal }: Context): Promise<Ou
   const input = {
     dir: args.need('dir'),
     models: args.list('model'),
-    latestOnly: latestOnly(args),
+    latestOnly: args.has('latest-only'),
+    ...(args.has('all-versions') ? { allVersions: true } : {}),
     includeIncompleteUploads: args.has('include-incomplete-uploads'),
     includeOrphans: args.has('include-orphans'),
     encodeNames: args.has('encode-names'),
@@ -28,11 +28,6 @@ export async function run({ args, json, openRepo, signal }: Context): Promise<Ou
   };
   const result = await backupCreate(openRepo(), input, { signal, onProgress }).finally(() => live.end());
   return { result, text: () => text(result) };
-}
-
-function latestOnly(args: Args): boolean {
-  if (!args.has('latest-only') || !args.has('all-versions')) return args.has('latest-only');
-  throw new SwampError('usage', '--latest-only and --all-versions exclude each other.', { hint: 'Without either, all versions are written.' });
 }
 
 function progressText({ versions, total, bytes }: BackupProgress, ms: number): string {
