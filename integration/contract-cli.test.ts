@@ -45,12 +45,14 @@ describe('a command that fails', () => {
     await failure(repo, ['data', 'get', 'm', 'a', '--version', 'two'], 'usage');
     await failure(repo, ['data', 'put', 'm', 'a', '--tag', 'novalue'], 'usage');
     await failure(repo, ['repo', 'info', '--log-level', 'loud'], 'usage');
-    await failure(repo, ['repo', 'info', '--lock-timeout', '0'], 'usage');
+    await failure(repo, ['repo', 'info', '--lock-timeout', '-1'], 'usage');
+    await failure(repo, ['data', 'put', 'new', 'a', '--create', '--expect-version', '5'], 'conflict');
+    await failure(repo, ['model', 'get', 'new'], 'model_not_found');
     await failure(repo, ['data', 'get', 'm', 'b'], 'data_not_found');
     await failure(repo, ['data', 'get', 'm', 'a', '--version', '9'], 'version_not_found');
     await failure(repo, ['data', 'get', 'none', 'a'], 'model_not_found');
     await failure(repo, ['repo', 'info', '--repo-dir', repo.base], 'not_a_repo');
-    await failure(repo, ['data', 'put', 'm', ''], 'name_invalid');
+    await failure(repo, ['data', 'put', 'm', ''], 'usage');
     await failure(repo, ['data', 'put', 'm', 'a', '--read-only'], 'read_only');
     await failure(repo, ['repo', 'init', join(repo.base, 'other'), '--read-only'], 'read_only');
     assert.equal(existsSync(join(repo.base, 'other')), false);
@@ -183,6 +185,24 @@ describe('a destructive command', () => {
     }
   });
 
+  test('asks nothing when there is nothing to delete, and takes what never existed for deleted with --if-exists', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    const never = await onTerminal(t, repo, 'swamp data delete m never', /hint/);
+    if (never !== undefined) assert.doesNotMatch((await finished(never, 66)).stdout, /\[y\/N\]/);
+    for (const args of [
+      ['data', 'delete', 'm', 'never'],
+      ['data', 'delete', 'm', 'never', '--version', '3'],
+      ['data', 'delete', 'm', 'never', '--dry-run'],
+      ['model', 'delete', 'never'],
+    ]) {
+      await failure(repo, [...args, '--force'], args[0] === 'data' ? 'data_not_found' : 'model_not_found');
+      const { alreadyDeleted } = await runJson<{ alreadyDeleted: boolean }>(repo, [...args, '--force', '--if-exists']);
+      assert.equal(alreadyDeleted, true, args.join(' '));
+    }
+    await failure(repo, ['data', 'delete', 'm', 'never', '--if-exists'], 'usage');
+  });
+
   test('holds no lock while it waits for the answer, and goes back on what was not shown', async (t) => {
     const repo = await tempRepo(t);
     await put2(repo);
@@ -229,6 +249,46 @@ describe('a signal', () => {
   }
 });
 
+test('a listing gives names as they are, says on stderr that there is nothing or more, and a dry run says which', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  const none = await run(repo, ['data', 'list', 'm']);
+  assert.deepEqual([none.stdout, none.stderr], ['', 'No data.\n']);
+  for (const name of ['a', 'b\nc', 'd']) await put(repo, 'm', name, 'x');
+  assert.equal((await run(repo, ['data', 'list', 'm', '--names', '-0', '--prefix', ''])).stdout, 'a\0b\nc\0d\0');
+  assert.equal((await run(repo, ['data', 'list', 'm', '--names', '--after', 'b'])).stdout, 'b\nc\nd\n');
+  const limited = await run(repo, ['data', 'list', 'm', '--names', '--limit', '2']);
+  assert.deepEqual([limited.stdout, /There is more/.test(limited.stderr)], ['a\nb\nc\n', true]);
+  assert.equal((await run(repo, ['data', 'list', 'm', '--limit', '3'])).stderr, '');
+  assert.equal((await runJson<{ more: boolean }>(repo, ['data', 'list', '--limit', '2'])).more, true);
+  await failure(repo, ['data', 'list', 'm', '-0'], 'usage');
+  const { items } = await runJson<{ items: unknown }>(repo, ['data', 'delete', 'm', '--all', '--dry-run']);
+  assert.deepEqual(
+    items,
+    ['a', 'b\nc', 'd'].map((dataName) => ({ dataName, versions: 1 })),
+  );
+  assert.match((await run(repo, ['data', 'delete', 'm', '--all', '--dry-run'])).stdout, /^Would delete 3 artifacts.*\n {2}a: 1 version\n {2}b\\nc: /);
+});
+
+test('--quiet leaves out what only confirms, and nothing that was asked for', async (t) => {
+  const repo = await tempRepo(t);
+  await put2(repo);
+  const quiet: readonly (readonly [args: readonly string[], stdout: RegExp])[] = [
+    [['data', 'put', 'm', 'b', '/dev/null'], /^$/],
+    [['data', 'rename', 'm', 'b', 'c'], /^$/],
+    [['data', 'delete', 'm', 'c', '--dry-run'], /Would delete/],
+    [['data', 'delete', 'm', 'c', '--force'], /^$/],
+    [['data', 'list', 'm'], /NAME/],
+    [['data', 'put', 'm', 'b', '/dev/null', '--json'], /"version":/],
+    [['data', 'upload', 'begin', 'm', 'u'], /^\S+\n$/],
+  ];
+  for (const [args, stdout] of quiet) {
+    const told = await run(repo, [...args, '-q']);
+    assert.match(told.stdout, stdout, args.join(' '));
+    assert.equal(told.stderr, '', args.join(' '));
+  }
+});
+
 describe('stdout', () => {
   test('that nobody reads any more ends the command with 141, in silence', async (t) => {
     const repo = await tempRepo(t);
@@ -250,7 +310,19 @@ describe('stdout', () => {
     const { stdout, stderr } = await shell(repo, `ulimit -f 100; swamp data get m large --json > '${repo.base}/out'; echo $?`);
     assert.equal(stdout, '74\n');
     assert.match(stderr, /"code":"io"/);
-    if (existsSync('/dev/full')) assert.equal((await shell(repo, 'swamp repo info > /dev/full; echo $?')).stdout, '74\n');
+    if (!existsSync('/dev/full')) return;
+    for (const command of ['repo info', 'repo info --help', '--version', 'data get m large']) {
+      const full = await shell(repo, `swamp ${command} > /dev/full; echo $?`);
+      assert.equal(full.stdout, '74\n');
+      assert.match(full.stderr, /Standard output cannot be written to \(ENOSPC\)/, command);
+    }
+    // After the commit it says that there is nothing to repeat, and what was done.
+    const stored = await shell(repo, 'echo x | swamp data put m large --json > /dev/full; echo $?');
+    assert.equal(stored.stdout, '74\n');
+    const { error } = JSON.parse(stored.stderr) as { error: TestError };
+    assert.match(`${error.message} ${error.hint}`, /"data put" is done.*Do not repeat/);
+    assert.equal((error.data['result'] as { version: number }).version, 2);
+    assert.deepEqual(await versionsOf(repo, 'm', 'large'), [1, 2]);
   });
 
   test('takes large content whole, through a slow pipe and into a file', async (t) => {
@@ -335,13 +407,13 @@ async function contentOfName(repo: TestRepo, name: string): Promise<string> {
 }
 
 /** Starts a command on a terminal of its own and waits for its question; skips the test where `script` is missing. */
-async function onTerminal(t: TestContext, repo: TestRepo, command: string): Promise<Running | undefined> {
+async function onTerminal(t: TestContext, repo: TestRepo, command: string, says = /\[y\/N\]/): Promise<Running | undefined> {
   if (spawnSync('script', ['--version'], { timeout: 10_000 }).status !== 0) {
     t.skip('needs script(1), of util-linux');
     return undefined;
   }
   const running = launch(repo, 'script', ['-qec', command, '/dev/null'], { stdin: 'open' });
-  await running.says(/\[y\/N\]/);
+  await running.says(says);
   return running;
 }
 

@@ -18,7 +18,7 @@ import { refused, toldError } from './support/refused.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { snapshot } from './support/snapshot.js';
 import { stockedRepo } from './support/stocked.js';
-import { finished, launch, type Result, ROOT, type Running, run, runJson, start } from './support/swamp.js';
+import { finished, launch, type Result, ROOT, type Running, run, runJson, SWAMP_BIN, start } from './support/swamp.js';
 import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 import { until } from './support/until.js';
 
@@ -112,9 +112,10 @@ describe('a name', () => {
   test('that is empty, too long, has a NUL or is no UTF-8 is refused by every verb, and nothing changes', async (t) => {
     const repo = await stockedRepo(t);
     const before = snapshot(repo.dir);
-    for (const name of ['', 'x'.repeat(1025), 'é'.repeat(513)]) await refused(repo, ['data', 'put', 'm', name], 'name_invalid');
+    for (const name of ['x'.repeat(1025), 'é'.repeat(513)]) await refused(repo, ['data', 'put', 'm', name], 'name_invalid');
+    await refused(repo, ['data', 'put', 'm', ''], 'usage');
     const bytes = await finished(launch(repo, 'bash', ['-c', `swamp data put m $'a\\xffb' --json`]), 64);
-    toldError(bytes, 'name_invalid');
+    toldError(bytes, 'usage');
     // What no command line can carry goes through the library as it is shipped.
     const library = (await import(pathToFileURL(join(ROOT, 'dist/index.js')).href)) as { openRepo: typeof openRepo };
     const { data } = library.openRepo(repo.dir);
@@ -125,7 +126,7 @@ describe('a name', () => {
       await assert.rejects(data.versions({ model: 'm', name }), wrong);
       await assert.rejects(data.delete({ model: 'm', name }), wrong);
     }
-    await refused(repo, ['data', 'rename', 'm', 'a', ''], 'name_invalid');
+    await refused(repo, ['data', 'rename', 'm', 'a', ''], 'usage');
     assert.deepEqual(snapshot(repo.dir), before);
   });
 
@@ -181,8 +182,10 @@ describe('a repository', () => {
       assert.throws(
         () => openRepo(repo.dir),
         (error) => {
-          const { code, message } = asSwampError(error);
+          const { code, message, hint } = asSwampError(error);
           assert.equal(code, 'config_invalid', `${title}: ${message}`);
+          // A new file would not say where the datastore is, and hide all data.
+          assert.doesNotMatch(hint ?? '', /repo init/, title);
           assert.match(message, tells, title);
           return true;
         },
@@ -307,6 +310,8 @@ describe('FILE', () => {
     const repo = await stockedRepo(t);
     const before = snapshot(repo.dir, ['.swamp/v2/staging', '.swamp/v2/trash']);
     assert.equal((await refused(repo, ['data', 'put', 'new', 'a', join(repo.base, 'none'), '--create'], 'io')).data['errno'], 'ENOENT');
+    const text = await refused(repo, ['data', 'put', 'm', 'it is', "it's text"], 'io');
+    assert.match(`${text.message} ${text.hint}`, /no file "it's text"\. To store this text: printf %s 'it'\\''s text' \| swamp data put m 'it is'$/);
     assert.equal((await refused(repo, ['data', 'put', 'm', 'a', repo.base], 'io')).data['errno'], 'EISDIR');
     assert.equal((await refused(repo, ['data', 'get', 'm', 'a', '-o', repo.base], 'io')).data['errno'], 'EISDIR');
     assert.equal((await refused(repo, ['data', 'get', 'm', 'a', '-o', join(repo.base, 'no/dir')], 'io')).data['errno'], 'ENOENT');
@@ -319,6 +324,42 @@ describe('FILE', () => {
     symlinkSync(join(repo.dir, contentPath), join(repo.base, 'link'));
     for (const inside of [contentPath, join(repo.base, 'link'), '.swamp/new']) await refused(repo, ['data', 'get', 'm', 'a', '-o', inside], 'usage');
     assert.equal((await run(repo, ['data', 'get', 'm', 'other', '--verify'])).stdout, 'stored');
+  });
+
+  test('that names an open descriptor is written to where that is, and never replaced', async (t) => {
+    const repo = await stockedRepo(t);
+    await run(repo, ['data', 'put', 'm', 'b'], { stdin: 'content\n' });
+    const paths: readonly (readonly [path: string, redirect: string])[] = [
+      ['/dev/stdout', '>'],
+      ['/dev/fd/1', '>'],
+      ['/proc/self/fd/1', '>'],
+      ['/dev/stderr', '2>'],
+      ['/dev/fd/7', '7>'],
+      ['link', '>'],
+      ['link', '>>'],
+    ];
+    symlinkSync('/dev/stdout', join(repo.base, 'link'));
+    for (const [path, redirect] of paths) {
+      const say = (word: string): string => `echo ${word} ${path.includes('7') ? '>&7' : path.includes('stderr') ? '>&2' : ''}`;
+      await finished(
+        launch(repo, 'bash', ['-c', `rm -f log; { ${say('a')}; swamp data get m b --repo-dir repo -o ${path}; ${say('c')}; } ${redirect} log`], {
+          cwd: repo.base,
+        }),
+      );
+      assert.equal(readFileSync(join(repo.base, 'log'), 'utf8'), 'a\ncontent\nc\n', `${redirect} ${path}`);
+    }
+    const piped = await finished(
+      launch(repo, 'bash', ['-c', '{ echo a; swamp data get m b -o /dev/stdout; } | cat; swamp data get m b -o >(cat >&2); wait $!']),
+    );
+    assert.deepEqual([piped.stdout, piped.stderr], ['a\ncontent\n', 'content\n']);
+    // A descriptor of another process: nothing of its file is lost.
+    await finished(
+      launch(repo, 'bash', ['-c', 'echo a > log; exec 7>>log; bash -c "swamp data get m b --repo-dir repo -o /proc/$$/fd/7"; echo c >&7'], { cwd: repo.base }),
+    );
+    assert.equal(readFileSync(join(repo.base, 'log'), 'utf8'), 'a\ncontent\nc\n');
+    assert.equal((await refused(repo, ['data', 'get', 'm', 'b', '-o', '/dev/fd/99'], 'io')).data['errno'], 'EBADF');
+    const { content } = await runJson<{ content: string }>(repo, ['data', 'get', 'm', 'b', '-o', '/dev/stdout']);
+    assert.equal(content, 'content\n');
   });
 
   test('that may not be read is io with its errno', unprivileged, async (t) => {
@@ -435,6 +476,47 @@ describe('content', () => {
     const { stdout } = await finished(launch(repo, 'sh', ['-c', 'swamp data put m piped <"$0" && swamp data get m piped | wc -c', large], { env }));
     assert.match(stdout, /100000000\n$/);
     assert.ok(Number(readFileSync(told, 'utf8')) / 1024 < most);
+  });
+
+  /** What stdin can be, in bash; what is stored, or the code. */
+  const inputs: readonly (readonly [title: string, command: string, expected: string | ErrorCode])[] = [
+    ['a file', 'swamp data put m s < file', 'from a file'],
+    ['the rest of a file', '{ read -r -N 5 _; swamp data put m s; } < file', 'a file'],
+    ['a file, named', 'swamp data put m s /dev/stdin < file', 'from a file'],
+    ['a pipe', 'printf piped | swamp data put m s', 'piped'],
+    ['a pipe, named', 'printf piped | swamp data put m s /proc/self/fd/0', 'piped'],
+    ['nothing', 'swamp data put m s < /dev/null', ''],
+    ['a device', 'head -c 9 /dev/zero | swamp data put m s', '\0'.repeat(9)],
+    ['a stream socket', 'node -e "$SOCKET" stream', 'from a socket'],
+    ['a directory', 'swamp data put m s < .', 'io'],
+    ['closed', 'swamp data put m s <&-', 'usage'],
+    ['open for writing only', 'swamp data put m s 0> other', 'io'],
+  ];
+  /** Starts swamp with one end of a pair of sockets as its stdin. */
+  const SOCKET = `
+    const net = require('node:net');
+    const server = net.createServer((socket) => socket.end('from a socket')).listen(0, () => {
+      const client = net.connect(server.address().port, () => {
+        const { spawn } = require('node:child_process');
+        spawn(process.env.SWAMP_BIN_UNDER_TEST, ['data', 'put', 'm', 's', '--json'], { stdio: [client, 'inherit', 'inherit'] }).on('exit', (code) => process.exit(code));
+      });
+    });`;
+
+  test('on stdin is read, or refused, whatever stdin is; nothing is stored in its place', async (t) => {
+    const repo = await stockedRepo(t);
+    writeFileSync(join(repo.base, 'file'), 'from a file');
+    const env = { SOCKET, SWAMP_BIN_UNDER_TEST: SWAMP_BIN, SWAMP_REPO_DIR: repo.dir };
+    for (const [title, command, expected] of inputs) {
+      const result = await launch(repo, 'bash', ['-c', command.replace('swamp data put m s', 'swamp data put m s --json')], { cwd: repo.base, env }).exited;
+      if (expected === 'io' || expected === 'usage') {
+        toldError(result, expected);
+        assert.deepEqual(await versionsOf(repo, 'm', 's'), [], title);
+        continue;
+      }
+      assert.equal(result.code, 0, `${title}: ${result.stderr}`);
+      assert.equal(await contentOf(repo, 'm', 's'), expected, title);
+      await openRepo(repo.dir).data.delete({ model: 'm', name: 's' });
+    }
   });
 
   test('on stdin may end late: others go first, and it is whole', async (t) => {
@@ -669,15 +751,34 @@ describe('the environment', () => {
       [{ SWAMP_LOCK_TTL_MS: '-5' }, 'usage'],
       [{ SWAMP_LOG_LEVEL: 'loud' }, 'usage'],
       [{ SWAMP_REPO_DIR: '/dev/null' }, 'not_a_repo'],
+      // Not "the nearest upwards": the variable it was taken from was not set.
+      [{ SWAMP_REPO_DIR: '' }, 'usage'],
     ];
     for (const [env, code] of wrong) await refused(repo, ['data', 'put', 'm', 'a'], code, { env });
     for (const env of [
       { SWAMP_ANCESTORS: 'garbage:../../x/17.free-x:::/' },
-      { SWAMP_REPO_DIR: '', SWAMP_LOCK_TIMEOUT_MS: '', SWAMP_LOG_LEVEL: '', SWAMP_READ_ONLY: '0' },
+      { SWAMP_LOCK_TIMEOUT_MS: '', SWAMP_LOG_LEVEL: '', SWAMP_READ_ONLY: '0' },
       { TMPDIR: '/nonexistent', HOME: '/nonexistent', LANG: 'xx', TZ: 'Nowhere/Land', COLUMNS: 'wide' },
     ])
       await run(repo, ['data', 'put', 'm', 'a'], { env });
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2, 3, 4, 5]);
+  });
+
+  test('with a path that is not UTF-8, in a variable, as the working directory or behind a link, is a usage error, and nothing is made elsewhere', async (t) => {
+    const repo = await tempRepo(t);
+    // The directory that Node would take for the one whose name it cannot decode.
+    mkdirSync(join(repo.base, 'p\ufffd'));
+    const script = `cd "$1" && mkdir $'p\\xe9' && ln -s $'p\\xe9' link || exit 1
+      (cd $'p\\xe9' && swamp repo init --json); echo "$?"
+      (cd $'p\\xe9' && swamp data list --json --repo-dir "$1/repo"); echo "$?"
+      SWAMP_REPO_DIR=$'p\\xe9' swamp repo init --json; echo "$?"
+      SWAMP_REPO_DIR=$'p\\xe9' swamp data list --json; echo "$?"
+      swamp repo init link --json; echo "$?"
+      cp repo/.swamp.yaml link/ && swamp data list --json --repo-dir link; echo "$?"`;
+    const { stdout, stderr } = await finished(launch(repo, 'bash', ['-c', script, 'bash', repo.base]));
+    assert.equal(stdout, '64\n'.repeat(6), stderr);
+    for (const line of stderr.trimEnd().split('\n')) assert.match(line, /"code":"usage".*is not valid UTF-8/);
+    assert.deepEqual(readdirSync(join(repo.base, 'p\ufffd')), []);
   });
 
   test('with a failpoint that is none is a usage error, too', async (t) => {

@@ -7,6 +7,8 @@ import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'n
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { ENDING_SIGNALS } from '../src/cli/signals.js';
+import { openRepo } from '../src/index.js';
 import { GLOBAL } from '../src/layout/layout.js';
 import { currentProcess, formatHolder, newNonce } from '../src/locks/holder.js';
 import { SILENT } from '../src/repo.js';
@@ -14,7 +16,7 @@ import { timingFrom } from '../src/timing.js';
 import { Pauses } from './support/failpoints.js';
 import { createGated, openGate, runGated, startGated } from './support/gated.js';
 import { hold, libraryRepo, newModel, putAll } from './support/library-repo.js';
-import { createModel, heldLocks, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
+import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
 import { finished, markedProcesses, type Running, run, runJson, start } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
 import { until } from './support/until.js';
@@ -229,22 +231,50 @@ describe('methods that run each other', { concurrency: 2 }, () => {
 
 const withProc = { skip: process.platform === 'linux' ? false : 'processes are found through /proc' };
 
-describe('SIGINT, SIGTERM and SIGHUP (L12)', { concurrency: 2 }, () => {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    const code = 128 + constants.signals[signal];
+test('--no-wait and a lock timeout of 0 try once: 75 while another holds the lock, and no failure under a dead holder (L5)', async (t) => {
+  const repo = await gatedRepo(t);
+  const gated = startGated(repo, 'p');
+  await gated.begun();
+  const gate = openGate(repo);
+  for (const [flags, env] of [
+    [['--no-wait'], {}],
+    [['--lock-timeout', '0'], {}],
+    [[], { SWAMP_LOCK_TIMEOUT_MS: '0' }],
+  ] as const) {
+    const refused = await run(repo, ['model', 'run', 'p', '--input', `GATE=${gate}`, ...flags], { env, expect: 75 });
+    assert.match(refused.stderr, /run/);
+    assert.ok(refused.ms < 5_000, `${refused.ms} ms`);
+  }
+  await run(repo, ['data', 'put', 'p', 'other', '--no-wait'], { stdin: 'x' });
+  gated.running.kill('SIGKILL');
+  await gated.running.exited;
+  await run(repo, ['model', 'run', 'p', '--input', `GATE=${gate}`, '--no-wait']);
+  gated.letGo();
+  await run(repo, ['datastore', 'sweep']);
+});
 
-    test(`${signal} ends a method with all its processes, releases its lock, leaves nothing, exits ${code}`, withProc, async (t) => {
-      const repo = await gatedRepo(t);
-      const gated = startGated(repo, 'p');
-      gated.letGo('sleep 300 & sleep 300; sleep 300');
-      await until('the command and its two children run', () => markedProcesses(repo.base).length === 4, { timeoutMs: 10_000 });
+describe('a signal that ends a process (L12)', { concurrency: 2 }, () => {
+  test('each of them ends a method with all its processes, releases its lock, leaves nothing, exits with 128 and its number', withProc, async (t) => {
+    const repo = await gatedRepo(t);
+    const { model } = openRepo(repo.dir);
+    const { methods } = await model.get({ model: 'p' });
+    for (const signal of ENDING_SIGNALS) await model.create({ type: 'command/shell', name: signal, run: methods['execute']?.arguments.run ?? '' });
+    const gates = ENDING_SIGNALS.map((signal) => ({ signal, gated: startGated(repo, signal, [], { timeoutMs: 60_000 }) }));
+    for (const { gated } of gates) gated.letGo('echo last words; sleep 300 & sleep 300; sleep 300');
+    await until('the commands and their two children each run', () => markedProcesses(repo.base).length === 4 * gates.length, { timeoutMs: 40_000 });
+    for (const { signal, gated } of gates) {
       gated.running.kill(signal);
-      await finished(gated.running, code);
-      assert.deepEqual(markedProcesses(repo.base), []);
-      assert.deepEqual(heldLocks(repo), []);
-      assert.deepEqual(await versionsOf(repo, 'p', 'result'), [1]);
-    });
+      const { stderr } = await finished(gated.running, 128 + constants.signals[signal]);
+      assert.doesNotMatch(stderr, /Debugger|[Ee]rror/, signal);
+    }
+    assert.deepEqual(markedProcesses(repo.base), []);
+    assert.deepEqual(heldLocks(repo), []);
+    for (const signal of ENDING_SIGNALS) assert.deepEqual(await versionsOf(repo, signal, 'log'), [1], `what it printed until ${signal} is kept`);
+    assert.match(await contentOf(repo, 'SIGINT', 'log'), /last words/);
+  });
 
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
+    const code = 128 + constants.signals[signal];
     test(`${signal} ends a command that waits, with its place in the queue, and exits ${code}`, async (t) => {
       const repo = await gatedRepo(t);
       const modelId = (await runJson<{ id: string }>(repo, ['model', 'get', 'p'])).id;

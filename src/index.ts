@@ -39,7 +39,7 @@ import { type UploadBeginResult, uploadBegin } from './operations/upload-begin.j
 import { type UploadCompleteInput, uploadComplete } from './operations/upload-complete.js';
 import { type UploadListResult, uploadList } from './operations/upload-list.js';
 import { type UploadPartInput, type UploadPartResult, uploadPart } from './operations/upload-part.js';
-import { findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter, SILENT } from './repo.js';
+import { findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter, SILENT, workingDir } from './repo.js';
 import { timingFrom } from './timing.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
@@ -210,7 +210,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
   const { lockTimeoutMs, ...rest } = options;
   const repo = opened(() => {
     const timing = timingFrom(env, lockTimeoutMs === undefined ? undefined : String(lockTimeoutMs));
-    return openRepoAt(findRepoDir(dir, env, process.cwd()), { ...rest, timing, env });
+    return openRepoAt(findRepoDir(dir, env, workingDir()), { ...rest, timing, env });
   });
   // Each finishes first what a restore left that was interrupted; those of `datastore` look at the store as it stands.
   const settled = <I, O extends Cancel, R>(

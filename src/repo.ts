@@ -54,11 +54,11 @@ export interface RepoOptions {
 /** The environment variable that names the run fences of the ancestors of a nested command. */
 export const ANCESTORS_VARIABLE = 'SWAMP_ANCESTORS';
 
-/** The repository's directory: `explicit`, else SWAMP_REPO_DIR, else the nearest `.swamp.yaml` upwards from `cwd`. Throws `not_a_repo`. */
+/** The repository's directory: `explicit`, else SWAMP_REPO_DIR, else the nearest `.swamp.yaml` upwards from `cwd`. Throws `not_a_repo`, and `usage` for an empty or undecodable path. */
 export function findRepoDir(explicit: string | undefined, env: NodeJS.ProcessEnv, cwd: string): string {
-  const named = explicit ?? (env['SWAMP_REPO_DIR'] || undefined);
+  const named = explicit ?? env['SWAMP_REPO_DIR'];
   if (named !== undefined) {
-    const dir = resolve(cwd, named);
+    const dir = resolve(cwd, usablePath(named, explicit === undefined ? 'SWAMP_REPO_DIR' : 'The directory of the repository'));
     if (!existsSync(join(dir, MARKER))) throw notARepo(`${dir} is not a swamp repository`);
     return dir;
   }
@@ -66,6 +66,31 @@ export function findRepoDir(explicit: string | undefined, env: NodeJS.ProcessEnv
     if (existsSync(join(dir, MARKER))) return dir;
     if (dirname(dir) === dir) throw notARepo(`No swamp repository in ${cwd} or above it`);
   }
+}
+
+/**
+ * The path, if it names what its giver meant. Node replaces each byte that is not UTF-8 by U+FFFD, and the result names another
+ * file or directory; an empty path, which an unset variable of a shell gives, would mean the working directory. Throws `usage`.
+ */
+export function usablePath(path: string, what: string): string {
+  if (path === '') throw new SwampError('usage', `${what} is empty.`, { hint: 'Is a variable of your shell not set? Leave it out to use the default.' });
+  if (!path.includes('\ufffd')) return path;
+  throw new SwampError('usage', `${what}, ${JSON.stringify(path)}, is not valid UTF-8.`, {
+    hint: 'Rename the directory, or work in another one.',
+    data: { path },
+  });
+}
+
+/** The working directory. Throws `usage` when its name is not UTF-8, `io` when it was removed. */
+export function workingDir(): string {
+  let path: string;
+  try {
+    path = process.cwd();
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    throw new SwampError('io', 'The working directory was removed.', { hint: 'Change to a directory that exists.', data: { errno: 'ENOENT' }, cause: error });
+  }
+  return usablePath(path, 'The working directory');
 }
 
 function notARepo(message: string): SwampError {
@@ -92,7 +117,7 @@ export function placeOf(dir: string): Place {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw notARepo(`${dir} is not a swamp repository`);
     throw error;
   }
-  const root = realpathSync(dir);
+  const root = usablePath(realpathSync(dir), 'The directory of the repository');
   const config = parseMarker(text, marker);
   const datastore = config.datastorePath === undefined ? join(root, '.swamp') : resolve(root, config.datastorePath);
   if (config.datastorePath !== undefined) requireDirectory(datastore, marker);
@@ -175,7 +200,7 @@ interface MarkerConfig {
 }
 
 function parseMarker(text: string, path: string): MarkerConfig {
-  const invalid = (message: string, hint = 'Restore the file from git, or move it away and run "swamp repo init" here: models and data stay.'): SwampError =>
+  const invalid = (message: string, hint = 'Correct it, or restore it from git or a backup: it says where the data is.'): SwampError =>
     new SwampError('config_invalid', `${path}: ${message}.`, { hint, data: { path } });
   let document: unknown;
   try {

@@ -12,7 +12,7 @@ export interface Timing {
   readonly graceMs: number;
   /** How long a wait lasts before it is reported (L13). Milliseconds. */
   readonly noticeMs: number;
-  /** How long a command waits for locks in all. Milliseconds. */
+  /** How long a command waits for locks in all; 0: it tries once. Milliseconds. */
   readonly lockTimeoutMs: number;
   /** A clock that never goes back. Milliseconds. */
   readonly now: () => number;
@@ -25,11 +25,11 @@ const NOTICE_MS = { terminal: 1_000, log: 2_000 } as const;
 /** proper-lockfile accepts no smaller ttl. */
 const MIN_TTL_MS = 2_000;
 
-/** A positive integer of milliseconds, or a usage error naming where it came from (L5). */
-export function parseMilliseconds(text: string, source: string): number {
-  const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : 0;
-  if (value < 1)
-    throw new SwampError('usage', `${source} must be a positive whole number of milliseconds, not "${text}".`, { hint: `Example: ${source} 5000` });
+/** A whole number of milliseconds, at least `least`, or a usage error naming where it came from (L5). */
+export function parseMilliseconds(text: string, source: string, least = 1): number {
+  const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= least))
+    throw new SwampError('usage', `${source} must be a whole number of milliseconds from ${least} up, not "${text}".`, { hint: `Example: ${source} 5000` });
   return value;
 }
 
@@ -45,16 +45,19 @@ export function duration(ms: number): string {
  * The durations of this process. `lockTimeout` (the flag's text) goes before SWAMP_LOCK_TIMEOUT_MS.
  * SWAMP_LOCK_TTL_MS (at least 2000) changes the ttl: every process of one repository must agree on it.
  * SWAMP_NOTICE_MS changes when a wait is reported; without it, that depends on who reads: `terminal` or `log`.
- * Throws `usage` for a value that is no positive integer.
+ * 0 for the lock timeout: try once. Throws `usage` for a value that is no whole number.
  */
 export function timingFrom(env: NodeJS.ProcessEnv, lockTimeout?: string, reader: keyof typeof NOTICE_MS = 'log'): Timing {
-  const wait = lockTimeout !== undefined ? parseMilliseconds(lockTimeout, '--lock-timeout') : fromEnv(env, 'SWAMP_LOCK_TIMEOUT_MS', DEFAULT_LOCK_TIMEOUT_MS);
-  const ttlMs = Math.max(MIN_TTL_MS, fromEnv(env, 'SWAMP_LOCK_TTL_MS', DEFAULT_TTL_MS));
-  const noticeMs = fromEnv(env, 'SWAMP_NOTICE_MS', NOTICE_MS[reader]);
+  const wait =
+    lockTimeout !== undefined
+      ? parseMilliseconds(lockTimeout, '--lock-timeout', 0)
+      : fromEnv(env, 'SWAMP_LOCK_TIMEOUT_MS', { fallback: DEFAULT_LOCK_TIMEOUT_MS, least: 0 });
+  const ttlMs = Math.max(MIN_TTL_MS, fromEnv(env, 'SWAMP_LOCK_TTL_MS', { fallback: DEFAULT_TTL_MS, least: 1 }));
+  const noticeMs = fromEnv(env, 'SWAMP_NOTICE_MS', { fallback: NOTICE_MS[reader], least: 1 });
   return Object.freeze({ ttlMs, heartbeatMs: Math.floor(ttlMs / 3), pollMs: 250, graceMs: 200, noticeMs, lockTimeoutMs: wait, now: () => performance.now() });
 }
 
-function fromEnv(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+function fromEnv(env: NodeJS.ProcessEnv, name: string, { fallback, least }: { readonly fallback: number; readonly least: number }): number {
   const text = env[name];
-  return text === undefined || text === '' ? fallback : parseMilliseconds(text, name);
+  return text === undefined || text === '' ? fallback : parseMilliseconds(text, name, least);
 }

@@ -5,7 +5,7 @@ import { dataList } from '../operations/data-list.js';
 import { modelGet } from '../operations/model-get.js';
 import { modelList } from '../operations/model-list.js';
 import { uploadList } from '../operations/upload-list.js';
-import { findRepoDir, openRepoAt, type Repo } from '../repo.js';
+import { findRepoDir, openRepoAt, type Repo, workingDir } from '../repo.js';
 import { argsOf } from './args.js';
 import { findCommand, flagsOf, readFlags } from './parse.js';
 import { SHELLS } from './shells.js';
@@ -68,5 +68,5 @@ async function valuesOf(what: string | undefined, { text, verb, current }: Known
 }
 
 function repoFor(dir: string | undefined): Repo {
-  return openRepoAt(findRepoDir(dir, process.env, process.cwd()), { readOnly: true });
+  return openRepoAt(findRepoDir(dir, process.env, workingDir()), { readOnly: true });
 }

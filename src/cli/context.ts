@@ -1,6 +1,6 @@
 /** What a command is given to work with, and what it gives back. */
 import { SwampError } from '../errors.js';
-import { findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter } from '../repo.js';
+import { findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter, workingDir } from '../repo.js';
 import { isRestoring, Unsettled } from '../store/restoring.js';
 import { timingFrom } from '../timing.js';
 import type { Args } from './args.js';
@@ -28,6 +28,8 @@ export interface Outcome {
   readonly result: object;
   /** The same for people. */
   text(): string;
+  /** A line for people on stderr, beside the result: that there is nothing, or more. */
+  readonly note?: string;
   /** Findings that make the command fail although it prints its result. */
   readonly error?: SwampError;
 }
@@ -45,6 +47,8 @@ export interface Surroundings {
 export function contextFor({ command, args, signal, reporter }: Surroundings): Context {
   const { env } = process;
   const readOnly = args.has('read-only') || isReadOnly(env);
+  // Every relative path of every command is one in this directory.
+  const cwd = workingDir();
   return {
     args,
     json: args.has('json'),
@@ -57,10 +61,10 @@ export function contextFor({ command, args, signal, reporter }: Surroundings): C
       return { columns: stdout.isTTY ? stdout.columns : undefined, colour: hasColour(stdout, args.has('no-color'), env) };
     },
     openRepo: () => {
-      const timing = timingFrom(env, args.text('lock-timeout'), process.stderr.isTTY ? 'terminal' : 'log');
+      const timing = timingFrom(env, args.has('no-wait') ? '0' : args.text('lock-timeout'), process.stderr.isTTY ? 'terminal' : 'log');
       const named = args.text('repo-dir');
-      const found = named === undefined && !env['SWAMP_REPO_DIR'] && !args.has('trust');
-      const repo = openRepoAt(findRepoDir(named, env, process.cwd()), { timing, readOnly, reporter, command: command.verb, env, found });
+      const found = named === undefined && env['SWAMP_REPO_DIR'] === undefined && !args.has('trust');
+      const repo = openRepoAt(findRepoDir(named, env, cwd), { timing, readOnly, reporter, command: command.verb, env, found });
       if (command.asItIs !== true && isRestoring(repo)) throw new Unsettled(repo);
       return repo;
     },

@@ -11,8 +11,10 @@ function printVersion(): void {
   try {
     writeSync(1, `${SWAMP_VERSION}\n`);
   } catch (error) {
-    // The exit codes of every other command whose reader is gone, or whose disk is full.
-    process.exitCode = (error as NodeJS.ErrnoException).code === 'EPIPE' ? 141 : 74;
+    // As every other command whose reader is gone, or whose disk is full.
+    const { code } = error as NodeJS.ErrnoException;
+    process.exitCode = code === 'EPIPE' ? 141 : 74;
+    if (code !== 'EPIPE') process.stderr.write(`swamp: Standard output cannot be written to (${code}).\n`);
   }
 }
 

@@ -74,10 +74,6 @@ describe('writeOutputFile', () => {
     assert.equal(existsSync(dir), true);
   });
 
-  it('refuses the empty name that "-ofile" leaves', async () => {
-    await assert.rejects(writeOutputFile('', content('x')), (error) => error instanceof SwampError && error.code === 'usage');
-  });
-
   it('passes on what the system says of a directory that is not there', async () => {
     await assert.rejects(writeOutputFile(join(dir, 'no', 'out'), content('x')), { code: 'ENOENT' });
   });

@@ -4,15 +4,17 @@ import { realpathSync, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { SwampError } from '../errors.js';
+import { isErrno, SwampError } from '../errors.js';
+import { descriptorNamed, writeDescriptor } from '../fs/descriptors.js';
 import { removeFile, rename, syncFile, takeBack } from '../fs/durable.js';
 import { openPipe } from '../fs/pipe.js';
 
+const STDOUT = 1;
 const NEVER = new AbortController().signal;
 
 /**
  * Writes `content` to a file beside `path` and renames it into place, keeping the mode of a file that was there. A link is
- * followed; a device or pipe is written to as it is. Nothing is written below the directory `spared`: stored data changes by commits
+ * followed; a device, a pipe, or a descriptor that is open is written to as it is. Nothing is written below the directory `spared`: stored data changes by commits
  * alone. Throws `usage`, `io`, `no_space`.
  */
 export async function writeOutputFile(
@@ -20,13 +22,16 @@ export async function writeOutputFile(
   content: AsyncIterable<Uint8Array>,
   { signal = NEVER, spared }: { readonly signal?: AbortSignal; readonly spared?: string } = {},
 ): Promise<void> {
-  if (path === '') throw new SwampError('usage', '--output wants a file, and was given an empty name.', { hint: 'Write "-o FILE", with a space.' });
   const there: Stats | undefined = statSync(path, { throwIfNoEntry: false });
   if (there?.isDirectory() === true) {
     throw new SwampError('io', `${path} is a directory.`, { hint: 'Name a file in it.', data: { path, errno: 'EISDIR' } });
   }
   if (there?.isFIFO() === true) return pipeline(content, await openPipe(path, 'w', signal));
-  if (there !== undefined && !there.isFile()) return writeInto(await open(path, 'w'), content);
+  if (there !== undefined && !there.isFile() && !there.isSocket()) return writeInto(await open(path, 'w'), content);
+  const descriptor = descriptorNamed(path);
+  // At its end: emptying the file would take away what the other process wrote.
+  if (descriptor === 'elsewhere') return writeInto(await open(path, 'a'), content);
+  if (descriptor !== undefined) return writeToDescriptor(path, descriptor, content);
   const target = there === undefined ? path : realpathSync(path);
   if (spared !== undefined && isBelow(target, spared)) {
     throw new SwampError('usage', `${path} lies in the datastore.`, { hint: 'Name a file outside; data is stored with "swamp data put".', data: { path } });
@@ -41,6 +46,24 @@ export async function writeOutputFile(
     await takeBack(() => removeFile(temporary));
     throw error;
   }
+}
+
+async function writeToDescriptor(path: string, descriptor: number, content: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    await writeDescriptor(descriptor, content);
+  } catch (error) {
+    if (!isErrno(error, 'EBADF')) throw error;
+    throw new SwampError('io', `${path} is not open for writing.`, {
+      hint: `Open it in your shell: ${descriptor}>FILE`,
+      data: { path, errno: 'EBADF' },
+      cause: error,
+    });
+  }
+}
+
+/** True when the path is another name of stdout. */
+export function isStdout(path: string): boolean {
+  return descriptorNamed(path) === STDOUT;
 }
 
 /** So much of a name that a nonce fits beside it: a name has up to 255 bytes. */

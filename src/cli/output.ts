@@ -1,6 +1,6 @@
 /** Writes to stdout, all of it or an error, and to stderr. Neither stream is opened before it is needed: opening one costs a tenth of a start. */
 import { fstatSync, writeSync } from 'node:fs';
-import { isErrno } from '../errors.js';
+import { asSwampError, isErrno, isSystemError, SwampError } from '../errors.js';
 
 const STDOUT = 1;
 /** What a pipe takes as a whole, or not at all. */
@@ -8,8 +8,22 @@ const PIPE_BUFFER = 4096;
 
 let toFile: boolean | undefined;
 
-/** Resolves when everything is written. Throws the system's error, `EPIPE` when nobody reads any more. */
+/** What stdout answered when it could not be written to. */
+export class StdoutFailed extends SwampError {}
+
+/** Resolves when everything is written. Throws StdoutFailed, and the system's `EPIPE` when nobody reads any more. */
 export async function print(data: string | Uint8Array): Promise<void> {
+  try {
+    await write(data);
+  } catch (error) {
+    if (isErrno(error, 'EPIPE') || !isSystemError(error)) throw error;
+    const { code, data: facts } = asSwampError(error);
+    const hint = code === 'no_space' ? 'Free some space where it goes, or send it elsewhere.' : 'Send it elsewhere.';
+    throw new StdoutFailed(code, `Standard output cannot be written to (${error.code}).`, { hint, data: facts, cause: error });
+  }
+}
+
+async function write(data: string | Uint8Array): Promise<void> {
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   toFile ??= fstatSync(STDOUT).isFile();
   // Node's own stream takes a short write to a full disk for success.

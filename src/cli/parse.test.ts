@@ -1,7 +1,8 @@
 /** Words to commands: nothing is guessed, nothing is turned into a number, nothing is eaten that was not meant for a flag. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Parsed, parse } from './parse.js';
+import { flagsOf, type Parsed, parse } from './parse.js';
+import { COMMANDS } from './table.js';
 
 /** The command line as a shell would split it: words at spaces, `''` for the empty word. */
 function words(line: string): string[] {
@@ -42,8 +43,9 @@ describe('a command line that is understood', () => {
     ['data put m n --tag -x=1 --content-type --json', 'data put', { 'content-type': '--json' }, [], { tag: ['-x=1'] }],
     ['data put m n --content-type -- --json', 'data put', { 'content-type': '--' }, ['json'], {}],
     ['data get m n -o -f', 'data get', { output: '-f' }, [], {}],
-    ["data delete m --prefix ''", 'data delete', { model: 'm', prefix: '' }, [], {}],
-    ['data delete m --prefix= --all', 'data delete', { prefix: '' }, ['all'], {}],
+    ["data list m --prefix '' --after=", 'data list', { model: 'm', prefix: '', after: '' }, [], {}],
+    ['data put m n --content-type -photo.jpg', 'data put', { 'content-type': '-photo.jpg' }, [], {}],
+    ['data put m n -- -photo.jpg', 'data put', { file: '-photo.jpg' }, [], {}],
     // After -- all is positional.
     ['data get m -- --json', 'data get', { name: '--json' }, [], {}],
     ['data get --json -- m -x', 'data get', { model: 'm', name: '-x' }, ['json'], {}],
@@ -54,7 +56,9 @@ describe('a command line that is understood', () => {
     ['data get m 0x10', 'data get', { name: '0x10' }, [], {}],
     ['data get m .5', 'data get', { name: '.5' }, [], {}],
     ['data put m "quoted" --tag "k=v"', 'data put', { name: '"quoted"' }, [], { tag: ['"k=v"'] }],
-    ["data get m ''", 'data get', { name: '' }, [], {}],
+    ['data list m --names -0', 'data list', { model: 'm' }, ['names', 'null'], {}],
+    ['data list m --prefix -0 --names', 'data list', { prefix: '-0' }, ['names'], {}],
+    ['data list -- -0', 'data list', { model: '-0' }, [], {}],
     // A switch eats no word, not even one that looks like its value.
     ['data get m --verify true', 'data get', { name: 'true' }, ['verify'], {}],
     ['data delete m -f false', 'data delete', { name: 'false' }, ['force'], {}],
@@ -104,6 +108,22 @@ describe('a command line that is not understood', () => {
     ['data gte m n', /There is no command "data gte"/, /Did you mean "data get"\?/],
     ['put m n', /There is no command "put"/, /Did you mean "data put"\?/],
     ['datastore lock stauts', /There is no command "datastore lock stauts"/, /Did you mean "datastore lock status"\?/],
+    // What other programs call it.
+    ['ls', /no command "ls"/, /Did you mean "data list"\?/],
+    ['model ls', /no command "model ls"/, /Did you mean "model list"\?/],
+    ['data rm m n', /no command "data rm"/, /Did you mean "data delete"\?/],
+    ['data cat m n', /no command "data cat"/, /Did you mean "data get"\?/],
+    ['model show m', /no command "model show"/, /Did you mean "model get"\?/],
+    ['help', /no command "help"/, /Did you mean "--help"\?/],
+    ['data help', /no command "data help"/, /Did you mean "data --help"\?/],
+    ['version', /no command "version"/, /Did you mean "--version"\?/],
+    // What destroys is suggested for a slip in it alone.
+    ['data delte m n', /no command/, /Did you mean "data delete"\?/],
+    ['repo delete', /no command/, /^See "swamp repo --help"/],
+    ['data prune', /no command/, /^See "swamp data --help"/],
+    ['delete m n', /no command/, /^See "swamp --help"/],
+    ['prune', /no command/, /^See "swamp --help"/],
+    ['release', /no command/, /^See "swamp --help"/],
     ['xyzzy', /There is no command "xyzzy"/, /^See "swamp --help"/],
     ['data get m n --versoin 3', /no flag --versoin/, /Did you mean "--version"\?/],
     ['data delete m n --froce', /no flag --froce/, /Did you mean "--force"\?/],
@@ -118,7 +138,17 @@ describe('a command line that is not understood', () => {
     ['data get m n -o', /(-o|--output) wants a value/, /See/],
     ['data get m n --json=false', /--json takes no value/, /See/],
     ['data delete m n -f=no', /takes no value/, /See/],
-    ['data delete m n -f-', /--force takes no value/, /See/],
+    ['data delete m n -f-', /"-f-" is not a flag/, /Write "--" before/],
+    // Letters of a name are no flags, and none of them asks for help.
+    ['data put m n -photo.jpg', /"-photo.jpg" is not a flag/, /Write "--" before/],
+    ['data put m n -help', /"-help" is not a flag/, /Write "--" before/],
+    ['data delete m n -fh', /"-fh" is not a flag/, /-h as a word of its own/],
+    ['data get m n -oFILE', /"-oFILE" is not a flag/, /space .*: -o FILE$/],
+    ['data get m n --h', /no flag --h /, /See/],
+    ['data get m --nope -h', /no flag --nope/, /See/],
+    ['data get --nope --help', /no flag --nope/, /See/],
+    ['--nope --version', /no flag --nope/, /See/],
+    ['data get m n --help=yes', /--help takes no value/, /See/],
     ['data get', /MODEL and NAME are missing/, /See "swamp data get --help"/],
     ['data get m', /NAME is missing/, /See/],
     ['data get --name n', /MODEL is missing/, /See/],
@@ -145,6 +175,40 @@ describe('a command line that is not understood', () => {
   });
 });
 
+describe('every word of every command', () => {
+  for (const command of COMMANDS) {
+    const positionals = command.positionals.map(({ name }) => name);
+    const values = flagsOf(command).filter(({ type }) => type !== 'switch');
+    const lineWith = (i: number, word: string): string[] => [...command.verb.split(' '), ...positionals.map((_, at) => (at === i ? word : 'x'))];
+    it(`${command.verb}: is refused when it is not UTF-8, and when it is empty unless the table allows that`, () => {
+      command.positionals.forEach(({ name, mayBeEmpty }, i) => {
+        if (mayBeEmpty !== true) assert.match(refused(lineWith(i, '')).error.message, new RegExp(`^${name.toUpperCase()} is empty`));
+        assert.match(refused(lineWith(i, 'p\ufffd')).error.message, /not valid UTF-8/);
+      });
+      for (const { name, mayBeEmpty } of values) {
+        const line = lineWith(-1, '').slice(0, command.verb.split(' ').length + positionals.filter((known) => known !== name).length);
+        if (mayBeEmpty !== true) {
+          assert.match(refused([...line, `--${name}`, '']).error.message, new RegExp(`^(${name.toUpperCase()}|--${name}) is empty`));
+          assert.match(refused([...line, `--${name}=`]).error.message, /is empty/);
+        }
+        assert.match(refused([...line, `--${name}`, 'p\ufffd']).error.message, /not valid UTF-8/);
+        // The next word is the value, whatever it begins with.
+        for (const word of ['--json', '-h', '--help', '--', '-photo.jpg']) {
+          const { args } = run([...line, `--${name}`, word]);
+          assert.deepEqual([args.text(name) ?? args.list(name)[0], args.has('json'), args.has('help')], [word, false, false]);
+        }
+      }
+    });
+  }
+
+  it('may be empty where it is a text, or where nothing means everything that is only read', () => {
+    const allowed = COMMANDS.flatMap((command) =>
+      [...command.positionals, ...command.flags].flatMap(({ name, mayBeEmpty }) => (mayBeEmpty === true ? [`${command.verb} ${name}`] : [])),
+    );
+    assert.deepEqual(allowed, ['model create description', 'model search text', 'data list prefix', 'data list after']);
+  });
+});
+
 describe('help and version', () => {
   const cases: readonly (readonly [line: string, expected: Parsed])[] = [
     ['', { kind: 'help', topic: '' }],
@@ -152,7 +216,7 @@ describe('help and version', () => {
     ['-h', { kind: 'help', topic: '' }],
     ['data --help', { kind: 'help', topic: 'data' }],
     ['data get --help', { kind: 'help', topic: 'data get' }],
-    ['data get m --nope -h', { kind: 'help', topic: 'data get' }],
+    ['data get m -q -h', { kind: 'help', topic: 'data get' }],
     ['model run --help', { kind: 'help', topic: 'model method run' }],
     ['--version', { kind: 'version' }],
     ['data --version', { kind: 'version' }],

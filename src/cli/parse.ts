@@ -6,6 +6,11 @@ import { type Flag, GLOBAL_FLAGS } from './options.js';
 import { closestFlag, closestVerb, hintFor } from './suggest.js';
 import { COMMANDS, type Command } from './table.js';
 
+/** What stands where Node could not decode a byte. */
+const UNDECODABLE = '\ufffd';
+const UTF8_HINT = 'Names and paths must be UTF-8: rename the file or directory, or go there and use a name relative to it.';
+const EMPTY_HINT = 'Is a variable of your shell not set? Leave the word out to use the default.';
+
 export type Parsed =
   | { readonly kind: 'run'; readonly command: Command; readonly args: Args }
   /** `topic` is a verb, a group, or empty. */
@@ -15,24 +20,28 @@ export type Parsed =
 
 /**
  * Understands a command line. Flags may stand anywhere, those of a command after its verb; a flag that takes a value takes the
- * next word whatever it begins with; after `--` every word is positional; no value is ever turned into a number.
+ * next word whatever it begins with; after `--` every word is positional; no value is ever turned into a number. A problem
+ * outranks help and version: a mistyped word must never end as a success that did nothing.
  */
 export function parse(argv: readonly string[]): Parsed {
+  const undecodable = argv.find((word) => word.includes(UNDECODABLE));
+  if (undecodable !== undefined)
+    return refused(`The word ${JSON.stringify(undecodable)} is not valid UTF-8.`, UTF8_HINT, { json: argv.includes('--json'), topic: '' });
   const found = findCommand(argv);
   const { topic, command } = found;
   if (found.unknown !== undefined) return unknownCommand(topic, found.unknown, argv.includes('--json'));
   const flags = flagsOf(command);
   const { given, words, problem } = readFlags(found.rest, flags);
+  const json = given.get('json') === true;
+  if (problem !== undefined)
+    return refused(problem.message, problem.hint ?? hintFor(topic, problem.unknown && closestFlag(problem.unknown, flags)), { json, topic });
   if (given.get('help') === true) return { kind: 'help', topic };
   if (given.get('version') === true) return { kind: 'version' };
-  const json = given.get('json') === true;
-  if (problem !== undefined) {
-    const meant = problem.unknown === undefined ? undefined : closestFlag(problem.unknown, flags);
-    return refused(problem.message, hintFor(topic, meant), { json, topic });
-  }
   if (command === undefined) return bare(topic, json);
   const missing = fillPositionals(command, given, words);
   if (missing !== undefined) return refused(missing, hintFor(topic, undefined), { json, topic });
+  const empty = firstEmpty(command, given, flags);
+  if (empty !== undefined) return refused(`${empty} is empty.`, EMPTY_HINT, { json, topic });
   return { kind: 'run', command, args: argsOf(given) };
 }
 
@@ -102,16 +111,23 @@ function takesNext(word: string): boolean {
 
 type Values = Map<string, string | true | readonly string[]>;
 
+interface Problem {
+  readonly message: string;
+  /** The name of a flag that there is not. */
+  readonly unknown?: string;
+  readonly hint?: string;
+}
+
 interface Read {
   readonly given: Values;
   readonly words: readonly string[];
-  /** The first thing wrong; `unknown` is the name of a flag that there is not. */
-  readonly problem?: { readonly message: string; readonly unknown?: string };
+  /** The first thing wrong. */
+  readonly problem?: Problem;
 }
 
 /** Sorts words into flags and positionals. */
 export function readFlags(argv: readonly string[], flags: readonly Flag[]): Read {
-  const { argv: parsed, error } = parseWords.detailed([...argv], {
+  const { argv: parsed, error } = parseWords.detailed(withoutDigits(argv, flags), {
     boolean: flags.filter(({ type }) => type === 'switch').map(({ name }) => name),
     string: flags.filter(({ type }) => type !== 'switch').map(({ name }) => name),
     // A switch takes exactly no word, lest the name of an artifact, "true", be eaten; a value exactly one, lest "-x" be a flag.
@@ -133,7 +149,7 @@ export function readFlags(argv: readonly string[], flags: readonly Flag[]): Read
     const value = values[flag.name];
     if (value !== undefined) given.set(flag.name, readValue(flag, value));
   }
-  const problem = firstProblem(flags, values, given, error);
+  const problem = firstBadCluster(argv, flags) ?? firstProblem(flags, values, given, error);
   return problem === undefined ? { given, words } : { given, words, problem };
 }
 
@@ -143,7 +159,65 @@ function readValue(flag: Flag, value: unknown): string | true | readonly string[
   return flag.type === 'list' ? texts : (texts.at(-1) ?? '');
 }
 
-function firstProblem(flags: readonly Flag[], values: Record<string, unknown>, given: Values, error: Error | null): Read['problem'] {
+/** The parser takes `-0` for a number; as the flag that it is, it has a name. */
+function withoutDigits(argv: readonly string[], flags: readonly Flag[]): string[] {
+  const zero = flags.find(({ alias }) => alias === '0');
+  const words = [...argv];
+  if (zero !== undefined) for (const i of flagPositions(argv, flags)) if (words[i] === '-0') words[i] = `--${zero.name}`;
+  return words;
+}
+
+/** Where words stand that are neither the value of a flag nor behind `--`. */
+function* flagPositions(argv: readonly string[], flags: readonly Flag[]): Generator<number> {
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? '';
+    if (word === '--') return;
+    yield i;
+    const flag = flags.find(({ name, alias }) => word === `--${name}` || (/^-[^-]/.test(word) && word.at(-1) === alias));
+    if (flag !== undefined && flag.type !== 'switch' && !word.includes('=')) i++;
+  }
+}
+
+/** `-f`, `-fy`, `-o`: letters of flags after one dash. The parser would take any other such word apart, and find flags in the name of a file. */
+function firstBadCluster(argv: readonly string[], flags: readonly Flag[]): Problem | undefined {
+  for (const i of flagPositions(argv, flags)) {
+    const word = argv[i] ?? '';
+    const [letters = ''] = word.slice(1).split('=');
+    if (/^--[^=](=|$)/.test(word)) return { message: `There is no flag ${word.slice(0, 3)} here.`, unknown: word.charAt(2) };
+    const cluster = /^-[^-]/.test(word) && !/^-\d*\.?\d+$/.test(word);
+    const inCluster = cluster ? [...letters].map((letter) => flags.find(({ alias }) => alias === letter)) : [];
+    const problem = inCluster.length > 1 || inCluster.includes(undefined) ? clusterProblem(word, letters, inCluster) : undefined;
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function clusterProblem(word: string, letters: string, flags: readonly (Flag | undefined)[]): Problem | undefined {
+  const [first] = flags;
+  if (first !== undefined && first.type !== 'switch')
+    return { message: `${JSON.stringify(word)} is not a flag.`, hint: `Write a space between a flag and its value: -${first.alias} ${word.slice(2)}` };
+  const unknown = flags.indexOf(undefined);
+  if (unknown >= 0 && letters.length === 1) return { message: `There is no flag -${letters} here.`, unknown: letters };
+  if (unknown >= 0)
+    return {
+      message: `${JSON.stringify(word)} is not a flag.`,
+      hint: 'Write "--" before a name that begins with a dash: every word after it is taken as it is.',
+    };
+  if (flags.some((flag) => flag?.name === 'help'))
+    return { message: `${JSON.stringify(word)} is not a flag.`, hint: 'To see the help, write -h as a word of its own.' };
+  return undefined;
+}
+
+/** An unset variable of a shell gives an empty word, which must not mean "the working directory" or "every name". */
+function firstEmpty({ positionals }: Command, given: Values, flags: readonly Flag[]): string | undefined {
+  const empty = (name: string): boolean => [given.get(name)].flat().includes('');
+  const positional = positionals.find(({ name, mayBeEmpty }) => mayBeEmpty !== true && empty(name));
+  if (positional !== undefined) return positional.name.toUpperCase();
+  const flag = flags.find(({ name, mayBeEmpty }) => mayBeEmpty !== true && empty(name));
+  return flag && dashed(flag.name);
+}
+
+function firstProblem(flags: readonly Flag[], values: Record<string, unknown>, given: Values, error: Error | null): Problem | undefined {
   const known = new Set(flags.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias])));
   const unknown = Object.keys(values).find((name) => !known.has(name));
   if (unknown !== undefined) return { message: `There is no flag ${dashed(unknown)} here.`, unknown };

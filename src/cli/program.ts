@@ -1,13 +1,14 @@
 /** One run of the program: understand the words, run the command, print its outcome, tell the exit code. */
-import { asSwampError, isErrno, type SwampError } from '../errors.js';
+import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { Unsettled } from '../store/restoring.js';
 import { type Context, contextFor, type Outcome, type Run, requireConsent } from './context.js';
-import { flushed, print, tell, tellLine } from './output.js';
+import { flushed, print, StdoutFailed, tell, tellLine } from './output.js';
 import { type Parsed, parse } from './parse.js';
 import { errorLine, errorText, stackText } from './render/error.js';
 import { hasColour } from './render/text.js';
 import { createReporter, logLevel } from './reporter.js';
 import { onSignals, type Signals } from './signals.js';
+import type { Command } from './table.js';
 
 /** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */
 const CLOSED_PIPE = 141;
@@ -68,7 +69,7 @@ async function carryOut({ command, args }: Invocation, load: Load, manner: Manne
     const outcome = await settled(await load(command.verb), context);
     await reporter.flush();
     if (signals.exitCode !== undefined) return signals.exitCode;
-    return outcome === undefined ? 0 : ((await signals.orGivenUp(printOutcome(outcome, context, manner))) ?? signals.exitCode ?? 0);
+    return outcome === undefined ? 0 : ((await signals.orGivenUp(printOutcome(outcome, command, context, manner))) ?? signals.exitCode ?? 0);
   } catch (error) {
     await reporter?.flush();
     return signals.exitCode ?? failed(error, manner);
@@ -94,9 +95,21 @@ async function endWith(code: number): Promise<void> {
   process.exit(code);
 }
 
-async function printOutcome(outcome: Outcome, { json }: Context, manner: Manner): Promise<number> {
-  await print(json ? `${JSON.stringify(outcome.result)}\n` : outcome.text());
+async function printOutcome(outcome: Outcome, command: Command, { json, args }: Context, manner: Manner): Promise<number> {
+  const unasked = command.confirms === true && args.has('quiet') && !json && !args.has('dry-run');
+  try {
+    if (!unasked) await print(json ? `${JSON.stringify(outcome.result)}\n` : outcome.text());
+    if (outcome.note !== undefined && !json && !args.has('quiet')) tellLine(`${outcome.note}\n`);
+  } catch (error) {
+    throw error instanceof StdoutFailed ? doneUnprinted(error, command, outcome) : error;
+  }
   return outcome.error === undefined ? 0 : failed(outcome.error, manner);
+}
+
+/** What the command did stays done: to do it again because of its exit code would do it twice. */
+function doneUnprinted({ code, message, data, cause }: StdoutFailed, { verb }: Command, { result }: Outcome): SwampError {
+  const hint = 'Do not repeat what it did; only its result was not printed. With --json the result is in this error, under data.result.';
+  return new SwampError(code, `"${verb}" is done, and its result is lost: ${message}`, { hint, data: { ...data, result }, cause });
 }
 
 async function refuse({ error, group, topic, json }: Extract<Parsed, { kind: 'refused' }>): Promise<number> {

@@ -1,35 +1,58 @@
-/** How far long work over files has come: how much, how fast, how long still. */
+/** How far long work has come, in one wording for every command: how much, of how much, how fast, how long still. */
 import { createLive } from './live.js';
 import { count, size } from './render/text.js';
 
-/** `total`: bytes in all, where that is known. */
-type Show = (done: { readonly files: number; readonly bytes: number }, total?: number) => void;
+export interface Done {
+  readonly bytes: number;
+  readonly files?: number;
+  readonly versions?: number;
+  readonly artifacts?: number;
+}
+
+/** `total`: what there is in all, as far as it is known; a number: of bytes. */
+export type Show = (done: Done, total?: Partial<Done> | number) => void;
 
 export interface Progress {
-  /** Shows one phase; `verb`: what was done to the files so far, `Verified`. */
+  /** Shows one phase; `verb`: what was done so far, `Verified`. */
   readonly phase: (verb: string) => Show;
   readonly end: () => void;
 }
 
 /** What changes more often is not shown. Milliseconds. */
 const INTERVAL_MS = 100;
+/** Work that ends sooner shows nothing: a line that comes and goes at once only flickers. Milliseconds. */
+const SILENT_MS = 500;
 
 export function createProgress({ silent }: { readonly silent: boolean }): Progress {
   const live = createLive({ silent });
   const phase = (verb: string): Show => {
-    let began: number | undefined;
-    let shown = 0;
-    return ({ files, bytes }, total) => {
+    const began = performance.now();
+    let shown = began + SILENT_MS - INTERVAL_MS;
+    return (done, total) => {
       const now = performance.now();
-      began ??= now;
       if (now - shown < INTERVAL_MS) return;
       shown = now;
-      const rate = now === began ? undefined : (bytes / (now - began)) * 1_000;
-      const left = total === undefined || rate === undefined || rate === 0 || bytes > total ? '' : `, ${duration((total - bytes) / rate)} left`;
-      live.show(`${verb} ${count(files, 'file')}, ${size(bytes)}${rate === undefined ? '' : `, ${size(Math.round(rate))}/s`}${left}\n`);
+      const all = typeof total === 'number' ? { bytes: total } : total;
+      live.show(`${progressText(verb, done, { total: all, ms: now - began })}\n`);
     };
   };
   return { phase, end: live.end };
+}
+
+/** `Verified 3 of 7 files, 1.2 GB of 3.0 GB, 130 MB/s, 14 s left` */
+export function progressText(verb: string, done: Done, { total = {}, ms }: { readonly total?: Partial<Done> | undefined; readonly ms: number }): string {
+  const counts = (['versions', 'artifacts', 'files'] as const).flatMap((unit) => {
+    const n = done[unit];
+    const all = total[unit];
+    if (n === undefined) return [];
+    return [all === undefined ? count(n, unit.slice(0, -1)) : `${n} of ${count(all, unit.slice(0, -1))}`];
+  });
+  const { bytes } = done;
+  const amount = total.bytes === undefined || total.bytes < bytes ? size(bytes) : `${size(bytes)} of ${size(total.bytes)}`;
+  const unit = (['bytes', 'versions', 'artifacts', 'files'] as const).find((one) => (total[one] ?? 0) >= (done[one] ?? 0) && (done[one] ?? 0) > 0);
+  const left = unit === undefined ? [] : [`${duration((((total[unit] ?? 0) - (done[unit] ?? 0)) / (done[unit] ?? 1)) * (ms / 1_000))} left`];
+  const rate = bytes === 0 ? [] : [`${size((bytes / Math.max(ms, 1)) * 1_000)}/s`];
+  return `${verb} ${[...counts, ...(bytes === 0 && counts.length > 0 ? [] : [amount]), ...rate, ...left].join(', ')}`;
 }
 
 function duration(seconds: number): string {

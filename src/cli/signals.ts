@@ -1,7 +1,29 @@
-/** SIGINT, SIGTERM and SIGHUP: the first one asks the command to unwind, a second one ends the process at once. */
+/** Signals that would end the process: the first one asks the command to unwind, a second one ends the process at once. */
 import { constants } from 'node:os';
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/**
+ * Every signal that ends a process which does not handle it: without a handler the command of a method would go on while its run
+ * lock is free. SIGUSR1 among them: unhandled, Node opens its debugger on it. Left out are SIGKILL, which cannot be handled; SIGPIPE
+ * and SIGXFSZ, which Node ignores; and the faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS), after which nothing may run.
+ */
+export const ENDING_SIGNALS = (
+  [
+    'SIGINT',
+    'SIGTERM',
+    'SIGHUP',
+    'SIGQUIT',
+    'SIGUSR1',
+    'SIGUSR2',
+    'SIGALRM',
+    'SIGVTALRM',
+    'SIGPROF',
+    'SIGXCPU',
+    'SIGABRT',
+    'SIGIO',
+    'SIGPWR',
+    'SIGSTKFLT',
+  ] as const
+).filter((name) => name in constants.signals);
 
 export interface Signals {
   /** Fires with the first signal. */
@@ -19,13 +41,17 @@ const MOMENT_MS = 200;
 export function onSignals(): Signals {
   const controller = new AbortController();
   let exitCode: number | undefined;
-  for (const name of SIGNALS) {
+  for (const name of ENDING_SIGNALS) {
     process.on(name, () => {
       if (exitCode !== undefined) process.exit(exitCode);
       exitCode = 128 + constants.signals[name];
       controller.abort(new DOMException(`ended by ${name}`, 'AbortError'));
     });
   }
+  // A library that handles a signal under its other name (SIGIOT, SIGPOLL) ends the process when nobody else does under that name.
+  const handled: readonly string[] = ENDING_SIGNALS;
+  const numbers = new Set(ENDING_SIGNALS.map((name) => constants.signals[name]));
+  for (const [name, number] of Object.entries(constants.signals)) if (numbers.has(number) && !handled.includes(name)) process.on(name, () => undefined);
   return {
     signal: controller.signal,
     get exitCode() {

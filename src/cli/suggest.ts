@@ -9,13 +9,53 @@ export function hintFor(topic: string, meant: string | undefined): string {
   return meant === undefined ? help : `Did you mean "${meant}"? ${help}`;
 }
 
-/** The verb closest to `topic` followed by `word`; a later word of a verb counts alone, too (`swamp put`, `swamp lock status`). */
+/** Words of other programs, and what does the same here. */
+const SAME: Readonly<Record<string, string>> = {
+  ls: 'list',
+  dir: 'list',
+  rm: 'delete',
+  remove: 'delete',
+  del: 'delete',
+  cat: 'get',
+  show: 'get',
+  read: 'get',
+  add: 'put',
+  write: 'put',
+  store: 'put',
+  set: 'put',
+  mv: 'rename',
+  move: 'rename',
+  new: 'create',
+  history: 'versions',
+  log: 'versions',
+  doctor: 'check',
+  fsck: 'check',
+};
+
+/**
+ * The verb closest to `topic` followed by `word`; a later word of a verb counts alone, too (`swamp put`, `swamp lock status`).
+ * A verb that destroys is suggested for a slip in itself alone, never for a word of another group: "repo delete" is no "model delete".
+ */
 export function closestVerb(topic: string, word: string): string | undefined {
+  if (word === 'version') return '--version';
+  if (word === 'help') return topic === '' ? '--help' : `${topic} --help`;
   const verbs = COMMANDS.flatMap(({ verb, also = [] }) => [verb, ...also]);
   const start = topic === '' ? 0 : topic.length + 1;
   const next = verbs.filter((verb) => verb.startsWith(topic)).map((verb) => verb.slice(start).split(' ')[0] ?? '');
-  const here = closest(word, next);
-  return here === undefined ? verbEndingWith(word, verbs) : `${topic} ${here}`.trim();
+  const same = Object.hasOwn(SAME, word) ? SAME[word] : undefined;
+  const here = same !== undefined && next.includes(same) ? same : closest(word, next);
+  if (here !== undefined) return `${topic} ${here}`.trim();
+  return topic === '' && same !== undefined
+    ? `data ${same}`
+    : verbEndingWith(
+        word,
+        verbs.filter((verb) => !destroys(verb)),
+      );
+}
+
+function destroys(verb: string): boolean {
+  const command = COMMANDS.find((known) => known.verb === verb);
+  return command?.destructive === true || verb === 'datastore lock release';
 }
 
 /** A verb, or the beginning of one, whose last word this is. */

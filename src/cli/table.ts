@@ -1,5 +1,5 @@
 /** The one table of commands: help, completion, suggestions and parsing all read it. What a command does stands in load.ts. */
-import { DRY_RUN, type Flag, FORCE, MODEL, NAME, type Positional, TRUST, YES } from './options.js';
+import { DRY_RUN, type Flag, FORCE, IF_EXISTS, MODEL, NAME, type Positional, TRUST, YES } from './options.js';
 
 export interface Command {
   /** The words that name it. */
@@ -13,6 +13,8 @@ export interface Command {
   readonly examples: readonly (readonly [command: string, what: string])[];
   /** Asks on a terminal and refuses elsewhere, unless --force or --yes is given; with --dry-run it does neither. A flag: only with that one, of that value if it has one. */
   readonly destructive?: true | { readonly flag: string; readonly value?: string };
+  /** What it prints says only that it is done: nothing of it with --quiet. With --dry-run it was asked for. */
+  readonly confirms?: true;
   /** Looks at the store as it stands: a restore that was interrupted is told of, not finished first. */
   readonly asItIs?: true;
 }
@@ -52,6 +54,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'repo init',
     summary: 'Create a repository; does nothing where there is one',
+    confirms: true,
     positionals: [{ name: 'dir', description: 'Where; else --repo-dir, else here', optional: true }],
     flags: [],
     examples: [['repo init', 'make the working directory a repository']],
@@ -66,6 +69,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'model create',
     summary: 'Create a model',
+    confirms: true,
     positionals: [
       { name: 'type', description: '"store" (data only) or "command/shell" (runs a command)' },
       { name: 'name', description: 'The name of the model', flag: true },
@@ -75,7 +79,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'delete-run', type: 'value', value: 'CMD', description: 'The command of the method "delete"' },
       { name: 'set', type: 'list', value: 'K=V', description: 'Another argument of "execute"; may be given again' },
       TAG,
-      { name: 'description', type: 'value', value: 'TEXT', description: 'What the model is for' },
+      { name: 'description', type: 'value', value: 'TEXT', description: 'What the model is for', mayBeEmpty: true },
     ],
     examples: [
       ['model create store results', 'a model that holds data only'],
@@ -92,7 +96,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'model search',
     summary: 'List the models whose name, type or tags contain a text',
-    positionals: [{ name: 'text', description: 'What to look for', optional: true }],
+    positionals: [{ name: 'text', description: 'What to look for', optional: true, mayBeEmpty: true }],
     flags: [],
     examples: [],
   },
@@ -113,6 +117,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'model rename',
     summary: 'Give a model another name; its id and data stay',
+    confirms: true,
     positionals: [MODEL, { name: 'new-name', description: 'The new name', flag: true }],
     flags: [],
     examples: [],
@@ -120,8 +125,9 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'model delete',
     summary: 'Delete a model, and run its method "delete" once',
+    confirms: true,
     positionals: [MODEL],
-    flags: [{ name: 'with-data', type: 'switch', description: 'Also when it holds data, which goes with it' }, TRUST, DRY_RUN, FORCE, YES],
+    flags: [{ name: 'with-data', type: 'switch', description: 'Also when it holds data, which goes with it' }, IF_EXISTS, TRUST, DRY_RUN, FORCE, YES],
     examples: [['model delete build --with-data --dry-run', 'see what would go']],
     destructive: true,
   },
@@ -129,6 +135,7 @@ export const COMMANDS: readonly Command[] = [
     verb: 'model method run',
     also: ['model run'],
     summary: 'Run a method of a model and store its outputs',
+    confirms: true,
     positionals: [MODEL, { name: 'method', description: 'The method; "execute" unless given', optional: true }],
     flags: [
       { name: 'input', type: 'list', value: 'K=V', description: 'An environment variable of the command; may be given again' },
@@ -140,6 +147,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'data put',
     summary: 'Store a new version, from a file or from stdin',
+    confirms: true,
     positionals: [MODEL, NAME, { name: 'file', description: 'The file; stdin without it', optional: true }],
     flags: [...VERSION_FLAGS, IF_STABLE, NO_EMPTY],
     examples: [
@@ -165,11 +173,13 @@ export const COMMANDS: readonly Command[] = [
     positionals: [{ ...MODEL, optional: true }],
     flags: [
       { name: 'type', type: 'value', value: 'T', description: 'Only of this type' },
-      { name: 'prefix', type: 'value', value: 'P', description: 'Only names that begin with P' },
+      { name: 'prefix', type: 'value', value: 'P', description: 'Only names that begin with P', mayBeEmpty: true },
       { name: 'limit', type: 'value', value: 'N', description: 'At most so many' },
-      { name: 'after', type: 'value', value: 'NAME', description: 'Only names that sort after NAME' },
+      { name: 'after', type: 'value', value: 'NAME', description: 'Only names that sort after NAME', mayBeEmpty: true },
+      { name: 'names', type: 'switch', description: 'Print the names alone, one a line, as they are' },
+      { name: 'null', alias: '0', type: 'switch', description: 'With --names: end each with a NUL, for xargs -0' },
     ],
-    examples: [],
+    examples: [['data list results --names --prefix tmp/', 'the names, for a script']],
   },
   {
     verb: 'data versions',
@@ -181,6 +191,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'data rename',
     summary: 'Give an artifact another name; the old one leads readers to it',
+    confirms: true,
     positionals: [MODEL, NAME, { name: 'new-name', description: 'The new name', flag: true }],
     flags: [],
     examples: [['data rename results report old-report', 'all versions come along']],
@@ -188,11 +199,13 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'data delete',
     summary: 'Delete an artifact, one version of it, or many artifacts',
+    confirms: true,
     positionals: [MODEL, { ...NAME, optional: true }],
     flags: [
       { ...VERSION, description: 'Only this version' },
       { name: 'prefix', type: 'value', value: 'P', description: 'Every artifact whose name begins with P' },
       { name: 'all', type: 'switch', description: 'Every artifact of the model' },
+      IF_EXISTS,
       DRY_RUN,
       FORCE,
       YES,
@@ -213,6 +226,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'data upload part',
     summary: 'Store one part, from a file or from stdin; again: in place of the earlier one',
+    confirms: true,
     positionals: [
       UPLOAD,
       { name: 'number', description: 'Its place in the content, from 1 to 10,000', flag: true },
@@ -224,6 +238,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'data upload complete',
     summary: 'Make the parts the next version, if all are there and are what was sent',
+    confirms: true,
     positionals: [UPLOAD],
     flags: [{ name: 'parts', type: 'value', value: 'N', description: 'There must be exactly the parts 1 to N; else 1 to the highest there is' }],
     examples: [['data upload complete $id --parts 3', 'three parts, no more, no less']],
@@ -231,6 +246,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'data upload abort',
     summary: 'Give an upload up; its parts go',
+    confirms: true,
     positionals: [UPLOAD],
     flags: [],
     examples: [],
@@ -267,6 +283,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'datastore sweep',
     summary: 'Finish removals that are pending',
+    confirms: true,
     positionals: [],
     flags: [
       DRY_RUN,
@@ -292,6 +309,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'datastore lock release',
     summary: 'Free locks by force: all of them, or those of one model',
+    confirms: true,
     positionals: [],
     flags: [
       { name: 'model', type: 'value', value: 'M', description: 'Only the locks of this model' },
@@ -303,6 +321,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'backup create',
     summary: 'Write everything, as it is at one moment, to a new directory',
+    confirms: true,
     positionals: [{ name: 'dir', description: 'The directory it becomes; it must not exist, or be empty' }],
     flags: [
       { name: 'model', type: 'list', value: 'M', description: 'Only this model; may be given again' },
@@ -334,6 +353,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'backup restore',
     summary: 'Bring a backup back: all of it, or one model; all or nothing',
+    confirms: true,
     positionals: [BACKUP],
     flags: [
       { name: 'mode', type: 'value', value: 'M', description: 'Where the repository is not empty: replace, merge or skip-existing' },
@@ -360,6 +380,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'backup pack',
     summary: 'Make one file of a backup, which is verified first',
+    confirms: true,
     positionals: [BACKUP, { name: 'file', description: 'The archive; its name ends in .tar.gz, or .tar.zst where Node has Zstandard; - is stdout' }],
     flags: [],
     examples: [['backup pack backups/monday monday.tar.gz', 'the same backup gives the same archive']],
@@ -367,6 +388,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'backup unpack',
     summary: 'Unpack such a file; the backup appears when it is verified',
+    confirms: true,
     positionals: [
       { name: 'file', description: 'The archive' },
       { name: 'dir', description: 'The directory to make' },
@@ -384,6 +406,7 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: 'backup prune',
     summary: 'Remove backups, except the newest of each of the last days, weeks and months',
+    confirms: true,
     positionals: [FOLDER],
     flags: [
       { name: 'keep-last', type: 'value', value: 'N', description: 'Keep the newest N' },

@@ -86,7 +86,7 @@ export function methodOf(definition: Definition, name: string): ShellMethod {
       meant !== undefined
         ? `Did you mean "${meant}"?`
         : names.length === 0
-          ? 'A store has no methods: write with "swamp data put".'
+          ? `${definition.type === 'store' ? 'A store has no methods' : 'Its definition has no methods'}: write data with "swamp data put".`
           : `It has: ${names.join(', ')}.`,
     data: { model: definition.name, method: name, methods: names },
   });

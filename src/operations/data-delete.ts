@@ -18,6 +18,8 @@ export interface DataDeleteInput {
   readonly prefix?: string;
   readonly all?: boolean;
   readonly dryRun?: boolean;
+  /** What never existed is as good as deleted: no `data_not_found`, no `version_not_found`. */
+  readonly ifExists?: boolean;
 }
 
 /** What would be deleted, as a look without a lock shows it. */
@@ -46,6 +48,8 @@ export interface DeleteManyResult {
   readonly totalVersionsDeleted: number;
   readonly failed: readonly { readonly dataName: string; readonly error: string; readonly code: ErrorCode }[];
   readonly dryRun: boolean;
+  /** Of a dry run: what would be deleted. */
+  readonly items?: readonly { readonly dataName: string; readonly versions: number }[];
   readonly cancelled?: boolean;
 }
 
@@ -53,6 +57,8 @@ export interface DeleteOptions {
   readonly signal: AbortSignal;
   /** Asks the person; called before any lock is taken. */
   readonly confirm?: (plan: DeletePlan) => Promise<boolean>;
+  /** Called as a batch goes on: artifacts that are deleted, and how many there are in all. */
+  readonly onProgress?: (artifacts: number, total: number) => void;
 }
 
 /** A command over many names holds the global fence for one slice at a time (architecture: less than 100 ms). */
@@ -78,7 +84,18 @@ function checkInput({ name, version, prefix, all }: DataDeleteInput): void {
   if (name !== undefined) checkArtifactName(name);
 }
 
-async function deleteOne(repo: Repo, model: Model, name: string, { version, dryRun }: DataDeleteInput, options: DeleteOptions): Promise<DeleteOneResult> {
+async function deleteOne(repo: Repo, model: Model, name: string, input: DataDeleteInput, options: DeleteOptions): Promise<DeleteOneResult> {
+  const { version, dryRun, ifExists } = input;
+  try {
+    return await deleteNamed(repo, model, name, input, options);
+  } catch (error) {
+    if (ifExists !== true || !(error instanceof SwampError) || !['data_not_found', 'version_not_found'].includes(error.code)) throw error;
+    const nothing = { version: version ?? null, versionsDeleted: 0, alreadyDeleted: true, ...(dryRun === true && { dryRun }) };
+    return { modelId: model.id, modelName: model.name, modelType: model.type, dataName: name, ...nothing };
+  }
+}
+
+async function deleteNamed(repo: Repo, model: Model, name: string, { version, dryRun }: DataDeleteInput, options: DeleteOptions): Promise<DeleteOneResult> {
   const ahead = await lookAhead(repo, model.id, () => findArtifact(repo, model.id, name));
   const shown = versionsOf(ahead.seen, version);
   const result = (removed: Removed): DeleteOneResult => ({
@@ -89,12 +106,11 @@ async function deleteOne(repo: Repo, model: Model, name: string, { version, dryR
     version: version ?? null,
     ...removed,
   });
-  if (dryRun === true) {
-    if (shown.length === 0) requireDeletedBefore(repo, model, name, version);
-    return { ...result({ versionsDeleted: shown.length, alreadyDeleted: shown.length === 0 }), dryRun };
-  }
   const asked = options.confirm !== undefined;
-  if (asked && !(await options.confirm?.({ modelName: model.name, items: itemsOf(name, shown) })))
+  if ((dryRun === true || asked) && shown.length === 0) requireDeletedBefore(repo, model, name, version);
+  if (dryRun === true) return { ...result({ versionsDeleted: shown.length, alreadyDeleted: shown.length === 0 }), dryRun };
+  // Nobody is asked about nothing.
+  if (asked && shown.length > 0 && !(await options.confirm?.({ modelName: model.name, items: itemsOf(name, shown) })))
     return { ...result({ versionsDeleted: 0, alreadyDeleted: false }), cancelled: true };
   const remove = async (writer: Writer): Promise<Removed> => {
     requireModel(repo, model);
@@ -119,7 +135,10 @@ async function deleteMany(repo: Repo, model: Model, input: DataDeleteInput, opti
   if (input.dryRun === true || options.confirm !== undefined) {
     const items = await planned(repo, model, ahead.seen, options.signal);
     const versions = items.reduce((sum, item) => sum + item.versions.length, 0);
-    if (input.dryRun === true) return { ...base, totalDeleted: items.length, totalVersionsDeleted: versions, failed: [], dryRun: true };
+    if (input.dryRun === true) {
+      const would = items.map((item) => ({ dataName: item.name, versions: item.versions.length }));
+      return { ...base, totalDeleted: items.length, totalVersionsDeleted: versions, failed: [], dryRun: true, items: would };
+    }
     if (items.length > 0 && !(await options.confirm?.({ modelName: model.name, items }))) return { ...base, ...tally, dryRun: false, cancelled: true };
     shown = new Map(items.map(({ name, versions }) => [name, versions]));
   }
@@ -128,6 +147,7 @@ async function deleteMany(repo: Repo, model: Model, input: DataDeleteInput, opti
   for (let size = FIRST_SLICE; left === undefined || left.length > 0; ) {
     const started = repo.timing.now();
     left = await removeSlice(repo, model, { names: async (writer) => left ?? ahead.under(writer), shown }, size, tally, options.signal);
+    options.onProgress?.(tally.totalDeleted, tally.totalDeleted + left.length);
     const took = repo.timing.now() - started;
     if (took < SLICE_TARGET_MS / 2) size = Math.min(MOST_IN_SLICE, size * 2);
     else if (took > SLICE_TARGET_MS * 2) size = Math.max(1, Math.floor(size / 2));
@@ -195,7 +215,7 @@ function itemsOf(name: string, versions: readonly number[]): DeletePlan['items']
   return versions.length === 0 ? [] : [{ name, versions }];
 }
 
-/** A dry run tells of "never existed" as the real one does. */
+/** A dry run, and a command that would ask, tell of "never existed" as the real one does. */
 function requireDeletedBefore(repo: Repo, model: Model, name: string, version: number | undefined): void {
   const artifact = findArtifact(repo, model.id, name);
   const record = artifact === undefined ? tombstoneOf(repo, model.id, name) : artifactRecord(artifact, name);

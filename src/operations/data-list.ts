@@ -36,6 +36,8 @@ export interface DataListResult {
   readonly modelType?: string;
   readonly groups: readonly { readonly type: string; readonly items: readonly DataListItem[] }[];
   readonly total: number;
+  /** True: `limit` left some out. */
+  readonly more: boolean;
 }
 
 /** The order in which groups are told; other types follow by name. */
@@ -49,15 +51,23 @@ export async function dataList(repo: Repo, input: DataListInput, options: { read
 async function list(repo: Repo, input: DataListInput, signal: AbortSignal | undefined): Promise<DataListResult> {
   const model = input.model === undefined ? undefined : await findModel(repo, input.model);
   const models = model === undefined ? await allModels(repo) : [model];
-  const items: DataListItem[] = [];
+  const found: DataListItem[] = [];
   const pass = turns(signal);
+  const most = input.limit ?? Number.POSITIVE_INFINITY;
   for (const one of models) {
-    const limit = (input.limit ?? Number.POSITIVE_INFINITY) - items.length;
-    for (const item of await itemsOf(repo, one, { ...input, limit }, pass)) items.push(item);
+    // One more than is told: that there is more.
+    const limit = most + 1 - found.length;
+    for (const item of await itemsOf(repo, one, { ...input, limit }, pass)) found.push(item);
     await failpoint('data-list.one-model');
   }
+  const items = found.slice(0, most);
   const groups = grouped(items);
-  return { ...(model === undefined ? {} : { modelId: model.id, modelName: model.name, modelType: model.type }), groups, total: items.length };
+  return {
+    ...(model === undefined ? {} : { modelId: model.id, modelName: model.name, modelType: model.type }),
+    groups,
+    total: items.length,
+    more: found.length > most,
+  };
 }
 
 /** Those whose definition has problems are told, not left out in silence. */

@@ -1,5 +1,6 @@
 /** `data put`: stages the content without a lock, then commits it as the next version under the data fence. */
 import { SwampError } from '../errors.js';
+import { counted } from '../fs/counted.js';
 import { checkArtifactName } from '../layout/names.js';
 import type { Session } from '../locks/session.js';
 import { findModel, isStillDefined, type Model } from '../models/files.js';
@@ -53,8 +54,14 @@ export interface DataPutResult {
 /** Of tags and content type together, as JSON: indented, as their record holds them, they may take twice as much, and a record is read up to 4 MiB, of which ten thousand parts take 1.5. */
 const MAX_FIELDS_BYTES = 256 * 1024;
 
+export interface DataPutOptions {
+  readonly signal: AbortSignal;
+  /** Called as the content is read: how many bytes so far. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
 /** Throws `conflict` (expectVersion), `model_not_found`, `name_invalid`, `usage`, `io`, `no_space`, `lock_timeout`. */
-export async function dataPut(repo: Repo, input: DataPutInput, options: { readonly signal: AbortSignal }): Promise<DataPutResult> {
+export async function dataPut(repo: Repo, input: DataPutInput, options: DataPutOptions): Promise<DataPutResult> {
   requireWritable(repo);
   checkArtifactName(input.name);
   const fields = versionFields(input, 'data put');
@@ -62,7 +69,9 @@ export async function dataPut(repo: Repo, input: DataPutInput, options: { readon
   try {
     const model = await modelFor(repo, input, options);
     return await withSession(underName(repo, `data put ${model.name} ${input.name}`), async (session) => {
-      const staged = await stageVersion(session, 'v', source.chunks, fields, options);
+      const { onProgress } = options;
+      const content = onProgress === undefined ? source.chunks : counted(source.chunks, onProgress);
+      const staged = await stageVersion(session, 'v', content, fields, options);
       requireDemands(repo, source, input, staged.metadata.size);
       return write(session.repo, model.id, (writer) => commit(writer, model, input, staged, session), { session, signal: options.signal });
     });
@@ -160,17 +169,21 @@ function requireReadable({ contentType, tags }: VersionFields): void {
   });
 }
 
+type Wanted = Pick<VersionInput, 'model' | 'name' | 'create' | 'expectVersion'>;
+
 /** The model, made first when it is to be. Starts over by itself: the source is open by then, and a pipe gives its bytes once. Throws `model_not_found`. */
-export function modelFor(repo: Repo, input: Pick<VersionInput, 'model' | 'create'>, options: { readonly signal: AbortSignal }): Promise<Model> {
+export function modelFor(repo: Repo, input: Wanted, options: { readonly signal: AbortSignal }): Promise<Model> {
   return startOver(() => findOrCreate(repo, input, options), options);
 }
 
-async function findOrCreate(repo: Repo, input: Pick<VersionInput, 'model' | 'create'>, options: { readonly signal: AbortSignal }): Promise<Model> {
+async function findOrCreate(repo: Repo, input: Wanted, options: { readonly signal: AbortSignal }): Promise<Model> {
   try {
     return await findModel(repo, input.model);
   } catch (error) {
     if (input.create !== true || !(error instanceof SwampError) || error.code !== 'model_not_found') throw error;
   }
+  // A model that does not exist has no versions: a write that must fail leaves no model behind.
+  expectVersion(0, input);
   try {
     await modelCreate(repo, { type: 'store', name: input.model }, options);
   } catch (error) {

@@ -43,7 +43,7 @@ export const MODEL_CREATE: Fields<ModelCreateInput> = {
   tags: PAIRS,
   description: TEXT,
 };
-export const MODEL_DELETE: Fields<ModelDeleteInput> = { model: NEEDED_TEXT, withData: SWITCH, dryRun: SWITCH };
+export const MODEL_DELETE: Fields<ModelDeleteInput> = { model: NEEDED_TEXT, withData: SWITCH, dryRun: SWITCH, ifExists: SWITCH };
 export const MODEL_RUN: Fields<ModelRunInput> = { model: NEEDED_TEXT, method: TEXT, inputs: PAIRS, timeoutMs: whole(1) };
 
 const DEMANDS: Fields<SourceDemands> = { ifStable: SWITCH, noEmpty: SWITCH };
@@ -69,6 +69,7 @@ export const DATA_DELETE: Fields<DataDeleteInput> = {
   prefix: TEXT,
   all: SWITCH,
   dryRun: SWITCH,
+  ifExists: SWITCH,
 };
 
 export const UPLOAD_PART: Fields<UploadPartInput> = { upload: NEEDED_TEXT, partNumber: needed(whole(1, MAX_PARTS)), source: needed(SOURCE), ...DEMANDS };

@@ -22,12 +22,15 @@ export interface ModelDeleteInput {
   /** Deletes also a model that holds data. */
   readonly withData?: boolean;
   readonly dryRun?: boolean;
+  /** A model that never existed is as good as deleted: no `model_not_found`. */
+  readonly ifExists?: boolean;
 }
 
 export interface ModelDeleteResult {
-  readonly id: string;
+  /** Null: no model of that name ever existed. */
+  readonly id: string | null;
   readonly name: string;
-  readonly type: string;
+  readonly type: string | null;
   readonly versionsDeleted: number;
   readonly alreadyDeleted: boolean;
   readonly teardown: null | 'pending' | 'running' | 'failed' | 'done';
@@ -58,6 +61,16 @@ export async function modelDelete(repo: Repo, input: ModelDeleteInput, options: 
     try {
       return await deleteOnce(repo, input, options);
     } catch (error) {
+      if (input.ifExists === true && error instanceof SwampError && error.code === 'model_not_found')
+        return {
+          id: null,
+          name: input.model,
+          type: null,
+          versionsDeleted: 0,
+          alreadyDeleted: true,
+          teardown: null,
+          ...(input.dryRun === true && { dryRun: true }),
+        };
       if (!(error instanceof SwampError) || error.code !== 'conflict' || options.confirm !== undefined || attempt === ATTEMPTS) throw error;
     }
   }

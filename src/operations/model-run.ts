@@ -52,6 +52,8 @@ export interface ModelRunOptions {
 
 /** Of lock_lost, lock_timeout, deadlock: nothing but the run itself is to be repeated. */
 const TRY_AGAIN = CODES.lock_lost.exit;
+/** How long an ended command's outputs may wait for their lock. */
+const STORE_MS = 10_000;
 /** `result` repeats each stream up to this; `log` has all of it. Bytes. */
 const MAX_IN_RESULT = 8 * 1024 * 1024;
 
@@ -79,11 +81,17 @@ export async function modelRun(repo: Repo, input: ModelRunInput, options: ModelR
           const current = await asItIsNow(repo, model);
           const method = methodOf(current, name);
           const outcome = await execute(session, run, current, method, inputs, input.timeoutMs ?? method.timeoutMs, options);
-          return { current, method, shell: outcome.shell, dataArtifacts: await commit(session, run, current, outcome, options.signal) };
+          const dataArtifacts = await commit(session, run, current, outcome, outcome.storing).catch((error) => {
+            options.signal.throwIfAborted();
+            throw error;
+          });
+          if (options.signal.aborted) repo.reporter.info(`What "${current.name}" printed until it was ended is stored: swamp data get ${current.name} log`);
+          options.signal.throwIfAborted();
+          return { current, method, shell: outcome.shell, dataArtifacts };
         },
         { signal: options.signal, session },
       ),
-    { signal: options.signal },
+    // No signal: what the commit of two outputs leaves to sweep is their intent alone.
   );
   return finished(result.current, name, result.method, result.shell, result.dataArtifacts);
 }
@@ -123,6 +131,8 @@ function finished(model: Model, name: string, method: ShellMethod, shell: ShellR
 
 interface Outcome {
   readonly shell: ShellResult;
+  /** Fires when the outputs can no longer be waited for. */
+  readonly storing: AbortSignal;
   readonly outputs: readonly Output[];
   /** The content of `result`, which repeats both streams: what can still be kept when the staging is gone. */
   readonly result: string;
@@ -144,7 +154,8 @@ async function execute(
   // Destroyed before its reader has begun, it would end the process; the reader gets the error all the same.
   log.on('error', () => undefined);
   const streams = { stdout: new Excerpt(), stderr: new Excerpt() };
-  const staging = stageVersion(session, 'log', log, fields(model, 'log', 'text/plain'), { signal: options.signal });
+  // Not that of the caller: what the command prints until it is ended belongs to the log.
+  const staging = stageVersion(session, 'log', log, fields(model, 'log', 'text/plain'), { signal: new AbortController().signal });
   const unread = new AbortController();
   staging.catch(() => unread.abort());
   // Losing the run fence ends the command, and so does a log that cannot be written: what it does from then on can no longer count.
@@ -172,6 +183,8 @@ async function execute(
     throw error;
   }
   log.end();
+  // What a command that a signal ended has printed is stored all the same, as after the time limit, if its lock is to be had soon.
+  const storing = options.signal.aborted ? AbortSignal.timeout(STORE_MS) : options.signal;
   const told = {
     exitCode: shell.exitCode,
     command: method.run,
@@ -181,15 +194,13 @@ async function execute(
     ...streams.stderr.as('stderr'),
   };
   const result = `${JSON.stringify(told, null, 2)}\n`;
-  const keeping = (error: unknown, ...outputs: readonly Output[]): Promise<unknown> =>
-    keptAside(session, run, model, { outputs, result }, options.signal, error);
+  const keeping = (error: unknown, ...outputs: readonly Output[]): Promise<unknown> => keptAside(session, run, model, { outputs, result }, storing, error);
   const staged = await staging.catch(async (error: unknown) => {
     throw lostStaging(session, error) === undefined ? error : await keeping(error);
   });
-  options.signal.throwIfAborted();
   const logged: Output = { name: 'log', staged };
   try {
-    return { shell, outputs: [await stageResult(session, model, result, options.signal), logged], result };
+    return { shell, storing, outputs: [await stageResult(session, model, result, storing), logged], result };
   } catch (error) {
     throw await keeping(error, logged);
   }
@@ -255,7 +266,8 @@ async function keptAside(
   const { code, hint, data } = failure;
   const message = code === 'lock_lost' && swept === undefined ? lost : failure.message;
   return new SwampError(code, `${message} Its outputs were not committed${where}.`, {
-    hint: again || hint === undefined ? 'Look at the kept outputs ("swamp datastore status"), then run the method again.' : hint,
+    hint:
+      again || hint === undefined ? `${path === undefined ? 'R' : 'Look at the kept outputs ("swamp datastore status"), then r'}un the method again.` : hint,
     data: { ...data, modelId: model.id, modelName: model.name, ...(path === undefined ? {} : { kept: path }) },
     cause: error,
   });

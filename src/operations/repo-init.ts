@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, publishFile, removeFile, rename, requireLinks, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { exists, readText } from '../fs/tree.js';
-import { isReadOnly, MARKER, markerText, openRepoAt, ownerOf, ownerText, placeOf } from '../repo.js';
+import { isReadOnly, MARKER, markerText, openRepoAt, ownerOf, ownerText, placeOf, usablePath, workingDir } from '../repo.js';
 
 export interface RepoInitResult {
   /** Absolute, links resolved. */
@@ -20,14 +20,14 @@ const IGNORES = /^\/?\.swamp\/?$/;
 
 /**
  * Makes `dir` a repository, with missing parents. The marker appears last: what stands before it is harmless, and done again
- * by the next one. Of several at once exactly one creates. Throws `read_only`, `io`, `config_invalid` for a marker that is
+ * by the next one. Of several at once exactly one creates. Throws `read_only`, `io`, `usage` for an empty or undecodable path, `config_invalid` for a marker that is
  * there and broken.
  */
 export async function repoInit(dir: string, options: { readonly readOnly?: boolean } = {}): Promise<RepoInitResult> {
   if (options.readOnly ?? isReadOnly(process.env)) {
     throw new SwampError('read_only', '"repo init" would write, and --read-only is set.', { hint: 'Leave out --read-only (or unset SWAMP_READ_ONLY).' });
   }
-  const wanted = resolve(dir);
+  const wanted = resolve(workingDir(), usablePath(dir, 'The directory of the repository'));
   const created = exists(join(wanted, MARKER)) ? false : await create(wanted);
   await makeDatastore(wanted);
   const { root, id } = openRepoAt(wanted, { env: {} });
@@ -36,7 +36,7 @@ export async function repoInit(dir: string, options: { readonly readOnly?: boole
 
 async function create(dir: string): Promise<boolean> {
   await makeDirs(dir);
-  const root = realpathSync(dir);
+  const root = usablePath(realpathSync(dir), 'The directory of the repository');
   const temporary = besides(join(root, MARKER));
   try {
     await writeFileDurable(temporary, markerText(randomUUID()));

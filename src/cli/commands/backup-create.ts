@@ -4,13 +4,13 @@ import type { BackupProgress } from '../../backup/make.js';
 import { type BackupCreateResult, backupCreate } from '../../operations/backup-create.js';
 import { given, pairs } from '../args.js';
 import type { Context, Outcome } from '../context.js';
-import { createLive } from '../live.js';
+import { createProgress } from '../progress.js';
 import { count, fields, printable, size } from '../render/text.js';
 
 export async function run({ args, json, openRepo, signal }: Context): Promise<Outcome> {
-  const live = createLive({ silent: json || args.has('quiet') });
-  const began = performance.now();
-  const onProgress = (progress: BackupProgress): void => live.show(progressText(progress, performance.now() - began));
+  const progress = createProgress({ silent: json || args.has('quiet') });
+  const show = progress.phase('Copied');
+  const onProgress = ({ versions, total, bytes }: BackupProgress): void => show({ versions, bytes }, { versions: total });
   const input = {
     dir: args.need('dir'),
     models: args.list('model'),
@@ -26,13 +26,8 @@ export async function run({ args, json, openRepo, signal }: Context): Promise<Ou
     ...given({ base: args.text('base'), tags: pairs(args, 'tag') }),
     dryRun: args.has('dry-run'),
   };
-  const result = await backupCreate(openRepo(), input, { signal, onProgress }).finally(() => live.end());
+  const result = await backupCreate(openRepo(), input, { signal, onProgress }).finally(progress.end);
   return { result, text: () => text(result) };
-}
-
-function progressText({ versions, total, bytes }: BackupProgress, ms: number): string {
-  const left = versions === 0 ? '' : `, about ${Math.ceil(((total - versions) * ms) / versions / 1000)} s left`;
-  return `Copied ${versions} of ${count(total, 'version')}, ${size(bytes)} at ${size((bytes / Math.max(ms, 1)) * 1000)}/s${left}\n`;
 }
 
 function text(result: BackupCreateResult): string {

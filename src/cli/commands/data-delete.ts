@@ -1,24 +1,34 @@
 /** `swamp data delete M NAME | --prefix P | --all` */
 
-import { SwampError } from '../../errors.js';
+import { type ErrorCode, SwampError } from '../../errors.js';
 import { type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from '../../operations/data-delete.js';
 import { given, wholeNumber } from '../args.js';
 import type { Context, Outcome } from '../context.js';
+import { createProgress } from '../progress.js';
 import { count, printable } from '../render/text.js';
 
-export async function run({ args, openRepo, signal, confirm }: Context): Promise<Outcome> {
+export async function run({ args, json, openRepo, signal, confirm }: Context): Promise<Outcome> {
   const input = {
     model: args.need('model'),
     all: args.has('all'),
     dryRun: args.has('dry-run'),
+    ifExists: args.has('if-exists'),
     ...given({ name: args.text('name'), version: wholeNumber(args, 'version', 1), prefix: args.text('prefix') }),
   };
   const asked = given({ confirm: confirm && ((plan: DeletePlan) => confirm(question(plan))) });
-  const result = await dataDelete(openRepo(), input, { signal, ...asked });
+  const progress = createProgress({ silent: json || args.has('quiet') });
+  const show = progress.phase('Deleted');
+  const onProgress = (artifacts: number, total: number): void => show({ artifacts, bytes: 0 }, { artifacts: total });
+  const result = await dataDelete(openRepo(), input, { signal, onProgress, ...asked }).finally(progress.end);
   const text = (): string => ('dataName' in result ? oneText(result) : manyText(result));
   const error = 'failed' in result ? firstFailure(result) : undefined;
   return error === undefined ? { result, text } : { result, text, error };
 }
+
+const HINTS: { readonly [K in ErrorCode]?: string } = {
+  conflict: 'Run the command again to see them, or use --force.',
+  corrupt: 'Run "swamp datastore check".',
+};
 
 /** A batch ends with the code of its first failure, and prints what it did all the same. */
 function firstFailure({ failed, modelName }: DeleteManyResult): SwampError | undefined {
@@ -26,7 +36,7 @@ function firstFailure({ failed, modelName }: DeleteManyResult): SwampError | und
   if (first === undefined) return undefined;
   const message = `${count(failed.length, 'artifact')} of "${modelName}" could not be deleted: ${first.error}`;
   return new SwampError(first.code, message, {
-    hint: first.code === 'conflict' ? 'Run the command again to see them, or use --force.' : 'Run "swamp datastore check".',
+    hint: HINTS[first.code] ?? 'Mend the cause, then run the command again: what is deleted already is left out.',
     data: { failed },
   });
 }
@@ -48,6 +58,7 @@ function oneText(result: DeleteOneResult): string {
 function manyText(result: DeleteManyResult): string {
   if (result.cancelled === true) return 'Nothing was deleted.\n';
   const totals = `${count(result.totalDeleted, 'artifact')}, ${count(result.totalVersionsDeleted, 'version')}`;
+  const names = (result.items ?? []).map(({ dataName, versions }) => `  ${printable(dataName)}: ${count(versions, 'version')}\n`).join('');
   const failed = result.failed.map(({ dataName, error }) => `${printable(dataName)}: ${printable(error)}\n`).join('');
-  return `${result.dryRun ? 'Would delete' : 'Deleted'} ${totals}\n${failed}`;
+  return `${result.dryRun ? 'Would delete' : 'Deleted'} ${totals}\n${names}${failed}`;
 }

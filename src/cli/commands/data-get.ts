@@ -1,5 +1,6 @@
 /** `swamp data get M NAME`: raw bytes to stdout or a file; with --json or --metadata what is known about them. */
 import { isUtf8 } from 'node:buffer';
+import { counted } from '../../fs/counted.js';
 import { dataGet, dataGetRecord, type OpenData, requireInMemory } from '../../operations/data-get.js';
 import type { DataRecord } from '../../operations/data-record.js';
 import { chunksOf, closeContent } from '../../store/content.js';
@@ -27,9 +28,15 @@ async function give(
   const chunks = chunksOf(content, record.name, signal);
   const file = args.text('output');
   if (file !== undefined && file !== '-') {
-    const { writeOutputFile } = await import('../output-file.js');
-    await writeOutputFile(file, chunks, { signal, spared });
-    return json ? metadata(record) : undefined;
+    const { isStdout, writeOutputFile } = await import('../output-file.js');
+    if (!isStdout(file)) {
+      const { createProgress } = await import('../progress.js');
+      const progress = createProgress({ silent: json || args.has('quiet') });
+      const show = progress.phase('Wrote');
+      const shown = counted(chunks, (bytes) => show({ bytes }, { bytes: record.size }));
+      await writeOutputFile(file, shown, { signal, spared }).finally(progress.end);
+      return json ? metadata(record) : undefined;
+    }
   }
   if (json) {
     requireInMemory(record, 'Write it to a file with "-o FILE", or ask for what is known about it with --metadata.');

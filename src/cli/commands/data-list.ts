@@ -1,10 +1,13 @@
 /** `swamp data list [M]` */
-import { dataList } from '../../operations/data-list.js';
+import { SwampError } from '../../errors.js';
+import { type DataListResult, dataList } from '../../operations/data-list.js';
 import { given, wholeNumber } from '../args.js';
 import type { Context, Outcome } from '../context.js';
-import { size, table } from '../render/text.js';
+import { moment, size, table } from '../render/text.js';
 
-export async function run({ args, openRepo, signal }: Context): Promise<Outcome> {
+export async function run({ args, openRepo, signal, page }: Context): Promise<Outcome> {
+  if (args.has('null') && !args.has('names'))
+    throw new SwampError('usage', '-0 goes with --names.', { hint: 'Example: swamp data list M --names -0 | xargs -0 -n 1 echo' });
   const input = given({
     model: args.text('model'),
     type: args.text('type'),
@@ -14,6 +17,17 @@ export async function run({ args, openRepo, signal }: Context): Promise<Outcome>
   });
   const result = await dataList(openRepo(), input, { signal });
   const items = result.groups.flatMap((group) => group.items);
-  const rows = items.map((item) => [item.modelName, item.name, item.version, item.type, size(item.size), item.createdAt]);
-  return { result, text: () => (rows.length === 0 ? 'No data.\n' : table(['MODEL', 'NAME', 'VERSION', 'TYPE', 'SIZE', 'CREATED'], rows)) };
+  const text = (): string => {
+    // As they are: what reads them wants the names, not their escapes.
+    if (args.has('names')) return items.map(({ name }) => `${name}${args.has('null') ? '\0' : '\n'}`).join('');
+    const rows = items.map((item) => [item.modelName, item.name, item.version, item.type, size(item.size), moment(item.createdAt, page)]);
+    return rows.length === 0 ? '' : table(['MODEL', 'NAME', 'VERSION', 'TYPE', 'SIZE', 'CREATED'], rows);
+  };
+  const note = noteOf(result);
+  return { result, text, ...(note !== undefined && { note }) };
+}
+
+function noteOf({ total, more }: DataListResult): string | undefined {
+  if (total === 0) return 'No data.';
+  return more ? 'There is more: raise --limit, or go on with --after and the last name.' : undefined;
 }

@@ -6,7 +6,7 @@ import { relay } from '../output.js';
 import { count } from '../render/text.js';
 
 export async function run({ args, openRepo, signal, confirm }: Context): Promise<Outcome> {
-  const input = { model: args.need('model'), withData: args.has('with-data'), dryRun: args.has('dry-run') };
+  const input = { model: args.need('model'), withData: args.has('with-data'), dryRun: args.has('dry-run'), ifExists: args.has('if-exists') };
   const asked = given({ confirm: confirm && ((plan: ModelDeletePlan) => confirm(question(plan))) });
   const result = await modelDelete(openRepo(), input, { signal, onOutput: relay, ...asked });
   return { result, text: () => text(result) };

@@ -6,5 +6,6 @@ import { uploadTable } from '../render/uploads.js';
 
 export async function run({ args, openRepo }: Context): Promise<Outcome> {
   const result = await uploadList(openRepo(), given({ model: args.text('model') }));
-  return { result, text: () => (result.uploads.length === 0 ? 'No unfinished uploads.\n' : uploadTable(result.uploads)) };
+  const none = result.uploads.length === 0;
+  return { result, text: () => (none ? '' : uploadTable(result.uploads)), ...(none && { note: 'No unfinished uploads.' }) };
 }

@@ -2,7 +2,7 @@
 import { SwampError } from '../../errors.js';
 import { uploadPart } from '../../operations/upload-part.js';
 import type { Context, Outcome } from '../context.js';
-import { noteEmpty, sourceOf } from '../input.js';
+import { noteEmpty, sourceOf, withFile } from '../input.js';
 import { size } from '../render/text.js';
 
 export async function run({ args, openRepo, reporter, signal }: Context): Promise<Outcome> {
@@ -10,7 +10,8 @@ export async function run({ args, openRepo, reporter, signal }: Context): Promis
   if (!/^[0-9]{1,9}$/.test(number))
     throw new SwampError('usage', `A part has a number from 1 up, not ${JSON.stringify(number)}.`, { hint: 'Example: swamp data upload part UPLOAD 1 FILE' });
   const repo = openRepo();
-  const result = await uploadPart(repo, { upload: args.need('upload'), partNumber: Number(number), ...sourceOf(args) }, { signal });
+  const part = { upload: args.need('upload'), partNumber: Number(number) };
+  const result = await withFile(args, () => uploadPart(repo, { ...part, ...sourceOf(args) }, { signal }));
   noteEmpty(args, reporter, result);
   return { result, text: () => `part ${result.partNumber}, ${size(result.size)}\n` };
 }

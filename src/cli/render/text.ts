@@ -63,7 +63,20 @@ export function size(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   const step = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
   const value = bytes / 1000 ** step;
-  return `${step === 0 ? bytes : value.toFixed(value < 10 ? 1 : 0)} ${units[step] ?? 'B'}`;
+  return `${step === 0 ? Math.round(bytes) : value.toFixed(value < 10 ? 1 : 0)} ${units[step] ?? 'B'}`;
+}
+
+/** `5 s`, `3 min`, `2 h`, `9 d`: the clock that wrote the time may be another one. */
+export function age(since: string): string {
+  const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(since)) / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 2 * 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** A time for people: how long ago on a terminal, as it is elsewhere. */
+export function moment(time: string, { columns }: { readonly columns?: number | undefined }): string {
+  return columns === undefined ? time : `${age(time)} ago`;
 }
 
 function width(text: string): number {
