@@ -33,7 +33,7 @@ export const LOOKS: readonly Look[] = [
   },
   {
     title: 'a structural command that had found nothing before it took the global fence (S2)',
-    without: { file: 'protocol/restructure.ts', from: 'options.finishing === true || !isRestoring(repo)', to: 'true' },
+    without: { file: 'protocol/restructure.ts', from: 'if (options.leaveRestore !== true) await', to: 'if (hands === undefined) await' },
     meet: async (repo) => {
       const pauses = new Pauses(repo, ['restructure.after-first-drain']);
       const renamer = start(repo, ['data', 'rename', 'm', 'a', 'z', '--json'], { env: pauses.env });

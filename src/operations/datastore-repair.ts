@@ -72,7 +72,7 @@ async function carryOut(repo: Repo, work: Work, { signal }: DatastoreRepairOptio
     const tell = (items: readonly Told[]): void => void repaired.push(...items.map((item) => shown(repo, item)));
     await withSession(repo, async (session) => tell(await mendLocks(repo, { session, quarantine }, { signal })));
     const restore = work.restore.map((issue) => asideUnit(issue, quarantine, tell));
-    await restructureInSlices(repo, restore, { signal, finishing: true });
+    await restructureInSlices(repo, restore, { signal, leaveRestore: true });
     await restructureInSlices(repo, unitsOf(repo, work, quarantine, tell), { signal });
   } catch (error) {
     if (!(error instanceof SwampError) || repaired.length === 0) throw error;
@@ -164,7 +164,7 @@ async function tolerated(repo: Repo, act: () => Promise<Act[]>): Promise<Act[]> 
   }
 }
 
-async function restructureInSlices(repo: Repo, units: readonly Unit[], options: Pick<RestructureOptions, 'signal' | 'finishing'>): Promise<void> {
+async function restructureInSlices(repo: Repo, units: readonly Unit[], options: Pick<RestructureOptions, 'signal' | 'leaveRestore'>): Promise<void> {
   for (let next = 0; next < units.length; ) {
     await withSession(repo, (session) =>
       restructure(

@@ -1,4 +1,4 @@
-/** Carries out a published restore, model by model, inside a closed global fence over everything; every step may find itself done. */
+/** Carries out a published restore, model by model, under the global fence; every step may find itself done. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { syncDir } from '../fs/durable.js';
 import { createFence, raiseEntry, readFence } from '../locks/fence.js';

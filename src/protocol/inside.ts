@@ -87,7 +87,7 @@ function leaveToNext(fence: Fence, error: unknown): void {
   fence.repo.reporter.warn(`Removed data stays in ${fence.path} until the next command for this model: ${reasonOf(error)}`);
 }
 
-/** The hands of a structural command that has closed its global fence. */
+/** The hands of a structural command that holds the global fence. */
 export function structural(contender: Contender, global: HeldGlobal): Structural {
   return {
     epoch: global.lease.epoch,
@@ -100,6 +100,6 @@ export function structural(contender: Contender, global: HeldGlobal): Structural
 }
 
 /** The held global entry as store/ wants it; what it names in the trash belongs to no model. */
-export function globalEntry({ repo, session }: Contender, { lease, retaken }: HeldGlobal): Fence {
+function globalEntry({ repo, session }: Contender, { lease, retaken }: HeldGlobal): Fence {
   return { repo, session, modelId: 'global', epoch: lease.epoch, path: lease.path, dir: lease.fence, retaken };
 }

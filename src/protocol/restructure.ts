@@ -14,7 +14,7 @@ import { carryOut } from './carry-out.js';
 import { type Contender, newContender } from './contender.js';
 import { drainAll, drainSeen, fencesOf, heldNow } from './drain.js';
 import { publishScope, type Scope, setState } from './global.js';
-import { globalEntry, type Structural, structural, type Writer } from './inside.js';
+import { type Structural, structural, type Writer } from './inside.js';
 import { inTurn } from './line.js';
 import { withSession } from './session.js';
 
@@ -27,8 +27,8 @@ export interface RestructureOptions {
   readonly removes?: boolean;
   /** The global epoch goes up to this at least. */
   readonly atLeast?: number;
-  /** A published restore is not finished first: for who finishes it, or sets aside one that nobody can finish. */
-  readonly finishing?: true;
+  /** A published restore is left as it is: for a repair, which sets aside one that cannot be carried out. */
+  readonly leaveRestore?: true;
 }
 
 /**
@@ -56,20 +56,20 @@ export function restructureModel<T>(
 }
 
 /**
- * Finishes a restore that somebody published and did not carry out; does nothing, at the cost of one look, where there is
- * none. Waits for a restorer that lives. Everybody who would read or write passes here first (B16). Throws `lock_timeout`.
+ * Carries out a restore whose restorer died after it was published; costs one look where there is none. Waits for a restorer
+ * that lives. A command that would read or write passes here first (B16). Throws `lock_timeout`.
  */
 export async function settle(repo: Repo, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-  if (!isRestoring(repo)) return;
-  await withSession(repo, (session) => run(repo, EVERYTHING, (hands) => finish(hands, session), { signal, session, finishing: true }), {
-    signal,
-    removes: true,
-  });
+  if (isRestoring(repo)) await withSession(repo, (session) => run(repo, NOTHING, async () => {}, { signal, session }), { signal, removes: true });
 }
 
-const EVERYTHING: Scope = Object.freeze({ models: 'all', runs: true });
+const NOTHING: Scope = Object.freeze({ models: [], runs: false });
 
-async function finish(hands: Structural, session: Session): Promise<void> {
+/**
+ * The next holder of the global fence finishes what is published, as it does for every other fence. No drain is needed: the
+ * restorer had closed everything when it published, and since then each writer finds the restore at W3.
+ */
+async function finishRestore(hands: Structural, session: Session): Promise<void> {
   if (!isRestoring(session.repo)) return;
   await carryOut(hands, session);
   session.repo.reporter.info('A restore had been interrupted; it is finished now.');
@@ -84,20 +84,19 @@ async function run<T>(
   const contender = newContender(repo, fencesOf(repo.layout, scope), options);
   const ticket = newTicket(contender, GLOBAL, 'acquire');
   for (let retaken = false; ; ) {
-    if (options.finishing !== true) await settle(repo, options);
     // S1. Waiting here, before the global fence, keeps everybody else working meanwhile.
     await drainSeen(contender, scope);
     await failpoint('restructure.after-first-drain');
     // S2
     const lease = await inTurn(contender, GLOBAL, () => acquire(contender, GLOBAL, ticket, { atLeast: options.atLeast ?? 0 }));
     try {
-      await recoverEntry(globalEntry(contender, { lease, retaken }));
-      // Nobody else can publish a restore while this fence is ours; one whose restorer died since is finished first, in its own scope.
-      const clear = options.finishing === true || !isRestoring(repo);
+      const hands = structural(contender, { lease, retaken });
+      await recoverEntry(hands.fence);
+      if (options.leaveRestore !== true) await finishRestore(hands, options.session);
       // S3
-      if (clear && (await close(contender, lease, scope))) {
+      if (await close(contender, lease, scope)) {
         await failpoint('restructure.closed');
-        return await body(structural(contender, { lease, retaken })); // S4
+        return await body(hands); // S4
       }
     } catch (error) {
       if (!(error instanceof FenceLost)) throw error;
