@@ -138,7 +138,7 @@ async function findWithOneName(repo: Repo, { model, dryRun }: ModelDeleteInput, 
   const found = await findOrDeleted(repo, model);
   if (dryRun === true || !('model' in found) || otherNames(repo, found.model.path).length === 0) return found;
   const { id, path } = found.model;
-  await restructureModel(repo, id, async (_, { stillHeld }) => void (await keepName(repo, path, stillHeld)), { signal });
+  await restructureModel(repo, id, async (_, { stillHeld }) => void (await keepName(repo, path, stillHeld)), { signal, removes: true });
   return findOrDeleted(repo, model);
 }
 

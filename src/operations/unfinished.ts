@@ -1,5 +1,6 @@
 /** What a command that died has left in a lock, or under a name, is finished by whoever is in need of that lock or name. */
 import type { LockName } from '../layout/layout.js';
+import type { Session } from '../locks/session.js';
 import { leavingUnder, takeName } from '../models/names.js';
 import { restructure, restructureModel } from '../protocol/restructure.js';
 import { withRunFence } from '../protocol/run.js';
@@ -38,8 +39,9 @@ export async function clearName(repo: Repo, name: string, { signal }: Cancel): P
   else await restructureModel(repo, modelId, (_, { stillHeld }) => takeName(repo, name, stillHeld), { signal });
 }
 
-/** Rolls a committed deletion forward whose winner died on the way. */
+/** Rolls a committed deletion forward whose winner died on the way. No drain is needed: the winner had drained, and what comes since finds no model. */
 export async function finishMovingAside(repo: Repo, record: DeletedModel, { signal }: Cancel): Promise<void> {
   if (isMovedAside(repo, record)) return;
-  await restructureModel(repo, record.id, (writer) => moveModelAside(writer, record), { signal, removes: true });
+  const finish = (session: Session) => write(repo, record.id, (writer) => moveModelAside(writer, record), { session, signal });
+  await withSession(repo, finish, { signal, removes: true });
 }
