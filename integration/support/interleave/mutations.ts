@@ -174,7 +174,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     title: 'a commit is acknowledged before the directory of its data fence is synced',
-    edits: [{ file: COMMIT, from: '[fence.dir, ...dirs].map(sync)', to: 'dirs.map(sync)' }],
+    edits: [{ file: COMMIT, from: 'await syncDirs([fence.dir, ...dirs]);', to: 'await syncDirs(dirs);' }],
     scenario: 'two puts',
     breaks: /^P6: /,
   },
