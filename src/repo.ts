@@ -25,7 +25,7 @@ export interface Repo {
   readonly root: string;
   readonly id: string;
   readonly formatVersion: number;
-  /** The datastore's directory, absolute: `<root>/.swamp` unless configured elsewhere. */
+  /** The datastore's directory, absolute, links resolved: `<root>/.swamp` unless configured elsewhere. */
   readonly datastore: string;
   readonly layout: Layout;
   readonly timing: Timing;
@@ -119,8 +119,10 @@ export function placeOf(dir: string): Place {
   }
   const root = usablePath(realpathSync(dir), 'The directory of the repository');
   const config = parseMarker(text, marker);
-  const datastore = config.datastorePath === undefined ? join(root, '.swamp') : resolve(root, config.datastorePath);
-  if (config.datastorePath !== undefined) requireDirectory(datastore, marker);
+  const configured = resolve(root, config.datastorePath ?? '.swamp');
+  if (config.datastorePath !== undefined) requireDirectory(configured, marker);
+  // The one place where a link is followed: below it every path is its own real path (`reach` in fs/).
+  const datastore = existsSync(configured) ? realpathSync(configured) : configured;
   requireKnownFormat(datastore);
   return { root, marker, config, datastore, layout: new Layout(datastore) };
 }

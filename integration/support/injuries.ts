@@ -154,7 +154,6 @@ export function heldByDead({ repo, data, entry }: Places): string {
 
 /** What a person must do: a repair tells it again, and leaves it as it is. */
 export const TOLD: ReadonlySet<string> = new Set([
-  'the datastore is behind a link',
   'the marker of the repository is missing',
   'the marker of the repository is that of another one',
   'a definition has problems',
@@ -605,12 +604,6 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
   'all fences are behind a link': ({ repo }) => {
     replaceByLink(repo.layout.fences);
     return [['symlink', repo.layout.fences]];
-  },
-  'the datastore is behind a link': ({ repo }) => {
-    const moved = `${repo.root}/moved`;
-    renameSync(repo.layout.base, moved);
-    symlinkSync(moved, repo.layout.base);
-    return [['symlink', repo.layout.base]];
   },
   'the marker of the repository is missing': ({ repo }) => {
     unlinkSync(join(repo.root, '.swamp.yaml'));

@@ -1,6 +1,6 @@
 /** Which models a backup holds: those that are named, or all; and which own data and have no definition. */
 import { SwampError } from '../errors.js';
-import { readDir } from '../fs/tree.js';
+import { listStore } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { type Content, type DefinitionFile, readOrTell } from '../models/definition-file.js';
 import { findModel, problemText, type SurveyedFile, surveyDefinitions } from '../models/files.js';
@@ -69,7 +69,7 @@ export class Chooser {
   /** Models that own files, have no definition, and were not deleted. */
   orphansBeside({ ids }: Chosen): string[] {
     const { layout } = this.#repo;
-    const owners = new Set([layout.data, layout.tombstoneRoot, layout.uploads].flatMap((root) => readDir(root) ?? []));
+    const owners = new Set([layout.data, layout.tombstoneRoot, layout.uploads].flatMap((root) => listStore(root) ?? []));
     return [...owners].filter((id) => isModelId(id) && !ids.has(id) && !isDeletedModel(this.#repo, id)).sort();
   }
 }

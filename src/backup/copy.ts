@@ -6,7 +6,7 @@ import { SwampError } from '../errors.js';
 import type { Bulk } from '../fs/bulk.js';
 import { sha256 } from '../fs/digest.js';
 import type { Handle } from '../fs/handle.js';
-import { readDir, readText } from '../fs/tree.js';
+import { listStore, readDir, readText } from '../fs/tree.js';
 import { CONTENT, METADATA, PARTS } from '../layout/layout.js';
 import { isTransient } from '../store/check/plain.js';
 import { openPiece } from '../store/content.js';
@@ -113,7 +113,7 @@ async function copyParts(copying: Copying, source: Source, place: Listed, metada
   const names =
     copying.locator.within(
       place,
-      (dir) => readDir(join(dir, PARTS)),
+      (dir) => listStore(join(dir, PARTS)),
       () => undefined,
     ) ?? [];
   const present = new Set(names.filter((one) => !isTransient(one)));

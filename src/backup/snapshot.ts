@@ -6,7 +6,7 @@ import type { BigIntStats } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
-import { exists, readDir } from '../fs/tree.js';
+import { exists, listStore, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, GLOBAL, PARTS } from '../layout/layout.js';
 import { nameOf, segmentFor } from '../layout/names.js';
 import { readFence } from '../locks/fence.js';
@@ -208,7 +208,7 @@ class Lister {
       damaged.push({ modelId, name, version: null, error: damageOr(this.#repo, error) });
     };
     const root = layout.model(modelId);
-    for (const segment of readDir(root) ?? []) {
+    for (const segment of listStore(root) ?? []) {
       const list = (dir: string, status: BigIntStats): ListedArtifact | 'stray' | undefined => this.#artifact(dir, segment, status);
       const one = this.#once<ListedArtifact | 'stray'>(`${root}/${segment}`, known.artifacts.get(segment), list, (error) =>
         tell(nameOf(segment) ?? null, error),
@@ -219,7 +219,7 @@ class Lister {
     }
     const tombstones = new Map<string, Known<Tombstone>>();
     const buried = layout.tombstones(modelId);
-    for (const file of readDir(buried) ?? []) {
+    for (const file of listStore(buried) ?? []) {
       const one = this.#once(
         `${buried}/${file}`,
         known.tombstones.get(file),
@@ -291,7 +291,7 @@ class Lister {
         const record = readUploadRecord(dir);
         const identity = identityOf(join(dir, PARTS));
         if (record !== undefined && identity !== undefined)
-          return [{ id, dir, identity, record, parts: readDir(join(dir, PARTS)) ?? [], sums: readDir(join(dir, SUMS)) ?? [] }];
+          return [{ id, dir, identity, record, parts: listStore(join(dir, PARTS)) ?? [], sums: listStore(join(dir, SUMS)) ?? [] }];
         // One that is completed or aborted leaves as a whole.
         if (exists(dir)) throw damaged(dir, `${record === undefined ? UPLOAD_RECORD : PARTS} is missing`);
       } catch (error) {
@@ -366,8 +366,8 @@ class Lister {
         excludedArtifacts: sum(({ artifacts }) => artifacts.length) - listed,
         olderVersions: sum(({ artifacts }) => artifacts.reduce((total, { older }) => total + older, 0)),
         incompleteUploads: this.#wanted.incompleteUploads ? 0 : sum(({ id }) => uploadsOf(repo, id).length),
-        deletedModels: (readDir(repo.layout.deleted) ?? []).filter((name) => name.endsWith('.json')).length,
-        keptOutputs: sum(({ id }) => (readDir(repo.layout.modelKept(id)) ?? []).length),
+        deletedModels: (listStore(repo.layout.deleted) ?? []).filter((name) => name.endsWith('.json')).length,
+        keptOutputs: sum(({ id }) => (listStore(repo.layout.modelKept(id)) ?? []).length),
       },
     };
   }

@@ -7,6 +7,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { failpoint } from './failpoints.js';
+import { isReal, reach } from './reach.js';
 
 /** One rename(2), never a copy: `EXDEV` and every other error is thrown. */
 export async function rename(from: string, to: string): Promise<void> {
@@ -27,16 +28,24 @@ export async function makeDir(path: string): Promise<boolean> {
 }
 
 /**
- * Creates `path` and missing parents, and syncs the parent of each one created. Never used under fences/: a recursive
- * create there would bring back a lock that was lost.
+ * Creates a directory of the store and its missing parents, and syncs the parent of each one created. Never used under
+ * fences/: a recursive create there would bring back a lock that was lost. Throws `corrupt` where a link is on the way.
  */
 export async function makeDirs(path: string): Promise<void> {
+  if (isReal(path)) return;
+  await makeDirs(dirname(path));
+  if (await makeDir(path)) await syncDir(dirname(path));
+  else reach(path);
+}
+
+/** The same outside the store, where links are followed. */
+export async function makeDirsAnywhere(path: string): Promise<void> {
   try {
     if (await makeDir(path)) await syncDir(dirname(path));
   } catch (error) {
     if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw error;
-    await makeDirs(dirname(path));
-    await makeDirs(path);
+    await makeDirsAnywhere(dirname(path));
+    await makeDirsAnywhere(path);
   }
 }
 

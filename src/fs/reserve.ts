@@ -7,6 +7,7 @@ import { lstatSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, isFull, isSystemError } from '../errors.js';
 import { removeFile } from './durable.js';
+import { isReal } from './reach.js';
 import { readDir } from './tree.js';
 
 /**
@@ -18,10 +19,11 @@ const PIECE_BYTES = 16 * 1024;
 
 /**
  * Makes the pieces of the reserve `dir` that are missing, as far as the disk allows. Nothing is synced: after a power loss
- * a piece may be empty, and is written again by the next removal. Never fails for an error of the system: without a
- * reserve everything works that does not meet a full disk.
+ * a piece may be empty, and is written again by the next removal. Never fails for an error of the system, and does
+ * nothing through a link: without a reserve everything works that does not meet a full disk.
  */
 export async function fillReserve(dir: string): Promise<void> {
+  if (!isReal(dir) && lstatSync(dir, { throwIfNoEntry: false }) !== undefined) return;
   let bytes: Buffer | undefined;
   for (let number = 1; number <= PIECES; number++) {
     const piece = join(dir, String(number));
@@ -66,6 +68,6 @@ export async function spending<T>(dir: string, step: () => Promise<T>): Promise<
 
 /** False when nothing is left. */
 async function spendPiece(dir: string): Promise<boolean> {
-  for (const name of readDir(dir) ?? []) if (await removeFile(join(dir, name))) return true;
+  for (const name of isReal(dir) ? (readDir(dir) ?? []) : []) if (await removeFile(join(dir, name))) return true;
   return false;
 }

@@ -6,6 +6,7 @@ import { isErrno } from '../errors.js';
 import { turns } from '../turns.js';
 import { removeEmptyDir, removeFile } from './durable.js';
 import { openUnfollowed } from './plain.js';
+import { isReal, reach } from './reach.js';
 
 /** The entry names of a directory; undefined when there is none. Throws for anything else that is not a readable directory (P7). */
 export function readDir(path: string): string[] | undefined {
@@ -17,10 +18,21 @@ export function readDir(path: string): string[] | undefined {
   }
 }
 
-/** The paths of what stands in a directory, sorted; none where there is no directory, or a link to one: what is behind it is not ours to remove. */
+/**
+ * The entry names of a directory of the store, sorted; undefined when there is none. A dot name is a file manager's or a
+ * network disk's, and belongs to nothing of the store. Throws `corrupt` where a link is on the way.
+ */
+export function listStore(dir: string): string[] | undefined {
+  return reach(dir)
+    ? readDir(dir)
+        ?.filter((name) => !name.startsWith('.'))
+        .sort()
+    : undefined;
+}
+
+/** The paths of what is in a directory of the store, sorted; none where something else is in its place, or a link on the way: what that leads to is not ours to remove. */
 export function pathsIn(dir: string): string[] {
-  if (lstatSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
-  return (readDir(dir) ?? []).sort().map((name) => join(dir, name));
+  return isReal(dir) && isDirectory(dir) ? (listStore(dir) ?? []).map((name) => join(dir, name)) : [];
 }
 
 /** As readDir, with the type of each entry. */

@@ -6,6 +6,7 @@ import { lstatSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDir, makeDirs, rename, syncDir } from '../fs/durable.js';
+import { reach } from '../fs/reach.js';
 import { exists, readDir } from '../fs/tree.js';
 import { type Holder, newNonce, parseHolder } from './holder.js';
 import { makePlace, type Session, takingSpace } from './session.js';
@@ -89,6 +90,7 @@ export async function createFence(dir: string, session: Session, epoch = 0): Pro
     await makePlace(session, dirname(fences));
     if (await takingSpace(session, () => makeDir(fences))) await syncDir(dirname(fences));
   } else await makePlace(session, fences);
+  for (const path of [fences, dir]) reach(path);
   const built = join(session.staging, `fence-${newNonce()}`);
   const entry = freeName(epoch);
   await takingSpace(session, () => buildFence(built, epoch, entry));
@@ -112,12 +114,15 @@ export async function buildFence(dir: string, epoch: number, entry: string = fre
 
 /** Takes a free entry for `holder`, at `epoch`, which is higher than that of the entry: the new entry's name, or undefined when somebody was first. */
 export async function takeEntry(dir: string, free: Entry, holder: string, epoch: number): Promise<string | undefined> {
+  // A holder that took its lock by way of a link would write where the link leads.
+  reach(join(dir, free.name));
   const name = `${epoch}.${holder}`;
   return (await move(dir, free.name, name)) ? name : undefined;
 }
 
 /** Gives up, or breaks, exactly the entry `held`: the new free entry, or undefined when it had gone already. */
 export async function freeEntry(dir: string, held: Pick<Entry, 'name' | 'epoch'>): Promise<Entry | undefined> {
+  reach(join(dir, held.name));
   const name = freeName(held.epoch);
   return (await move(dir, held.name, name)) ? parseEntry(name) : undefined;
 }

@@ -89,7 +89,7 @@ export async function tryLease(seen: Seen, { holder, details, timing, atLeast = 
       });
       await grip.giveBack();
     } catch (error) {
-      if (!isSystemError(error)) throw error;
+      if (!isSystemError(error) && !(error instanceof SwampError)) throw error;
       forsake(holder);
       warn(`The lock ${dir} could not be given back: ${reasonOf(error)}. It is free when this process has ended.`);
     }

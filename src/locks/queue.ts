@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { isFull, isSystemError, reasonOf } from '../errors.js';
 import { makeDirs, removeFile, writeAdvisory } from '../fs/durable.js';
-import { exists, modifiedAt, readDir, readText } from '../fs/tree.js';
+import { exists, listStore, modifiedAt, readText } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
 import { type Holder, hostName, isProvablyDead, parseHolder } from './holder.js';
 import type { Session } from './session.js';
@@ -40,7 +40,7 @@ const TICKET = /^[0-9]{13}-([awd])-(.+)\.json$/;
 export function readQueue(layout: Layout, lock: LockName): Ticket[] {
   const tickets: Ticket[] = [];
   const dir = layout.queue(lock);
-  for (const name of (readDir(dir) ?? []).sort()) {
+  for (const name of listStore(dir) ?? []) {
     const match = TICKET.exec(name);
     const kind = KINDS[match?.[1] ?? ''];
     if (match !== null && kind !== undefined) tickets.push({ name, path: join(dir, name), kind, holder: parseHolder(match[2] ?? '') });

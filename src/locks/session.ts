@@ -1,6 +1,8 @@
 /** One operation's identity: its holder text and its staging directory, which needs no lock. */
+import { dirname } from 'node:path';
 import { isErrno, isSystemError } from '../errors.js';
 import { makeDirs, removeEmptyDir, rename, touchDir } from '../fs/durable.js';
+import { reach } from '../fs/reach.js';
 import { fillReserve, spending } from '../fs/reserve.js';
 import { exists } from '../fs/tree.js';
 import type { Repo } from '../repo.js';
@@ -106,6 +108,7 @@ export const STAGING = 'staging';
 /** Moves `path` into the trash, where nobody else writes to it (P5), for a sweep. Where it is now; nothing when somebody else had moved it. */
 export async function discard({ layout }: Repo, path: string, owner: string): Promise<readonly string[]> {
   const trash = layout.trash(owner, 0, newNonce());
+  if (!reach(dirname(path))) return [];
   try {
     await spending(layout.reserve, async () => {
       await makeDirs(layout.trashes);

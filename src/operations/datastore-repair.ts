@@ -5,7 +5,7 @@
 import { join, relative, sep } from 'node:path';
 import { asSwampError, SwampError } from '../errors.js';
 import type { Session } from '../locks/session.js';
-import { clearEntries, isBehind, type Mended, mendLocks, raiseFence, replaceLinks } from '../protocol/mend.js';
+import { clearEntries, isBehind, type Mended, mendLocks, raiseFence } from '../protocol/mend.js';
 import { type RestructureOptions, restructure, type Structural } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
@@ -104,8 +104,7 @@ function unitsOf(repo: Repo, { locks, models, aside }: Work, quarantine: Quarant
   ]);
   const strays = aside.map((issue) => asideUnit(issue, quarantine, tell));
   const entries: Unit = async (_, session) => tell(await clearEntries(repo, { session, quarantine }, locksOf(repo.layout, locks)));
-  // Last: our own lock may be behind a link.
-  return [entries, ...perModel, ...strays, async (_, session) => tell(await replaceLinks(repo, { session, quarantine }))];
+  return [entries, ...perModel, ...strays];
 }
 
 /** What belongs to no model is set aside as it stands, while it is still what was found. */

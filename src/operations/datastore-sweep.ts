@@ -2,7 +2,7 @@
 import { basename, dirname, join } from 'node:path';
 import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
-import { exists, pathsIn, readDir, treeBytes } from '../fs/tree.js';
+import { exists, listStore, pathsIn, readDir, treeBytes } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
 import { discard } from '../locks/session.js';
@@ -206,7 +206,7 @@ function abandonedUploads(repo: Repo, silent: ReadonlySet<string>): (Standing & 
 
 /** Without deleted ones: their uploads are swept with them. */
 function modelsWithUploads(repo: Repo): string[] {
-  return (readDir(repo.layout.uploads) ?? []).filter((id) => isModelId(id) && !isDeletedModel(repo, id)).sort();
+  return (listStore(repo.layout.uploads) ?? []).filter((id) => isModelId(id) && !isDeletedModel(repo, id)).sort();
 }
 
 /** Outputs that methods kept, with absolute paths. */

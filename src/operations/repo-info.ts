@@ -1,6 +1,7 @@
 /** `repo info`: where the repository is, and how much is in it; no lock. */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
+import { reach } from '../fs/reach.js';
 import { readDirTypes, treeBytes } from '../fs/tree.js';
 import { CONTENT, isModelId, PARTS } from '../layout/layout.js';
 import { listModels, problemText } from '../models/files.js';
@@ -51,7 +52,7 @@ async function infoOf(repo: Repo, options: { readonly signal?: AbortSignal }): P
 async function countData(repo: Repo, signal: AbortSignal | undefined): Promise<Counts> {
   let [artifacts, versions, bytes] = [0, 0, 0];
   const pass = turns(signal);
-  for (const modelId of directories(repo.layout.data)) {
+  for (const modelId of reach(repo.layout.data) ? directories(repo.layout.data) : []) {
     if (!isModelId(modelId) || isDeletedModel(repo, modelId)) continue;
     for (const segment of directories(repo.layout.model(modelId))) {
       await pass();

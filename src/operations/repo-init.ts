@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { makeDirs, publishFile, removeFile, rename, requireLinks, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
+import { makeDirs, makeDirsAnywhere, publishFile, removeFile, rename, requireLinks, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { exists, readText } from '../fs/tree.js';
 import { isReadOnly, MARKER, markerText, openRepoAt, ownerOf, ownerText, placeOf, usablePath, workingDir } from '../repo.js';
 
@@ -35,13 +35,13 @@ export async function repoInit(dir: string, options: { readonly readOnly?: boole
 }
 
 async function create(dir: string): Promise<boolean> {
-  await makeDirs(dir);
+  await makeDirsAnywhere(dir);
   const root = usablePath(realpathSync(dir), 'The directory of the repository');
   const temporary = besides(join(root, MARKER));
   try {
     await writeFileDurable(temporary, markerText(randomUUID()));
     await requireLinks(temporary);
-    await makeDirs(join(root, 'models'));
+    await makeDirsAnywhere(join(root, 'models'));
     await ignoreRuntimeData(join(root, '.gitignore'));
     await publishFile(temporary, join(root, MARKER));
     return true;

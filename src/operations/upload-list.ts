@@ -1,6 +1,6 @@
 /** `data upload list`: the unfinished uploads, those of one model or all; no lock. */
 import { SwampError } from '../errors.js';
-import { exists, readDir } from '../fs/tree.js';
+import { exists, listStore } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { findModel, listModels } from '../models/files.js';
 import type { Repo } from '../repo.js';
@@ -37,7 +37,7 @@ export async function listUploads(repo: Repo, reference?: string): Promise<Uploa
   const one = reference === undefined ? undefined : await findModel(repo, reference);
   const models = one === undefined ? (await listModels(repo)).models : [one];
   const names = new Map(models.map(({ id, name }) => [id, name]));
-  const ids = one === undefined ? (readDir(repo.layout.uploads) ?? []).filter((id) => isModelId(id) && !isDeletedModel(repo, id)) : [one.id];
+  const ids = one === undefined ? (listStore(repo.layout.uploads) ?? []).filter((id) => isModelId(id) && !isDeletedModel(repo, id)) : [one.id];
   const uploads = ids.flatMap((id) => itemsOf(repo, id, names.get(id) ?? id));
   return { uploads: uploads.sort((a, b) => byCodePoint(a.createdAt, b.createdAt) || byCodePoint(a.uploadId, b.uploadId)) };
 }

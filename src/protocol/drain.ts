@@ -1,6 +1,6 @@
 /** S1 and S3: waits for the fences of a scope. Dead and stale holders are broken, not waited for (L5). */
 import { failpoint } from '../fs/failpoints.js';
-import { readDir } from '../fs/tree.js';
+import { listStore } from '../fs/tree.js';
 import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
 import { lookAndBreak, type Seen } from '../locks/observe.js';
 import type { OwnTicket } from '../locks/queue.js';
@@ -12,7 +12,7 @@ import { failIfDeadlocked, waitsLeadToGlobal } from './wait-graph.js';
 
 /** Every fence of a scope: its data fences, and its run fences where the command drains them. */
 export function fencesOf(layout: Layout, scope: Scope): LockName[] {
-  const models = scope.models === 'all' ? (readDir(layout.fences) ?? []).filter(isModelId) : scope.models;
+  const models = scope.models === 'all' ? (listStore(layout.fences) ?? []).filter(isModelId) : scope.models;
   return models.flatMap((modelId): LockName[] => [{ kind: 'data', modelId }, ...(scope.runs ? [{ kind: 'run', modelId } as const] : [])]);
 }
 

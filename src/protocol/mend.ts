@@ -3,7 +3,7 @@
  * so of several repairs, and of a repair and a holder, each step has one winner; a damaged fence has no taker meanwhile.
  */
 import { readdirSync } from 'node:fs';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { basename, join, relative, sep } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { rename, syncDir } from '../fs/durable.js';
 import { exists, readDir } from '../fs/tree.js';
@@ -61,15 +61,15 @@ export async function mendLocks(repo: Repo, mending: Mending, { signal }: { read
   return mender.done;
 }
 
-/** Where a directory belongs by which every lock is taken, something else stands: it goes. A link that leads to one works, and stays until nobody is at work. */
+/** Sets aside what is not a directory where one belongs by which every lock is taken. Nobody takes a lock by way of a link, so one goes like any other file. */
 async function clearTheWay(mender: Mender): Promise<void> {
   const { layout } = mender.repo;
-  const isUnusable = (path: string): boolean => exists(path) && list(path) === undefined;
-  for (const path of [layout.stagings, layout.trashes, layout.queues]) if (isUnusable(path)) await aside(mender, path, 'wrong_type', 'no directory');
-  for (const name of list(layout.queues) ?? []) {
-    const path = join(layout.queues, name);
-    if (isUnusable(path)) await aside(mender, path, 'wrong_type', 'no directory');
-  }
+  const isUnusable = (path: string): boolean => statusOf(path)?.isDirectory() === false;
+  const clear = async (path: string): Promise<void> => {
+    if (isUnusable(path)) await aside(mender, path, kindOf(path), 'no directory');
+  };
+  for (const path of [layout.stagings, layout.trashes, layout.queues]) await clear(path);
+  for (const name of list(layout.queues) ?? []) await clear(join(layout.queues, name));
   if (isUnusable(layout.fences)) await replace(mender, layout.fences);
   for (const name of list(layout.fences) ?? []) {
     const path = join(layout.fences, name);
@@ -84,7 +84,7 @@ async function replace({ repo: { layout }, session, quarantine, done }: Mender, 
     .split(sep)
     .filter((part) => part !== '');
   const epochs = new Map(locksAt(layout, below).map((lock) => [lock, highestEpoch(layout, lock) + 1]));
-  const kind = statusOf(path)?.isSymbolicLink() === true ? 'symlink' : 'wrong_type';
+  const kind = kindOf(path);
   const by = join(session.staging, `fences-${newNonce()}`);
   for (const [lock, epoch] of epochs) await buildFence(join(by, relative(path, layout.fence(lock))), epoch);
   const to = await setAside(quarantine, path, { onlyIf: 'no directory', by });
@@ -95,6 +95,10 @@ async function replace({ repo: { layout }, session, quarantine, done }: Mender, 
     const entry = readFence(layout.fence(lock));
     if (entry?.state === 'free' && entry.epoch < epoch) await raiseEntry(layout.fence(lock), entry.name, epoch);
   }
+}
+
+function kindOf(path: string): FindingKind {
+  return statusOf(path)?.isSymbolicLink() === true ? 'symlink' : 'wrong_type';
 }
 
 /** The locks whose fences stand at or below fences/<below>. */
@@ -277,22 +281,6 @@ export async function raiseFence(repo: Repo, session: Session, modelId: string):
   else if (!(await raiseEntry(path, entry.name, epoch))) return undefined;
   await syncDir(path);
   return { path, kind: entry === undefined ? 'fence_missing' : 'generation_ahead', action: 'raised' };
-}
-
-/**
- * Links on the way to a lock work for whoever takes it, so they go last, when the global fence is closed and nobody holds
- * anything: each is set aside, and new fences take its place above every epoch. Our own global fence may be among them.
- */
-export async function replaceLinks(repo: Repo, mending: Mending): Promise<Mended[]> {
-  const { layout } = repo;
-  const mender = newMender(repo, mending, new AbortController().signal);
-  const isLink = (path: string): boolean => statusOf(path)?.isSymbolicLink() === true;
-  const models = (list(layout.fences) ?? []).filter(isModelId);
-  const fences = models.flatMap((modelId) => (['data', 'run'] as const).map((kind) => layout.fence({ kind, modelId })));
-  const owners = models.map((modelId) => layout.modelFences(modelId));
-  if (isLink(layout.fences)) await replace(mender, layout.fences);
-  else for (const path of [...fences, ...owners, layout.fence(GLOBAL)]) if (isLink(path) && !isLink(dirname(path))) await replace(mender, path);
-  return mender.done;
 }
 
 /** The names in a directory, also behind a link; undefined for what is none. */

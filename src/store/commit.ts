@@ -2,9 +2,10 @@
  * The moves every commit consists of: staging -> fence entry -> data, and data -> fence entry -> trash. Each is one
  * rename through the entry that is held; when the entry is gone it has no source or no destination, and nothing happened.
  */
-import { join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { isErrno } from '../errors.js';
 import { makeDir, rename, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
+import { reach } from '../fs/reach.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
@@ -59,8 +60,9 @@ export async function moveThrough(fence: Fence, slot: string, destination: strin
   }
 }
 
-/** One rename with an end inside the entry. After an error the look by name decides what happened. */
+/** One rename with an end inside the entry; the way to the other end must have no link. After an error the look by name decides what happened. */
 export async function step(fence: Pick<Fence, 'path' | 'session'>, from: string, to: string): Promise<void> {
+  reach(dirname(from.startsWith(fence.path + sep) ? to : from));
   try {
     await takingSpace(fence.session, () => rename(from, to));
   } catch (error) {

@@ -5,7 +5,7 @@
 import { accessSync, constants, lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { makeDirs, publishFile, removeFile, rename, requireLinks, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
+import { makeDirsAnywhere, publishFile, removeFile, rename, requireLinks, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { readPlainFile } from '../fs/plain.js';
 import { exists } from '../fs/tree.js';
@@ -111,7 +111,7 @@ export function requireUnlinked(directory: string): void {
  */
 export async function stageText(repo: Repo, { path, text }: DefinitionText): Promise<string> {
   const directory = join(repo.root, dirname(path));
-  await makeDirs(directory);
+  await makeDirsAnywhere(directory);
   requireUnlinked(directory);
   const staged = `.${basename(path, '.yaml')}.${newNonce()}.tmp`;
   await writeFileDurable(join(directory, staged), text);

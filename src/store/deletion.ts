@@ -6,7 +6,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
-import { exists, readDir, readText } from '../fs/tree.js';
+import { reach } from '../fs/reach.js';
+import { exists, listStore, readText } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { isModelId } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
@@ -52,6 +53,7 @@ export interface DeletedModel {
 
 /** The record of a deleted model; undefined when it was not deleted. Throws `corrupt`. */
 export function readDeleted(repo: Repo, modelId: string): DeletedModel | undefined {
+  if (!reach(repo.layout.deleted)) return undefined;
   const path = repo.layout.deletedModel(modelId);
   const fields = readRecord(path, MAX_TEXTS_BYTES);
   return fields === undefined ? undefined : parseDeleted(fields, path, modelId);
@@ -66,7 +68,7 @@ export interface DeletedModels {
 }
 
 export function listDeleted(repo: Repo): DeletedModels {
-  const ids = (readDir(repo.layout.deleted) ?? []).flatMap((name) => (name.endsWith('.json') && isModelId(name.slice(0, -5)) ? [name.slice(0, -5)] : []));
+  const ids = (listStore(repo.layout.deleted) ?? []).flatMap((name) => (name.endsWith('.json') && isModelId(name.slice(0, -5)) ? [name.slice(0, -5)] : []));
   const records: DeletedModel[] = [];
   const damaged: SwampError[] = [];
   for (const id of ids) {

@@ -5,6 +5,7 @@
 import { dirname, join, relative } from 'node:path';
 import { isErrno } from '../errors.js';
 import { createEmpty, linkFile, makeDir, makeDirs, removeEmptyDir, removeFile, rename, syncDir, takeBack } from '../fs/durable.js';
+import { reach } from '../fs/reach.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
@@ -37,6 +38,7 @@ export async function setAside(
 ): Promise<string | undefined> {
   const moved = await makeRoot(repo);
   const path = place === repo.layout.quarantines ? moved : place;
+  if (path !== undefined && !reach(dirname(path))) return undefined;
   const status = path === undefined ? undefined : statusOf(path);
   if (path === undefined || status === undefined || (options.onlyIf !== undefined && status.isDirectory())) return undefined;
   const to = freeName(join(dir, relative(repo.layout.root, place)));
@@ -88,6 +90,7 @@ export async function moveToQuarantine(fence: Fence, source: string): Promise<st
 /** Gives the file `source` a second name in the quarantine: the first one is then free to be written over, with no moment without a file. */
 export async function linkToQuarantine(fence: Fence, source: string): Promise<string> {
   const to = await placeInside(fence, source);
+  reach(dirname(source));
   try {
     await linkFile(source, to);
   } catch (error) {

@@ -3,7 +3,8 @@ import { type BigIntStats, lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
-import { readDir } from '../fs/tree.js';
+import { reach } from '../fs/reach.js';
+import { listStore, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
 import { isHashedSegment, nameOf } from '../layout/names.js';
 import { Stillness } from '../locks/stillness.js';
@@ -65,7 +66,7 @@ export function findArtifact(repo: Repo, modelId: string, name: string): Artifac
 function listArtifact(dir: string): Artifact | undefined {
   for (let look = 0; look < LOOKS; look++) {
     const before = inode(dir);
-    const names = readDir(dir);
+    const names = listStore(dir);
     if (names === undefined) return undefined;
     const versions = versionNumbers(names);
     if (versions.length > 0) return { dir, versions };
@@ -89,7 +90,7 @@ export function artifactRecord(artifact: Pick<Artifact, 'dir' | 'moving'>, name:
 }
 
 export function tombstoneOf(repo: Repo, modelId: string, name: string): Tombstone | undefined {
-  return readTombstone(repo.layout.tombstone(modelId, name));
+  return reach(repo.layout.tombstones(modelId)) ? readTombstone(repo.layout.tombstone(modelId, name)) : undefined;
 }
 
 /**
@@ -217,7 +218,7 @@ export function artifactNames(repo: Repo, modelId: string): string[] {
 function listNames(repo: Repo, modelId: string): string[] {
   const names: string[] = [];
   const root = repo.layout.model(modelId);
-  for (const segment of readDir(root) ?? []) {
+  for (const segment of listStore(root) ?? []) {
     const name = isHashedSegment(segment) ? readArtifactRecord(join(root, segment, ARTIFACT_RECORD))?.name : nameOf(segment);
     if (name !== undefined) names.push(name);
   }

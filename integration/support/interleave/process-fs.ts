@@ -50,7 +50,8 @@ export class ProcessFs {
       const method = Reflect.get(this, name) as (...args: unknown[]) => unknown;
       return [name, (...args: unknown[]) => method.apply(this, args)] as const;
     });
-    return { ...Object.fromEntries(functions), constants };
+    const realpathSync = Object.assign((path: string) => this.realpathSync(path), { native: (path: string) => this.realpathSync(path) });
+    return { ...Object.fromEntries(functions), realpathSync, constants };
   }
 
   existsSync(path: string): boolean {

@@ -28,13 +28,11 @@ import { lookAtVersion } from './version.js';
 /** Looks at the whole datastore once; `checker.settle()` looks again. One that was never written to is in order. */
 export async function checkStore(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
-  // A configured datastore lies wherever its path leads; the one inside the repository is no link.
-  if (layout.base === join(checker.repo.root, '.swamp')) {
-    await checker.look(layout.base, () => lookAtRoot(layout.base));
-    if (!isDirectory(layout.base)) return;
+  for (const path of [layout.base, layout.root]) {
+    await checker.look(path, () => lookAtRoot(path));
+    if (!isDirectory(path)) return;
   }
-  await checker.look(layout.root, () => lookAtRoot(layout.root));
-  if (isDirectory(layout.root)) for (const step of STEPS) await step(checker);
+  for (const step of STEPS) await step(checker);
 }
 
 const LEVELS: ReadonlySet<string> = new Set([

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { isErrno, SwampError } from '../../errors.js';
 import { createEmpty, rename, syncDir } from '../../fs/durable.js';
 import { failpoint } from '../../fs/failpoints.js';
-import { exists, readDir } from '../../fs/tree.js';
+import { reach } from '../../fs/reach.js';
+import { exists, listStore } from '../../fs/tree.js';
 import { PARTS } from '../../layout/layout.js';
 import { openStaging, type Session } from '../../locks/session.js';
 import { closeContent, digestContent, openContent, partMismatch } from '../content.js';
@@ -53,6 +54,7 @@ export async function putPart(
   // A completion that fails puts the upload back: then it takes this part after all.
   for (let look = 1; ; look++) {
     try {
+      for (const place of [SUMS, PARTS]) reach(join(dir, place));
       createEmpty(join(dir, SUMS, sumOf(part)));
       await syncDir(join(dir, SUMS));
       if (!placed) await rename(staged, join(dir, PARTS, String(number)));
@@ -74,7 +76,7 @@ const LOOKS = 100;
 
 /** What stands in parts/, by number; the digests are not read. Undefined when the upload has gone. Throws `corrupt` for what is no part. */
 export function partsIn(dir: string): { readonly number: number; readonly size: number }[] | undefined {
-  const names = readDir(join(dir, PARTS));
+  const names = listStore(join(dir, PARTS));
   const parts = names?.flatMap((name) => {
     const number = partNumber(name);
     const status = lstatSync(join(dir, PARTS, name), { throwIfNoEntry: false });
@@ -115,7 +117,7 @@ export async function assemble(
     found.map(({ number }) => number),
     told,
   );
-  const sums = new Set(readDir(join(dir, SUMS)) ?? []);
+  const sums = new Set(listStore(join(dir, SUMS)) ?? []);
   const content = openContent(dir, { parts: found.map((part) => ({ ...part, checksum: '' })) }, name);
   if (content === undefined) throw new SwampError('corrupt', `A part in ${dir} went away.`, { hint: 'Run "swamp datastore check".', data: { path: dir } });
   try {

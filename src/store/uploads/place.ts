@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { isErrno, SwampError } from '../../errors.js';
 import { makeDir, makeDirs, rename, syncDir, takeBack, writeFileDurable } from '../../fs/durable.js';
 import { failpoint } from '../../fs/failpoints.js';
-import { exists, readDir } from '../../fs/tree.js';
+import { reach } from '../../fs/reach.js';
+import { exists, listStore } from '../../fs/tree.js';
 import { isModelId, PARTS } from '../../layout/layout.js';
 import { newNonce, parseHolder } from '../../locks/holder.js';
 import { openStaging, type Session } from '../../locks/session.js';
@@ -46,7 +47,7 @@ export function parseUploadEntry(repo: Repo, modelId: string, entry: string): St
 
 /** The uploads of a model, by id. */
 export function uploadsOf(repo: Repo, modelId: string): Standing[] {
-  const entries = (readDir(repo.layout.modelUploads(modelId)) ?? []).sort();
+  const entries = listStore(repo.layout.modelUploads(modelId)) ?? [];
   return entries.flatMap((entry) => parseUploadEntry(repo, modelId, entry) ?? []);
 }
 
@@ -72,6 +73,7 @@ export async function takeAside(session: Session, modelId: string, id: string): 
   const dir = layout.upload(modelId, `${id}.${session.holder}`);
   // Where its session cannot be judged, the heartbeat of its staging tells whether it still works.
   await openStaging(session);
+  if (!reach(place)) return undefined;
   try {
     await rename(place, dir);
   } catch (error) {

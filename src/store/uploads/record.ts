@@ -1,5 +1,6 @@
 /** The record of an unfinished upload: what `upload begin` was told, for the completion to go by. */
 import { join } from 'node:path';
+import { reach } from '../../fs/reach.js';
 import { type Fields, malformed, number, object, readRecord, strings, text } from '../metadata.js';
 import type { VersionFields } from '../stage.js';
 
@@ -22,7 +23,7 @@ export const UPLOAD_RECORD = 'upload.json';
 /** The record of the upload in `dir`; undefined when it has gone. Throws `corrupt`. */
 export function readUploadRecord(dir: string): UploadRecord | undefined {
   const path = join(dir, UPLOAD_RECORD);
-  const record = readRecord(path);
+  const record = reach(dir) ? readRecord(path) : undefined;
   return record === undefined ? undefined : parseUploadRecord(record, path);
 }
 
