@@ -1,13 +1,13 @@
 /** `datastore check --repair` on the command line: asked before any lock, refused without a terminal, planned, done, clean afterwards. */
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { newSession } from '../src/locks/session.js';
 import { displayPath } from '../src/repo.js';
 import { backupOf } from './support/backup-of.js';
 import { writeTree } from './support/backup-tree.js';
-import { refused } from './support/refused.js';
+import { refused, toldError } from './support/refused.js';
 import { injuredRepo, REPAIR, type Repaired, repairJson, repairs, survivesKills } from './support/repair.js';
 import { check, contentOf, createModel, heldLocks, put, tempRepo, versionsOf } from './support/repo.js';
 import { snapshot } from './support/snapshot.js';
@@ -109,12 +109,29 @@ test('a definition that a restore had moved aside, which was then set aside itse
   assert.equal(readFileSync(definition, 'utf8'), text);
 });
 
-test('a file that the system does not let us read is told, and left where it is', unprivileged, async (t) => {
+test('what the system does not let us read is listed with owner and mode, one by one, and left where it is; list and info go on', unprivileged, async (t) => {
   const { repo, places } = await injuredRepo(t);
-  chmodSync(places.content, 0o000);
-  const { stdout } = await runUnprivileged(repo, [...REPAIR, '--force', '--json'], 65);
-  const { findings, repaired } = JSON.parse(stdout) as Repaired;
-  assert.deepEqual([findings.map(({ kind, path }) => [kind, path]), repaired], [[['unreadable', displayPath(places.repo, places.content)]], []]);
+  const { layout } = places.repo;
+  const { queues, trashes } = layout;
+  mkdirSync(layout.queue({ kind: 'global' }), { recursive: true });
+  const closed = [places.content, layout.artifact(places.id, 'back'), places.inParts, places.upload, places.tombstone, queues, trashes];
+  for (const path of closed) chmodSync(path, 0o000);
+  const listed = await runUnprivileged(repo, ['data', 'list', '--json'], 74);
+  assert.deepEqual((toldError(listed, 'io').data['failed'] as { name: string }[]).map(({ name }) => name).sort(), ['back', 'parts']);
+  assert.match((await runUnprivileged(repo, ['repo', 'info'], 0)).stderr, /data\/.*\/back could not be counted/);
+  const { stdout } = await runUnprivileged(repo, ['datastore', 'check', '--json'], 65);
+  const { findings } = JSON.parse(stdout) as Repaired;
+  for (const path of closed) {
+    const found = findings.find((finding) => finding.path.startsWith(displayPath(places.repo, path)));
+    assert.match(`${found?.kind} ${found?.message}`, /^unreadable cannot be read \(EACCES; owner [0-9]+, mode 000\)$/, path);
+  }
+  for (const path of closed.slice(1)) chmodSync(path, lstatSync(path).isDirectory() ? 0o755 : 0o644);
+  chmodSync(places.inParts, 0o755);
+  const repaired = JSON.parse((await runUnprivileged(repo, [...REPAIR, '--force', '--json'], 65)).stdout) as Repaired;
+  assert.deepEqual(
+    [repaired.findings.map(({ kind, path }) => [kind, path]), repaired.repaired],
+    [[['unreadable', displayPath(places.repo, places.content)]], []],
+  );
   chmodSync(places.content, 0o644);
   await check(repo);
 });

@@ -194,6 +194,7 @@ const VERBS: readonly Verb[] = [
       ],
       total: 'number',
       more: 'flag',
+      failed: ['text'],
     },
     fails: [['data', 'list', 'none'], 'model_not_found'],
   },
@@ -295,7 +296,13 @@ const VERBS: readonly Verb[] = [
     verb: 'datastore check',
     args: () => ['datastore', 'check'],
     text: /^Checked 2 models, 2 artifacts, 3 versions, 20 bytes, 1 tombstone, \d+ fences: no damage, 0 pending\n$/,
-    result: { findings: ['text'], pending: ['text'], checked: fields('models artifacts versions bytes tombstones fences', 'number'), repaired: ['text'] },
+    result: {
+      findings: ['text'],
+      pending: ['text'],
+      notes: ['text'],
+      checked: fields('models artifacts versions bytes tombstones fences', 'number'),
+      repaired: ['text'],
+    },
     fails: [['datastore', 'check', '--lock-timeout', 'soon'], 'usage'],
   },
   {

@@ -729,10 +729,6 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     );
     return [['intent_invalid', join(intent, 'intent.json')]];
   },
-  'a dot file stands beside the entry of a fence': ({ data }) => {
-    writeFileSync(join(data, '.DS_Store'), '');
-    return [['fence_damaged', data]];
-  },
   'the entry of a fence has an epoch that no lock reaches': ({ data, entry }) => {
     renameSync(entry, join(data, '999999999999999.free-000000000000'));
     return [['fence_damaged', data]];
@@ -984,9 +980,5 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     writeFileSync(join(repo.root, 'catalog'), 'x');
     symlinkSync(join(repo.root, 'catalog'), repo.layout.catalog);
     return [['symlink', repo.layout.catalog]];
-  },
-  'a file of an editor stands at the top': ({ v1 }) => {
-    writeFileSync(join(v1, '.notes.swp'), 'x');
-    return [['unknown_entry', join(v1, '.notes.swp')]];
   },
 };

@@ -36,7 +36,7 @@ export async function injuredRepo(t: TestContext): Promise<{ readonly repo: Test
 export async function repairJson(repo: TestRepo, args: readonly string[], expect: 0 | 65): Promise<Repaired> {
   const result = await run(repo, [...args, '--json'], { expect });
   const document = JSON.parse(result.stdout) as Repaired;
-  assert.deepEqual(Object.keys(document).slice(0, 4), ['findings', 'pending', 'checked', 'repaired']);
+  assert.deepEqual(Object.keys(document).slice(0, 5), ['findings', 'pending', 'notes', 'checked', 'repaired']);
   if (expect === 65) assert.deepEqual(toldError(result, 'corrupt').data['findings'], document.findings);
   // That it waited, when it did, is told; and what is not known any more of a model whose record cannot be read.
   else assert.doesNotMatch(result.stderr, /warning: (?!Whether the delete method)|error/);

@@ -8,7 +8,6 @@ import { sha256 } from '../fs/digest.js';
 import type { Handle } from '../fs/handle.js';
 import { listStore, readDir, readText } from '../fs/tree.js';
 import { CONTENT, METADATA, PARTS } from '../layout/layout.js';
-import { isTransient } from '../store/check/plain.js';
 import { openPiece } from '../store/content.js';
 import { type Part, parseRecord, parseVersionMetadata, readVersionMetadata, type VersionMetadata } from '../store/metadata.js';
 import { partNumber, sumOf } from '../store/uploads/parts.js';
@@ -116,7 +115,7 @@ async function copyParts(copying: Copying, source: Source, place: Listed, metada
       (dir) => listStore(join(dir, PARTS)),
       () => undefined,
     ) ?? [];
-  const present = new Set(names.filter((one) => !isTransient(one)));
+  const present = new Set(names);
   const missing = declared.find(({ number }) => !present.has(String(number)));
   const extra = [...present].find((one) => !declared.some(({ number }) => String(number) === one));
   if (missing !== undefined) throw incomplete(source, `part ${missing.number} is missing`, missing.number);

@@ -3,7 +3,7 @@
  * is listed again (B4). No content, and no metadata.json, is read under the lock.
  */
 import type { BigIntStats } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
 import { exists, listStore, readDir } from '../fs/tree.js';
@@ -15,7 +15,7 @@ import { listLocks } from '../locks/survey.js';
 import { restructure, type Structural } from '../protocol/restructure.js';
 import type { Repo } from '../repo.js';
 import { quietEntry } from '../store/ahead.js';
-import { isTransient, statusOf } from '../store/check/plain.js';
+import { statusOf } from '../store/check/plain.js';
 import { isIntent } from '../store/intent.js';
 import { readArtifactRecord, readTombstone, type Tombstone } from '../store/metadata.js';
 import { byCodePoint, versionNumbers } from '../store/read.js';
@@ -247,7 +247,6 @@ class Lister {
     const status = statusOf(path);
     if (status === undefined) return undefined;
     if (known?.state !== undefined && isSame(known.state, status)) return known;
-    if (isTransient(basename(path))) return undefined;
     if (status.isSymbolicLink()) return tell(damaged(path, 'it is a symbolic link'));
     const lasting = status.mtimeNs < this.#since && status.ctimeNs < this.#since;
     try {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { isErrno, isFull, isSystemError } from '../errors.js';
 import { removeFile } from './durable.js';
 import { isReal } from './reach.js';
-import { readDir } from './tree.js';
+import { ownNames } from './tree.js';
 
 /**
  * A removal makes about a dozen files and directories, and a directory that grows takes a block more. A large block counts
@@ -68,6 +68,6 @@ export async function spending<T>(dir: string, step: () => Promise<T>): Promise<
 
 /** False when nothing is left. */
 async function spendPiece(dir: string): Promise<boolean> {
-  for (const name of isReal(dir) ? (readDir(dir) ?? []) : []) if (await removeFile(join(dir, name))) return true;
+  for (const name of isReal(dir) ? (ownNames(dir) ?? []) : []) if (await removeFile(join(dir, name))) return true;
   return false;
 }

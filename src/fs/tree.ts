@@ -18,16 +18,19 @@ export function readDir(path: string): string[] | undefined {
   }
 }
 
-/**
- * The entry names of a directory of the store, sorted; undefined when there is none. A dot name is a file manager's or a
- * network disk's, and belongs to nothing of the store. Throws `corrupt` where a link is on the way.
- */
+/** True for a dot name, which a file manager or a network disk gives: nothing of the store has one, and no command touches it. */
+export function isForeign(name: string): boolean {
+  return name.startsWith('.');
+}
+
+/** As readDir, without foreign names; for a directory that was reached already. */
+export function ownNames(dir: string): string[] | undefined {
+  return readDir(dir)?.filter((name) => !isForeign(name));
+}
+
+/** The entry names of a directory of the store, sorted, without foreign ones; undefined when there is none. Throws `corrupt` where a link is on the way. */
 export function listStore(dir: string): string[] | undefined {
-  return reach(dir)
-    ? readDir(dir)
-        ?.filter((name) => !name.startsWith('.'))
-        .sort()
-    : undefined;
+  return reach(dir) ? ownNames(dir)?.sort() : undefined;
 }
 
 /** The paths of what is in a directory of the store, sorted; none where something else is in its place, or a link on the way: what that leads to is not ours to remove. */

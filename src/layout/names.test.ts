@@ -34,7 +34,11 @@ const nasty = fc
     { minLength: 1, maxLength: 90 },
   )
   .map((parts) => parts.join(''));
-const anyName = fc.oneof(nasty, fc.string({ unit: 'binary', minLength: 1, maxLength: 400 })).filter(isName);
+/** Names whose segments end just below or just above the length where hashing begins: of one unit repeated, with an end of another. */
+const long = fc
+  .tuple(fc.constantFrom('a', 'A', '/', '\u00e9', 'Ab/'), fc.integer({ min: -8, max: 8 }), fc.constantFrom('', 'x', 'X', '\u00e9', '%~', '.'))
+  .map(([unit, off, end]) => unit.repeat(Math.ceil((200 + off - segmentFor(`a${end}`).length) / (segmentFor(`a${unit}`).length - 1))) + end);
+const anyName = fc.oneof(nasty, long, fc.string({ unit: 'binary', minLength: 1, maxLength: 400 })).filter(isName);
 
 function isName(text: string): boolean {
   try {
@@ -49,14 +53,18 @@ function isName(text: string): boolean {
 /** What a file system makes of two names that it holds for one: case folded, Unicode forms unified. */
 const folded = (segment: string): string => segment.normalize('NFD').toLowerCase().toUpperCase();
 
-test('a segment that is not hashed decodes to the very name', () => {
+test('a segment that is not hashed decodes to the very name, on both sides of the length where hashing begins', () => {
+  let [hashed, close] = [0, 0];
   fc.assert(
     fc.property(anyName, (name) => {
       const segment = segmentFor(name);
+      if (isHashedSegment(segment)) hashed++;
+      else if (segment.length > 190) close++;
       assert.equal(isHashedSegment(segment) ? name : nameOf(segment), name);
     }),
     { numRuns: 3000 },
   );
+  assert.ok(hashed > 200 && close > 200, `${hashed} hashed, ${close} nearly`);
 });
 
 test('different names have different segments, also where case and Unicode forms are ignored', () => {

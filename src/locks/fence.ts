@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDir, makeDirs, rename, syncDir } from '../fs/durable.js';
 import { reach } from '../fs/reach.js';
-import { exists, readDir } from '../fs/tree.js';
+import { exists, ownNames } from '../fs/tree.js';
 import { type Holder, newNonce, parseHolder } from './holder.js';
 import { makePlace, type Session, takingSpace } from './session.js';
 
@@ -47,8 +47,7 @@ export function parseEntry(name: string): Entry | undefined {
 export function readFence(dir: string): Entry | undefined {
   let names: readonly string[] = [];
   for (let look = 0, same = 0; look < LOOKS * 8 && same < LOOKS; look++) {
-    // A dot name is a file manager's or a network disk's, no entry.
-    const seen = readDir(dir)?.filter((name) => !name.startsWith('.'));
+    const seen = ownNames(dir);
     if (seen === undefined) return undefined;
     const [only] = seen;
     if (seen.length === 1 && only !== undefined) {

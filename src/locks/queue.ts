@@ -38,14 +38,15 @@ const TICKET = /^[0-9]{13}-([awd])-(.+)\.json$/;
 
 /** The tickets of a lock in order of arrival; names that are no ticket are left out. */
 export function readQueue(layout: Layout, lock: LockName): Ticket[] {
-  const tickets: Ticket[] = [];
   const dir = layout.queue(lock);
-  for (const name of listStore(dir) ?? []) {
-    const match = TICKET.exec(name);
-    const kind = KINDS[match?.[1] ?? ''];
-    if (match !== null && kind !== undefined) tickets.push({ name, path: join(dir, name), kind, holder: parseHolder(match[2] ?? '') });
-  }
-  return tickets;
+  return (listStore(dir) ?? []).flatMap((name) => parseTicket(dir, name) ?? []);
+}
+
+/** The ticket that a file name in the queue `dir` stands for; undefined for one that is no ticket. */
+export function parseTicket(dir: string, name: string): Ticket | undefined {
+  const match = TICKET.exec(name);
+  const kind = KINDS[match?.[1] ?? ''];
+  return match === null || kind === undefined ? undefined : { name, path: join(dir, name), kind, holder: parseHolder(match[2] ?? '') };
 }
 
 /** The last place that a ticket's name can hold. */

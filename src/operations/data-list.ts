@@ -1,8 +1,9 @@
 /** `data list`: the latest version of each artifact, of one model or of all; no lock. */
+import { asSwampError, type ErrorCode } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { findModel, listModels, type Model, problemText } from '../models/files.js';
 import type { Repo } from '../repo.js';
-import { artifactNames, byCodePoint, changesTooFast, findVersion, LOOKS, resolveName } from '../store/read.js';
+import { byCodePoint, changesTooFast, findVersion, isDamage, LOOKS, listArtifacts, resolveName, warnOfStray } from '../store/read.js';
 import { readWhole } from '../store/restoring.js';
 import { turns } from '../turns.js';
 import { dataRecord } from './data-record.js';
@@ -38,12 +39,23 @@ export interface DataListResult {
   readonly total: number;
   /** True: `limit` left some out. */
   readonly more: boolean;
+  /** Artifacts that cannot be read, each with its error; whatever else there is was listed. */
+  readonly failed: readonly FailedItem[];
+}
+
+export interface FailedItem {
+  readonly modelId: string;
+  readonly modelName: string;
+  /** Undefined where only the damaged record says it. */
+  readonly name?: string;
+  readonly code: ErrorCode;
+  readonly message: string;
 }
 
 /** The order in which groups are told; other types follow by name. */
 const GROUP_ORDER = ['log', 'file', 'resource', 'data'];
 
-/** Throws `model_not_found`, `corrupt`. What is deleted meanwhile is left out. */
+/** Throws `model_not_found`, and `corrupt` for a model whose artifacts cannot be listed. What is deleted meanwhile is left out. */
 export async function dataList(repo: Repo, input: DataListInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataListResult> {
   return readWhole(repo, () => list(repo, input, options.signal));
 }
@@ -52,12 +64,15 @@ async function list(repo: Repo, input: DataListInput, signal: AbortSignal | unde
   const model = input.model === undefined ? undefined : await findModel(repo, input.model);
   const models = model === undefined ? await allModels(repo) : [model];
   const found: DataListItem[] = [];
+  const failed: FailedItem[] = [];
   const pass = turns(signal);
   const most = input.limit ?? Number.POSITIVE_INFINITY;
   for (const one of models) {
     // One more than is told: that there is more.
     const limit = most + 1 - found.length;
-    for (const item of await itemsOf(repo, one, { ...input, limit }, pass)) found.push(item);
+    const listed = await itemsOf(repo, one, { ...input, limit }, pass);
+    for (const item of listed.items) found.push(item);
+    for (const item of listed.failed) failed.push(item);
     await failpoint('data-list.one-model');
   }
   const items = found.slice(0, most);
@@ -67,6 +82,7 @@ async function list(repo: Repo, input: DataListInput, signal: AbortSignal | unde
     groups,
     total: items.length,
     more: found.length > most,
+    failed,
   };
 }
 
@@ -78,28 +94,46 @@ async function allModels(repo: Repo): Promise<readonly Model[]> {
 }
 
 /** A name that went on as another one while the items were read, or came back, may be missing under both: then the model is listed again. */
-async function itemsOf(repo: Repo, model: Model, input: DataListInput & { readonly limit: number }, pass: ReturnType<typeof turns>): Promise<DataListItem[]> {
+async function itemsOf(
+  repo: Repo,
+  model: Model,
+  input: DataListInput & { readonly limit: number },
+  pass: ReturnType<typeof turns>,
+): Promise<{ readonly items: readonly DataListItem[]; readonly failed: readonly FailedItem[] }> {
   for (let look = 0; look < LOOKS; look++) {
     const items: DataListItem[] = [];
+    const { names, failed: unnamed, strays } = listArtifacts(repo, model.id);
+    const failed = unnamed.map(({ error }) => failure(model, error));
     let renamed = false;
-    const names = wantedNames(repo, model, input);
     await failpoint('data-list.names');
-    for (const name of names) {
+    for (const name of wanted(names, input)) {
       await pass();
       if (items.length >= input.limit) break;
-      const item = latestItem(repo, model, name);
+      let item: DataListItem | undefined;
+      try {
+        item = latestItem(repo, model, name);
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        failed.push({ ...failure(model, error), name });
+        continue;
+      }
       if (item === undefined) renamed ||= (await resolveName(repo, model.id, name)) !== undefined;
       else if (input.type === undefined || item.type === input.type) items.push(item);
     }
-    if (!renamed) return items;
+    if (renamed) continue;
+    for (const path of strays) warnOfStray(repo, path);
+    return { items, failed };
   }
   throw changesTooFast(repo.layout.model(model.id));
 }
 
-function wantedNames(repo: Repo, model: Model, { prefix, after }: DataListInput): string[] {
-  return artifactNames(repo, model.id).filter(
-    (name) => (prefix === undefined || name.startsWith(prefix)) && (after === undefined || byCodePoint(name, after) > 0),
-  );
+function failure(model: Model, error: unknown): FailedItem {
+  const { code, message } = asSwampError(error);
+  return { modelId: model.id, modelName: model.name, code, message };
+}
+
+function wanted(names: readonly string[], { prefix, after }: DataListInput): string[] {
+  return names.filter((name) => (prefix === undefined || name.startsWith(prefix)) && (after === undefined || byCodePoint(name, after) > 0));
 }
 
 function latestItem(repo: Repo, model: Model, name: string): DataListItem | undefined {

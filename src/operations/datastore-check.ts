@@ -6,7 +6,18 @@ import type { Problem } from '../models/problem.js';
 import { displayPath, MARKER, openRepoAt, type Repo } from '../repo.js';
 import { checkStore } from '../store/check/check.js';
 import { Checker, type Counts, type Look, lookAtObject } from '../store/check/checker.js';
-import { FINDINGS, type FindingKind, type Issue, isFinding, PENDINGS, type PendingKind } from '../store/check/kinds.js';
+import {
+  FINDINGS,
+  type FindingKind,
+  type Issue,
+  isFinding,
+  isNote,
+  isPending,
+  NOTES,
+  type NoteKind,
+  PENDINGS,
+  type PendingKind,
+} from '../store/check/kinds.js';
 import { lookAtOrphans } from '../store/check/orphans.js';
 import { stateOf, typeIssue } from '../store/check/plain.js';
 import { isDefinitionLeft, listDeleted } from '../store/deletion.js';
@@ -32,9 +43,17 @@ export interface PendingItem {
   readonly message: string;
 }
 
+/** What is no part of the datastore, and is left alone. */
+export interface NoteItem {
+  readonly path: string;
+  readonly kind: NoteKind;
+  readonly message: string;
+}
+
 export interface DatastoreCheckResult {
   readonly findings: readonly Finding[];
   readonly pending: readonly PendingItem[];
+  readonly notes: readonly NoteItem[];
   /** What was looked at; `bytes` of content were read. */
   readonly checked: Readonly<Counts>;
   readonly repaired: readonly RepairedItem[];
@@ -80,8 +99,12 @@ export async function surveyDatastore(
 }
 
 /** Issues as the result tells them. */
-export function toldOf(repo: Repo, issues: readonly Issue[]): Pick<DatastoreCheckResult, 'findings' | 'pending'> {
-  return { findings: issues.flatMap((issue) => findingOf(repo, issue) ?? []), pending: issues.flatMap((issue) => pendingOf(repo, issue) ?? []) };
+export function toldOf(repo: Repo, issues: readonly Issue[]): Pick<DatastoreCheckResult, 'findings' | 'pending' | 'notes'> {
+  return {
+    findings: issues.flatMap((issue) => findingOf(repo, issue) ?? []),
+    pending: issues.flatMap((issue) => pendingOf(repo, issue) ?? []),
+    notes: issues.flatMap((issue) => noteOf(repo, issue) ?? []),
+  };
 }
 
 function findingOf(repo: Repo, { path, kind, message, hint }: Issue): Finding | undefined {
@@ -89,7 +112,11 @@ function findingOf(repo: Repo, { path, kind, message, hint }: Issue): Finding | 
 }
 
 function pendingOf(repo: Repo, { path, kind, message }: Issue): PendingItem | undefined {
-  return isFinding(kind) ? undefined : { path: displayPath(repo, path), kind, message: `${message}; ${PENDINGS[kind]}` };
+  return isPending(kind) ? { path: displayPath(repo, path), kind, message: `${message}; ${PENDINGS[kind]}` } : undefined;
+}
+
+function noteOf(repo: Repo, { path, kind, message }: Issue): NoteItem | undefined {
+  return isNote(kind) ? { path: displayPath(repo, path), kind, message: `${message}; ${NOTES[kind]}` } : undefined;
 }
 
 function lookAtMarker(repo: Repo, path: string): Promise<Look> | Look {

@@ -53,7 +53,7 @@ const LEVELS: Readonly<Record<string, readonly [level: (places: Places) => strin
   'everything below the datastore': [({ v1 }) => v1, [...READING, ...WRITING, ...UPLOADING]],
   'all data': [({ repo }) => repo.layout.data, [...READING, ...WRITING, 'info', 'rename']],
   'the data of a model': [({ repo, id }) => repo.layout.model(id), [...READING, ...WRITING, 'rename']],
-  'an artifact': [({ artifact }) => artifact, [...READING, 'put', 'delete a version']],
+  'an artifact': [({ artifact }) => artifact, ['get', 'versions', 'backup create', 'put', 'delete a version']],
   'a version': [({ version }) => version, ['get', 'backup create']],
   'the parts of a version': [({ inParts }) => join(inParts, 'parts'), ['get parts', 'backup create']],
   'all tombstones': [({ repo }) => repo.layout.tombstoneRoot, ['get what is gone', 'put what was deleted', 'delete', 'rename', 'backup create']],
@@ -79,6 +79,7 @@ const LEVELS: Readonly<Record<string, readonly [level: (places: Places) => strin
   'the kept outputs of a model': [({ repo, id }) => made(repo.layout.modelKept(id)), []],
   'some kept outputs': [({ repo, id }) => made(repo.layout.keptOutputs(id, 1, newNonce())), []],
   'the pins of backups': [({ repo }) => made(repo.layout.pins), ['backup create']],
+  'the reserve of removals': [({ repo }) => made(repo.layout.reserve), []],
   'the quarantine': [({ repo }) => made(repo.layout.quarantines), []],
   'what an abandoned session prepared': [({ repo }) => made(repo.layout.staging(newSession(repo).holder)), []],
 };

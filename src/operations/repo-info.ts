@@ -1,13 +1,14 @@
 /** `repo info`: where the repository is, and how much is in it; no lock. */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
+import { asSwampError } from '../errors.js';
 import { reach } from '../fs/reach.js';
-import { readDirTypes, treeBytes } from '../fs/tree.js';
+import { isForeign, listStore, readDirTypes, treeBytes } from '../fs/tree.js';
 import { CONTENT, isModelId, PARTS } from '../layout/layout.js';
 import { listModels, problemText } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import { isDeletedModel } from '../store/deleted.js';
-import { versionNumbers } from '../store/read.js';
+import { isDamage, versionNumbers } from '../store/read.js';
 import { readWhole } from '../store/restoring.js';
 import { turns } from '../turns.js';
 
@@ -52,18 +53,41 @@ async function infoOf(repo: Repo, options: { readonly signal?: AbortSignal }): P
 async function countData(repo: Repo, signal: AbortSignal | undefined): Promise<Counts> {
   let [artifacts, versions, bytes] = [0, 0, 0];
   const pass = turns(signal);
-  for (const modelId of reach(repo.layout.data) ? directories(repo.layout.data) : []) {
+  for (const modelId of listStore(repo.layout.data) ?? []) {
     if (!isModelId(modelId) || isDeletedModel(repo, modelId)) continue;
-    for (const segment of directories(repo.layout.model(modelId))) {
+    for (const segment of (await tolerated(repo, repo.layout.model(modelId), () => artifactDirectories(repo, modelId))) ?? []) {
       await pass();
       const artifact = join(repo.layout.model(modelId), segment);
-      const numbers = versionNumbers(directories(artifact));
-      artifacts += numbers.length > 0 ? 1 : 0;
-      versions += numbers.length;
-      for (const number of numbers) bytes += await contentBytes(join(artifact, String(number)));
+      const found = await tolerated(repo, artifact, () => countVersions(artifact));
+      artifacts += found === undefined || found.versions === 0 ? 0 : 1;
+      versions += found?.versions ?? 0;
+      bytes += found?.bytes ?? 0;
     }
   }
   return { artifacts, versions, bytes };
+}
+
+async function countVersions(artifact: string): Promise<Pick<Counts, 'versions' | 'bytes'>> {
+  const numbers = versionNumbers(directories(artifact));
+  let bytes = 0;
+  for (const number of numbers) bytes += await contentBytes(join(artifact, String(number)));
+  return { versions: numbers.length, bytes };
+}
+
+function artifactDirectories(repo: Repo, modelId: string): string[] {
+  const dir = repo.layout.model(modelId);
+  return reach(dir) ? directories(dir) : [];
+}
+
+/** What is damaged, or may not be read, is named and not counted. */
+async function tolerated<T>(repo: Repo, path: string, count: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await count();
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    repo.reporter.warn(`${displayPath(repo, path)} could not be counted: ${asSwampError(error).message} "swamp datastore check" lists what is damaged.`);
+    return undefined;
+  }
 }
 
 /** Gone, and what is neither a file nor parts, counts as nothing. */
@@ -74,5 +98,5 @@ async function contentBytes(version: string): Promise<number> {
 
 /** Gone counts as empty. */
 function directories(path: string): string[] {
-  return (readDirTypes(path) ?? []).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+  return (readDirTypes(path) ?? []).flatMap((entry) => (entry.isDirectory() && !isForeign(entry.name) ? [entry.name] : []));
 }

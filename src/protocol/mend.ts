@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { rename, syncDir } from '../fs/durable.js';
-import { exists, readDir } from '../fs/tree.js';
+import { exists, ownNames } from '../fs/tree.js';
 import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
 import { buildFence, createFence, type Entry, MAX_EPOCH, parseEntry, raiseEntry, readFence } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
@@ -16,7 +16,7 @@ import { listLocks } from '../locks/survey.js';
 import { displayPath, type Repo } from '../repo.js';
 import { lookAtFence } from '../store/check/fence.js';
 import { type FindingKind, isFinding } from '../store/check/kinds.js';
-import { isTransient, statusOf } from '../store/check/plain.js';
+import { statusOf } from '../store/check/plain.js';
 import { leftoversIn } from '../store/leftovers.js';
 import { type Quarantine, setAside } from '../store/quarantine.js';
 import { epochOf, highestEpoch, recordedEpoch } from '../store/repair/epochs.js';
@@ -123,7 +123,7 @@ async function mendLock(mender: Mender, lock: LockName): Promise<void> {
       return clearEntry(mender, lock);
     }
     kind ??= damage.kind;
-    if (!damage.takeable) await waitForHolders(mender, lock, damage.names);
+    await waitForHolders(mender, lock, damage.names);
     // Only what was there before the wait, and is there still, holds nobody who lives.
     if (damageOf(dir)?.names.join('\0') === damage.names.join('\0')) await mendEntries(mender, lock, damage, out);
   }
@@ -133,8 +133,6 @@ async function mendLock(mender: Mender, lock: LockName): Promise<void> {
 interface Damage {
   readonly kind: FindingKind;
   readonly names: readonly string[];
-  /** Dot names beside an entry that is in order: nobody is kept from taking it. */
-  readonly takeable: boolean;
 }
 
 /** Undefined when the fence is in order, or was never there. */
@@ -145,13 +143,9 @@ function damageOf(dir: string): Damage | undefined {
   } catch (error) {
     if (!(error instanceof SwampError) || error.code !== 'corrupt') throw error;
     const names = namesIn(dir);
-    return { kind: kindOfDamage(dir, names), names, takeable: false };
+    return { kind: kindOfDamage(dir, names), names };
   }
-  if (entry === undefined) return undefined;
-  const names = namesIn(dir);
-  const takeable = entry.epoch <= MAX_EPOCH;
-  if (takeable && names.every((name) => !name.startsWith('.'))) return undefined;
-  return { kind: 'fence_damaged', names, takeable };
+  return entry === undefined || entry.epoch <= MAX_EPOCH ? undefined : { kind: 'fence_damaged', names: namesIn(dir) };
 }
 
 /** A single entry of another type is told by its type. */
@@ -163,7 +157,7 @@ function kindOfDamage(dir: string, names: readonly string[]): FindingKind {
 }
 
 function namesIn(dir: string): string[] {
-  return (readDir(dir) ?? []).filter((name) => !isTransient(name)).sort();
+  return (ownNames(dir) ?? []).sort();
 }
 
 /** Nothing is moved under a holder who may be at work: his commits pass through his entry. */
@@ -189,12 +183,12 @@ function blockedBy(seen: Seen) {
  * out of the fence: a listing that races with it still shows the highest one. That one stays, with what holders left in the
  * others, and goes on above every epoch that was seen.
  */
-async function mendEntries(mender: Mender, lock: LockName, { names, takeable }: Damage, out: string[]): Promise<void> {
+async function mendEntries(mender: Mender, lock: LockName, { names }: Damage, out: string[]): Promise<void> {
   const { repo, quarantine, session } = mender;
   const dir = repo.layout.fence(lock);
   const epoch = highestEpoch(repo.layout, lock) + 1;
-  const stays = takeable ? undefined : survivor(dir, names);
-  for (const name of takeable ? names.filter((each) => each.startsWith('.')) : others(names, stays)) {
+  const stays = survivor(dir, names);
+  for (const name of others(names, stays)) {
     if (stays !== undefined) await moveLeftovers(join(dir, name), join(dir, stays), lock);
     const to = await setAside(quarantine, join(dir, name));
     if (to !== undefined) out.push(to);
@@ -211,7 +205,7 @@ function survivor(dir: string, names: readonly string[]): string | undefined {
   const highest = entries.toSorted((a, b) => epochOf(a) - epochOf(b) || a.localeCompare(b)).at(-1);
   if (highest !== undefined) return isDirectory(highest) ? highest : undefined;
   const [only] = names;
-  return only !== undefined && names.length === 1 && !only.startsWith('.') && isDirectory(only) ? only : undefined;
+  return only !== undefined && names.length === 1 && isDirectory(only) ? only : undefined;
 }
 
 /** Those without an epoch first, then upwards: what could be taken if it stood alone is the highest to the last. */

@@ -3,7 +3,7 @@
  * is held longer for a hundred thousand versions than for ten.
  */
 import { join } from 'node:path';
-import { readDir } from '../fs/tree.js';
+import { ownNames } from '../fs/tree.js';
 import { type Entry, readFence } from '../locks/fence.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
 import type { Repo } from '../repo.js';
@@ -29,5 +29,5 @@ export function quietEntry({ layout }: Repo, modelId: string): Entry | undefined
   const dir = layout.fence({ kind: 'data', modelId });
   const entry = readFence(dir);
   if (entry?.state !== 'free') return undefined;
-  return readDir(join(dir, entry.name))?.every((name) => name === HOLDER_DETAILS) === true ? entry : undefined;
+  return ownNames(join(dir, entry.name))?.every((name) => name === HOLDER_DETAILS) === true ? entry : undefined;
 }

@@ -1,7 +1,7 @@
 /** What holders left inside fence entries that nobody holds any more, or only the dead: the next holder clears it; a sweep plays that part. */
 import { join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { modifiedAt, readDir } from '../fs/tree.js';
+import { modifiedAt, ownNames } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
 import { type Entry, readFence } from '../locks/fence.js';
 import { isEnded, parseHolder } from '../locks/holder.js';
@@ -48,7 +48,7 @@ export function isHeldByDead(path: string, entry: Entry): boolean {
 
 /** What is inside an entry besides the details of its holder; nothing when the entry has gone. */
 export function leftoversIn(entryPath: string, lock: LockName): Leftover[] {
-  return (readDir(entryPath) ?? []).sort().flatMap((name) => {
+  return (ownNames(entryPath) ?? []).sort().flatMap((name) => {
     const kind = kindOf(name, lock);
     return kind === undefined ? [] : [{ path: join(entryPath, name), kind }];
   });

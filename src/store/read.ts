@@ -1,14 +1,14 @@
 /** Lock-free reading: whole versions only, and "not found" only when the listing stands still or is empty. */
 import { type BigIntStats, lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { SwampError } from '../errors.js';
+import { type ErrorCode, isErrno, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { reach } from '../fs/reach.js';
 import { listStore, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
 import { isHashedSegment, nameOf } from '../layout/names.js';
 import { Stillness } from '../locks/stillness.js';
-import type { Repo } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 import { closeContent, contentPathIn, type OpenContent, openContent } from './content.js';
 import { movingTo, renamesUnderWay } from './intent.js';
 import { type ArtifactRecord, readArtifactRecord, readTombstone, readVersionMetadata, type Tombstone, type VersionMetadata } from './metadata.js';
@@ -206,24 +206,54 @@ function requireStillThere(dir: string, name: string): void {
  * that a rename has on its way shows under neither name in a listing that ends as it arrives (Stillness).
  */
 export function artifactNames(repo: Repo, modelId: string): string[] {
+  const { names, failed } = listArtifacts(repo, modelId);
+  const [first] = failed;
+  if (first !== undefined) throw first.error;
+  return names;
+}
+
+/** What is in the directory of a model's data. */
+export interface ArtifactListing {
+  readonly names: readonly string[];
+  /** Directories whose name only a record says, which cannot be read. */
+  readonly failed: readonly { readonly dir: string; readonly error: unknown }[];
+  /** What no artifact is called: it is nobody's, and left alone. Paths. */
+  readonly strays: readonly string[];
+}
+
+/** As artifactNames, with what keeps an artifact from having a name. */
+export function listArtifacts(repo: Repo, modelId: string): ArtifactListing & { readonly names: string[] } {
   const still = new Stillness(repo.layout.fence({ kind: 'data', modelId }));
   for (let look = 0; look < LOOKS; look++) {
     still.begin();
-    const names = listNames(repo, modelId);
-    if (still.accepts(JSON.stringify(names))) return names;
+    const listing = listNames(repo, modelId);
+    if (still.accepts(JSON.stringify([listing.names, listing.strays, listing.failed.map(({ dir }) => dir)]))) return listing;
   }
   throw changesTooFast(repo.layout.model(modelId));
 }
 
-function listNames(repo: Repo, modelId: string): string[] {
+function listNames(repo: Repo, modelId: string): ReturnType<typeof listArtifacts> {
   const names: string[] = [];
+  const strays: string[] = [];
+  const failed: { dir: string; error: unknown }[] = [];
   const root = repo.layout.model(modelId);
   for (const segment of listStore(root) ?? []) {
-    const name = isHashedSegment(segment) ? readArtifactRecord(join(root, segment, ARTIFACT_RECORD))?.name : nameOf(segment);
-    if (name !== undefined) names.push(name);
+    const dir = join(root, segment);
+    if (isHashedSegment(segment)) {
+      try {
+        names.push(...[readArtifactRecord(join(dir, ARTIFACT_RECORD))?.name ?? []].flat());
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        failed.push({ dir, error });
+      }
+      continue;
+    }
+    const name = nameOf(segment);
+    if (name === undefined) strays.push(dir);
+    else names.push(name);
   }
   for (const { to } of renamesUnderWay(repo, modelId)) if (!names.includes(to)) names.push(to);
-  return names.sort(byCodePoint);
+  return { names: names.sort(byCodePoint), failed, strays };
 }
 
 /**
@@ -250,6 +280,18 @@ async function followForwards(repo: Repo, modelId: string, name: string): Promis
   }
   return undefined;
 }
+
+/** Something in the datastore that no command has put there: one sentence, wherever it is met. */
+export function warnOfStray(repo: Repo, path: string): void {
+  repo.reporter.warn(`${displayPath(repo, path)} does not belong in the datastore; it was left alone. "swamp datastore check --repair" sets it aside.`);
+}
+
+/** True for an error that speaks of one artifact: it is damaged, or the system does not let this account read it. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof SwampError ? DAMAGE.has(error.code) : isErrno(error, 'EACCES', 'EPERM', 'EIO', 'ENOTDIR', 'EISDIR');
+}
+
+const DAMAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['corrupt', 'checksum_mismatch', 'incomplete_chunks']);
 
 /** Order of UTF-8 bytes, the same on every system. */
 export function byCodePoint(a: string, b: string): number {

@@ -1,7 +1,7 @@
 /** What a holder left inside an entry belongs to the next holder: intents go forward, trash and quarantine move on, staged items go back. */
 import { basename, join } from 'node:path';
 import { isErrno } from '../errors.js';
-import { exists, readDir } from '../fs/tree.js';
+import { exists, ownNames } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { parseHolder } from '../locks/holder.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
@@ -15,7 +15,7 @@ import { rollForward } from './roll-forward.js';
 export async function recoverEntry(fence: Fence): Promise<void> {
   let trash = false;
   let quarantine = false;
-  for (const name of readDir(fence.path) ?? []) {
+  for (const name of ownNames(fence.path) ?? []) {
     if (name === HOLDER_DETAILS) continue;
     if (name === ENTRY_TRASH) trash = true;
     else if (name === ENTRY_QUARANTINE) quarantine = true;

@@ -50,7 +50,9 @@ export class ProcessFs {
       const method = Reflect.get(this, name) as (...args: unknown[]) => unknown;
       return [name, (...args: unknown[]) => method.apply(this, args)] as const;
     });
-    const realpathSync = Object.assign((path: string) => this.realpathSync(path), { native: (path: string) => this.realpathSync(path) });
+    // No link is ever on this disk, so the look of `reach` at what is there can answer nothing else at another time: it is no step.
+    const native = (path: string): string => (this.#steps.disk.find(path, 'realpath') === undefined ? this.realpathSync(path) : path);
+    const realpathSync = Object.assign((path: string) => this.realpathSync(path), { native });
     return { ...Object.fromEntries(functions), realpathSync, constants };
   }
 

@@ -27,8 +27,9 @@ export function checkText(result: DatastoreRepairResult): string {
   const done = rows.length === 0 ? '' : `${table(dryRun === true ? ['WOULD', 'KIND', 'PATH'] : ['DONE', 'KIND', 'PATH', 'NOW AT'], rows)}\n`;
   const damage = findings.map(({ path, kind, message, hint }) => `${kind}: ${printable(path)} ${printable(message)}\n  ${printable(hint)}\n`);
   const later = pending.map(({ path, kind, message }) => `pending ${kind}: ${printable(path)} ${printable(message)}\n`);
+  const notes = result.notes.map(({ path, message }) => `note: ${printable(path)} ${printable(message)}\n`);
   const verdict = findings.length === 0 ? 'no damage' : count(findings.length, 'finding');
-  return `${done}${damage.join('')}${later.join('')}Checked ${checkedText(checked)}: ${verdict}, ${later.length} pending\n`;
+  return `${done}${damage.join('')}${later.join('')}${notes.join('')}Checked ${checkedText(checked)}: ${verdict}, ${later.length} pending\n`;
 }
 
 /** `2 models, 3 artifacts, ...` */

@@ -5,11 +5,11 @@
 import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../../errors.js';
-import { readDir } from '../../fs/tree.js';
+import { isForeign } from '../../fs/tree.js';
 import { ARTIFACT_RECORD, GLOBAL, isModelId, type LockName } from '../../layout/layout.js';
 import { nameOf } from '../../layout/names.js';
 import { parseHolder } from '../../locks/holder.js';
-import { isDeadTicket, readQueue } from '../../locks/queue.js';
+import { isDeadTicket, parseTicket } from '../../locks/queue.js';
 import type { Repo } from '../../repo.js';
 import { hasEnded } from '../abandoned.js';
 import { pins } from '../pins.js';
@@ -64,6 +64,7 @@ const STEPS = [
   checkPins,
   checkTrash,
   checkRestoring,
+  checkReserve,
 ];
 
 async function checkTop(checker: Checker): Promise<void> {
@@ -78,7 +79,6 @@ async function checkTop(checker: Checker): Promise<void> {
 
 async function checkData(checker: Checker): Promise<void> {
   const { repo, counts } = checker;
-  if (!isDirectory(repo.layout.data)) return;
   for await (const modelId of checker.entries(repo.layout.data, (name) => (isModelId(name) ? 'directory' : undefined))) {
     const dir = repo.layout.model(modelId);
     await checker.look(dir, () => lookForFence(repo, modelId, () => hasEntries(dir)));
@@ -116,7 +116,6 @@ function deleteHint(modelId: string, segment: string, version: string): string |
 
 async function checkTombstones(checker: Checker): Promise<void> {
   const { repo, counts } = checker;
-  if (!isDirectory(repo.layout.tombstoneRoot)) return;
   for await (const modelId of checker.entries(repo.layout.tombstoneRoot, (name) => (isModelId(name) ? 'directory' : undefined))) {
     const dir = repo.layout.tombstones(modelId);
     await checker.look(dir, () => lookForFence(repo, modelId, () => hasEntries(dir)));
@@ -133,7 +132,6 @@ async function checkFences(checker: Checker): Promise<void> {
     await checker.look(repo.layout.fence(lock), () => lookAtFence(repo, lock));
     counts.fences++;
   };
-  if (!isDirectory(repo.layout.fences)) return;
   for await (const name of checker.entries(repo.layout.fences, (entry) => (entry === GLOBAL.kind || isModelId(entry) ? 'directory' : undefined))) {
     if (name === GLOBAL.kind) await look(GLOBAL);
     else {
@@ -150,21 +148,17 @@ function isModelLock(kind: string): kind is 'data' | 'run' {
 
 async function checkQueues(checker: Checker): Promise<void> {
   const { repo } = checker;
-  if (!isDirectory(repo.layout.queues)) return;
   for await (const name of checker.entries(repo.layout.queues, (entry) => (lockOfQueue(entry) === undefined ? undefined : 'directory'))) {
     const lock = lockOfQueue(name);
     if (lock === undefined) continue;
     const dir = repo.layout.queue(lock);
-    const tickets = new Map(readQueue(repo.layout, lock).map((ticket) => [ticket.name, ticket]));
-    for await (const file of checker.entries(dir, () => 'file')) {
-      await checker.look(join(dir, file), () => lookAtTicket(checker.repo, lock, file, tickets.get(file)));
-    }
+    for await (const file of checker.entries(dir, () => 'file')) await checker.look(join(dir, file), () => lookAtTicket(checker.repo, lock, file));
   }
 }
 
-/** `ticket`: as an earlier listing showed it; a file that came later is looked for again. */
-function lookAtTicket(repo: Repo, lock: LockName, file: string, ticket = readQueue(repo.layout, lock).find(({ name }) => name === file)): Promise<Look> {
+function lookAtTicket(repo: Repo, lock: LockName, file: string): Promise<Look> {
   const path = join(repo.layout.queue(lock), file);
+  const ticket = parseTicket(repo.layout.queue(lock), file);
   return lookAtObject(path, 'file', (): Issue[] => {
     if (ticket === undefined) return [{ path, kind: 'unknown_entry', message: 'is no place in a queue' }];
     return isDeadTicket(ticket) ? [{ path, kind: 'dead_ticket', message: 'is the place in the queue of a process that has ended' }] : [];
@@ -179,14 +173,13 @@ function lockOfQueue(name: string): LockName | undefined {
 
 async function checkStagings(checker: Checker): Promise<void> {
   const { repo } = checker;
-  if (!isDirectory(repo.layout.stagings)) return;
   for await (const _ of checker.entries(repo.layout.stagings, (name) => (parseHolder(name) === undefined ? undefined : 'directory')));
-  for (const path of abandonedStagings(repo)) await checker.look(path, () => lookAtPending(path, 'staging', 'was left by a process that has ended'));
+  const message = 'was left by a process that has ended';
+  await checker.look(repo.layout.stagings, () => ({ issues: abandonedStagings(repo).map((path) => ({ path, kind: 'staging', message })), state: 'staging' }));
 }
 
 async function checkDeleted(checker: Checker): Promise<void> {
   const { repo } = checker;
-  if (!isDirectory(repo.layout.deleted)) return;
   for await (const file of checker.entries(repo.layout.deleted, (name) => (deletedId(name) === undefined ? undefined : 'file'))) {
     if (file.endsWith('.json')) await checker.look(join(repo.layout.deleted, file), () => lookAtDeleted(repo, deletedId(file) ?? ''));
   }
@@ -199,13 +192,11 @@ function deletedId(file: string): string | undefined {
 
 async function checkUploads(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
-  if (!isDirectory(layout.uploads)) return;
   for await (const modelId of checker.entries(layout.uploads, (name) => (isModelId(name) ? 'directory' : undefined))) await checkUploadsOf(checker, modelId);
 }
 
 async function checkKept(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
-  if (!isDirectory(layout.kept)) return;
   for await (const modelId of checker.entries(layout.kept, (name) => (isModelId(name) ? 'directory' : undefined))) {
     const dir = join(layout.kept, modelId);
     for await (const name of checker.entries(dir, (entry) => (/^[0-9]+-[0-9a-f]+$/.test(entry) ? 'directory' : undefined))) {
@@ -216,18 +207,23 @@ async function checkKept(checker: Checker): Promise<void> {
 
 async function checkPins(checker: Checker): Promise<void> {
   const { repo } = checker;
-  if (!isDirectory(repo.layout.pins)) return;
   for await (const _ of checker.entries(repo.layout.pins, (name) => (parseHolder(name) === undefined ? undefined : 'file')));
-  for (const { path } of pins(repo).filter((owned) => hasEnded(repo, owned)))
-    await checker.look(path, () => lookAtPending(path, 'pin', 'was left by a backup that has ended'));
+  const message = 'was left by a backup that has ended';
+  const ended = (): Issue[] => pins(repo).flatMap((owned) => (hasEnded(repo, owned) ? [{ path: owned.path, kind: 'pin', message }] : []));
+  await checker.look(repo.layout.pins, () => ({ issues: ended(), state: 'pin' }));
 }
 
 /** Whatever stands in the trash was committed to be removed. */
 async function checkTrash(checker: Checker): Promise<void> {
   const { trashes } = checker.repo.layout;
-  for (const name of isDirectory(trashes) ? (readDir(trashes) ?? []).sort() : []) {
+  for await (const name of checker.entries(trashes, () => 'any')) {
     await checker.look(join(trashes, name), () => lookAtPending(join(trashes, name), 'trash', 'waits to be removed'));
   }
+}
+
+/** Pieces that removals give back to a full disk. */
+async function checkReserve(checker: Checker): Promise<void> {
+  for await (const _ of checker.entries(checker.repo.layout.reserve, (name) => (/^[1-9][0-9]?$/.test(name) ? 'file' : undefined)));
 }
 
 /** Published, and not carried out: whether it can be; what it brings is looked at when it stands in its place. */
@@ -260,12 +256,13 @@ function isDirectory(path: string): boolean {
   return statusOf(path)?.isDirectory() === true;
 }
 
-/** True when something is in the directory; reads no further than that. */
+/** True when something of the store is in the directory; reads no further than that. */
 export function hasEntries(dir: string): boolean {
   try {
     const listing = opendirSync(dir);
     try {
-      return listing.readSync() !== null;
+      for (let entry = listing.readSync(); entry !== null; entry = listing.readSync()) if (!isForeign(entry.name)) return true;
+      return false;
     } finally {
       listing.closeSync();
     }

@@ -6,9 +6,10 @@ import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { isErrno } from '../../errors.js';
+import { isForeign } from '../../fs/tree.js';
 import type { Repo } from '../../repo.js';
 import type { Issue } from './kinds.js';
-import { type Expected, identityOf, isTransient, stateOf, typeIssue } from './plain.js';
+import { type Expected, identityOf, notesOn, stateOf, statusOf, typeIssue } from './plain.js';
 
 /** One look at one object. */
 export interface Look {
@@ -84,14 +85,19 @@ export class Checker {
 
   /**
    * The names in `dir` that `expected` gives a type and that have it, one at a time: no listing is held in memory. Every
-   * other entry, and a directory that cannot be read, becomes a suspect.
+   * other entry, and a directory that cannot be read, becomes a suspect. None where there is no directory: a look at what is
+   * there says so.
    */
   async *entries(dir: string, expected: (name: string) => Expected | undefined): AsyncGenerator<string> {
     try {
+      if (statusOf(dir)?.isDirectory() !== true) return;
       for (const { name, type } of listed(dir)) {
-        if (isTransient(name)) continue;
+        if (isForeign(name)) {
+          await this.look(join(dir, name), () => lookAtForeign(dir, name));
+          continue;
+        }
         const wanted = expected(name);
-        if (wanted !== undefined && wanted === type) yield name;
+        if (wanted !== undefined && (wanted === 'any' || wanted === type)) yield name;
         else await this.look(join(dir, name), () => lookAtEntry(join(dir, name), wanted));
       }
     } catch (error) {
@@ -142,6 +148,10 @@ export async function lookAtObject(path: string, expected: Expected, body: () =>
   return after === undefined ? FINE : { issues, state: before === after ? after : undefined };
 }
 
+function lookAtForeign(dir: string, name: string): Look {
+  return stateOf(join(dir, name)) === undefined ? FINE : { issues: notesOn(dir, [name]), state: 'foreign' };
+}
+
 function lookAtEntry(path: string, expected: Expected | undefined): Look {
   const state = stateOf(path);
   if (state === undefined) return FINE;
@@ -168,7 +178,23 @@ async function guarded(path: string, look: Looker): Promise<Look> {
     // It went, or became something else, between two calls.
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return FINE;
     const { code = 'unknown', path: where = path } = error;
-    return { issues: [{ path: where, kind: 'unreadable', message: `cannot be read (${code})` }], state: code };
+    return { issues: [{ path: where, kind: 'unreadable', message: `cannot be read (${code}${ownership(where)})` }], state: code };
+  }
+}
+
+/** Who may read it: the person with the question sees at once whether it is the permissions or the disk. */
+function ownership(path: string): string {
+  const status = readable(() => statusOf(path));
+  return status === undefined ? '' : `; owner ${status.uid}, mode ${(status.mode & 0o7777n).toString(8).padStart(3, '0')}`;
+}
+
+/** Undefined also where a directory above may not be searched. */
+function readable<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isSystemError(error)) return undefined;
+    throw error;
   }
 }
 
@@ -187,7 +213,7 @@ function unique(issues: readonly Issue[]): Issue[] {
 }
 
 function identified(issue: Issue): Issue {
-  const identity = identityOf(issue.path);
+  const identity = readable(() => identityOf(issue.path));
   return identity === undefined ? issue : { ...issue, identity };
 }
 

@@ -1,6 +1,6 @@
 /** One fence directory: exactly one entry with an epoch; what is left in it when nobody lives who would clear it. */
 import { join, relative } from 'node:path';
-import { readDir } from '../../fs/tree.js';
+import { isForeign, ownNames, readDir } from '../../fs/tree.js';
 import type { LockName } from '../../layout/layout.js';
 import { type Entry, MAX_EPOCH, parseEntry } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
@@ -8,27 +8,27 @@ import { obstacleTo } from '../intent.js';
 import { isDetails, isHeldByDead, leftoversIn } from '../leftovers.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
-import { isTransient, readPlain, statusOf, typeIssue } from './plain.js';
+import { notesOn, readPlain, statusOf, typeIssue } from './plain.js';
 import { recordIssue } from './version.js';
 
 /** What a live holder keeps inside is its own business. */
 export function lookAtFence(repo: Repo, lock: LockName): Promise<Look> {
   const dir = repo.layout.fence(lock);
   return lookAtObject(dir, 'directory', () => {
-    const names = (readDir(dir) ?? []).filter((name) => !isTransient(name));
+    const all = readDir(dir) ?? [];
+    const names = all.filter((name) => !isForeign(name));
     const [only] = names;
-    if (only === undefined) return damaged(dir, 'has no entry: nobody can take this lock');
-    if (names.length > 1) return damaged(dir, `has ${names.length} entries, ${names.toSorted().slice(0, 5).join(' and ')}: nobody can take this lock`);
+    const notes = notesOn(dir, all);
+    if (only === undefined) return damaged(notes, dir, 'has no entry: nobody can take this lock');
+    if (names.length > 1) return damaged(notes, dir, `has ${names.length} entries, ${names.toSorted().slice(0, 5).join(' and ')}: nobody can take this lock`);
     const entry = parseEntry(only);
-    if (entry === undefined) return damaged(dir, `has an entry without an epoch, ${only}: nobody can take this lock`);
-    if (entry.epoch > MAX_EPOCH) return damaged(dir, `has an epoch that no lock reaches, ${only}`);
+    if (entry === undefined) return damaged(notes, dir, `has an entry without an epoch, ${only}: nobody can take this lock`);
+    if (entry.epoch > MAX_EPOCH) return damaged(notes, dir, `has an epoch that no lock reaches, ${only}`);
     const path = join(dir, only);
     const type = typeIssue(path, 'directory');
     // Those who fail at it take the lock and give it back again and again, each time under another name.
-    return (type === undefined ? entryIssues(repo, path, entry, lock) : [type]).map((issue) => ({
-      ...issue,
-      same: join(dir, 'entry', relative(path, issue.path)),
-    }));
+    const inside = type === undefined ? [...entryIssues(repo, path, entry, lock), ...notesOn(path, readDir(path) ?? [])] : [type];
+    return [...notes, ...inside.map((issue) => ({ ...issue, same: join(dir, 'entry', relative(path, issue.path)) }))];
   });
 }
 
@@ -39,8 +39,8 @@ export function lookForFence(repo: Repo, modelId: string, hasData: () => boolean
   return { issues: missing ? [{ path, kind: 'fence_missing', message: 'is missing, and the model has data or had some' }] : [], state: 'missing' };
 }
 
-function damaged(path: string, message: string): Issue[] {
-  return [{ path, kind: 'fence_damaged', message, same: path }];
+function damaged(notes: readonly Issue[], path: string, message: string): Issue[] {
+  return [...notes, { path, kind: 'fence_damaged', message, same: path }];
 }
 
 function entryIssues(repo: Repo, path: string, entry: Entry, lock: LockName): Issue[] {
@@ -48,7 +48,7 @@ function entryIssues(repo: Repo, path: string, entry: Entry, lock: LockName): Is
   if (entry.state === 'held' && !dead) return [];
   const holder: Issue[] = dead ? [{ path, kind: 'dead_holder', message: 'is held by a process that has ended' }] : [];
   // Whoever takes the lock writes and moves through these: a FIFO or a link there would stop it, or lead it elsewhere.
-  const details = (readDir(path) ?? []).filter((name) => isDetails(name, lock)).flatMap((name) => typeIssue(join(path, name), 'file') ?? []);
+  const details = (ownNames(path) ?? []).filter((name) => isDetails(name, lock)).flatMap((name) => typeIssue(join(path, name), 'file') ?? []);
   const left = leftoversIn(path, lock).flatMap(({ path: inside, kind }): Issue[] => {
     if (kind === 'unknown') return [typeIssue(inside, undefined) ?? { path: inside, kind: 'unknown_entry', message: 'tells no owner: nobody will clear it' }];
     const broken = kind === 'intent' ? intentIssue(repo, inside, lock) : kind === 'staged' ? undefined : typeIssue(inside, 'directory');

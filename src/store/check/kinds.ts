@@ -1,4 +1,4 @@
-/** The closed lists of what a check tells: a finding is damage, with the person's next step; something pending is mended by the next command. */
+/** The closed lists of what a check tells: a finding is damage, with the person's next step; something pending is mended by the next command; a note asks for nothing. */
 
 /** Kinds of damage, each with its next step. */
 export const FINDINGS = {
@@ -38,6 +38,12 @@ export const PENDINGS = {
   teardown: 'the next "swamp model delete" of it, or "swamp datastore sweep", runs it',
 } as const satisfies Record<string, string>;
 
+/** What is no part of the store and does no harm there. */
+export const NOTES = {
+  foreign: 'nothing of swamp has a dot name: no command reads or moves it alone, and it goes with the directory that it is in',
+} as const satisfies Record<string, string>;
+
+export type NoteKind = keyof typeof NOTES;
 export type FindingKind = keyof typeof FINDINGS;
 export type PendingKind = keyof typeof PENDINGS;
 
@@ -45,7 +51,7 @@ export type PendingKind = keyof typeof PENDINGS;
 export interface Issue {
   /** Absolute. */
   readonly path: string;
-  readonly kind: FindingKind | PendingKind;
+  readonly kind: FindingKind | PendingKind | NoteKind;
   readonly message: string;
   /** When there is a better next step than that of the kind. */
   readonly hint?: string;
@@ -57,6 +63,14 @@ export interface Issue {
   readonly seen?: string;
   /** Something beside the files of a version: it can go without the version. */
   readonly stray?: true;
+}
+
+export function isPending(kind: Issue['kind']): kind is PendingKind {
+  return Object.hasOwn(PENDINGS, kind);
+}
+
+export function isNote(kind: Issue['kind']): kind is NoteKind {
+  return Object.hasOwn(NOTES, kind);
 }
 
 export function isFinding(kind: Issue['kind']): kind is FindingKind {

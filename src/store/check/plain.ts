@@ -1,7 +1,9 @@
 /** Looks at paths as a check must: no link is followed, no FIFO waited for, no record read beyond its limit. */
 import { type BigIntStats, lstatSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Handle } from '../../fs/handle.js';
 import { openPlainFile, type Refused, readPlainFile } from '../../fs/plain.js';
+import { isForeign } from '../../fs/tree.js';
 import { MAX_RECORD_BYTES } from '../metadata.js';
 import type { Issue } from './kinds.js';
 
@@ -27,17 +29,20 @@ export function identityOf(path: string): string | undefined {
     : [status.dev, status.ino, status.mode & 0o170000n, status.isDirectory() ? status.birthtimeNs : status.ctimeNs].join(':');
 }
 
-/** Network file systems keep a removed file that is open under such a name for a while. */
-export function isTransient(name: string): boolean {
-  return /^\.nfs[0-9a-f]+$/i.test(name);
+/** One note for each foreign name; network file systems keep a removed file that is open under such a name for a while, and that is none. */
+export function notesOn(dir: string, names: readonly string[]): Issue[] {
+  return names
+    .filter((name) => isForeign(name) && !/^\.nfs[0-9a-f]+$/i.test(name))
+    .map((name) => ({ path: join(dir, name), kind: 'foreign', message: 'is no part of the datastore', stray: true }));
 }
 
-export type Expected = 'directory' | 'file';
+/** `any`: whatever it is, it may be there. */
+export type Expected = 'directory' | 'file' | 'any';
 
 /** What is wrong with the type of what stands at `path` (any but a link without `expected`); undefined when nothing is, or nothing is there. */
 export function typeIssue(path: string, expected: Expected | undefined): Issue | undefined {
   const status = statusOf(path);
-  if (status === undefined) return undefined;
+  if (status === undefined || expected === 'any') return undefined;
   if (status.isSymbolicLink()) return { path, kind: 'symlink', message: 'is a symbolic link' };
   if (expected === undefined || (expected === 'directory' ? status.isDirectory() : status.isFile())) return undefined;
   return { path, kind: 'wrong_type', message: expected === 'directory' ? 'is no directory' : 'is no regular file' };

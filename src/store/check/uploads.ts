@@ -25,9 +25,7 @@ export async function checkUploadsOf(checker: Checker, modelId: string): Promise
     const { dir } = standing;
     await checker.look(dir, () => lookAtUpload(repo, modelId, standing));
     for await (const _ of checker.entries(dir, (name) => INSIDE[name]));
-    if (statusOf(join(dir, SUMS))?.isDirectory() === true)
-      for await (const _ of checker.entries(join(dir, SUMS), (name) => (isSum(name) ? 'file' : undefined)));
-    if (statusOf(join(dir, PARTS))?.isDirectory() !== true) continue;
+    for await (const _ of checker.entries(join(dir, SUMS), (name) => (isSum(name) ? 'file' : undefined)));
     for await (const name of checker.entries(join(dir, PARTS), (part) => (partNumber(part) === undefined ? undefined : 'file'))) {
       const onBytes: OnBytes = (bytes) => {
         counts.bytes += bytes;

@@ -1,16 +1,16 @@
 /** One version directory: exactly metadata and content, one regular file or a directory of parts, and the content is what was written. */
 import { createHash, type Hash } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { SwampError } from '../../errors.js';
 import type { Handle } from '../../fs/handle.js';
-import { readDir } from '../../fs/tree.js';
+import { isForeign, readDir } from '../../fs/tree.js';
 import { CONTENT, METADATA, PARTS } from '../../layout/layout.js';
 import { parseGc, parseLifetime } from '../lifetimes.js';
 import { parseRecord, parseVersionMetadata, type VersionMetadata } from '../metadata.js';
 import { partNumber } from '../uploads/parts.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
-import { isTransient, openPlain, readPlain, stateOf, statusOf, typeIssue } from './plain.js';
+import { notesOn, openPlain, readPlain, stateOf, statusOf, typeIssue } from './plain.js';
 
 /** Called with each piece of content that was read; may throw to end the look. */
 export type OnBytes = (bytes: number) => Promise<void>;
@@ -38,22 +38,27 @@ export async function structuralIssues(dir: string): Promise<Issue[]> {
 export function lookAtVersion(dir: string, hint: string | undefined, onBytes: OnBytes): Promise<Look> {
   return lookAtObject(dir, 'directory', async () => {
     const issues = await versionIssues(dir, onBytes);
-    return hint === undefined ? issues : issues.map((issue) => (CURED_BY_DELETE.has(issue.kind) ? { ...issue, hint } : issue));
+    return hint === undefined
+      ? issues
+      : issues.map((issue) => (CURED_BY_DELETE.has(issue.kind) && basename(issue.path) !== METADATA ? { ...issue, hint } : issue));
   });
 }
 
-const CURED_BY_DELETE: ReadonlySet<Issue['kind']> = new Set(['missing_file', 'record_invalid', 'size_mismatch', 'checksum_mismatch']);
+/** Of the content: where only its record is damaged, nobody is told to delete what may be whole. */
+const CURED_BY_DELETE: ReadonlySet<Issue['kind']> = new Set(['missing_file', 'size_mismatch', 'checksum_mismatch']);
 
 /** Content is read only with `onBytes`. */
 async function versionIssues(dir: string, onBytes: OnBytes | undefined): Promise<Issue[]> {
-  const names = readDir(dir) ?? [];
-  if (names.length === 0) return [{ path: dir, kind: 'empty_directory', message: 'is empty' }];
+  const all = readDir(dir) ?? [];
+  const names = all.filter((name) => !isForeign(name));
+  const notes = notesOn(dir, all);
+  if (names.length === 0) return [...notes, { path: dir, kind: 'empty_directory', message: 'is empty' }];
   const read = readMetadata(join(dir, METADATA));
   const metadata = 'issue' in read ? undefined : read;
   // Without metadata, what stands there tells which of the two it was.
   const inParts = metadata === undefined ? !names.includes(CONTENT) && names.includes(PARTS) : metadata.parts !== undefined;
   const body = inParts ? PARTS : CONTENT;
-  const issues = names.filter((name) => name !== body && name !== METADATA && !isTransient(name)).map((name) => strayIssue(join(dir, name)));
+  const issues = [...notes, ...names.filter((name) => name !== body && name !== METADATA).map((name) => strayIssue(join(dir, name)))];
   if ('issue' in read) issues.push(read.issue);
   if (inParts) return [...issues, ...(await partsIssues(join(dir, PARTS), metadata, onBytes))];
   const content = await contentIssue(join(dir, CONTENT), metadata, onBytes);
@@ -66,22 +71,23 @@ async function partsIssues(dir: string, metadata: VersionMetadata | undefined, o
   if (status === undefined) return [{ path: dir, kind: 'missing_file', message: 'is missing' }];
   const type = typeIssue(dir, 'directory');
   if (type !== undefined) return [type];
-  const names = (readDir(dir) ?? []).filter((name) => !isTransient(name));
+  const all = readDir(dir) ?? [];
+  const names = all.filter((name) => !isForeign(name));
   const declared =
     metadata?.parts ?? names.flatMap((name) => (partNumber(name) === undefined ? [] : [{ number: Number(name), size: undefined, checksum: undefined }]));
   const known = new Set(declared.map(({ number }) => String(number)));
-  const issues = names.filter((name) => !known.has(name)).map((name) => strayIssue(join(dir, name)));
+  const issues = [...notesOn(dir, all), ...names.filter((name) => !known.has(name)).map((name) => strayIssue(join(dir, name)))];
   const whole = createHash('sha256');
   const seen = versionState(dirname(dir));
   for (const { number, size, checksum } of declared) {
     const issue = await fileIssue(join(dir, String(number)), { size, checksum }, { onBytes, whole, seen });
     if (issue !== undefined) issues.push(issue);
   }
-  if (onBytes === undefined || metadata === undefined || issues.length > 0) return issues;
+  if (onBytes === undefined || metadata === undefined || issues.some(({ stray }) => stray === undefined)) return issues;
   const checksum = whole.digest('hex');
   return checksum === metadata.checksum
-    ? []
-    : [{ path: dir, kind: 'checksum_mismatch', message: `has SHA-256 ${checksum}, and ${metadata.checksum} was written`, seen }];
+    ? issues
+    : [...issues, { path: dir, kind: 'checksum_mismatch', message: `has SHA-256 ${checksum}, and ${metadata.checksum} was written`, seen }];
 }
 
 function strayIssue(path: string): Issue {

@@ -5,14 +5,14 @@
  */
 import { join, sep } from 'node:path';
 import { makeDirs, syncDir } from '../../fs/durable.js';
-import { readDir } from '../../fs/tree.js';
+import { ownNames } from '../../fs/tree.js';
 import { ARTIFACT_RECORD } from '../../layout/layout.js';
 import { isNameOf, nameOf } from '../../layout/names.js';
 import { MAX_EPOCH } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
 import { floorIssues } from '../check/artifact.js';
 import { type FindingKind, type Issue, isFinding } from '../check/kinds.js';
-import { isTransient, statusOf } from '../check/plain.js';
+import { statusOf } from '../check/plain.js';
 import { structuralIssues, versionState } from '../check/version.js';
 import { type Fence, moveThrough, stageRecord, syncCommit } from '../commit.js';
 import type { ArtifactRecord, Tombstone } from '../metadata.js';
@@ -96,7 +96,7 @@ function look(repo: Repo, modelId: string, segment: string): Standing {
   const dir = join(repo.layout.model(modelId), segment);
   const status = statusOf(dir);
   const artifact = status === undefined ? 'absent' : status.isDirectory() ? 'directory' : 'other';
-  const entries = artifact === 'directory' ? (readDir(dir) ?? []).filter((name) => !isTransient(name)) : [];
+  const entries = artifact === 'directory' ? (ownNames(dir) ?? []) : [];
   const tombstonePath = join(repo.layout.tombstones(modelId), `${segment}.json`);
   const record = readRecordState(join(dir, ARTIFACT_RECORD), segment);
   const tombstone = readTombstoneState(tombstonePath, segment);
