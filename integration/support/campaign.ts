@@ -57,7 +57,7 @@ interface Known {
 }
 
 /** What is there before the command. */
-interface Before {
+export interface Before {
   readonly known: readonly Known[];
   /** Of held locks. */
   readonly locks: readonly string[];
@@ -132,7 +132,7 @@ async function tryPoint(verb: Verb, point: Point, fault: Fault, fresh: () => Fre
   }
 }
 
-function commandOf({ verb, args, stdin = '' }: Verb, repo: TestRepo): Command {
+export function commandOf({ verb, args, stdin = '' }: Verb, repo: TestRepo): Command {
   const rest = typeof args === 'function' ? args(repo) : args;
   return { args: [...verb.split(' '), ...rest, '--json'], options: { stdin } };
 }
@@ -243,13 +243,13 @@ async function runAgain(verb: Verb, repo: TestRepo, effect: boolean): Promise<nu
   return code ?? 1;
 }
 
-async function expectNoFindings(repo: TestRepo): Promise<string[]> {
+export async function expectNoFindings(repo: TestRepo): Promise<string[]> {
   const { findings, pending } = await openRepo(repo.dir).datastore.check();
   assert.deepEqual(findings, [], 'datastore check has findings');
   return pending.map(({ kind }) => kind);
 }
 
-async function lookAt(repo: TestRepo): Promise<Before> {
+export async function lookAt(repo: TestRepo): Promise<Before> {
   if (!isRepo(repo)) return { known: [], locks: [], pending: [] };
   return { known: await readAll(repo), locks: heldEntries(repo), pending: await expectNoFindings(repo) };
 }
@@ -276,7 +276,7 @@ async function readWhole(repo: OpenRepo, { modelId: model, name, version }: Pick
 }
 
 /** Each version is there as it was; of what the command takes, all or nothing. */
-async function expectKnown({ dir }: TestRepo, known: readonly Known[], takes: readonly Taken[]): Promise<void> {
+export async function expectKnown({ dir }: TestRepo, known: readonly Known[], takes: readonly Taken[]): Promise<void> {
   if (known.length === 0) return;
   const repo = openRepo(dir);
   const missing: Known[] = [];
@@ -309,7 +309,7 @@ function title({ model, name, version }: Known): string {
 }
 
 /** Every lock is to be had without help and without waiting, and no number that was ever seen is given out again (P4). */
-async function expectGoingOn({ dir }: TestRepo, known: readonly Known[]): Promise<void> {
+export async function expectGoingOn({ dir }: TestRepo, known: readonly Known[]): Promise<void> {
   const repo = openRepo(dir, { lockTimeoutMs: AT_ONCE_MS });
   const highest = new Map<string, Known>();
   for (const one of known) {

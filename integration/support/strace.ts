@@ -46,7 +46,8 @@ export interface Fresh {
   readonly command: Command;
 }
 
-interface Call {
+/** One call of the log, in the order in which they began. */
+export interface Call {
   readonly tid: number;
   readonly syscall: string;
   readonly nth: number;
@@ -82,6 +83,8 @@ const BY_DESCRIPTOR = [
 ];
 const OPENS = ['open', 'openat'];
 const STDOUT = '<stdout>';
+/** A write of more bytes is cut in the log. */
+const LONGEST_WRITE = 1 << 20;
 /** Waits are timed, and a directory is listed in any order: a call may come a little later or earlier than the last time. */
 const ATTEMPTS = 25;
 const MARGIN = 20;
@@ -100,6 +103,19 @@ export async function tracePoints({ repo, scope, command }: Fresh): Promise<Poin
   const result = await ended;
   if (result.code !== 0) throw new Error(`swamp ${command.args.join(' ')}: ended with ${result.code ?? result.signal}\n${result.stderr}`);
   return pointsIn(calls, scope);
+}
+
+/** Every call of the program's own threads that changes something or makes it durable, in order, and how the program ended. */
+export async function traceCalls(repo: TestRepo, command: Command): Promise<{ readonly result: Result; readonly calls: readonly Call[] }> {
+  const { ended, calls } = await trace(repo, command, undefined, LONGEST_WRITE);
+  const children = childrenIn(calls);
+  return { result: await ended, calls: calls.filter(({ tid }) => !children.has(tid)) };
+}
+
+/** Threads of other programs that were started. */
+function childrenIn(calls: readonly Call[]): ReadonlySet<number> {
+  const main = calls[0]?.tid;
+  return new Set(calls.filter(({ tid, syscall }) => syscall === 'execve' && tid !== main).map(({ tid }) => tid));
 }
 
 /**
@@ -139,6 +155,7 @@ async function trace(
   repo: TestRepo,
   { args, options }: Command,
   injection?: Injection,
+  bytes = 0,
 ): Promise<{ readonly ended: Promise<Result>; readonly calls: readonly Call[] }> {
   const dir = mkdtempSync(join(repo.base, 'strace-'));
   const log = join(dir, 'log');
@@ -146,7 +163,7 @@ async function trace(
   writeFileSync(padding, PADDING);
   const traced = ['execve', ...BY_PATH, ...BY_DESCRIPTOR].map((name) => `?${name}`).join();
   const expressions = ['-e', `trace=${traced}`, ...(injection === undefined ? [] : ['-e', `inject=${expression(injection)}`])];
-  const strace = ['-f', '-qq', '-y', '-s', '0', '-e', 'signal=none', ...expressions, '-o', log];
+  const strace = ['-f', '-qq', '-y', '-s', String(bytes), '-e', 'signal=none', ...expressions, '-o', log];
   const env = { ...options.env, UV_THREADPOOL_SIZE: '1', ...(injection === undefined ? {} : paddingFor(injection)) };
   const program = [process.execPath, '--require', padding, repo.bin, ...args];
   const { exited: ended } = launch(repo, 'strace', [...strace, ...program], { title: `swamp ${args.join(' ')}, traced`, ...options, env });
@@ -217,7 +234,7 @@ function outcomeOf(text: string): string {
 
 function pointsIn(calls: readonly Call[], scope: string): Point[] {
   const main = calls[0]?.tid;
-  const children = new Set(calls.filter(({ tid, syscall }) => syscall === 'execve' && tid !== main).map(({ tid }) => tid));
+  const children = childrenIn(calls);
   const occurrences = new Map<string, number>();
   return calls.flatMap((call): Point[] => {
     const paths = pathsOf(call, main).filter((path) => path === STDOUT || path.startsWith(`${scope}/`));

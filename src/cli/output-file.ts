@@ -6,7 +6,7 @@ import { basename, dirname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isErrno, SwampError } from '../errors.js';
 import { descriptorNamed, writeDescriptor } from '../fs/descriptors.js';
-import { removeFile, rename, syncFile, takeBack } from '../fs/durable.js';
+import { removeFile, rename, syncDir, syncFile, takeBack } from '../fs/durable.js';
 import { openPipe } from '../fs/pipe.js';
 
 const STDOUT = 1;
@@ -42,6 +42,7 @@ export async function writeOutputFile(
     if (there !== undefined) await file.chmod(there.mode & 0o777);
     await writeInto(file, content, { sync: true });
     await rename(temporary, target);
+    await syncDir(dirname(target));
   } catch (error) {
     await takeBack(() => removeFile(temporary));
     throw error;

@@ -13,7 +13,7 @@ import { newNonce, parseHolder } from '../../locks/holder.js';
 import { openStaging, type Session } from '../../locks/session.js';
 import type { Repo } from '../../repo.js';
 import { hasEnded, type Owned } from '../abandoned.js';
-import type { Fence } from '../commit.js';
+import { type Fence, syncCommit } from '../commit.js';
 import { serialise } from '../metadata.js';
 import { UPLOAD_RECORD, type UploadRecord } from './record.js';
 
@@ -117,7 +117,9 @@ export function abandonedAside(repo: Repo, modelId: string, silent: ReadonlySet<
  * had published, so what is still aside never became a version, and never will without us.
  */
 export async function putBackAbandoned(fence: Fence, silent?: ReadonlySet<string>): Promise<void> {
-  for (const standing of abandonedAside(fence.repo, fence.modelId, silent)) await putBack(fence.repo, fence.modelId, standing);
+  const abandoned = abandonedAside(fence.repo, fence.modelId, silent);
+  for (const standing of abandoned) await putBack(fence.repo, fence.modelId, standing);
+  if (abandoned.length > 0) await syncCommit(fence, []);
 }
 
 /** Why there is no upload of that id that takes parts. */

@@ -1,0 +1,191 @@
+/**
+ * A power cut right after a command has answered: its system calls are replayed on a disk in memory that keeps only what was
+ * synced (disk.ts), and what is left there takes the place of the real files. Then everything acknowledged must be there.
+ *
+ * Left out of the replay, one sync shows whether any promise needs it.
+ */
+import assert from 'node:assert/strict';
+import { cpSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { Layout } from '../../src/layout/layout.js';
+import { readFence } from '../../src/locks/fence.js';
+import { listLocks } from '../../src/locks/survey.js';
+import { type Before, commandOf, expectGoingOn, expectKnown, expectNoFindings, lookAt, type Verb } from './campaign.js';
+import { Disk, type DiskDirectory, type DiskNode } from './interleave/disk.js';
+import { copyRepo, type TestRepo, tempRepo } from './repo.js';
+import { type Call, nameless, traceCalls } from './strace.js';
+
+const CHANGES_CONTENT = ['write', 'writev', 'pwrite64', 'pwritev', 'pwritev2', 'ftruncate', 'fallocate', 'copy_file_range', 'sendfile'];
+const SYNCS = ['fsync', 'fdatasync'];
+
+/** A command that has answered, and what it did to the disk. */
+export interface Answered {
+  readonly verb: Verb;
+  readonly repo: TestRepo;
+  /** The directory that holds the repository and everything beside it; only what is in it counts. */
+  readonly scope: string;
+  /** What was there before the command, all of it durable. */
+  readonly start: Disk;
+  readonly calls: readonly Call[];
+  readonly before: Before;
+  readonly epochs: ReadonlyMap<string, number>;
+}
+
+/** Runs the command to its end under strace. */
+export async function answered(t: TestContext, verb: Verb): Promise<Answered> {
+  const origin = await tempRepo(t, verb.bare === true ? { check: false } : { pending: 'allowed' });
+  await verb.prepare(origin);
+  const before = await lookAt(origin);
+  const repo = copyRepo(origin);
+  const scope = dirname(repo.dir);
+  const command = commandOf(verb, repo);
+  const start = load(scope);
+  const { result, calls } = await traceCalls(repo, command);
+  assert.equal(result.code, 0, result.stderr);
+  await verb.done(repo);
+  return { verb, repo, scope, start, calls: calls.filter(({ outcome }) => !outcome.startsWith('-1') && outcome !== '?'), before, epochs: epochsOf(repo) };
+}
+
+/** The syncs that the command made, each with a name that is the same in every run. */
+export function syncsOf({ calls, scope }: Answered): { readonly call: Call; readonly label: string }[] {
+  return calls.flatMap((call) => {
+    const path = SYNCS.includes(call.syscall) ? descriptorPath(call) : undefined;
+    return path?.startsWith(scope) ? [{ call, label: nameless(path.slice(scope.length + 1)) }] : [];
+  });
+}
+
+/** Cuts the power, as if the sync `without` had not been made, and throws unless everything acknowledged is still there. */
+export async function expectSurvives({ verb, repo, scope, start, calls, before, epochs }: Answered, without?: Call): Promise<void> {
+  const disk = replay(start, calls, scope, without);
+  const place = join(repo.base, 'cut');
+  try {
+    materialise(disk.root, place);
+    // What a method's own command wrote is its business.
+    adopt(scope, place, disk.root);
+    const dir = join(place, repo.dir.slice(scope.length + 1));
+    const survivor: TestRepo = { ...repo, dir, layout: new Layout(join(dir, '.swamp')) };
+    await expectNoFindings(survivor);
+    // What a sweep has removed may be there again.
+    if (verb.mayLeaveSome !== true) await verb.done(survivor);
+    await expectKnown(survivor, before.known, verb.takes ?? []);
+    for (const [fence, epoch] of epochs) assert.ok((epochsOf(survivor).get(fence) ?? -1) >= epoch, `the epoch of ${nameless(fence)} went back (P6)`);
+    await expectGoingOn(survivor, before.known);
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
+}
+
+function epochsOf({ layout }: TestRepo): Map<string, number> {
+  return new Map(
+    listLocks(layout).flatMap((lock) => {
+      const entry = readFence(layout.fence(lock));
+      return entry === undefined ? [] : [[lock.kind === 'global' ? 'global' : `${lock.modelId}/${lock.kind}`, entry.epoch] as const];
+    }),
+  );
+}
+
+/** The disk after `calls`, with the paths below `scope`. strace tells no bytes: a file that was synced after its last change has those that it has now. */
+function replay(start: Disk, calls: readonly Call[], scope: string, without: Call | undefined): Disk {
+  const disk = start.copy();
+  for (const call of calls) if (call !== without) apply(disk, call, scope);
+  const refill = (directory: DiskDirectory, path: string): void => {
+    for (const [name, node] of directory.entries) {
+      const child = join(path, name);
+      if (node.kind === 'directory') refill(node, child);
+      else if (node.durable !== undefined && node.durable === node.bytes) node.durable = readFileSync(child);
+    }
+  };
+  refill(disk.root, scope);
+  return disk;
+}
+
+function apply(disk: Disk, call: Call, scope: string): void {
+  const at = (path: string): string | undefined => (path.startsWith(`${scope}/`) ? path.slice(scope.length) : path === scope ? '/' : undefined);
+  const [from, to] = [...call.text.matchAll(/"([^"]*)"/g)].map(([, path = '']) => at(path));
+  const name = call.syscall.replace(/at2?$/, '');
+  if (SYNCS.includes(call.syscall) || CHANGES_CONTENT.includes(call.syscall)) {
+    const path = at(descriptorPath(call) ?? '');
+    const node = path === undefined ? undefined : disk.find(path);
+    if (node === undefined) return;
+    if (SYNCS.includes(call.syscall)) disk.sync(node);
+    else if (node.kind === 'file') disk.write(node, Buffer.concat([node.bytes, writtenBy(call)]));
+  } else if (name === 'open' || name === 'creat') {
+    if (from === undefined || !/O_CREAT|O_TRUNC/.test(call.text)) return;
+    const there = disk.find(from);
+    if (there === undefined) disk.create(from);
+    else if (there.kind === 'file' && call.text.includes('O_TRUNC')) disk.write(there, Buffer.alloc(0));
+  } else if (from === undefined && to === undefined) return;
+  else if (name === 'rename') disk.rename(from ?? '', to ?? '');
+  else if (name === 'link') disk.link(from ?? '', to ?? '');
+  else if (name === 'mkdir') disk.mkdir(from ?? '');
+  else if (name === 'rmdir' || (name === 'unlink' && call.text.includes('AT_REMOVEDIR'))) disk.rmdir(from ?? '');
+  else if (name === 'unlink') disk.unlink(from ?? '');
+}
+
+/** The bytes of a write, whose text strace escapes as C does. A record is written at once; of a larger content only that it changed matters. */
+function writtenBy({ text }: Call): Buffer {
+  const escaped = /"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? '';
+  const plain: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', v: '\v', f: '\f' };
+  const decoded = (_: string, code: string): string => (/^[0-7]/.test(code) ? String.fromCharCode(Number.parseInt(code, 8)) : (plain[code] ?? code));
+  return Buffer.from(escaped.replace(/\\([0-7]{1,3}|.)/g, decoded), 'latin1');
+}
+
+/** The path of the descriptor that the call is about: the last one of its arguments that is written to. */
+function descriptorPath({ syscall, text }: Call): string | undefined {
+  const paths = [...text.matchAll(/\b[0-9]+<([^>]*)>/g)].map(([, path = '']) => path);
+  return syscall === 'copy_file_range' ? paths[1] : paths[0];
+}
+
+/** Below a directory, as a disk on which all is durable. */
+function load(root: string): Disk {
+  const disk = new Disk();
+  const walk = (path: string): void => {
+    for (const entry of readdirSync(join(root, path), { withFileTypes: true })) {
+      const child = join(path, entry.name);
+      if (entry.isDirectory()) {
+        disk.mkdir(child);
+        walk(child);
+      } else if (entry.isFile()) disk.write(disk.create(child), readFileSync(join(root, child)));
+    }
+  };
+  walk('/');
+  return disk.copy();
+}
+
+/** Writes what a power cut leaves below `directory` to `place`. */
+function materialise(directory: DiskDirectory, place: string, moved: ReadonlySet<DiskNode> = movedIn(directory), written = new Map<DiskNode, string>()): void {
+  mkdirSync(place);
+  for (const [name, node] of directory.durable) {
+    if (moved.has(node) && directory.entries.get(name) !== node) continue;
+    const path = join(place, name);
+    const other = written.get(node);
+    written.set(node, path);
+    if (node.kind === 'directory') materialise(node, path, moved, written);
+    else if (other !== undefined) linkSync(other, path);
+    else writeFileSync(path, node.durable ?? '');
+  }
+}
+
+/** What is durable in its new place: a file system may lose a rename, and never leaves both names behind. */
+function movedIn(root: DiskDirectory): ReadonlySet<DiskNode> {
+  const arrived = new Set<DiskNode>();
+  const walk = (directory: DiskDirectory, seen: Set<DiskDirectory>): void => {
+    if (seen.has(directory)) return;
+    seen.add(directory);
+    for (const [name, node] of directory.durable) if (directory.entries.get(name) === node) arrived.add(node);
+    for (const node of [...directory.durable.values(), ...directory.entries.values()]) if (node.kind === 'directory') walk(node, seen);
+  };
+  walk(root, new Set());
+  return arrived;
+}
+
+/** Copies into `place` what is really below `scope` and no call that was replayed has made: other programs wrote it. */
+function adopt(scope: string, place: string, directory: DiskDirectory): void {
+  for (const entry of readdirSync(scope, { withFileTypes: true })) {
+    const node = directory.entries.get(entry.name);
+    const [from, to] = [join(scope, entry.name), join(place, entry.name)];
+    if (node === undefined) cpSync(from, to, { recursive: true });
+    else if (node.kind === 'directory' && lstatSync(to, { throwIfNoEntry: false })?.isDirectory() === true) adopt(from, to, node);
+  }
+}
