@@ -5,14 +5,14 @@
  * Left out of the replay, one sync shows whether any promise needs it.
  */
 import assert from 'node:assert/strict';
-import { cpSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Layout } from '../../src/layout/layout.js';
 import { readFence } from '../../src/locks/fence.js';
 import { listLocks } from '../../src/locks/survey.js';
 import { type Before, commandOf, expectGoingOn, expectKnown, expectNoFindings, lookAt, type Verb } from './campaign.js';
-import { Disk, type DiskDirectory, type DiskNode } from './interleave/disk.js';
+import { Disk, type DiskDirectory, type DiskFile, type DiskNode } from './interleave/disk.js';
 import { copyRepo, type TestRepo, tempRepo } from './repo.js';
 import { type Call, nameless, traceCalls } from './strace.js';
 
@@ -28,6 +28,8 @@ export interface Answered {
   /** What was there before the command, all of it durable. */
   readonly start: Disk;
   readonly calls: readonly Call[];
+  readonly contents: ReadonlyMap<number, Buffer>;
+  readonly foreign: readonly string[];
   readonly before: Before;
   readonly epochs: ReadonlyMap<string, number>;
 }
@@ -44,7 +46,8 @@ export async function answered(t: TestContext, verb: Verb): Promise<Answered> {
   const { result, calls } = await traceCalls(repo, command);
   assert.equal(result.code, 0, result.stderr);
   await verb.done(repo);
-  return { verb, repo, scope, start, calls: calls.filter(({ outcome }) => !outcome.startsWith('-1') && outcome !== '?'), before, epochs: epochsOf(repo) };
+  const done = calls.filter(({ outcome }) => !outcome.startsWith('-1') && outcome !== '?');
+  return { verb, repo, scope, start, calls: done, ...realityAfter(start, done, scope), before, epochs: epochsOf(repo) };
 }
 
 /** The syncs that the command made, each with a name that is the same in every run. */
@@ -56,21 +59,43 @@ export function syncsOf({ calls, scope }: Answered): { readonly call: Call; read
 }
 
 /** Cuts the power, as if the sync `without` had not been made, and throws unless everything acknowledged is still there. */
-export async function expectSurvives({ verb, repo, scope, start, calls, before, epochs }: Answered, without?: Call): Promise<void> {
-  const disk = replay(start, calls, scope, without);
-  const place = join(repo.base, 'cut');
-  try {
-    materialise(disk.root, place);
-    // What a method's own command wrote is its business.
-    adopt(scope, place, disk.root);
-    const dir = join(place, repo.dir.slice(scope.length + 1));
-    const survivor: TestRepo = { ...repo, dir, layout: new Layout(join(dir, '.swamp')) };
+export async function expectSurvives(answer: Answered, without?: Call): Promise<void> {
+  const { verb, calls, before, epochs } = answer;
+  const kept = calls.filter((call) => call !== without);
+  await afterCut(answer, kept, async (survivor) => {
     await expectNoFindings(survivor);
     // What a sweep has removed may be there again.
     if (verb.mayLeaveSome !== true) await verb.done(survivor);
     await expectKnown(survivor, before.known, verb.takes ?? []);
     for (const [fence, epoch] of epochs) assert.ok((epochsOf(survivor).get(fence) ?? -1) >= epoch, `the epoch of ${nameless(fence)} went back (P6)`);
     await expectGoingOn(survivor, before.known);
+  });
+}
+
+/** Cuts the power after each call that makes something durable or visible, and throws unless the store is whole each time. */
+export async function expectWholeThroughout(answer: Answered): Promise<void> {
+  const { verb, calls, before } = answer;
+  for (const [i, call] of calls.entries()) {
+    if (!SYNCS.includes(call.syscall) && !/^(rename|link)/.test(call.syscall)) continue;
+    await afterCut(answer, calls.slice(0, i + 1), async (survivor) => {
+      if (verb.bare === true) return;
+      await expectNoFindings(survivor);
+      await expectKnown(survivor, before.known, verb.takes ?? []);
+    }).catch((error: unknown) => assert.fail(`after ${nameless(call.syscall + call.text).slice(0, 200)}: ${error instanceof Error ? error.message : error}`));
+  }
+}
+
+/** What a power cut leaves after `calls`, for `judge`. */
+async function afterCut(answer: Answered, calls: readonly Call[], judge: (survivor: TestRepo) => Promise<void>): Promise<void> {
+  const { repo, scope, foreign } = answer;
+  const disk = replay(answer, calls);
+  const place = join(repo.base, 'cut');
+  try {
+    materialise(disk.root, place);
+    // What a method's own command wrote is its business.
+    for (const path of foreign) if (existsSync(dirname(join(place, path)))) cpSync(join(scope, path), join(place, path), { recursive: true });
+    const dir = join(place, repo.dir.slice(scope.length + 1));
+    await judge({ ...repo, dir, layout: new Layout(join(dir, '.swamp')) });
   } finally {
     rmSync(place, { recursive: true, force: true });
   }
@@ -85,19 +110,26 @@ function epochsOf({ layout }: TestRepo): Map<string, number> {
   );
 }
 
-/** The disk after `calls`, with the paths below `scope`. strace tells no bytes: a file that was synced after its last change has those that it has now. */
-function replay(start: Disk, calls: readonly Call[], scope: string, without: Call | undefined): Disk {
+/** The disk after `calls`. A file that was synced after its last change has the bytes that it really has; strace cuts long writes. */
+function replay({ start, scope, contents }: Pick<Answered, 'start' | 'scope' | 'contents'>, calls: readonly Call[]): Disk {
   const disk = start.copy();
-  for (const call of calls) if (call !== without) apply(disk, call, scope);
-  const refill = (directory: DiskDirectory, path: string): void => {
-    for (const [name, node] of directory.entries) {
-      const child = join(path, name);
-      if (node.kind === 'directory') refill(node, child);
-      else if (node.durable !== undefined && node.durable === node.bytes) node.durable = readFileSync(child);
-    }
-  };
-  refill(disk.root, scope);
+  for (const call of calls) apply(disk, call, scope);
+  for (const { node } of filesIn(disk.root, '/'))
+    if (node.durable !== undefined && node.durable === node.bytes) node.durable = contents.get(node.id) ?? node.bytes;
   return disk;
+}
+
+/** What really is there after the command: the bytes of each file, by its number on the disk (the same calls give the same numbers), and what others wrote. */
+function realityAfter(start: Disk, calls: readonly Call[], scope: string): Pick<Answered, 'contents' | 'foreign'> {
+  const { root } = replay({ start, scope, contents: new Map() }, calls);
+  return { contents: new Map(filesIn(root, scope).map(({ node, path }) => [node.id, readFileSync(path)])), foreign: foreignIn(scope, root) };
+}
+
+function filesIn(directory: DiskDirectory, path: string): { readonly node: DiskFile; readonly path: string }[] {
+  return [...directory.entries].flatMap(([name, node]) => {
+    const child = join(path, name);
+    return node.kind === 'directory' ? filesIn(node, child) : [{ node, path: child }];
+  });
 }
 
 function apply(disk: Disk, call: Call, scope: string): void {
@@ -180,12 +212,12 @@ function movedIn(root: DiskDirectory): ReadonlySet<DiskNode> {
   return arrived;
 }
 
-/** Copies into `place` what is really below `scope` and no call that was replayed has made: other programs wrote it. */
-function adopt(scope: string, place: string, directory: DiskDirectory): void {
-  for (const entry of readdirSync(scope, { withFileTypes: true })) {
+/** Paths that are really below `scope` and that no call that was replayed has made: other programs wrote them. */
+function foreignIn(scope: string, directory: DiskDirectory, path = ''): string[] {
+  return readdirSync(join(scope, path), { withFileTypes: true }).flatMap((entry) => {
     const node = directory.entries.get(entry.name);
-    const [from, to] = [join(scope, entry.name), join(place, entry.name)];
-    if (node === undefined) cpSync(from, to, { recursive: true });
-    else if (node.kind === 'directory' && lstatSync(to, { throwIfNoEntry: false })?.isDirectory() === true) adopt(from, to, node);
-  }
+    const child = join(path, entry.name);
+    if (node === undefined) return [child];
+    return node.kind === 'directory' ? foreignIn(scope, node, child) : [];
+  });
 }
