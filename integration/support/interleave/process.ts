@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { type Context, createContext, Script } from 'node:vm';
-import type { Host, Offered } from './host.js';
+import { type Host, type Offered, ROOT } from './host.js';
 
 const ENTER = new Script('__enter()');
 const nodeRequire = createRequire(import.meta.url);
@@ -70,7 +70,7 @@ export class SimulatedProcess {
       module,
       exports: module.exports,
       require: (id: string) => this.#require(id),
-      process: { pid: this.#pid, platform: 'linux', env: {}, kill: () => true },
+      process: { pid: this.#pid, platform: 'linux', env: {}, cwd: () => ROOT, kill: () => true },
       setTimeout,
       clearTimeout,
       Date: dateOf(date, dateNow),
@@ -92,7 +92,13 @@ export class SimulatedProcess {
       case 'node:fs':
         return this.#surroundings.fs;
       case 'node:crypto':
-        return { createHash, randomBytes: (size: number) => this.#randomBytes(size), randomUUID: () => this.#uuid() };
+        return {
+          createHash,
+          randomBytes: (size: number) => this.#randomBytes(size),
+          // What the program fills a reserve with: nobody reads it.
+          randomFillSync: (to: Buffer) => to.fill(1),
+          randomUUID: () => this.#uuid(),
+        };
       case 'node:os':
         return { hostname: () => 'explored' };
       default:
