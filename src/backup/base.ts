@@ -6,15 +6,12 @@ import { Handle } from '../fs/handle.js';
 import type { Repo } from '../repo.js';
 import type { VersionMetadata } from '../store/metadata.js';
 import { parseChecksumLine } from './checksums.js';
-import { type Copying, digestFile } from './copy.js';
+import { type Copying, digestFile, type Shared } from './copy.js';
 import { CHECKSUMS, MAX_LINE_BYTES } from './format.js';
 import { finding, invalid } from './invalid.js';
 import { readManifest } from './manifest.js';
 import { linesOf, openPlain } from './open.js';
 import { inside, isContained, mayBeShared } from './paths.js';
-
-/** Where a content came from: written anew from the store, copied from the base, or shared with it, which takes no space. */
-export type Shared = 'store' | 'copied' | 'shared';
 
 export interface Base {
   readonly repo: Repo;

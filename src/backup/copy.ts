@@ -12,7 +12,6 @@ import { openPiece } from '../store/content.js';
 import { type Part, parseRecord, parseVersionMetadata, readVersionMetadata, type VersionMetadata } from '../store/metadata.js';
 import { partNumber, sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
-import { type Base, type Shared, takeFromBase } from './base.js';
 import { damaged, type ListedArtifact, type ListedUpload, type ListedVersion } from './listed.js';
 import type { Listed, Locator } from './locate.js';
 import { SMALL } from './open.js';
@@ -23,11 +22,17 @@ const CHUNK = 1024 * 1024;
 export interface Copying {
   readonly locator: Locator;
   readonly bulk: Bulk;
-  /** An earlier backup whose files are taken where they are the same. */
-  readonly base: Base | undefined;
+  /** Takes a content from an earlier backup, where that has it. */
+  readonly fromBase: FromBase | undefined;
   readonly signal: AbortSignal;
   onBytes(bytes: number): void;
 }
+
+/** Where a content came from: written anew from the store, copied from the base, or shared with it, which takes no space. */
+export type Shared = 'store' | 'copied' | 'shared';
+
+/** `store`: nothing is at `path`. */
+export type FromBase = (content: Pick<VersionMetadata, 'checksum' | 'size'>, copying: Copying, path: string) => Promise<Shared>;
 
 export interface Copied {
   readonly metadata: VersionMetadata;
@@ -54,7 +59,7 @@ export async function copyVersion(copying: Copying, source: Source, path: string
   if (opened === undefined) throw damaged(place.dir, `${METADATA} or ${CONTENT} is missing`);
   const { metadata } = opened;
   try {
-    const from = copying.base === undefined ? 'store' : await takeFromBase(copying.base, metadata, copying, path);
+    const from = (await copying.fromBase?.(metadata, copying, path)) ?? 'store';
     if (from !== 'store') return { metadata, from };
     const found =
       opened.file === undefined ? await copyParts(copying, source, place, metadata, path) : await copyFile(copying, opened.file, metadata.size, path);

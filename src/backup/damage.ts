@@ -4,16 +4,7 @@ import { asSwampError, type ErrorCode, isErrno, SwampError } from '../errors.js'
 import type { Repo } from '../repo.js';
 import { byCodePoint } from '../store/read.js';
 import type { LeftOut } from './format.js';
-import type { ListedArtifact, ListedModel, Snapshot } from './listed.js';
-
-/** An artifact, one of its versions, a tombstone or an upload. */
-export interface Damage {
-  readonly modelId: string;
-  /** Of the artifact, or the id of the upload; null where it cannot be read. */
-  readonly name: string | null;
-  readonly version: number | null;
-  readonly error: SwampError;
-}
+import type { Damage, ListedArtifact, ListedModel, Snapshot } from './listed.js';
 
 const CODES: readonly ErrorCode[] = ['corrupt', 'checksum_mismatch', 'incomplete_chunks'];
 const ERRNOS = ['EACCES', 'EPERM', 'EIO', 'ELOOP', 'ENOTDIR', 'EISDIR'];

@@ -3,7 +3,6 @@ import { lstatSync } from 'node:fs';
 import { SwampError } from '../errors.js';
 import type { ArtifactRecord, Tombstone } from '../store/metadata.js';
 import type { UploadRecord } from '../store/uploads/record.js';
-import type { Damage } from './damage.js';
 
 /** What a backup is to hold. */
 export interface Wanted {
@@ -72,6 +71,15 @@ export interface ExcludedCounts {
   readonly keptOutputs: number;
   /** By a pattern. */
   readonly excludedArtifacts: number;
+}
+
+/** What cannot be read as it was written: an artifact, one of its versions, a tombstone or an upload. */
+export interface Damage {
+  readonly modelId: string;
+  /** Of the artifact, or the id of the upload; null where it cannot be read. */
+  readonly name: string | null;
+  readonly version: number | null;
+  readonly error: SwampError;
 }
 
 export interface Snapshot {

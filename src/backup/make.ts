@@ -10,12 +10,12 @@ import { syncDir, syncFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import type { Repo } from '../repo.js';
 import { serialise } from '../store/metadata.js';
-import type { Base, Shared } from './base.js';
+import { type Base, takeFromBase } from './base.js';
 import { checksumLines } from './checksums.js';
-import { type Copying, copyUpload, copyVersion } from './copy.js';
-import { type Damage, damageOr } from './damage.js';
+import { type Copying, copyUpload, copyVersion, type Shared } from './copy.js';
+import { damageOr } from './damage.js';
 import { CHECKSUMS, CONTROL_MODE, type Counts, KEYMAP, MANIFEST, type Manifest, type SidecarVersion, UPLOAD_RECORD } from './format.js';
-import type { ListedArtifact, ListedModel, ListedUpload, Snapshot } from './listed.js';
+import type { Damage, ListedArtifact, ListedModel, ListedUpload, Snapshot } from './listed.js';
 import { Locator } from './locate.js';
 import { serialiseManifest } from './manifest.js';
 import type { NamePlan } from './names.js';
@@ -103,7 +103,9 @@ async function writeTree(repo: Repo, root: string, plan: MakingPlan, options: Ma
   const onBytes = (bytes: number): void => {
     taken.copied += bytes;
   };
-  const copying: Copying = { locator: new Locator(repo), bulk: new Bulk(root), base: plan.base, signal, onBytes };
+  const { base } = plan;
+  const fromBase: Copying['fromBase'] = base && ((content, to, path) => takeFromBase(base, content, to, path));
+  const copying: Copying = { locator: new Locator(repo), bulk: new Bulk(root), fromBase, signal, onBytes };
   const counts = { models: 0, artifacts: 0, versions: 0, bytes: 0, tombstones: 0, uploads: 0, orphans: 0 };
   const making: Making = { repo, root, plan, copying, checksums: new Map(), counts, damaged: [], taken };
   await copyAll(making, stop, options);

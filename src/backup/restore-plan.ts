@@ -5,32 +5,22 @@
 import { randomUUID } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
-import { isErrno, SwampError } from '../errors.js';
+import { SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { readDir } from '../fs/tree.js';
-import { ARTIFACT_RECORD, METADATA } from '../layout/layout.js';
+import { ARTIFACT_RECORD } from '../layout/layout.js';
 import { MAX_EPOCH } from '../locks/fence.js';
-import { checkModelName, isModelType, withFields } from '../models/definition.js';
+import { isModelType, withFields } from '../models/definition.js';
 import { modelPath, type SurveyedFile, surveyDefinitions } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import { hasText, requirePlace, textAt } from '../store/definition-text.js';
 import { isDeletedModel } from '../store/deleted.js';
-import { type ArtifactRecord, readArtifactRecord, readTombstone, readVersionMetadata, type Tombstone } from '../store/metadata.js';
+import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../store/metadata.js';
 import { versionNumbers } from '../store/read.js';
 import type { DefinitionChange, FenceEpochs } from '../store/restoration.js';
 import { readSidecar, type Saved, type SavedArtifact, type SavedModel, type SavedUpload, tombstonesOf } from './contents.js';
-import type { SidecarVersion } from './format.js';
-import { epochOf, idsWithFiles, Seen } from './restore-state.js';
-
-export type RestoreMode = 'replace' | 'merge' | 'skip-existing';
-
-export interface Choice {
-  /** Undefined: the repository must be empty. */
-  readonly mode: RestoreMode | undefined;
-  /** Only this model, and under which name. */
-  readonly only?: { readonly model: string; readonly as?: string; readonly name?: string };
-}
+import { type Choice, requireMode, selected, titleOf } from './restore-choice.js';
+import { epochOf, idsWithFiles, isThisVersion, readable, Seen, versionsIn } from './restore-state.js';
 
 /** One model of the backup, and where it goes. */
 export interface Target {
@@ -105,42 +95,6 @@ export async function planRestore(repo: Repo, backup: Saved, choice: Choice, fre
   const plan = planner.end();
   const versions = await versionsIn(repo, plan.cleared);
   return { ...plan, removed: { ...plan.removed, versions }, twiceNamed: seconds.map(({ first }) => first) };
-}
-
-function selected({ models, root }: Saved, { only }: Choice): readonly SavedModel[] {
-  if (only === undefined) return models;
-  if (only.as !== undefined) checkModelName(only.as);
-  const named =
-    models.find(({ definition }) => definition?.name === only.model) ?? models.find(({ id, definition }) => id === only.model && definition !== undefined);
-  if (named !== undefined) return [only.name === undefined ? named : oneArtifact(named, only.name)];
-  throw new SwampError('model_not_found', `The backup ${root} has no model ${JSON.stringify(only.model.slice(0, 200))}.`, {
-    hint: 'Its models are the directories under models/ in it.',
-    data: { model: only.model.slice(0, 200), models: models.flatMap(({ definition }) => definition?.name ?? []).slice(0, 100) },
-  });
-}
-
-/** The model with this artifact alone. */
-function oneArtifact(model: SavedModel, name: string): SavedModel {
-  const artifacts = model.artifacts.filter((artifact) => artifact.name === name);
-  if (artifacts.length > 0) return { ...model, artifacts, alone: true, uploads: [] };
-  throw new SwampError('data_not_found', `The backup has no data named ${JSON.stringify(name)} of ${titleOf(model)}.`, {
-    hint: 'What it has is under models/ in it.',
-    data: { name },
-  });
-}
-
-/** B16. */
-function requireMode(repo: Repo, files: readonly SurveyedFile[], { mode }: Choice): void {
-  if (mode !== undefined) return;
-  const models = files.filter(({ deleted }) => !deleted).map(({ name }) => name);
-  const ids = idsWithFiles(repo);
-  if (models.length === 0 && ids.length === 0) return;
-  const what =
-    models.length > 0 ? `it has ${models.length === 1 ? 'the model' : `${models.length} models, among them`} ${models[0]}` : `there is data of ${ids[0]}`;
-  throw new SwampError('conflict', `The repository is not empty: ${what}.`, {
-    hint: 'Choose: --mode merge (add what is missing, versions too), skip-existing (add what has no artifact here), or replace (remove all that is here).',
-    data: { models: models.slice(0, 100), modelsTotal: models.length, dataOf: ids.slice(0, 100) },
-  });
 }
 
 /** What the repository knows of a name. */
@@ -409,44 +363,6 @@ function numbered(
   // Within one generation the versions themselves count, too; an earlier one is counted on from by the floor alone.
   const counted = keeps && known?.generation === generation ? Math.max(floor, latest) : floor;
   return { name, generation: keeps ? generation : next, floor: (known?.floor ?? 0) > counted ? (known?.floor ?? 0) : floor };
-}
-
-/** True when the version that is there is the one in the backup. One that cannot be read is not. */
-function isThisVersion(dir: string, { version, id, checksum }: SidecarVersion): boolean {
-  const metadata = readable(() => readVersionMetadata(join(dir, String(version), METADATA)));
-  return metadata?.id === id && metadata.checksum === checksum;
-}
-
-/** How many versions the artifacts in these directories have. */
-async function versionsIn({ layout }: Repo, cleared: RestorePlan['cleared']): Promise<number> {
-  let versions = 0;
-  let listed = 0;
-  for (const [modelId, names] of cleared) {
-    for (const name of names) {
-      versions += versionNumbers(readable(() => readDir(join(layout.model(modelId), name))) ?? []).length;
-      if (++listed % BATCH === 0) await turn();
-    }
-  }
-  return versions;
-}
-
-/** Artifacts listed between two turns of the event loop. */
-const BATCH = 500;
-
-/** `web`, or the id of an orphan. */
-export function titleOf({ definition, id }: SavedModel): string {
-  return definition?.name ?? id;
-}
-
-/** A damaged record is replaced, or left to `datastore check`. */
-export function readable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof SwampError && error.code === 'corrupt') return undefined;
-    if (isErrno(error, 'ELOOP', 'EISDIR', 'ENOTDIR')) return undefined;
-    throw error;
-  }
 }
 
 function taken(repo: Repo, name: string, file: SurveyedFile): SwampError {

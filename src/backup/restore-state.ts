@@ -1,15 +1,20 @@
 /** What stands in the repository that a restore's plan depends on, looked at without a lock. */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { isErrno, SwampError } from '../errors.js';
 import { readDir } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
-import { isModelId } from '../layout/layout.js';
+import { isModelId, METADATA } from '../layout/layout.js';
 import { readFence } from '../locks/fence.js';
 import { HOLDER_DETAILS } from '../locks/lease.js';
 import { definitionFiles } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { hasEntries } from '../store/check/check.js';
 import { isDeletedModel } from '../store/deleted.js';
+import { readVersionMetadata } from '../store/metadata.js';
+import { versionNumbers } from '../store/read.js';
+import type { SidecarVersion } from './format.js';
 
 /** Ids of everything that has files. */
 export function idsWithFiles({ layout }: Repo): string[] {
@@ -71,4 +76,37 @@ export function unfinished({ layout }: Repo, ids: readonly string[]): string[] {
     const entry = readFence(dir);
     return entry !== undefined && leftIn(join(dir, entry.name)).length > 0;
   });
+}
+
+/** True when the version that is there is the one in the backup. One that cannot be read is not. */
+export function isThisVersion(dir: string, { version, id, checksum }: SidecarVersion): boolean {
+  const metadata = readable(() => readVersionMetadata(join(dir, String(version), METADATA)));
+  return metadata?.id === id && metadata.checksum === checksum;
+}
+
+/** How many versions the artifacts in these directories have. */
+export async function versionsIn({ layout }: Repo, cleared: ReadonlyMap<string, readonly string[]>): Promise<number> {
+  let versions = 0;
+  let listed = 0;
+  for (const [modelId, names] of cleared) {
+    for (const name of names) {
+      versions += versionNumbers(readable(() => readDir(join(layout.model(modelId), name))) ?? []).length;
+      if (++listed % BATCH === 0) await turn();
+    }
+  }
+  return versions;
+}
+
+/** Artifacts listed between two turns of the event loop. */
+const BATCH = 500;
+
+/** A damaged record is replaced, or left to `datastore check`. */
+export function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SwampError && error.code === 'corrupt') return undefined;
+    if (isErrno(error, 'ELOOP', 'EISDIR', 'ENOTDIR')) return undefined;
+    throw error;
+  }
 }

@@ -22,9 +22,9 @@ import { byCodePoint, versionNumbers } from '../store/read.js';
 import { modelOfUpload, SUMS, uploadsOf } from '../store/uploads/place.js';
 import { readUploadRecord, UPLOAD_RECORD } from '../store/uploads/record.js';
 import { Chooser, type Chosen } from './choose.js';
-import { type Damage, damageOr } from './damage.js';
+import { damageOr } from './damage.js';
 import { excludes } from './exclude.js';
-import { damaged, identityOf, type ListedArtifact, type ListedModel, type ListedUpload, type Snapshot, type Wanted } from './listed.js';
+import { type Damage, damaged, identityOf, type ListedArtifact, type ListedModel, type ListedUpload, type Snapshot, type Wanted } from './listed.js';
 import { modelDirectory, orphanDirectory } from './paths.js';
 
 /**

@@ -4,8 +4,8 @@ import { findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter, workingD
 import { isRestoring, Unsettled } from '../store/restoring.js';
 import { timingFrom } from '../timing.js';
 import type { Args } from './args.js';
+import type { Command } from './command.js';
 import { hasColour } from './render/text.js';
-import type { Command } from './table.js';
 
 export interface Context {
   readonly args: Args;

@@ -1,9 +1,10 @@
 /** Help texts, laid out by yargs from the table of commands. Loaded only when somebody asks. */
 import yargs, { type Argv } from 'yargs';
 import { CODES } from '../errors.js';
+import type { Command } from './command.js';
 import { type Flag, GLOBAL_FLAGS } from './options.js';
 import { flagsOf } from './parse.js';
-import { COMMANDS, type Command, GROUPS } from './table.js';
+import { COMMANDS, GROUPS } from './table.js';
 
 const WIDEST = 110;
 const NARROWEST = 60;

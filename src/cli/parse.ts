@@ -2,9 +2,10 @@
 import parseWords from 'yargs-parser';
 import { SwampError } from '../errors.js';
 import { type Args, argsOf } from './args.js';
+import type { Command } from './command.js';
 import { type Flag, GLOBAL_FLAGS } from './options.js';
 import { closestFlag, closestVerb, hintFor } from './suggest.js';
-import { COMMANDS, type Command } from './table.js';
+import { COMMANDS } from './table.js';
 
 /** What stands where Node could not decode a byte. */
 const UNDECODABLE = '\ufffd';

@@ -1,6 +1,7 @@
 /** One run of the program: understand the words, run the command, print its outcome, tell the exit code. */
 import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { Unsettled } from '../store/restoring.js';
+import type { Command } from './command.js';
 import { type Context, contextFor, type Outcome, type Run, requireConsent } from './context.js';
 import { flushed, print, StdoutFailed, tell, tellLine } from './output.js';
 import { type Parsed, parse } from './parse.js';
@@ -8,7 +9,6 @@ import { errorLine, errorText, stackText } from './render/error.js';
 import { hasColour } from './render/text.js';
 import { createReporter, logLevel } from './reporter.js';
 import { onSignals, type Signals } from './signals.js';
-import type { Command } from './table.js';
 
 /** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */
 const CLOSED_PIPE = 141;

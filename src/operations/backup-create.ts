@@ -2,11 +2,11 @@
 
 import { join } from 'node:path';
 import { type Base, readBase } from '../backup/base.js';
-import { type Damage, inOrder, leftOut, refusedFor, withoutDamaged } from '../backup/damage.js';
+import { inOrder, leftOut, refusedFor, withoutDamaged } from '../backup/damage.js';
 import { requireBackupDirectory } from '../backup/directory.js';
 import { BACKUP_FORMAT, type BackupOptions, type Counts, type Excluded, type KeymapRecord, type LeftOut, type Manifest } from '../backup/format.js';
 import { findingsOf } from '../backup/invalid.js';
-import type { ExcludedCounts, ListedModel, Snapshot } from '../backup/listed.js';
+import type { Damage, ExcludedCounts, ListedModel, Snapshot } from '../backup/listed.js';
 import { type MakingOptions, makeBackup } from '../backup/make.js';
 import { type NamePlan, planNames } from '../backup/names.js';
 import { reclaimScratch } from '../backup/scratch.js';

@@ -2,7 +2,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Gathered, gather, readSaved, type Saved } from '../backup/contents.js';
 import { adaptStaged } from '../backup/restore-adapt.js';
-import { type Choice, type FreshIds, planRestore, type Removed, type RestoreMode, type RestorePlan, type Skipped } from '../backup/restore-plan.js';
+import type { Choice, RestoreMode } from '../backup/restore-choice.js';
+import { type FreshIds, planRestore, type Removed, type RestorePlan, type Skipped } from '../backup/restore-plan.js';
 import { stageRestore } from '../backup/restore-stage.js';
 import { seenNow, unfinished } from '../backup/restore-state.js';
 import { SwampError } from '../errors.js';

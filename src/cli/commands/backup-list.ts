@@ -1,7 +1,7 @@
 /** `swamp backup list FOLDER` */
 import { type BackupListResult, backupList } from '../../operations/backup-list.js';
 import type { Context, Outcome } from '../context.js';
-import { scopeText } from '../render/scope.js';
+import { scopeText } from '../render/backup.js';
 import { printable, size, table } from '../render/text.js';
 
 export async function run({ args }: Context): Promise<Outcome> {

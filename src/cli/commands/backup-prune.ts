@@ -2,7 +2,7 @@
 import { type BackupPruneResult, backupPrune } from '../../operations/backup-prune.js';
 import { given, wholeNumber } from '../args.js';
 import type { Context, Outcome } from '../context.js';
-import { scopeText } from '../render/scope.js';
+import { scopeText } from '../render/backup.js';
 import { count, printable, size, table } from '../render/text.js';
 
 type Plan = Pick<BackupPruneResult, 'dir' | 'kept' | 'removed'>;

@@ -2,14 +2,14 @@
 import { resolve } from 'node:path';
 import { SwampError } from '../../errors.js';
 import { readDir } from '../../fs/tree.js';
-import { type BackupRestoreInput, type BackupRestoreResult, backupRestore, type RestoreQuestion } from '../../operations/backup-restore.js';
+import { type BackupRestoreInput, backupRestore, type RestoreQuestion } from '../../operations/backup-restore.js';
 import { repoInit } from '../../operations/repo-init.js';
 import { openRepoAt, type Repo } from '../../repo.js';
 import { timingFrom } from '../../timing.js';
 import { type Args, given } from '../args.js';
 import type { Context, Outcome } from '../context.js';
 import { createProgress } from '../progress.js';
-import { count, printable, size } from '../render/text.js';
+import { questionText, restoredText } from '../render/backup.js';
 
 export async function run(context: Context): Promise<Outcome> {
   const { args, json, signal, confirm } = context;
@@ -20,7 +20,7 @@ export async function run(context: Context): Promise<Outcome> {
   const asked = given({ confirm: confirm && ((question: RestoreQuestion) => confirm(questionText(question))) });
   const onProgress = (done: { readonly files: number; readonly bytes: number }, phase: keyof typeof phases): void => phases[phase](done);
   const result = await backupRestore(repo, input, { signal, onProgress, ...asked }).finally(progress.end);
-  return { result, text: () => text(result) };
+  return { result, text: () => restoredText(result) };
 }
 
 /** The repository; where there is none, and its directory is empty or missing, it is made once the backup is known to be whole. */
@@ -57,33 +57,4 @@ function inputOf(args: Args): BackupRestoreInput {
     ...(as !== undefined && { as }),
     ...given({ name: args.text('name') }),
   };
-}
-
-const WHY = {
-  exists: '',
-  damaged: ': it is damaged here; see "swamp datastore check"',
-  generation: ': another generation is here',
-  content: ': a version of the same number has another content here',
-} as const;
-
-function amount({ models, artifacts, versions }: BackupRestoreResult['removed']): string {
-  return `${count(models, 'model')}, ${count(artifacts, 'artifact')} and ${count(versions, 'version')}`;
-}
-
-function questionText({ dir, removed, restored }: RestoreQuestion): string {
-  const goes = removed.models + removed.artifacts === 0 ? 'nothing' : amount(removed);
-  return `Replace ${goes} by ${count(restored.models, 'model')}, ${count(restored.artifacts, 'artifact')} and ${count(restored.versions, 'version')} of ${dir}?`;
-}
-
-function text({ models, artifacts, versions, bytes, uploads, orphans, skipped, removed, newIds, dryRun, cancelled }: BackupRestoreResult): string {
-  if (cancelled === true) return 'Nothing was restored.\n';
-  const beside = [...(uploads > 0 ? [count(uploads, 'upload')] : []), ...(orphans > 0 ? [`data of ${count(orphans, 'model')} without a definition`] : [])];
-  const what = [count(models, 'model'), count(artifacts, 'artifact'), count(versions, 'version'), size(bytes), ...beside].join(', ');
-  const gone = removed.models + removed.artifacts > 0 ? `${dryRun ? 'Would replace or remove' : 'Replaced or removed'} ${amount(removed)}\n` : '';
-  const stayed = skipped
-    .map(({ model, name, reason }) => `  ${printable(model)}${name === null ? ': its definition' : ` ${printable(name)}${WHY[reason]}`}\n`)
-    .join('');
-  const ids = newIds.map(({ model, newId }) => `${printable(model)} has a new id, ${newId}\n`).join('');
-  const left = skipped.length > 0 ? `${dryRun ? 'Would stay' : 'Stayed'} as it was:\n${stayed}` : '';
-  return `${dryRun ? 'Would restore' : 'Restored'} ${what}\n${gone}${ids}${left}`;
 }
