@@ -74,19 +74,6 @@ export function keymapLine({ path, model, name, reason }: KeymapRecord): string 
   return `${JSON.stringify({ path, model, name, reason })}\n`;
 }
 
-/** The records of KEYMAP.jsonl, one at a time. Throws `backup_invalid` at the first that is malformed, out of order, twice there, or leads outside. */
-export function* readKeymap(root: string): Generator<KeymapRecord> {
-  let last: string | undefined;
-  for (const { fields, line } of recordsOf(root, KEYMAP)) {
-    const record = keymapRecord(fields, line);
-    if (last !== undefined && byCodePoint(last, record.path) >= 0) {
-      throw invalid(finding('keymap', KEYMAP, last === record.path ? `tells ${JSON.stringify(last)} twice` : `does not ascend at line ${line}`));
-    }
-    last = record.path;
-    yield record;
-  }
-}
-
 /** Throws `backup_invalid`: `keymap` or `traversal`. */
 export function keymapRecord(fields: Fields, line: number): KeymapRecord {
   const record = reading(KEYMAP, () => parsedKeymap(fields), line);
