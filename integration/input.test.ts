@@ -18,7 +18,7 @@ import { refused, toldError } from './support/refused.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { snapshot } from './support/snapshot.js';
 import { stockedRepo } from './support/stocked.js';
-import { finished, launch, type Result, ROOT, type Running, run, runJson, SWAMP_BIN, start } from './support/swamp.js';
+import { finished, launch, markedProcesses, type Result, ROOT, type Running, run, runJson, SWAMP_BIN, start } from './support/swamp.js';
 import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 import { until } from './support/until.js';
 
@@ -559,6 +559,35 @@ describe('content', () => {
     );
     assert.deepEqual(readdirSync(repo.layout.stagings), []);
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), []);
+  });
+
+  test('that a command prints is stored when the command ends with 0, and nothing of it otherwise', async (t) => {
+    const repo = await stockedRepo(t);
+    const words = (script: string): string[] => ['data', 'put', 'm', 'c', '--command', '--', 'sh', '-c', script];
+    const large = await run(repo, words('cat; printf %s "$0"; echo note >&2; head -c 300000 /dev/zero | tr "\\0" x'), { stdin: 'in ' });
+    assert.match(large.stderr, /^note$/m);
+    assert.equal(await contentOf(repo, 'm', 'c'), `in sh${'x'.repeat(300_000)}`);
+    const failures: readonly (readonly [string[], RegExp])[] = [
+      [words('echo half; exit 3'), /The command "sh" exited with 3\./],
+      [words('echo half; kill -9 $$'), /The command "sh" was ended by SIGKILL\./],
+      [['data', 'put', 'm', 'c', '--command', '--', 'no-such-command'], /"no-such-command" exited with 127\./],
+    ];
+    for (const [args, message] of failures) assert.match((await refused(repo, ['--json', ...args], 'method_failed')).message, message);
+    assert.deepEqual(await versionsOf(repo, 'm', 'c'), [1]);
+    await run(repo, ['data', 'put', 'm', 'none', '--no-empty', '--command', '--', 'true'], { expect: 64 });
+    assert.deepEqual(await versionsOf(repo, 'm', 'none'), []);
+    assert.deepEqual(readdirSync(repo.layout.stagings), []);
+  });
+
+  test('that a command prints until a signal ends the put is not stored, and the command has ended with it', async (t) => {
+    const repo = await stockedRepo(t);
+    const putting = start(repo, ['data', 'put', 'm', 'c', '--command', '--', 'sh', '-c', 'echo half; sleep 300 & echo begun >&2; wait']);
+    await putting.says(/begun\n/);
+    putting.kill('SIGTERM');
+    await finished(putting, 143);
+    assert.deepEqual(markedProcesses(repo.base), []);
+    assert.deepEqual(await versionsOf(repo, 'm', 'c'), []);
+    assert.deepEqual(readdirSync(repo.layout.stagings), []);
   });
 
   test('whose tags are too large to be read again is refused; what is accepted is readable', async (t) => {

@@ -15,6 +15,8 @@ export interface Command {
   readonly destructive?: true | { readonly flag: string; readonly value?: string };
   /** What it prints says only that it is done: nothing of it with --quiet. With --dry-run it was asked for. */
   readonly confirms?: true;
+  /** The switch with which the words after `--` are a command line, not positionals. */
+  readonly runs?: string;
   /** Looks at the store as it stands: a restore that was interrupted is told of, not finished first. */
   readonly asItIs?: true;
 }

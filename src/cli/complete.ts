@@ -28,7 +28,9 @@ async function candidatesFor(before: readonly string[], current: string): Promis
   const last = flags.find(({ name, alias, type }) => type !== 'switch' && [`--${name}`, `-${alias}`].includes(before.at(-1) ?? ''));
   if (last === undefined && current.startsWith('-') && !before.includes('--')) return flags.map(({ name }) => `--${name}`);
   if (command === undefined) return last === undefined ? nextWords(topic) : [];
-  const { given, words } = readFlags(rest, flags);
+  const { given, words: plain, after } = readFlags(rest, flags);
+  if (before.includes('--') && command.runs !== undefined && given.has(command.runs)) return [];
+  const words = [...plain, ...after];
   const open = command.positionals.filter(({ name }) => !given.has(name));
   open.slice(0, words.length).forEach(({ name }, i) => {
     given.set(name, words[i] ?? '');

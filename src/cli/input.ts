@@ -10,7 +10,7 @@ import type { SourceDemands, SourceInput } from '../operations/source.js';
 import type { Reporter } from '../repo.js';
 import { type Args, given, pairs, wholeNumber } from './args.js';
 import { tell } from './output.js';
-import { printable, size } from './render/text.js';
+import { printable, quoted, size } from './render/text.js';
 
 const STDIN = 0;
 
@@ -31,13 +31,17 @@ export function versionOf(args: Args): VersionInput {
   };
 }
 
-/** FILE, or stdin, and what it must be; on a terminal the person is told how to end it. Throws `usage`, `io`. */
-export function sourceOf(args: Args): SourceDemands & { readonly source: SourceInput } {
-  const demands = { ifStable: args.has('if-stable'), noEmpty: args.has('no-empty') };
+/** FILE, or stdin; on a terminal the person is told how to end it. Throws `usage`, `io`. */
+export function sourceOf(args: Args): SourceInput {
   const file = fileNamed(args);
-  if (file !== undefined) return { source: { file }, ...demands };
+  if (file !== undefined) return { file };
   if (isatty(STDIN) && !args.has('quiet')) tell('Reading from the terminal; end with Ctrl-D.\n');
-  return { source: standardInput(), ...demands };
+  return standardInput();
+}
+
+/** What the source must be for its bytes to be stored. */
+export function demandsOf(args: Args): SourceDemands {
+  return { ifStable: args.has('if-stable'), noEmpty: args.has('no-empty') };
 }
 
 /** Undefined: stdin. */
@@ -48,7 +52,8 @@ function fileNamed(args: Args): string | undefined {
 
 /** A pipe whose first command failed gives nothing, and nobody else sees that. */
 export function noteEmpty(args: Args, reporter: Reporter, stored: { readonly size: number }): void {
-  if (stored.size === 0 && fileNamed(args) === undefined) reporter.info('Standard input was empty: 0 bytes were stored. --no-empty refuses that.');
+  if (stored.size > 0 || fileNamed(args) !== undefined) return;
+  reporter.info(`${args.has('command') ? 'The command printed nothing' : 'Standard input was empty'}: 0 bytes were stored. --no-empty refuses that.`);
 }
 
 /**
@@ -112,11 +117,6 @@ export function sizeAhead(args: Args): { readonly bytes: number } | undefined {
   const file = fileNamed(args);
   const stats = file === undefined ? fstatSync(STDIN) : statSync(file, { throwIfNoEntry: false });
   return stats?.isFile() === true ? { bytes: stats.size } : undefined;
-}
-
-/** A word as a shell takes it. */
-function quoted(word: string): string {
-  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** The line for people. */

@@ -56,6 +56,9 @@ describe('a command line that is understood', () => {
     ['data get m 0x10', 'data get', { name: '0x10' }, [], {}],
     ['data get m .5', 'data get', { name: '.5' }, [], {}],
     ['data put m "quoted" --tag "k=v"', 'data put', { name: '"quoted"' }, [], { tag: ['"k=v"'] }],
+    // With the switch that says so, what follows -- is a command line, whatever it looks like.
+    ['data put m n --command -- pg_dump --json -x', 'data put', { model: 'm', name: 'n' }, ['command'], { 'command-line': ['pg_dump', '--json', '-x'] }],
+    ["data put --command --model m n -- echo -- ''", 'data put', { model: 'm', name: 'n' }, ['command'], { 'command-line': ['echo', '--', ''] }],
     ['data list m --names -0', 'data list', { model: 'm' }, ['names', 'null'], {}],
     ['data list m --prefix -0 --names', 'data list', { prefix: '-0' }, ['names'], {}],
     ['data list -- -0', 'data list', { model: '-0' }, [], {}],
@@ -154,6 +157,11 @@ describe('a command line that is not understood', () => {
     ['data get --name n', /MODEL is missing/, /See/],
     ['data get m n extra', /Unexpected argument "extra"/, /See/],
     ['data get m n --model m2', /Unexpected argument "n"/, /See/],
+    ['data put m n --command', /A command is missing/, /See "swamp data put --help"/],
+    ['data put m n --command echo', /FILE and --command exclude/, /See/],
+    ['data put m n FILE --command -- echo', /FILE and --command exclude/, /See/],
+    ["data put m n --command -- ''", /A command is missing/, /See/],
+    ['data put m --command -- echo', /NAME is missing/, /See/],
     ['repo info here', /Unexpected argument "here"/, /See/],
     ['datastore lock release -y', /no flag -y/, /See/],
   ];

@@ -12,6 +12,9 @@ const UNDECODABLE = '\ufffd';
 const UTF8_HINT = 'Names and paths must be UTF-8: rename the file or directory, or go there and use a name relative to it.';
 const EMPTY_HINT = 'Is a variable of your shell not set? Leave the word out to use the default.';
 
+/** The list of the words after `--`, where they are a command line. */
+const COMMAND_LINE = 'command-line';
+
 export type Parsed =
   | { readonly kind: 'run'; readonly command: Command; readonly args: Args }
   /** `topic` is a verb, a group, or empty. */
@@ -32,14 +35,16 @@ export function parse(argv: readonly string[]): Parsed {
   const { topic, command } = found;
   if (found.unknown !== undefined) return unknownCommand(topic, found.unknown, argv.includes('--json'));
   const flags = flagsOf(command);
-  const { given, words, problem } = readFlags(found.rest, flags);
+  const { given, words: before, after, problem } = readFlags(found.rest, flags);
   const json = given.get('json') === true;
   if (problem !== undefined)
     return refused(problem.message, problem.hint ?? hintFor(topic, problem.unknown && closestFlag(problem.unknown, flags)), { json, topic });
   if (given.get('help') === true) return { kind: 'help', topic };
   if (given.get('version') === true) return { kind: 'version' };
   if (command === undefined) return bare(topic, json);
-  const missing = fillPositionals(command, given, words);
+  const runs = command.runs !== undefined && given.get(command.runs) === true;
+  if (runs) given.set(COMMAND_LINE, after);
+  const missing = fillPositionals(command, given, runs ? before : [...before, ...after]) ?? (runs ? commandProblem(given) : undefined);
   if (missing !== undefined) return refused(missing, hintFor(topic, undefined), { json, topic });
   const empty = firstEmpty(command, given, flags);
   if (empty !== undefined) return refused(`${empty} is empty.`, EMPTY_HINT, { json, topic });
@@ -122,6 +127,8 @@ interface Problem {
 interface Read {
   readonly given: Values;
   readonly words: readonly string[];
+  /** Those after `--`. */
+  readonly after: readonly string[];
   /** The first thing wrong. */
   readonly problem?: Problem;
 }
@@ -142,16 +149,17 @@ export function readFlags(argv: readonly string[], flags: readonly Flag[]): Read
       'nargs-eats-options': true,
       'parse-numbers': false,
       'parse-positional-numbers': false,
+      'populate--': true,
     },
   });
-  const { _: words, ...values } = parsed as { readonly _: readonly string[] } & Record<string, unknown>;
+  const { _: words, '--': after = [], ...values } = parsed as { readonly _: readonly string[]; readonly '--'?: readonly string[] } & Record<string, unknown>;
   const given: Values = new Map();
   for (const flag of flags) {
     const value = values[flag.name];
     if (value !== undefined) given.set(flag.name, readValue(flag, value));
   }
   const problem = firstBadCluster(argv, flags) ?? firstProblem(flags, values, given, error);
-  return problem === undefined ? { given, words } : { given, words, problem };
+  return problem === undefined ? { given, words, after } : { given, words, after, problem };
 }
 
 function readValue(flag: Flag, value: unknown): string | true | readonly string[] {
@@ -236,6 +244,13 @@ function wording(message: string): string {
 
 function dashed(name: string): string {
   return name.length === 1 ? `-${name}` : `--${name}`;
+}
+
+/** A FILE beside the command would be one of two sources. */
+function commandProblem(given: Values): string | undefined {
+  const [command] = given.get(COMMAND_LINE) as readonly string[];
+  if (given.has('file')) return 'FILE and --command exclude each other.';
+  return command === undefined || command === '' ? 'A command is missing: --command -- CMD ARG...' : undefined;
 }
 
 /** Gives the words their names; the first thing wrong, or undefined. */

@@ -131,10 +131,17 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Store a new version, from a file or from stdin',
     confirms: true,
     positionals: [MODEL, NAME, { name: 'file', description: 'The file; stdin without it', optional: true }],
-    flags: [...VERSION_FLAGS, IF_STABLE, NO_EMPTY],
+    flags: [
+      ...VERSION_FLAGS,
+      IF_STABLE,
+      NO_EMPTY,
+      { name: 'command', type: 'switch', description: 'Store what the command after "--" prints, if it ends with 0' },
+    ],
+    runs: 'command',
     examples: [
       ['data put results report report.html', 'store a file'],
       ['data put results log --if-changed < build.log', 'store stdin, if it is new'],
+      ['data put results dump --command -- pg_dump app', 'store what a command prints, if it succeeds'],
     ],
   },
   {

@@ -32,6 +32,8 @@ export interface ShellOptions {
   readonly cwd: string;
   /** The whole environment. */
   readonly env: NodeJS.ProcessEnv;
+  /** What the command reads; nothing unless told. */
+  readonly stdin?: 'ignore' | 'inherit';
   readonly timeoutMs?: number | undefined;
   /** Ends the command like the time limit does. */
   readonly signal: AbortSignal;
@@ -144,11 +146,11 @@ status=$?
 { echo "$status" >"$2" && { sync "$2" || sync; }; } 2>/dev/null
 exit "$status"`;
 
-async function start(command: string, { cwd, env, recorded }: ShellOptions): Promise<{ readonly child: ShellProcess; readonly pid: number }> {
+async function start(command: string, { cwd, env, recorded, stdin = 'ignore' }: ShellOptions): Promise<{ readonly child: ShellProcess; readonly pid: number }> {
   const args = recorded === undefined ? ['-c', command] : ['-c', GATE, 'sh', command, recorded.exitPath];
   const gate = recorded === undefined ? [] : ['pipe' as const];
   try {
-    const child = spawn('/bin/sh', args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe', ...gate] }) as ShellProcess;
+    const child = spawn('/bin/sh', args, { cwd, env, detached: true, stdio: [stdin, 'pipe', 'pipe', ...gate] }) as ShellProcess;
     // Without a pid the reason comes as an event.
     if (child.pid === undefined) throw (await once(child, 'error'))[0];
     return { child, pid: child.pid };

@@ -1,19 +1,26 @@
-/** `swamp data put M NAME [FILE]` */
+/** `swamp data put M NAME [FILE]` and `swamp data put M NAME --command -- CMD ARG...` */
 import { dataPut } from '../../operations/data-put.js';
+import type { SourceInput } from '../../operations/source.js';
+import { workingDir } from '../../repo.js';
 import type { Context, Outcome } from '../context.js';
-import { noteEmpty, sizeAhead, sourceOf, versionOf, versionText, withFile } from '../input.js';
+import { demandsOf, noteEmpty, sizeAhead, sourceOf, versionOf, versionText, withFile } from '../input.js';
+import { withOutputOf } from '../output-of.js';
 import { createProgress } from '../progress.js';
 
 export async function run({ args, json, openRepo, reporter, signal }: Context): Promise<Outcome> {
-  const input = versionOf(args);
+  const input = { ...versionOf(args), ...demandsOf(args) };
   const repo = openRepo();
-  const progress = createProgress({ silent: json || args.has('quiet') });
+  const runs = args.has('command');
+  // What a command prints on stderr is shown: a line that is erased would take some of it away.
+  const progress = createProgress({ silent: json || runs || args.has('quiet') });
   const show = progress.phase('Stored');
-  const result = await withFile(args, () => {
-    const source = sourceOf(args);
-    const total = sizeAhead(args);
-    return dataPut(repo, { ...input, ...source }, { signal, onProgress: (bytes) => show({ bytes }, total) });
-  }).finally(progress.end);
+  const store = (source: SourceInput) => {
+    const total = runs ? undefined : sizeAhead(args);
+    return dataPut(repo, { ...input, source }, { signal, onProgress: (bytes) => show({ bytes }, total) });
+  };
+  const result = runs
+    ? await withOutputOf(args.list('command-line'), { cwd: workingDir(), signal }, store)
+    : await withFile(args, () => store(sourceOf(args))).finally(progress.end);
   noteEmpty(args, reporter, result);
   return { result, text: () => versionText(result) };
 }

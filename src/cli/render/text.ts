@@ -87,3 +87,8 @@ function pad(text: string, space: number, right: boolean): string {
   const gap = ' '.repeat(Math.max(0, space - width(text)));
   return right ? gap + text : text + gap;
 }
+
+/** A word as a shell takes it. */
+export function quoted(word: string): string {
+  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
