@@ -327,7 +327,7 @@ describe('a delete that overtook a method is not undone by it (P9)', { concurren
 const BY_EXACT_NAME: Edit = {
   file: 'locks/fence.ts',
   from: 'return (await move(dir, held.name, name)) ? parseEntry(name) : undefined;',
-  to: `if (!(await move(dir, held.name, name))) renameSync(join(dir, readDir(dir)?.[0] ?? ''), join(dir, name));
+  to: `if (!(await move(dir, held.name, name))) renameSync(join(dir, ownNames(dir)?.[0] ?? ''), join(dir, name));
     return parseEntry(name);`,
 };
 

@@ -8,6 +8,7 @@ import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import type { Repo } from '../repo.js';
 import { type DeletedModel, isMovedAside, moveModelAside, readDeleted } from '../store/deletion.js';
+import { reclaimLeftovers } from '../store/sweep.js';
 
 interface Cancel {
   readonly signal: AbortSignal;
@@ -44,4 +45,5 @@ export async function finishMovingAside(repo: Repo, record: DeletedModel, { sign
   if (isMovedAside(repo, record)) return;
   const finish = (session: Session) => write(repo, record.id, (writer) => moveModelAside(writer, record), { session, signal });
   await withSession(repo, finish, { signal, removes: true });
+  await reclaimLeftovers(repo, signal);
 }

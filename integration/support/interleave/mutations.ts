@@ -86,7 +86,7 @@ export const MUTATIONS: readonly Mutation[] = [
       {
         file: 'locks/fence.ts',
         from: 'return (await move(dir, held.name, name)) ? parseEntry(name) : undefined;',
-        to: "if (!(await move(dir, held.name, name))) renameSync(join(dir, readDir(dir)?.[0] ?? ''), join(dir, name)); return parseEntry(name);",
+        to: "if (!(await move(dir, held.name, name))) renameSync(join(dir, ownNames(dir)?.[0] ?? ''), join(dir, name)); return parseEntry(name);",
       },
     ],
     scenario: 'put and delete, a lock is broken',
