@@ -302,7 +302,7 @@ const STILL_OURS: Edit = { file: 'protocol/inside.ts', from: 'if (exists(global.
 const BYPASS: readonly Edit[] = [
   { file: 'store/write.ts', from: 'if (!exists(runPath)) throw new FenceLost(runPath);', to: '' },
   { file: 'store/write.ts', from: 'const inRun = join(runPath, itemName(fence.session, BUNDLE));', to: 'const inRun = join(fence.session.staging, BUNDLE);' },
-  { file: 'store/write.ts', from: 'await step({ path: runPath }, bundle, inRun);', to: '' },
+  { file: 'store/write.ts', from: 'await step({ path: runPath, session: fence.session }, bundle, inRun);', to: '' },
 ];
 
 describe('a delete that overtook a method is not undone by it (P9)', { concurrency: 2 }, () => {

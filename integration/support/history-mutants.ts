@@ -17,11 +17,11 @@ export const FOUND_SOON: readonly Mutant[] = [
   {
     title: 'a commit does not pass through the fence (P1)',
     edits: [
-      { file: 'store/commit.ts', from: 'await step(fence, join(fence.session.staging, slot), inside);', to: '' },
+      { file: 'store/commit.ts', from: 'await step(fence, staged, inside);', to: '' },
       {
         file: 'store/commit.ts',
         from: 'await step(fence, inside, destination);',
-        to: 'await rename(join(fence.session.staging, slot), destination); void inside;',
+        to: 'await rename(staged, destination);',
       },
     ],
     aim: { what: 'stop', point: 'put.before-commit' },

@@ -95,11 +95,11 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     title: 'a commit does not pass through the fence',
     edits: [
-      { file: COMMIT, from: 'await step(fence, join(fence.session.staging, slot), inside);', to: '' },
+      { file: COMMIT, from: 'await step(fence, staged, inside);', to: '' },
       {
         file: COMMIT,
         from: 'await step(fence, inside, destination);',
-        to: 'await rename(join(fence.session.staging, slot), destination); void inside;',
+        to: 'await rename(staged, destination);',
       },
     ],
     scenario: 'two puts',
@@ -114,7 +114,7 @@ export const MUTATIONS: readonly Mutation[] = [
         from: 'const inRun = join(runPath, itemName(fence.session, BUNDLE));',
         to: 'const inRun = join(fence.session.staging, BUNDLE);',
       },
-      { file: 'store/write.ts', from: 'await step({ path: runPath }, bundle, inRun);', to: '' },
+      { file: 'store/write.ts', from: 'await step({ path: runPath, session: fence.session }, bundle, inRun);', to: '' },
     ],
     scenario: 'method and delete, a lock is broken',
     opening: [{ actor: 0, until: TAKES_DATA }, { breaks: 2 }],
@@ -151,7 +151,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'store/remove.ts',
-        from: 'if (version === latest && record.floor < latest) await replaceRecord(fence, artifact, serialise({ ...record, floor: latest }));',
+        from: 'if (version === latest && record.floor < latest) await replaceRecord(fence, artifact, { ...record, floor: latest });',
         to: 'void replaceRecord;',
       },
     ],
@@ -218,8 +218,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'store/read.ts',
-        from: 'if (still.accepts(JSON.stringify(names))) return names;',
-        to: 'return names;',
+        from: 'if (still.accepts(JSON.stringify([listing.names, listing.strays, listing.failed.map(({ dir }) => dir)]))) return listing;',
+        to: 'return listing;',
       },
     ],
     scenario: 'list and rename',
@@ -228,7 +228,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     title: 'an artifact that went on under another name after it was listed is left out',
-    edits: [{ file: 'operations/data-list.ts', from: 'if (!renamed) return items;', to: 'void renamed; return items;' }],
+    edits: [{ file: 'operations/data-list.ts', from: 'if (renamed) continue;', to: 'void renamed;' }],
     scenario: 'list and rename',
     breaks: /./,
   },
