@@ -13,7 +13,7 @@ import { modelRename } from '../src/operations/model-rename.js';
 import { modelRun } from '../src/operations/model-run.js';
 import { uploadBegin } from '../src/operations/upload-begin.js';
 import { openRepoAt } from '../src/repo.js';
-import { Unsettled } from '../src/store/restoring.js';
+import { timingFrom } from '../src/timing.js';
 import { backupOf } from './support/backup-of.js';
 import { idOf, writeTree } from './support/backup-tree.js';
 import { Pauses } from './support/failpoints.js';
@@ -158,20 +158,20 @@ describe('beside a restore', { concurrency: 2 }, () => {
     assert.equal(await contentOf(repo, 'm', 'y'), 'hello');
   });
 
-  test('every command that writes to a model begins anew when it looked for it while there were no definitions (B16)', async (t) => {
+  test('every command that writes to a model waits while there are no definitions, and says of none that it does not exist (B16)', async (t) => {
     const { repo, definition, backup } = await edited(t);
     const restored = await withoutDefinitions(repo, definition, backup);
-    // Past the look at the repository that every command makes first.
     const opened = openRepoAt(repo.dir);
+    const impatient = openRepoAt(repo.dir, { timing: timingFrom({}, '0') });
     const never = { signal: new AbortController().signal };
     const works: readonly (() => Promise<unknown>)[] = [
-      () => dataDelete(opened, { model: 'm', name: 'a' }, never),
-      () => dataRename(opened, { model: 'm', oldName: 'a', newName: 'b' }, never),
-      () => modelDelete(opened, { model: 'm', withData: true }, never),
-      () => modelRename(opened, { model: 'm', newName: 'n' }, never),
-      () => modelRun(opened, { model: 'm' }, never),
+      () => dataDelete(impatient, { model: 'm', name: 'a' }, never),
+      () => dataRename(impatient, { model: 'm', oldName: 'a', newName: 'b' }, never),
+      () => modelDelete(impatient, { model: 'm', withData: true }, never),
+      () => modelRename(impatient, { model: 'm', newName: 'n' }, never),
+      () => modelRun(impatient, { model: 'm' }, never),
     ];
-    for (const work of works) await assert.rejects(work(), Unsettled);
+    for (const work of works) await assert.rejects(work(), { code: 'lock_timeout' });
     const beginning = uploadBegin(opened, { model: 'm', name: 'b' }, never);
     await restored();
     const { uploadId } = await beginning;

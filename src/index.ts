@@ -31,9 +31,9 @@ import { type ModelListResult, modelList } from './operations/model-list.js';
 import { type ModelRenameResult, modelRename } from './operations/model-rename.js';
 import { type ModelRunInput, type ModelRunOptions, type ModelRunResult, modelRun } from './operations/model-run.js';
 import { type ModelValidateResult, modelValidate } from './operations/model-validate.js';
+import type { Declared } from './operations/operation.js';
 import { type RepoInfoResult, repoInfo } from './operations/repo-info.js';
 import { type RepoInitResult, repoInit } from './operations/repo-init.js';
-import { settleFirst, startOver } from './operations/settle.js';
 import { type UploadAbortResult, uploadAbort } from './operations/upload-abort.js';
 import { type UploadBeginResult, uploadBegin } from './operations/upload-begin.js';
 import { type UploadCompleteInput, uploadComplete } from './operations/upload-complete.js';
@@ -212,65 +212,55 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
     const timing = timingFrom(env, lockTimeoutMs === undefined ? undefined : String(lockTimeoutMs));
     return openRepoAt(findRepoDir(dir, env, workingDir()), { ...rest, timing, env });
   });
-  // Each finishes first what a restore left that was interrupted; those of `datastore` look at the store as it stands.
-  const settled = <I, O extends Cancel, R>(
+  const bound = <I, O extends Cancel, R>(
     name: string,
     takes: Takes,
-    work: (repo: Repo, input: I, options: O & Cancelled) => Promise<R>,
-  ): Operation<I, O, R> =>
-    operation(name, takes, async (input: I, given: O & Cancelled) => {
-      await settleFirst(repo, given);
-      return startOver(() => work(repo, input, given), given);
-    });
-  const asItStands = <I, O extends Cancel, R>(
-    name: string,
-    takes: Takes,
-    work: (repo: Repo, input: I, options: O & Cancelled) => Promise<R>,
+    work: ((repo: Repo, input: I, options: O & Cancelled) => Promise<R>) & Declared,
   ): Operation<I, O, R> => operation(name, takes, (input: I, given: O & Cancelled) => work(repo, input, given));
-  const info = settled('info', fields.NOTHING, (_repo, _input: object, given) => repoInfo(repo, given));
-  const status = asItStands('datastore.status', fields.NOTHING, (_repo, _input: object, given) => datastoreStatus(repo, given));
-  const check = asItStands('datastore.check', fields.NOTHING, (_repo, _input: object, given) => datastoreCheck(repo, {}, given));
-  const locks = asItStands('datastore.lockStatus', fields.NOTHING, () => lockStatus(repo));
+  const info = bound('info', fields.NOTHING, repoInfo);
+  const status = bound('datastore.status', fields.NOTHING, datastoreStatus);
+  const check = bound<object, Cancel, DatastoreCheckResult>('datastore.check', fields.NOTHING, datastoreCheck);
+  const locks = bound('datastore.lockStatus', fields.NOTHING, lockStatus);
   return Object.freeze({
     root: repo.root,
     id: repo.id,
     info: (given) => info({}, given),
     model: Object.freeze({
-      create: settled('model.create', fields.MODEL_CREATE, modelCreate),
-      list: settled('model.list', fields.MODEL_LIST, modelList),
-      get: settled('model.get', fields.MODEL, modelGet),
-      validate: settled('model.validate', fields.MODEL_IF_GIVEN, modelValidate),
-      rename: settled('model.rename', fields.MODEL_RENAME, modelRename),
-      delete: settled('model.delete', fields.MODEL_DELETE, modelDelete),
-      run: settled('model.run', fields.MODEL_RUN, modelRun),
+      create: bound('model.create', fields.MODEL_CREATE, modelCreate),
+      list: bound('model.list', fields.MODEL_LIST, modelList),
+      get: bound('model.get', fields.MODEL, modelGet),
+      validate: bound('model.validate', fields.MODEL_IF_GIVEN, modelValidate),
+      rename: bound('model.rename', fields.MODEL_RENAME, modelRename),
+      delete: bound('model.delete', fields.MODEL_DELETE, modelDelete),
+      run: bound('model.run', fields.MODEL_RUN, modelRun),
     }),
     data: Object.freeze({
-      put: settled('data.put', fields.DATA_PUT, dataPut),
-      get: settled('data.get', fields.DATA_GET, dataContent),
-      record: settled('data.record', fields.DATA_GET, dataGetRecord),
-      list: settled('data.list', fields.DATA_LIST, dataList),
-      versions: settled('data.versions', fields.ARTIFACT, dataVersions),
-      rename: settled('data.rename', fields.DATA_RENAME, dataRename),
-      delete: settled('data.delete', fields.DATA_DELETE, dataDelete),
+      put: bound('data.put', fields.DATA_PUT, dataPut),
+      get: bound('data.get', fields.DATA_GET, dataContent),
+      record: bound('data.record', fields.DATA_GET, dataGetRecord),
+      list: bound('data.list', fields.DATA_LIST, dataList),
+      versions: bound('data.versions', fields.ARTIFACT, dataVersions),
+      rename: bound('data.rename', fields.DATA_RENAME, dataRename),
+      delete: bound('data.delete', fields.DATA_DELETE, dataDelete),
     }),
     upload: Object.freeze({
-      begin: settled('upload.begin', fields.VERSION, uploadBegin),
-      part: settled('upload.part', fields.UPLOAD_PART, uploadPart),
-      complete: settled('upload.complete', fields.UPLOAD_COMPLETE, uploadComplete),
-      abort: settled('upload.abort', fields.UPLOAD, uploadAbort),
-      list: settled('upload.list', fields.MODEL_IF_GIVEN, uploadList),
+      begin: bound('upload.begin', fields.VERSION, uploadBegin),
+      part: bound('upload.part', fields.UPLOAD_PART, uploadPart),
+      complete: bound('upload.complete', fields.UPLOAD_COMPLETE, uploadComplete),
+      abort: bound('upload.abort', fields.UPLOAD, uploadAbort),
+      list: bound('upload.list', fields.MODEL_IF_GIVEN, uploadList),
     }),
     backup: Object.freeze({
-      create: settled('backup.create', fields.BACKUP_CREATE, backupCreate),
-      restore: settled('backup.restore', fields.BACKUP_RESTORE, backupRestore),
+      create: bound('backup.create', fields.BACKUP_CREATE, backupCreate),
+      restore: bound('backup.restore', fields.BACKUP_RESTORE, backupRestore),
     }),
     datastore: Object.freeze({
       status: (given) => status({}, given),
       check: (given) => check({}, given),
-      repair: asItStands('datastore.repair', fields.REPAIR, datastoreRepair),
-      sweep: asItStands('datastore.sweep', fields.SWEEP, datastoreSweep),
+      repair: bound('datastore.repair', fields.REPAIR, datastoreRepair),
+      sweep: bound('datastore.sweep', fields.SWEEP, datastoreSweep),
       lockStatus: (given) => locks({}, given),
-      lockRelease: asItStands('datastore.lockRelease', fields.LOCK_RELEASE, lockRelease),
+      lockRelease: bound('datastore.lockRelease', fields.LOCK_RELEASE, lockRelease),
     }),
   } satisfies OpenRepo);
 }

@@ -284,7 +284,7 @@ export function isReadOnly({ SWAMP_READ_ONLY: value = '' }: NodeJS.ProcessEnv): 
   return !['', '0', 'false'].includes(value);
 }
 
-/** Throws `read_only` for a command that would write (D10). First line of every mutating operation. */
+/** Throws `read_only` for a command that would write (D10). Asked for every operation that is declared to write (src/operations/operation.ts). */
 export function requireWritable(repo: Pick<Repo, 'readOnly' | 'command'>): void {
   if (repo.readOnly)
     throw new SwampError('read_only', `"${repo.command}" would write, and the repository is opened read-only.`, {

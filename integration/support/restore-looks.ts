@@ -47,7 +47,7 @@ export const LOOKS: readonly Look[] = [
   },
   {
     title: 'a reader of one thing that comes next, which stands there before and after',
-    without: { file: 'cli/context.ts', from: 'command.asItIs !== true && isRestoring(repo)', to: 'false' },
+    without: { file: 'operations/operation.ts', from: 'reads ? () => readWhole(repo, work, discard) : () => onceSettled(repo, work)', to: 'work' },
     meet: async (repo) => {
       await killedRestore(repo);
       await run(repo, ['model', 'get', 'm']);

@@ -17,6 +17,4 @@ export interface Command {
   readonly confirms?: true;
   /** The switch with which the words after `--` are a command line, not positionals. */
   readonly runs?: string;
-  /** Looks at the store as it stands: a restore that was interrupted is told of, not finished first. */
-  readonly asItIs?: true;
 }

@@ -1,7 +1,6 @@
 /** What a command is given to work with, and what it gives back. */
 import { SwampError } from '../errors.js';
 import { findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter, workingDir } from '../repo.js';
-import { isRestoring, Unsettled } from '../store/restoring.js';
 import { timingFrom } from '../timing.js';
 import type { Args } from './args.js';
 import type { Command } from './command.js';
@@ -64,9 +63,7 @@ export function contextFor({ command, args, signal, reporter }: Surroundings): C
       const timing = timingFrom(env, args.has('no-wait') ? '0' : args.text('lock-timeout'), process.stderr.isTTY ? 'terminal' : 'log');
       const named = args.text('repo-dir');
       const found = named === undefined && env['SWAMP_REPO_DIR'] === undefined && !args.has('trust');
-      const repo = openRepoAt(findRepoDir(named, env, cwd), { timing, readOnly, reporter, command: command.verb, env, found });
-      if (command.asItIs !== true && isRestoring(repo)) throw new Unsettled(repo);
-      return repo;
+      return openRepoAt(findRepoDir(named, env, cwd), { timing, readOnly, reporter, command: command.verb, env, found });
     },
     confirm: isForced(args) ? undefined : async (question, above) => (await import('./ask.js')).ask(question, signal, above),
   };

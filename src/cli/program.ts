@@ -1,6 +1,5 @@
 /** One run of the program: understand the words, run the command, print its outcome, tell the exit code. */
 import { asSwampError, isErrno, SwampError } from '../errors.js';
-import { Unsettled } from '../store/restoring.js';
 import type { Command } from './command.js';
 import { type Context, contextFor, type Outcome, type Run, requireConsent } from './context.js';
 import { flushed, print, StdoutFailed, tell, tellLine } from './output.js';
@@ -66,26 +65,13 @@ async function carryOut({ command, args }: Invocation, load: Load, manner: Manne
     reporter = createReporter(logLevel(args, process.env));
     requireConsent(command, args);
     const context = contextFor({ command, args, signal: signals.signal, reporter });
-    const outcome = await settled(await load(command.verb), context);
+    const outcome = await (await load(command.verb))(context);
     await reporter.flush();
     if (signals.exitCode !== undefined) return signals.exitCode;
     return outcome === undefined ? 0 : ((await signals.orGivenUp(printOutcome(outcome, command, context, manner))) ?? signals.exitCode ?? 0);
   } catch (error) {
     await reporter?.flush();
     return signals.exitCode ?? failed(error, manner);
-  }
-}
-
-/** A restore that waits to be carried out goes first; the command has done nothing before it opened the repository, and what only reads begins anew when one was published meanwhile. */
-async function settled(command: Run, context: Context): Promise<Outcome | undefined> {
-  for (;;) {
-    try {
-      return await command(context);
-    } catch (error) {
-      if (!(error instanceof Unsettled)) throw error;
-      const { settleFirst } = await import('../operations/settle.js');
-      await settleFirst(error.repo, context);
-    }
   }
 }
 

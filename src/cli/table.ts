@@ -253,7 +253,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [],
     examples: [],
-    asItIs: true,
   },
   {
     verb: 'datastore check',
@@ -267,7 +266,6 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: [['datastore check --repair --dry-run', 'see what a repair would do']],
     destructive: { flag: 'repair' },
-    asItIs: true,
   },
   {
     verb: 'datastore sweep',
@@ -293,7 +291,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [{ name: 'watch', type: 'switch', description: 'Go on showing them as they change, until Ctrl-C' }],
     examples: [['datastore lock status --watch', 'see who waits for whom, live']],
-    asItIs: true,
   },
   {
     verb: 'datastore lock release',
@@ -305,7 +302,6 @@ export const COMMANDS: readonly Command[] = [
       { ...FORCE, description: 'Yes, really' },
     ],
     examples: [['datastore lock release --force --model build', 'free one stuck model']],
-    asItIs: true,
   },
   ...BACKUP_COMMANDS,
   {

@@ -17,12 +17,13 @@ import { failpoint } from '../fs/failpoints.js';
 import { METADATA } from '../layout/layout.js';
 import type { Session } from '../locks/session.js';
 import { withSession } from '../protocol/session.js';
-import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 import { readVersionMetadata } from '../store/metadata.js';
 import { pin, unpin } from '../store/pins.js';
 import { sweepUnpinned } from '../store/sweep.js';
 import { TOOL_VERSION } from '../version.js';
 import { verdictOf } from './backup-verify.js';
+import { operation } from './operation.js';
 
 export interface BackupCreateInput {
   /** Where the backup appears. */
@@ -85,10 +86,10 @@ interface Recorded {
  * `corrupt`, `checksum_mismatch`, `incomplete_chunks`, `backup_invalid` for the base, `lock_timeout`, `no_space`, `io`; then
  * there is no backup, and nothing is left of it.
  */
-export async function backupCreate(plain: Repo, input: BackupCreateInput, options: BackupCreateOptions): Promise<BackupCreateResult> {
-  const repo = underName(plain, `backup create ${input.dir}`);
+export const backupCreate = operation({ verb: 'backup create', access: 'writes', about: ({ dir }) => dir }, create);
+
+async function create(repo: Repo, input: BackupCreateInput, options: BackupCreateOptions): Promise<BackupCreateResult> {
   const wanted = optionsOf(input);
-  if (input.dryRun !== true) requireWritable(repo);
   const target = targetOf(repo, input.dir);
   const base = input.base === undefined ? undefined : openBase(repo, input.base, input.copy === true);
   const plan = { wanted, base, tags: input.tags, skipDamaged: input.skipDamaged === true };

@@ -15,8 +15,8 @@ import { findOrphans } from '../store/check/orphans.js';
 import { byCodePoint } from '../store/read.js';
 import { readWhole } from '../store/restoring.js';
 import { requireWholeBackup } from './backup-verify.js';
+import { settled } from './operation.js';
 import { knownModels } from './orphans.js';
-import { settleFirst, startOver } from './settle.js';
 
 export interface BackupDifference {
   /** From the first to the second. */
@@ -56,12 +56,11 @@ export async function backupDiff(input: { readonly dir: string; readonly other: 
   const from = requireBackupDirectory(input.dir);
   const to = requireBackupDirectory(input.other);
   const [first, second] = [placeIn(from, options), placeIn(to, options)] as const;
-  for (const { repo } of [first, second]) if (repo !== undefined) await settleFirst(repo, options);
   // Before anything that may have to be read again.
   for (const { dir, repo } of [first, second]) if (repo === undefined) await requireWholeBackup(dir, options);
   const read = (): Promise<BackupDiffResult> => compare(first, second, options);
   const whole = [first, second].reduce((inner, { repo }) => (repo === undefined ? inner : () => readWhole(repo, inner)), read);
-  return startOver(whole, options);
+  return settled(whole, options);
 }
 
 /** One side: a backup, or the repository that is in `dir`. */

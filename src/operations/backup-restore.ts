@@ -12,13 +12,13 @@ import { FenceLost, MAX_EPOCH } from '../locks/fence.js';
 import { discard, type Session } from '../locks/session.js';
 import { keepName } from '../models/names.js';
 import { carryOut } from '../protocol/carry-out.js';
-import { restructure, type Structural } from '../protocol/restructure.js';
+import { restructure, type Structural, settle } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
-import { type Repo, requireWritable, underName } from '../repo.js';
+import type { Repo } from '../repo.js';
 import { discardTexts, publishRestore, stagedRestore } from '../store/restoration.js';
 import { requireWholeBackup } from './backup-verify.js';
+import { operation } from './operation.js';
 import { type Loss, lossOf, requireWithin } from './restore-loss.js';
-import { settleFirst } from './settle.js';
 
 export interface BackupRestoreInput {
   /** The directory of the backup. */
@@ -79,16 +79,17 @@ interface Asked extends RestorePlan {
 const ATTEMPTS = 3;
 
 /**
- * `target`: the repository, or what opens it once the backup is known to be whole. Throws `backup_invalid`, `checksum_mismatch` (nothing touched), `conflict` for a repository that is not empty,
+ * Throws `backup_invalid`, `checksum_mismatch` (nothing touched), `conflict` for a repository that is not empty,
  * `model_not_found`, `data_not_found`, `model_exists`, `name_invalid`, `no_space`, `lock_timeout`, `read_only`.
  */
-export async function backupRestore(
-  target: Repo | (() => Promise<Repo>),
-  input: BackupRestoreInput,
-  options: BackupRestoreOptions,
-): Promise<BackupRestoreResult> {
+export const backupRestore = operation(
+  { verb: 'backup restore', access: 'writes', about: ({ dir }) => dir },
+  (repo: Repo, input: BackupRestoreInput, options: BackupRestoreOptions) => restoreInto(async () => repo, input, options),
+);
+
+/** Restores into a repository that `open` makes, once the backup is known to be whole. Throws as `backupRestore`. */
+export async function restoreInto(open: () => Promise<Repo>, input: BackupRestoreInput, options: BackupRestoreOptions): Promise<BackupRestoreResult> {
   const choice = choiceOf(input);
-  if (typeof target !== 'function' && input.dryRun !== true) requireWritable(target);
   const gathered: Gathered = new Map();
   const { dir } = await requireWholeBackup(input.dir, {
     signal: options.signal,
@@ -97,7 +98,7 @@ export async function backupRestore(
   });
   const backup = readSaved(dir, gathered);
   if (backup.manifest.consistencyPoint.global > MAX_EPOCH) throw invalidEpoch(dir);
-  const repo = underName(typeof target === 'function' ? await target() : target, `backup restore ${input.dir}`);
+  const repo = await open();
   const fresh: FreshIds = new Map();
   const shown = await planRestore(repo, backup, choice, fresh);
   const result = resultOf(shown, input);
@@ -152,7 +153,7 @@ class Restorer {
     const { repo } = this.#session;
     const { signal } = this.#options;
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      await settleFirst(repo, { signal });
+      await settle(repo, { signal });
       const plan = await planRestore(repo, this.#backup, this.#choice, this.#fresh);
       await stageRestore(this.#session, this.#backup, plan, { signal, onProgress: (staged) => this.#options.onProgress?.(staged, 'staged') });
       this.#plan = plan;

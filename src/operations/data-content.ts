@@ -4,9 +4,9 @@ import { Readable } from 'node:stream';
 import { asSwampError, isSystemError, SwampError } from '../errors.js';
 import type { Repo } from '../repo.js';
 import { chunksOf, closeContent } from '../store/content.js';
-import { type DataGetInput, dataGet, dataGetRecord, type OpenData, requireInMemory } from './data-get.js';
+import { type DataGetInput, dataGet, type OpenData, readRecord, requireInMemory } from './data-get.js';
 import type { DataRecord } from './data-record.js';
-import { startOver } from './settle.js';
+import { operation } from './operation.js';
 
 /** A version, looked up. Nothing is open until the content is read; it is read once, in one of the three ways. */
 export interface DataGetResult extends AsyncDisposable {
@@ -23,8 +23,10 @@ export interface DataGetResult extends AsyncDisposable {
 }
 
 /** Throws as `dataGet`. */
-export async function dataContent(repo: Repo, input: DataGetInput, { signal }: { readonly signal: AbortSignal }): Promise<DataGetResult> {
-  const record = await dataGetRecord(repo, input, { signal });
+export const dataContent = operation({ verb: 'data get', access: 'reads' }, lookUp);
+
+async function lookUp(repo: Repo, input: DataGetInput, { signal }: { readonly signal: AbortSignal }): Promise<DataGetResult> {
+  const record = await readRecord(repo, input, { signal });
   let taken = false;
   let stream: Readable | undefined;
   const take = (): AsyncGenerator<Buffer> => {
@@ -67,7 +69,7 @@ function asStream(chunks: AsyncGenerator<Buffer>, signal: AbortSignal): Readable
 
 async function* read(repo: Repo, record: DataRecord, signal: AbortSignal): AsyncGenerator<Buffer> {
   try {
-    const { content } = await startOver(() => openAgain(repo, record, signal), { signal });
+    const { content } = await openAgain(repo, record, signal);
     try {
       yield* chunksOf(content, record.name, signal);
     } finally {

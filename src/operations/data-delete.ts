@@ -4,12 +4,13 @@ import { checkArtifactName } from '../layout/names.js';
 import { findModel, type Model } from '../models/files.js';
 import { restructureModel } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
-import { type Repo, requireWritable, underName } from '../repo.js';
+import type { Repo } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { type Artifact, artifactNames, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from '../store/read.js';
 import { dataNotFound, type Removed, removeArtifact, removeVersion } from '../store/remove.js';
 import { turns } from '../turns.js';
 import { requireModel } from './data-put.js';
+import { operation } from './operation.js';
 
 export interface DataDeleteInput {
   readonly model: string;
@@ -65,11 +66,14 @@ export interface DeleteOptions {
 const SLICE_TARGET_MS = 40;
 
 /** Throws `usage`, `model_not_found`, `data_not_found`, `version_not_found`, `conflict` (changed since it was shown), `lock_timeout`. */
-export async function dataDelete(plain: Repo, input: DataDeleteInput, options: DeleteOptions): Promise<DeleteOneResult | DeleteManyResult> {
-  if (input.dryRun !== true) requireWritable(plain);
+export const dataDelete = operation(
+  { verb: 'data delete', access: 'writes', about: ({ model, name, prefix }) => `${model} ${name ?? (prefix === undefined ? '--all' : `--prefix ${prefix}`)}` },
+  deleteData,
+);
+
+async function deleteData(repo: Repo, input: DataDeleteInput, options: DeleteOptions): Promise<DeleteOneResult | DeleteManyResult> {
   checkInput(input);
-  const model = await findModel(plain, input.model);
-  const repo = underName(plain, `data delete ${model.name} ${input.name ?? (input.prefix === undefined ? '--all' : `--prefix ${input.prefix}`)}`);
+  const model = await findModel(repo, input.model);
   return input.name === undefined ? deleteMany(repo, model, input, options) : deleteOne(repo, model, input.name, input, options);
 }
 

@@ -7,8 +7,8 @@ import type { Repo } from '../repo.js';
 import { closeContent, digestContent, type OpenContent, partMismatch } from '../store/content.js';
 import { type FoundVersion, findVersion, type OpenVersion, openVersion, resolveName, tombstoneOf, versionNotFound } from '../store/read.js';
 import { dataNotFound } from '../store/remove.js';
-import { readWhole } from '../store/restoring.js';
 import { type DataRecord, dataRecord } from './data-record.js';
+import { operation } from './operation.js';
 
 export interface DataGetInput {
   readonly model: string;
@@ -38,32 +38,26 @@ export function requireInMemory({ name, size }: DataRecord, hint: string): void 
 }
 
 /** Throws `model_not_found`, `data_not_found`, `version_not_found`, `corrupt`, `checksum_mismatch`, `incomplete_chunks`. */
-export async function dataGet(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal } = {}): Promise<OpenData> {
-  checkArtifactName(input.name);
-  return readWhole(
-    repo,
-    () => open(repo, input, options.signal),
-    ({ content }) => closeContent(content),
-  );
-}
+export const dataGet = operation({ verb: 'data get', access: 'reads', discard: ({ content }) => closeContent(content) }, open);
 
 /** What is known of a version; nothing is left open. Throws as `dataGet`. */
-export async function dataGetRecord(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataRecord> {
+export const dataGetRecord = operation({ verb: 'data get', access: 'reads' }, readRecord);
+
+export async function readRecord(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataRecord> {
   if (input.verify === true) {
-    const { record, content } = await dataGet(repo, input, options);
+    const { record, content } = await open(repo, input, options);
     closeContent(content);
     return record;
   }
   checkArtifactName(input.name);
-  return readWhole(repo, async () => {
-    const model = await findModel(repo, input.model);
-    const { name, found } = await named(repo, model, input, (current) => findVersion(repo, model.id, current, input.version));
-    return dataRecord(repo, model, name, found);
-  });
+  const model = await findModel(repo, input.model);
+  const { name, found } = await named(repo, model, input, (current) => findVersion(repo, model.id, current, input.version));
+  return dataRecord(repo, model, name, found);
 }
 
 /** Two looks: which model has the name, and what that one has. */
-async function open(repo: Repo, input: DataGetInput, signal: AbortSignal | undefined): Promise<OpenData> {
+async function open(repo: Repo, input: DataGetInput, { signal }: { readonly signal?: AbortSignal } = {}): Promise<OpenData> {
+  checkArtifactName(input.name);
   const model = await findModel(repo, input.model);
   await failpoint('data-get.model-found');
   const { name, found } = await named(repo, model, input, (current) => openVersion(repo, model.id, current, input.version));

@@ -4,9 +4,9 @@ import { failpoint } from '../fs/failpoints.js';
 import { findModel, listModels, type Model, problemText } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { byCodePoint, changesTooFast, findVersion, isDamage, LOOKS, listArtifacts, resolveName, warnOfStray } from '../store/read.js';
-import { readWhole } from '../store/restoring.js';
 import { turns } from '../turns.js';
 import { dataRecord } from './data-record.js';
+import { operation } from './operation.js';
 
 export interface DataListInput {
   readonly model?: string;
@@ -56,11 +56,9 @@ export interface FailedItem {
 const GROUP_ORDER = ['log', 'file', 'resource', 'data'];
 
 /** Throws `model_not_found`, and `corrupt` for a model whose artifacts cannot be listed. What is deleted meanwhile is left out. */
-export async function dataList(repo: Repo, input: DataListInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataListResult> {
-  return readWhole(repo, () => list(repo, input, options.signal));
-}
+export const dataList = operation({ verb: 'data list', access: 'reads' }, list);
 
-async function list(repo: Repo, input: DataListInput, signal: AbortSignal | undefined): Promise<DataListResult> {
+async function list(repo: Repo, input: DataListInput, { signal }: { readonly signal?: AbortSignal } = {}): Promise<DataListResult> {
   const model = input.model === undefined ? undefined : await findModel(repo, input.model);
   const models = model === undefined ? await allModels(repo) : [model];
   const found: DataListItem[] = [];

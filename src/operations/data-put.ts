@@ -6,7 +6,7 @@ import type { Session } from '../locks/session.js';
 import { findModel, isStillDefined, type Model } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
 import { type Writer, write } from '../protocol/write.js';
-import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 import { contentPathIn } from '../store/content.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME, parseGc, parseLifetime } from '../store/lifetimes.js';
@@ -14,7 +14,7 @@ import type { VersionMetadata } from '../store/metadata.js';
 import { type StagedVersion, stageVersion, type VersionFields } from '../store/stage.js';
 import { type Committed, committedBefore, commitVersion, latestMetadata, latestVersion } from '../store/write.js';
 import { modelCreate } from './model-create.js';
-import { startOver } from './settle.js';
+import { operation, settled } from './operation.js';
 import { openSource, requireDemands, type SourceDemands, type SourceInput } from './source.js';
 
 /** What a version is to be, without its content. */
@@ -61,14 +61,15 @@ export interface DataPutOptions {
 }
 
 /** Throws `conflict` (expectVersion), `model_not_found`, `name_invalid`, `usage`, `io`, `no_space`, `lock_timeout`. */
-export async function dataPut(repo: Repo, input: DataPutInput, options: DataPutOptions): Promise<DataPutResult> {
-  requireWritable(repo);
+export const dataPut = operation({ verb: 'data put', access: 'writes', about: ({ model, name }) => `${model} ${name}` }, put);
+
+async function put(repo: Repo, input: DataPutInput, options: DataPutOptions): Promise<DataPutResult> {
   checkArtifactName(input.name);
   const fields = versionFields(input, 'data put');
   const source = await openSource(input.source, options.signal);
   try {
     const model = await modelFor(repo, input, options);
-    return await withSession(underName(repo, `data put ${model.name} ${input.name}`), async (session) => {
+    return await withSession(repo, async (session) => {
       const { onProgress } = options;
       const content = onProgress === undefined ? source.chunks : counted(source.chunks, onProgress);
       const staged = await stageVersion(session, 'v', content, fields, options);
@@ -173,7 +174,7 @@ type Wanted = Pick<VersionInput, 'model' | 'name' | 'create' | 'expectVersion'>;
 
 /** The model, made first when it is to be. Starts over by itself: the source is open by then, and a pipe gives its bytes once. Throws `model_not_found`. */
 export function modelFor(repo: Repo, input: Wanted, options: { readonly signal: AbortSignal }): Promise<Model> {
-  return startOver(() => findOrCreate(repo, input, options), options);
+  return settled(() => findOrCreate(repo, input, options), options);
 }
 
 async function findOrCreate(repo: Repo, input: Wanted, options: { readonly signal: AbortSignal }): Promise<Model> {

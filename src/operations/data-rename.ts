@@ -4,11 +4,12 @@ import { checkArtifactName } from '../layout/names.js';
 import { findModel } from '../models/files.js';
 import { restructureModel } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
-import { type Repo, requireWritable, underName } from '../repo.js';
+import type { Repo } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { findArtifact } from '../store/read.js';
 import { type RenameAttempt, renameArtifact } from '../store/remove.js';
 import { requireModel } from './data-put.js';
+import { operation } from './operation.js';
 
 export interface DataRenameResult {
   readonly oldName: string;
@@ -21,23 +22,23 @@ export interface DataRenameResult {
 }
 
 /** Throws `data_not_found`, `conflict` when the new name exists, `name_invalid`, `usage` for a rename onto itself. */
-export async function dataRename(
-  plain: Repo,
+export const dataRename = operation({ verb: 'data rename', access: 'writes', about: ({ model, oldName }) => `${model} ${oldName}` }, rename);
+
+async function rename(
+  repo: Repo,
   { model: reference, oldName, newName }: { readonly model: string; readonly oldName: string; readonly newName: string },
   { signal }: { readonly signal: AbortSignal },
 ): Promise<DataRenameResult> {
-  requireWritable(plain);
   checkArtifactName(oldName);
   checkArtifactName(newName);
   if (oldName === newName) throw new SwampError('usage', 'The old and the new name are the same.', { hint: 'Name another one.' });
-  const model = await findModel(plain, reference);
-  const repo = underName(plain, `data rename ${model.name} ${oldName}`);
+  const model = await findModel(repo, reference);
   const artifact = await lookAhead(repo, model.id, () => findArtifact(repo, model.id, oldName));
   const attempt: RenameAttempt = {};
-  const rename = async (writer: Writer): Promise<{ readonly version: number }> => {
+  const commit = async (writer: Writer): Promise<{ readonly version: number }> => {
     if (attempt.published === undefined) requireModel(repo, model);
     return renameArtifact(writer, oldName, newName, await artifact.under(writer), attempt);
   };
-  const { version } = await restructureModel(repo, model.id, rename, { signal });
+  const { version } = await restructureModel(repo, model.id, commit, { signal });
   return { oldName, newName, modelId: model.id, modelName: model.name, copiedVersion: version, newVersion: version };
 }

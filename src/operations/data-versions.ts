@@ -9,8 +9,8 @@ import type { Repo } from '../repo.js';
 import { malformed, readVersionMetadata } from '../store/metadata.js';
 import { type Artifact, findArtifact, resolveName } from '../store/read.js';
 import { dataNotFound } from '../store/remove.js';
-import { readWhole } from '../store/restoring.js';
 import { turns } from '../turns.js';
+import { operation } from './operation.js';
 
 export interface DataVersionsResult {
   readonly dataName: string;
@@ -28,13 +28,15 @@ export interface DataVersionsResult {
 }
 
 /** The versions of one moment: when one is deleted while they are read, all are read again. One that has no record is left out, unless it is the latest. Throws `model_not_found`, `data_not_found`, `corrupt`. */
-export async function dataVersions(
+export const dataVersions = operation({ verb: 'data versions', access: 'reads' }, versions);
+
+async function versions(
   repo: Repo,
   { model, name }: { readonly model: string; readonly name: string },
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<DataVersionsResult> {
   checkArtifactName(name);
-  return readWhole(repo, () => versionsOf(repo, model, name, signal));
+  return versionsOf(repo, model, name, signal);
 }
 
 async function versionsOf(repo: Repo, reference: string, asked: string, signal: AbortSignal | undefined): Promise<DataVersionsResult> {

@@ -21,6 +21,7 @@ import {
 import { lookAtOrphans } from '../store/check/orphans.js';
 import { stateOf, typeIssue } from '../store/check/plain.js';
 import { isDefinitionLeft, listDeleted } from '../store/deletion.js';
+import { operation } from './operation.js';
 import { knownModels } from './orphans.js';
 
 /** A repair is an operation of its own. */
@@ -78,7 +79,9 @@ export interface DatastoreCheckOptions {
 }
 
 /** Findings are the result, not an error: the caller decides. Throws when the system runs out of something, and the signal's reason. */
-export async function datastoreCheck(repo: Repo, _input: DatastoreCheckInput, options: DatastoreCheckOptions): Promise<DatastoreCheckResult> {
+export const datastoreCheck = operation({ verb: 'datastore check', access: 'reads', asItIs: true }, check);
+
+async function check(repo: Repo, _input: DatastoreCheckInput, options: DatastoreCheckOptions): Promise<DatastoreCheckResult> {
   const { issues, checked } = await surveyDatastore(repo, options);
   return { ...toldOf(repo, issues), checked, repaired: [] };
 }

@@ -8,7 +8,7 @@ import type { Session } from '../locks/session.js';
 import { clearEntries, isBehind, type Mended, mendLocks, raiseFence } from '../protocol/mend.js';
 import { type RestructureOptions, restructure, type Structural } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
-import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 import type { FindingKind, Issue } from '../store/check/kinds.js';
 import { identityOf, statusOf } from '../store/check/plain.js';
 import { type Fence, syncCommit } from '../store/commit.js';
@@ -17,6 +17,7 @@ import { mendDeleted, planDeleted } from '../store/repair/deleted.js';
 import { type Act, mendName, planName } from '../store/repair/name.js';
 import { isNothing, locksOf, type ModelWork, type Work, workFor } from '../store/repair/plan.js';
 import { type DatastoreCheckOptions, type DatastoreCheckResult, type RepairedItem, surveyDatastore, toldOf } from './datastore-check.js';
+import { operation } from './operation.js';
 
 export interface DatastoreRepairInput {
   /** Tells what would be done, takes no lock and does nothing. */
@@ -47,10 +48,10 @@ const SLICE_MS = 50;
 const CHUNK = 16;
 
 /** Throws `read_only`, `lock_timeout` (a damaged lock names a holder who lives, or somebody works for too long), `io`. */
-export async function datastoreRepair(plain: Repo, input: DatastoreRepairInput, options: DatastoreRepairOptions): Promise<DatastoreRepairResult> {
+export const datastoreRepair = operation({ verb: 'datastore check', access: 'writes', asItIs: true, about: () => '--repair' }, repair);
+
+async function repair(repo: Repo, input: DatastoreRepairInput, options: DatastoreRepairOptions): Promise<DatastoreRepairResult> {
   const dryRun = input.dryRun === true;
-  if (!dryRun) requireWritable(plain);
-  const repo = underName(plain, 'datastore check --repair');
   const repaired: RepairedItem[] = [];
   for (let round = 0, going = true; ; round++) {
     const { issues, checked } = await surveyDatastore(repo, options);

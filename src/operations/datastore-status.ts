@@ -6,6 +6,7 @@ import { displayPath, type Repo } from '../repo.js';
 import { type PinFacts, readPin, standingPins } from '../store/pins.js';
 import { keptOutputs, pendingTeardowns, type SweepItem, sweepPlan, type TeardownItem, tellDamaged } from './datastore-sweep.js';
 import { type LockRecord, lockStatus } from './lock-status.js';
+import { operation } from './operation.js';
 import { listUploads, type UploadItem } from './upload-list.js';
 
 export interface DatastoreStatusResult {
@@ -33,7 +34,9 @@ export interface UnreadablePart {
 }
 
 /** What cannot be read is told of and costs its part of the answer, not the others. Throws the reason of the signal. */
-export async function datastoreStatus(repo: Repo, { signal }: { readonly signal?: AbortSignal } = {}): Promise<DatastoreStatusResult> {
+export const datastoreStatus = operation({ verb: 'datastore status', access: 'reads', asItIs: true }, statusOf);
+
+async function statusOf(repo: Repo, _input: object = {}, { signal }: { readonly signal?: AbortSignal } = {}): Promise<DatastoreStatusResult> {
   const unreadable: UnreadablePart[] = [];
   const part = async <T>(name: UnreadablePart['part'], read: () => T | Promise<T>, otherwise: T): Promise<T> => {
     try {

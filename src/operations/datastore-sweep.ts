@@ -8,7 +8,7 @@ import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
 import { discard } from '../locks/session.js';
 import { listLocks } from '../locks/survey.js';
 import { temporaries } from '../models/files.js';
-import { displayPath, type Repo, requireWritable } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 import { type Owned, silentSessions } from '../store/abandoned.js';
 import { findOrphans } from '../store/check/orphans.js';
 import { isDeletedModel } from '../store/deleted.js';
@@ -17,6 +17,7 @@ import { abandonedEntries } from '../store/leftovers.js';
 import { isPinned, pins } from '../store/pins.js';
 import { abandonedStagings, pendingRemovals, stagings, sweepOne, sweepTrash } from '../store/sweep.js';
 import { abandonedAside, asideUploads, type Standing } from '../store/uploads/place.js';
+import { operation } from './operation.js';
 import { knownModels } from './orphans.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
 import { clearEntry, finishMovingAside } from './unfinished.js';
@@ -66,11 +67,12 @@ export interface DatastoreSweepResult {
  * What cannot be removed is told, and stays pending (D5). Throws `read_only`, `model_not_found` for an id to retry that is
  * no deleted model's, `teardown_failed` after everything else is done (O7), with the result as its data.
  */
-export async function datastoreSweep(plain: Repo, input: DatastoreSweepInput, options: TeardownOptions): Promise<DatastoreSweepResult> {
+export const datastoreSweep = operation({ verb: 'datastore sweep', access: 'writes' }, sweep);
+
+async function sweep(plain: Repo, input: DatastoreSweepInput, options: TeardownOptions): Promise<DatastoreSweepResult> {
   const { signal } = options;
   const repo = warningOnce(plain);
   const dryRun = input.dryRun === true;
-  if (!dryRun) requireWritable(repo);
   requireDeleted(repo, input.retryTeardown);
   tellDamaged(repo);
   const waiting = pendingTeardowns(repo);

@@ -6,8 +6,9 @@ import { isModelId, type LockName } from '../layout/layout.js';
 import { freeEntry } from '../locks/fence.js';
 import { listLocks, surveyLocks } from '../locks/survey.js';
 import { findModelAsItIs } from '../models/files.js';
-import { displayPath, type Repo, requireWritable } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 import { type LockRecord, lockRecord, modelNames } from './lock-status.js';
+import { operation } from './operation.js';
 
 export interface LockReleaseInput {
   readonly force?: boolean;
@@ -21,8 +22,9 @@ export interface LockReleaseResult {
 }
 
 /** Breaks exactly the entries it saw: who takes a lock meanwhile keeps it. Throws `usage` without `force`, `read_only`, `model_not_found`. */
-export async function lockRelease(repo: Repo, input: LockReleaseInput, { signal }: { readonly signal: AbortSignal }): Promise<LockReleaseResult> {
-  requireWritable(repo);
+export const lockRelease = operation({ verb: 'datastore lock release', access: 'writes', asItIs: true }, release);
+
+async function release(repo: Repo, input: LockReleaseInput, { signal }: { readonly signal: AbortSignal }): Promise<LockReleaseResult> {
   if (input.force !== true) {
     throw new SwampError('usage', 'Releasing a lock puts out whoever holds it.', {
       hint: 'Look with "swamp datastore lock status" first; add --force to go on.',

@@ -9,6 +9,7 @@ import { findModelAsItIs } from '../models/files.js';
 import { readHolderDetails } from '../protocol/contender.js';
 import { readPublished } from '../protocol/global.js';
 import type { Repo } from '../repo.js';
+import { operation } from './operation.js';
 
 export interface LockWaiter {
   /** `acquire` wants the lock, `writer` waits for the global one to be free, `drain` for this holder to finish. */
@@ -42,7 +43,9 @@ export interface LockStatusResult {
 }
 
 /** What cannot be read is told as null, a lock that nobody can take as `damaged`. Throws `io` when the locks cannot be listed (L7). */
-export async function lockStatus(repo: Repo): Promise<LockStatusResult> {
+export const lockStatus = operation({ verb: 'datastore lock status', access: 'reads', asItIs: true }, locksOf);
+
+async function locksOf(repo: Repo): Promise<LockStatusResult> {
   const nameOf = modelNames(repo);
   const locks: LockRecord[] = [];
   for (const found of await survey(repo)) locks.push(await lockRecord(repo, found, nameOf));

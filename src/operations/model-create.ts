@@ -7,7 +7,8 @@ import { checkModelName, type Definition, isModelType, parseDefinition, type She
 import { assertNameFree, giveWay, publishDefinition, requireOnly } from '../models/names.js';
 import { nearest } from '../models/suggest.js';
 import { restructure, type Structural } from '../protocol/restructure.js';
-import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
+import { operation } from './operation.js';
 import { clearName } from './unfinished.js';
 
 export interface ModelCreateInput {
@@ -31,8 +32,9 @@ export interface ModelCreateResult {
 }
 
 /** Throws `usage`, `name_invalid`, `model_exists`, `lock_timeout`. */
-export async function modelCreate(repo: Repo, input: ModelCreateInput, options: { readonly signal: AbortSignal }): Promise<ModelCreateResult> {
-  requireWritable(repo);
+export const modelCreate = operation({ verb: 'model create', access: 'writes', about: ({ type, name }) => `${type} ${name}` }, createModel);
+
+async function createModel(repo: Repo, input: ModelCreateInput, options: { readonly signal: AbortSignal }): Promise<ModelCreateResult> {
   checkModelName(input.name);
   const definition = checked(define(input));
   const { id, name, type } = definition;
@@ -48,7 +50,7 @@ export async function modelCreate(repo: Repo, input: ModelCreateInput, options: 
     return published;
   };
   try {
-    const path = await restructure(underName(repo, `model create ${type} ${name}`), { models: [], runs: false }, create, options);
+    const path = await restructure(repo, { models: [], runs: false }, create, options);
     return { id, name, type, path: displayPath(repo, path) };
   } catch (error) {
     // The wait for a second look may have ended without one.

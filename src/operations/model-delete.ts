@@ -5,7 +5,7 @@ import { findModel, type Model, otherNames, requireOwnId } from '../models/files
 import { keepName } from '../models/names.js';
 import { restructureModel } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
-import { displayPath, type Repo, requireTrusted, requireWritable, underName } from '../repo.js';
+import { displayPath, type Repo, requireTrusted } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { stateOf } from '../store/check/plain.js';
 import { fileAt, hasText } from '../store/definition-text.js';
@@ -13,6 +13,7 @@ import { commitDeletion, type DeletedModel, listDeleted, moveModelAside, readDel
 import { artifactNames, findArtifact } from '../store/read.js';
 import { turns } from '../turns.js';
 import { hasNew } from './data-delete.js';
+import { operation } from './operation.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
 import { finishMovingAside } from './unfinished.js';
 
@@ -55,8 +56,9 @@ export interface ModelDeleteOptions extends TeardownOptions {
 const ATTEMPTS = 3;
 
 /** Throws `model_not_found`, `container_not_empty`, `conflict` (D3), `teardown_failed` (O7), `lock_timeout`, `read_only`. */
-export async function modelDelete(repo: Repo, input: ModelDeleteInput, options: ModelDeleteOptions): Promise<ModelDeleteResult> {
-  if (input.dryRun !== true) requireWritable(repo);
+export const modelDelete = operation({ verb: 'model delete', access: 'writes', about: ({ model }) => model }, deleteModel);
+
+async function deleteModel(repo: Repo, input: ModelDeleteInput, options: ModelDeleteOptions): Promise<ModelDeleteResult> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await deleteOnce(repo, input, options);
@@ -76,12 +78,11 @@ export async function modelDelete(repo: Repo, input: ModelDeleteInput, options: 
   }
 }
 
-async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDeleteOptions): Promise<ModelDeleteResult> {
-  const found = await findWithOneName(plain, input, options);
-  if ('deleted' in found) return resume(plain, found.deleted, input, options);
+async function deleteOnce(repo: Repo, input: ModelDeleteInput, options: ModelDeleteOptions): Promise<ModelDeleteResult> {
+  const found = await findWithOneName(repo, input, options);
+  if ('deleted' in found) return resume(repo, found.deleted, input, options);
   const { model } = found;
-  await requireOwnId(plain, model);
-  const repo = underName(plain, `model delete ${model.name}`);
+  await requireOwnId(repo, model);
   const ahead = await lookAhead(repo, model.id, () => planned(repo, model, options.signal));
   const plan = ahead.seen;
   const base = { id: model.id, name: model.name, type: model.type };
@@ -125,8 +126,7 @@ async function deleteOnce(plain: Repo, input: ModelDeleteInput, options: ModelDe
 }
 
 /** A loser, or a late retry: finishes what the winner left, if it is dead, and never waits for a living one (O3, O5). */
-async function resume(plain: Repo, record: DeletedModel, input: ModelDeleteInput, options: ModelDeleteOptions): Promise<ModelDeleteResult> {
-  const repo = underName(plain, `model delete ${record.name}`);
+async function resume(repo: Repo, record: DeletedModel, input: ModelDeleteInput, options: ModelDeleteOptions): Promise<ModelDeleteResult> {
   const base = { id: record.id, name: record.name, type: record.type, versionsDeleted: 0, alreadyDeleted: true };
   if (input.dryRun === true) return { ...base, teardown: record.teardown?.state ?? null, dryRun: true };
   await finishMovingAside(repo, record, options);

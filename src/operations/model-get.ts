@@ -2,6 +2,7 @@
 import { shellArguments } from '../models/definition.js';
 import { findModel } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
+import { operation } from './operation.js';
 
 export interface ModelGetResult {
   readonly id: string;
@@ -14,7 +15,9 @@ export interface ModelGetResult {
 }
 
 /** Throws `model_not_found`, `model_invalid`. */
-export async function modelGet(repo: Repo, { model: reference }: { readonly model: string }): Promise<ModelGetResult> {
+export const modelGet = operation({ verb: 'model get', access: 'reads' }, get);
+
+async function get(repo: Repo, { model: reference }: { readonly model: string }): Promise<ModelGetResult> {
   const { id, name, type, path, description, tags, methods } = await findModel(repo, reference);
   const shown = Object.fromEntries(Object.entries(methods).map(([key, method]) => [key, { arguments: shellArguments(method) }]));
   return { id, name, type, path: displayPath(repo, path), ...(description === undefined ? {} : { description }), tags, methods: shown };

@@ -1,7 +1,7 @@
 /** `model list` and `model search`: every definition; those with problems are told, not left out in silence. */
 import { listModels, problemText } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
-import { readWhole } from '../store/restoring.js';
+import { operation } from './operation.js';
 
 export interface ModelListResult {
   readonly models: readonly {
@@ -15,8 +15,10 @@ export interface ModelListResult {
 }
 
 /** With `text`: only models whose name, type, id, description or tags have it, case aside. */
-export async function modelList(repo: Repo, { text }: { readonly text?: string } = {}): Promise<ModelListResult> {
-  const { models, problems } = await readWhole(repo, () => listModels(repo));
+export const modelList = operation({ verb: 'model list', access: 'reads' }, list);
+
+async function list(repo: Repo, { text }: { readonly text?: string } = {}): Promise<ModelListResult> {
+  const { models, problems } = await listModels(repo);
   for (const problem of problems) repo.reporter.warn(problemText(problem));
   const wanted = text?.toLowerCase() ?? '';
   const found = models.filter(({ id, name, type, description, tags }) =>

@@ -10,10 +10,11 @@ import { findModel, isSameFile, type Model } from '../models/files.js';
 import { keepName, otherOfName } from '../models/names.js';
 import { restructureModel, type Structural } from '../protocol/restructure.js';
 import type { Writer } from '../protocol/write.js';
-import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 import { requireHeld } from '../store/commit.js';
 import { discardStaged, hasText, stageText } from '../store/definition-text.js';
 import { requireModel } from './data-put.js';
+import { operation } from './operation.js';
 import { clearName } from './unfinished.js';
 
 export interface ModelRenameResult {
@@ -25,16 +26,16 @@ export interface ModelRenameResult {
 }
 
 /** Throws `model_not_found`, `name_invalid`, `model_invalid` when the definition would be too large, `conflict` when the new name exists, or when the definition changed meanwhile. */
-export async function modelRename(
-  plain: Repo,
+export const modelRename = operation({ verb: 'model rename', access: 'writes', about: ({ model }) => model }, renameModel);
+
+async function renameModel(
+  repo: Repo,
   input: { readonly model: string; readonly newName: string },
   { signal }: { readonly signal: AbortSignal },
 ): Promise<ModelRenameResult> {
-  requireWritable(plain);
   checkModelName(input.newName);
-  const model = await findModel(plain, input.model);
+  const model = await findModel(repo, input.model);
   const { id, name, type, path, text } = model;
-  const repo = underName(plain, `model rename ${name}`);
   const newText = withName(text, input.newName);
   const target = join(dirname(path), `${input.newName}.yaml`);
   await clearName(repo, input.newName, { signal });

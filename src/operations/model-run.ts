@@ -15,13 +15,14 @@ import { type OnOutput, show } from '../models/show.js';
 import { type RunFence, withRunFence } from '../protocol/run.js';
 import { lostStaging, withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
-import { displayPath, type Repo, requireTrusted, requireWritable, underName } from '../repo.js';
+import { displayPath, type Repo, requireTrusted } from '../repo.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { keepOutputs } from '../store/keep.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME } from '../store/lifetimes.js';
 import { stageVersion, type VersionFields } from '../store/stage.js';
 import { commitOutputs, type Output } from '../store/write.js';
 import { requireModel } from './data-put.js';
+import { operation } from './operation.js';
 
 export interface ModelRunInput {
   /** Name or id. */
@@ -62,20 +63,22 @@ const MAX_IN_RESULT = 8 * 1024 * 1024;
  * from being committed (`data.kept` tells where they are), `model_not_found`, `usage` for an unknown method, `deadlock`,
  * `lock_timeout`.
  */
-export async function modelRun(repo: Repo, input: ModelRunInput, options: ModelRunOptions): Promise<ModelRunResult> {
-  requireWritable(repo);
+export const modelRun = operation({ verb: 'model method run', access: 'writes', about: ({ model, method = EXECUTE }) => `${model} ${method}` }, runMethod);
+
+const EXECUTE = 'execute';
+
+async function runMethod(repo: Repo, input: ModelRunInput, options: ModelRunOptions): Promise<ModelRunResult> {
   requireTrusted(repo);
   const model = await findModel(repo, input.model);
-  const name = input.method ?? 'execute';
+  const name = input.method ?? EXECUTE;
   methodOf(model, name);
   const inputs = input.inputs ?? {};
   checkInputs(inputs);
-  const named = underName(repo, `model method run ${model.name} ${name}`);
   const result = await withSession(
-    named,
+    repo,
     (session) =>
       withRunFence(
-        named,
+        repo,
         model.id,
         async (run) => {
           const current = await asItIsNow(repo, model);

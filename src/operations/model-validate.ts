@@ -6,7 +6,7 @@ import { findModel, type SecondName, type SurveyedFile, surveyDefinitions } from
 import type { Problem } from '../models/problem.js';
 import { displayPath, type Repo } from '../repo.js';
 import { isHeldByDead } from '../store/leftovers.js';
-import { readWhole } from '../store/restoring.js';
+import { operation } from './operation.js';
 
 export interface ValidatedModel {
   readonly name: string;
@@ -25,11 +25,9 @@ export interface ModelValidateResult {
 }
 
 /** Checks every definition against the others, and tells of all, or of one. Throws `model_not_found`. */
-export async function modelValidate(repo: Repo, { model }: { readonly model?: string } = {}): Promise<ModelValidateResult> {
-  return readWhole(repo, () => validate(repo, model));
-}
+export const modelValidate = operation({ verb: 'model validate', access: 'reads' }, validate);
 
-async function validate(repo: Repo, reference: string | undefined): Promise<ModelValidateResult> {
+async function validate(repo: Repo, { model: reference }: { readonly model?: string } = {}): Promise<ModelValidateResult> {
   const { files, strays, seconds } = await surveyDefinitions(repo);
   const notes = seconds.flatMap((second) => (isBeingRenamed(repo, second) ? [] : noteOf(repo, second)));
   const found = (reference === undefined ? files : await filesOf(repo, files, reference)).map(({ name, type, path: absolute, problems, misnamed }) => {

@@ -9,8 +9,8 @@ import { listModels, problemText } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { isDamage, versionNumbers } from '../store/read.js';
-import { readWhole } from '../store/restoring.js';
 import { turns } from '../turns.js';
+import { operation } from './operation.js';
 
 export interface RepoInfoResult {
   readonly repoDir: string;
@@ -32,14 +32,12 @@ interface Counts {
 }
 
 /** Counts what a walk sees: of what is written or deleted meanwhile some may count, and some not. Problems of definitions are warnings. */
-export async function repoInfo(repo: Repo, options: { readonly signal?: AbortSignal } = {}): Promise<RepoInfoResult> {
-  return readWhole(repo, () => infoOf(repo, options));
-}
+export const repoInfo = operation({ verb: 'repo info', access: 'reads' }, infoOf);
 
-async function infoOf(repo: Repo, options: { readonly signal?: AbortSignal }): Promise<RepoInfoResult> {
+async function infoOf(repo: Repo, _input: object = {}, { signal }: { readonly signal?: AbortSignal } = {}): Promise<RepoInfoResult> {
   const { models, problems } = await listModels(repo);
   for (const problem of problems) repo.reporter.warn(problemText(problem));
-  const counts = await countData(repo, options.signal);
+  const counts = await countData(repo, signal);
   return {
     repoDir: repo.root,
     repoId: repo.id,

@@ -22,7 +22,7 @@ interface Cancel {
 }
 
 const LOOPS: Readonly<Record<string, (repo: Repo, cancel: Cancel) => Promise<unknown>>> = {
-  'datastore status': (repo, cancel) => datastoreStatus(repo, cancel),
+  'datastore status': (repo, cancel) => datastoreStatus(repo, {}, cancel),
   'datastore sweep --dry-run': (repo, cancel) => datastoreSweep(repo, { dryRun: true, kept: true }, cancel),
   'model delete --dry-run': (repo, cancel) => modelDelete(repo, { model: 'm', withData: true, dryRun: true }, cancel),
   'data delete --all --dry-run': (repo, cancel) => dataDelete(repo, { model: 'm', all: true, dryRun: true }, cancel),

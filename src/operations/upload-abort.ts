@@ -1,8 +1,9 @@
 /** `data upload abort`: one rename takes the upload and its parts away; takes no lock, and asks nothing. */
 import { discard, type Session } from '../locks/session.js';
 import { withSession } from '../protocol/session.js';
-import { type Repo, requireWritable, underName } from '../repo.js';
+import type { Repo } from '../repo.js';
 import { uploadNotFound } from '../store/uploads/place.js';
+import { operation } from './operation.js';
 import { requireUpload } from './upload-reclaim.js';
 
 export interface UploadAbortResult {
@@ -10,13 +11,9 @@ export interface UploadAbortResult {
 }
 
 /** Throws `upload_not_found`, also when somebody else completes or aborts it first; `model_not_found`. */
-export async function uploadAbort(
-  plain: Repo,
-  { upload: id }: { readonly upload: string },
-  options: { readonly signal: AbortSignal },
-): Promise<UploadAbortResult> {
-  requireWritable(plain);
-  const repo = underName(plain, `data upload abort ${id}`);
+export const uploadAbort = operation({ verb: 'data upload abort', access: 'writes', about: ({ upload }) => upload }, abortUpload);
+
+async function abortUpload(repo: Repo, { upload: id }: { readonly upload: string }, options: { readonly signal: AbortSignal }): Promise<UploadAbortResult> {
   const modelId = await requireUpload(repo, id, options);
   const abort = async (session: Session): Promise<UploadAbortResult> => {
     const trashed = await discard(repo, repo.layout.upload(modelId, id), modelId);

@@ -3,22 +3,23 @@ import { removeEmptyDir } from '../fs/durable.js';
 import { checkArtifactName } from '../layout/names.js';
 import { discard } from '../locks/session.js';
 import { withSession } from '../protocol/session.js';
-import { type Repo, requireWritable, underName } from '../repo.js';
+import type { Repo } from '../repo.js';
 import { readWhole, Unsettled } from '../store/restoring.js';
 import { createUpload } from '../store/uploads/place.js';
 import { isThere, modelFor, requireModel, type VersionInput, versionFields } from './data-put.js';
+import { operation } from './operation.js';
 
 export interface UploadBeginResult {
   readonly uploadId: string;
 }
 
 /** What is expected of the artifact is asked when the upload is completed. Throws `model_not_found`, `name_invalid`, `usage`, `io`, `no_space`. */
-export async function uploadBegin(plain: Repo, input: VersionInput, options: { readonly signal: AbortSignal }): Promise<UploadBeginResult> {
-  requireWritable(plain);
+export const uploadBegin = operation({ verb: 'data upload begin', access: 'writes', about: ({ model, name }) => `${model} ${name}` }, begin);
+
+async function begin(repo: Repo, input: VersionInput, options: { readonly signal: AbortSignal }): Promise<UploadBeginResult> {
   checkArtifactName(input.name);
   const fields = versionFields(input, 'data upload');
-  const model = await modelFor(plain, input, options);
-  const repo = underName(plain, `data upload begin ${model.name} ${input.name}`);
+  const model = await modelFor(repo, input, options);
   const { expectVersion, ifChanged = false } = input;
   const record = {
     name: input.name,

@@ -8,7 +8,7 @@ import { parseHolder } from '../locks/holder.js';
 import { findModel, type Model } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
 import { type Writer, write } from '../protocol/write.js';
-import { type Repo, requireWritable, underName } from '../repo.js';
+import type { Repo } from '../repo.js';
 import { moveToTrash, syncCommit } from '../store/commit.js';
 import { commitOf, type StagedVersion, stageWithoutContent } from '../store/stage.js';
 import { assemble, MAX_PARTS, type OnProgress } from '../store/uploads/parts.js';
@@ -16,6 +16,7 @@ import { abandonedAside, modelOfUpload, putBack, type Standing, takeAside, uploa
 import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js';
 import { committedBefore, commitUpload, findCommitted, latestVersion, type UploadAttempt } from '../store/write.js';
 import { type DataPutResult, expectVersion, putResult, requireModel, sameAsLatest } from './data-put.js';
+import { operation } from './operation.js';
 import { requireNotDeleted, requireUpload } from './upload-reclaim.js';
 
 export interface UploadCompleteInput {
@@ -36,16 +37,16 @@ interface Completion {
  * Throws `upload_not_found`, `incomplete_chunks`, `checksum_mismatch`, `conflict`, `model_not_found`, `lock_timeout`: the upload is then as it
  * was, unless it is gone with its model.
  */
-export async function uploadComplete(
-  plain: Repo,
+export const uploadComplete = operation({ verb: 'data upload complete', access: 'writes', about: ({ upload }) => upload }, complete);
+
+async function complete(
+  repo: Repo,
   input: UploadCompleteInput,
   options: { readonly signal: AbortSignal; readonly onProgress?: OnProgress },
 ): Promise<DataPutResult> {
-  requireWritable(plain);
   const { upload: id, parts: declared } = input;
   if (declared !== undefined && (!Number.isSafeInteger(declared) || declared < 0 || declared > MAX_PARTS))
     throw new SwampError('usage', `--parts must be a whole number from 0 to ${MAX_PARTS}, not ${declared}.`);
-  const repo = underName(plain, `data upload complete ${id}`);
   const interrupted = interruptedCompletion(repo, id);
   let modelId: string;
   try {

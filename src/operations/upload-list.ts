@@ -6,10 +6,10 @@ import { findModel, listModels } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { byCodePoint } from '../store/read.js';
-import { readWhole } from '../store/restoring.js';
 import { partsIn } from '../store/uploads/parts.js';
 import { uploadsOf } from '../store/uploads/place.js';
 import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js';
+import { operation } from './operation.js';
 
 export interface UploadItem {
   readonly uploadId: string;
@@ -28,9 +28,9 @@ export interface UploadListResult {
 }
 
 /** One that is being completed is listed until it is a version. Throws `model_not_found`. */
-export async function uploadList(repo: Repo, { model }: { readonly model?: string } = {}): Promise<UploadListResult> {
-  return readWhole(repo, () => listUploads(repo, model));
-}
+export const uploadList = operation({ verb: 'data upload list', access: 'reads' }, (repo: Repo, { model }: { readonly model?: string } = {}) =>
+  listUploads(repo, model),
+);
 
 /** As it stands, also while a restore is being carried out. */
 export async function listUploads(repo: Repo, reference?: string): Promise<UploadListResult> {

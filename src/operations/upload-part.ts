@@ -1,8 +1,9 @@
 /** `data upload part`: stores one part of an upload, in place of an earlier one of that number; takes no lock. */
 import { SwampError } from '../errors.js';
 import { withSession } from '../protocol/session.js';
-import { type Repo, requireWritable, underName } from '../repo.js';
+import type { Repo } from '../repo.js';
 import { MAX_PARTS, putPart } from '../store/uploads/parts.js';
+import { operation } from './operation.js';
 import { openSource, requireDemands, type SourceDemands, type SourceInput } from './source.js';
 import { requireUpload } from './upload-reclaim.js';
 
@@ -21,14 +22,14 @@ export interface UploadPartResult {
 }
 
 /** Throws `upload_not_found`, also when the upload is completed or aborted while the part is sent; `model_not_found`, `usage`, `io`, `no_space`. */
-export async function uploadPart(plain: Repo, input: UploadPartInput, options: { readonly signal: AbortSignal }): Promise<UploadPartResult> {
-  requireWritable(plain);
+export const uploadPart = operation({ verb: 'data upload part', access: 'writes', about: ({ upload, partNumber }) => `${upload} ${partNumber}` }, storePart);
+
+async function storePart(repo: Repo, input: UploadPartInput, options: { readonly signal: AbortSignal }): Promise<UploadPartResult> {
   const { upload: id, partNumber } = input;
   if (!Number.isSafeInteger(partNumber) || partNumber < 1 || partNumber > MAX_PARTS)
     throw new SwampError('usage', `A part has a number from 1 to ${MAX_PARTS}, not ${partNumber}.`, {
       hint: 'Make the parts larger if you need more of them.',
     });
-  const repo = underName(plain, `data upload part ${id} ${partNumber}`);
   const modelId = await requireUpload(repo, id, options);
   const source = await openSource(input.source, options.signal);
   try {

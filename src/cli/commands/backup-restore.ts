@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { SwampError } from '../../errors.js';
 import { readDir } from '../../fs/tree.js';
-import { type BackupRestoreInput, backupRestore, type RestoreQuestion } from '../../operations/backup-restore.js';
+import { type BackupRestoreInput, backupRestore, type RestoreQuestion, restoreInto } from '../../operations/backup-restore.js';
 import { repoInit } from '../../operations/repo-init.js';
 import { openRepoAt, type Repo } from '../../repo.js';
 import { timingFrom } from '../../timing.js';
@@ -19,7 +19,8 @@ export async function run(context: Context): Promise<Outcome> {
   const phases = { verified: progress.phase('Verified'), staged: progress.phase('Restored') };
   const asked = given({ confirm: confirm && ((question: RestoreQuestion) => confirm(questionText(question))) });
   const onProgress = (done: { readonly files: number; readonly bytes: number }, phase: keyof typeof phases): void => phases[phase](done);
-  const result = await backupRestore(repo, input, { signal, onProgress, ...asked }).finally(progress.end);
+  const options = { signal, onProgress, ...asked };
+  const result = await (typeof repo === 'function' ? restoreInto(repo, input, options) : backupRestore(repo, input, options)).finally(progress.end);
   return { result, text: () => restoredText(result) };
 }
 
@@ -33,7 +34,7 @@ function targetOf({ args, env, readOnly, reporter, openRepo }: Context): Repo | 
     return async () => {
       const { repoDir } = await repoInit(dir, { readOnly });
       reporter.info(`Created the repository ${repoDir}.`);
-      return openRepoAt(repoDir, { timing: timingFrom(env, args.text('lock-timeout')), reporter, env });
+      return openRepoAt(repoDir, { timing: timingFrom(env, args.text('lock-timeout')), reporter, env, command: `backup restore ${args.need('dir')}` });
     };
   }
 }

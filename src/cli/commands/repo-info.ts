@@ -4,7 +4,7 @@ import type { Context, Outcome } from '../context.js';
 import { fields, size } from '../render/text.js';
 
 export async function run({ openRepo, signal }: Context): Promise<Outcome> {
-  const result = await repoInfo(openRepo(), { signal });
+  const result = await repoInfo(openRepo(), {}, { signal });
   const text = (): string =>
     fields([
       ['Repository', result.repoDir],
