@@ -443,10 +443,10 @@ const READING = [
     'datastore check',
     'datastore lock status',
     'backup verify',
-    'backup list',
     'backup diff',
     'backup pack',
     'backup unpack',
+    'backup list',
     'demo',
     'completion',
   ],
@@ -583,8 +583,8 @@ describe('--read-only', () => {
     await assert.rejects(model.create({ type: 'none', name: '' }), readOnly);
     await assert.rejects(model.run({ model: 'none' }), readOnly);
     await assert.rejects(upload.begin({ model: 'none', name: '' }), readOnly);
-    await assert.rejects(upload.part({ upload: 'none', partNumber: 0, source: [] }), readOnly);
-    await assert.rejects(upload.complete({ upload: 'none', parts: -1 }), readOnly);
+    await assert.rejects(upload.part({ upload: 'none', partNumber: 1, source: [] }), readOnly);
+    await assert.rejects(upload.complete({ upload: 'none', parts: 1 }), readOnly);
     await assert.rejects(upload.abort({ upload: 'none' }), readOnly);
     await assert.rejects(datastore.sweep(), readOnly);
     await assert.rejects(datastore.repair(), readOnly);
