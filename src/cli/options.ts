@@ -51,3 +51,4 @@ export const IF_EXISTS: Flag = { name: 'if-exists', type: 'switch', description:
 
 export const MODEL: Positional = { name: 'model', description: 'The name or id of a model', flag: true };
 export const NAME: Positional = { name: 'name', description: 'The name of an artifact', flag: true };
+export const TAG: Flag = { name: 'tag', type: 'list', value: 'K=V', description: 'A tag; may be given again' };

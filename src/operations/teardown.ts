@@ -112,7 +112,7 @@ async function execute(session: Session, run: RunFence, record: DeletedModel, op
           processStart: startTime(pid) ?? 'x',
           host: hostname(),
         });
-        forgetTeardownExit(repo, record.id);
+        await forgetTeardownExit(repo, record.id);
         await failpoint('teardown.recorded');
       },
     },

@@ -2,9 +2,9 @@
  * A deleted model: one rename of its record into deleted/ is the commit (D1). From then on every command treats the id as
  * gone; definition and data are moved aside from the record by whoever comes next.
  */
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf, SwampError } from '../errors.js';
+import { removeFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { reach } from '../fs/reach.js';
 import { exists, listStore, readText } from '../fs/tree.js';
@@ -156,8 +156,8 @@ export function teardownExit(repo: Repo, modelId: string): number | undefined {
 }
 
 /** Before a run: what an earlier, failed one left must not be taken for its end. */
-export function forgetTeardownExit(repo: Repo, modelId: string): void {
-  rmSync(repo.layout.teardownExit(modelId), { force: true });
+export async function forgetTeardownExit(repo: Repo, modelId: string): Promise<void> {
+  await removeFile(repo.layout.teardownExit(modelId));
 }
 
 /** Replaces the record's teardown state through the run fence: a runner that was fenced off writes nothing. Throws FenceLost. */

@@ -2,12 +2,11 @@
 import { isUtf8 } from 'node:buffer';
 import { counted } from '../../fs/counted.js';
 import { dataGet, dataGetRecord, type OpenData, requireInMemory } from '../../operations/data-get.js';
-import type { DataRecord } from '../../operations/data-record.js';
 import { chunksOf, closeContent } from '../../store/content.js';
 import { given, wholeNumber } from '../args.js';
 import type { Context, Outcome } from '../context.js';
 import { print } from '../output.js';
-import { fields, size, tagText } from '../render/text.js';
+import { metadata } from '../render/record.js';
 
 export async function run({ args, json, openRepo, signal }: Context): Promise<Outcome | undefined> {
   const input = { model: args.need('model'), name: args.need('name'), verify: args.has('verify'), ...given({ version: wholeNumber(args, 'version', 1) }) };
@@ -51,24 +50,4 @@ async function textOrBase64(pieces: AsyncIterable<Uint8Array>): Promise<{ readon
   for await (const chunk of pieces) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);
   return isUtf8(bytes) ? { content: bytes.toString('utf8') } : { content: bytes.toString('base64'), contentEncoding: 'base64' };
-}
-
-function metadata(record: DataRecord): Outcome {
-  const text = (): string =>
-    fields([
-      ['Name', record.name],
-      ['Model', `${record.modelName} (${record.modelType}, ${record.modelId})`],
-      ['Version', `${record.version}${record.isLatest ? ', the latest' : ''}`],
-      ['Created', record.createdAt],
-      ['Size', size(record.size)],
-      ['Content type', record.contentType],
-      ['Tags', tagText(record.tags)],
-      ['Lifetime', record.lifetime],
-      ['Keeps', record.garbageCollection],
-      ['Generation', record.generation],
-      ['SHA-256', record.checksum],
-      ['Path', record.contentPath],
-      ['Id', record.id],
-    ]);
-  return { result: record, text };
 }

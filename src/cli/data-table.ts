@@ -1,0 +1,142 @@
+/** The commands for data and uploads: part of the one table of commands. */
+import type { Command } from './command.js';
+import { DRY_RUN, type Flag, FORCE, IF_EXISTS, MODEL, NAME, type Positional, TAG, YES } from './options.js';
+
+const VERSION: Flag = { name: 'version', type: 'value', value: 'N', description: 'This version, not the latest' };
+/** What a new version is to be. */
+const VERSION_FLAGS: readonly Flag[] = [
+  { name: 'content-type', type: 'value', value: 'TYPE', description: 'Its media type' },
+  TAG,
+  { name: 'lifetime', type: 'value', value: 'L', description: 'When it expires: 1h 5m 10d 2w 1mo 10y infinite ephemeral' },
+  { name: 'gc', type: 'value', value: 'P', description: 'How many versions to keep, or for how long' },
+  { name: 'expect-version', type: 'value', value: 'N', description: 'Only when N is the latest version; 0: only when there is none' },
+  { name: 'if-changed', type: 'switch', description: 'Write nothing when the content equals the latest' },
+  { name: 'create', type: 'switch', description: 'Create the model, of type "store", when there is none' },
+];
+const IF_STABLE: Flag = { name: 'if-stable', type: 'switch', description: 'Refuse a FILE that changes while it is read' };
+const NO_EMPTY: Flag = { name: 'no-empty', type: 'switch', description: 'Refuse a content of 0 bytes' };
+const UPLOAD: Positional = { name: 'upload', description: 'The id that "data upload begin" printed', flag: true };
+
+export const DATA_COMMANDS: readonly Command[] = [
+  {
+    verb: 'data put',
+    summary: 'Store a new version, from a file or from stdin',
+    confirms: true,
+    positionals: [MODEL, NAME, { name: 'file', description: 'The file; stdin without it', optional: true }],
+    flags: [
+      ...VERSION_FLAGS,
+      IF_STABLE,
+      NO_EMPTY,
+      { name: 'command', type: 'switch', description: 'Store what the command after "--" prints, if it ends with 0' },
+    ],
+    runs: 'command',
+    examples: [
+      ['data put results report report.html', 'store a file'],
+      ['data put results log --if-changed < build.log', 'store stdin, if it is new'],
+      ['data put results dump --command -- pg_dump app', 'store what a command prints, if it succeeds'],
+    ],
+  },
+  {
+    verb: 'data get',
+    summary: 'Print the content of the latest version, byte for byte',
+    positionals: [MODEL, NAME],
+    flags: [
+      VERSION,
+      { name: 'output', alias: 'o', type: 'value', value: 'FILE', description: 'Write the content to FILE, all or nothing' },
+      { name: 'metadata', type: 'switch', description: 'Print what is known about it, not the content' },
+      { name: 'verify', type: 'switch', description: 'Compare the content with its checksum first' },
+    ],
+    examples: [['data get results report -o report.html', 'write it to a file']],
+  },
+  {
+    verb: 'data list',
+    summary: 'List the latest version of each artifact',
+    positionals: [{ ...MODEL, optional: true }],
+    flags: [
+      { name: 'type', type: 'value', value: 'T', description: 'Only of this type' },
+      { name: 'prefix', type: 'value', value: 'P', description: 'Only names that begin with P', mayBeEmpty: true },
+      { name: 'limit', type: 'value', value: 'N', description: 'At most so many' },
+      { name: 'after', type: 'value', value: 'NAME', description: 'Only names that sort after NAME', mayBeEmpty: true },
+      { name: 'names', type: 'switch', description: 'Print the names alone, one a line, as they are' },
+      { name: 'null', alias: '0', type: 'switch', description: 'With --names: end each with a NUL, for xargs -0' },
+    ],
+    examples: [['data list results --names --prefix tmp/', 'the names, for a script']],
+  },
+  {
+    verb: 'data versions',
+    summary: 'List the versions of an artifact, newest first',
+    positionals: [MODEL, NAME],
+    flags: [],
+    examples: [],
+  },
+  {
+    verb: 'data rename',
+    summary: 'Give an artifact another name; the old one leads readers to it',
+    confirms: true,
+    positionals: [MODEL, NAME, { name: 'new-name', description: 'The new name', flag: true }],
+    flags: [],
+    examples: [['data rename results report old-report', 'all versions come along']],
+  },
+  {
+    verb: 'data delete',
+    summary: 'Delete an artifact, one version of it, or many artifacts',
+    confirms: true,
+    positionals: [MODEL, { ...NAME, optional: true }],
+    flags: [
+      { ...VERSION, description: 'Only this version' },
+      { name: 'prefix', type: 'value', value: 'P', description: 'Every artifact whose name begins with P' },
+      { name: 'all', type: 'switch', description: 'Every artifact of the model' },
+      IF_EXISTS,
+      DRY_RUN,
+      FORCE,
+      YES,
+    ],
+    examples: [
+      ['data delete results report --force', 'without a question'],
+      ['data delete results --prefix tmp/ --dry-run', 'see what would go'],
+    ],
+    destructive: true,
+  },
+  {
+    verb: 'data upload begin',
+    summary: 'Begin a version that is written in parts; prints its id',
+    positionals: [MODEL, NAME],
+    flags: VERSION_FLAGS,
+    examples: [['data upload begin results dump', 'print an id for the other commands']],
+  },
+  {
+    verb: 'data upload part',
+    summary: 'Store one part, from a file or from stdin; again: in place of the earlier one',
+    confirms: true,
+    positionals: [
+      UPLOAD,
+      { name: 'number', description: 'Its place in the content, from 1 to 10,000', flag: true },
+      { name: 'file', description: 'The file; stdin without it', optional: true },
+    ],
+    flags: [IF_STABLE, NO_EMPTY],
+    examples: [['data upload part $id 2 dump.2', 'parts may come in any order, at the same time']],
+  },
+  {
+    verb: 'data upload complete',
+    summary: 'Make the parts the next version, if all are there and are what was sent',
+    confirms: true,
+    positionals: [UPLOAD],
+    flags: [{ name: 'parts', type: 'value', value: 'N', description: 'There must be exactly the parts 1 to N; else 1 to the highest there is' }],
+    examples: [['data upload complete $id --parts 3', 'three parts, no more, no less']],
+  },
+  {
+    verb: 'data upload abort',
+    summary: 'Give an upload up; its parts go',
+    confirms: true,
+    positionals: [UPLOAD],
+    flags: [],
+    examples: [],
+  },
+  {
+    verb: 'data upload list',
+    summary: 'List the unfinished uploads, with their size and age',
+    positionals: [{ ...MODEL, optional: true }],
+    flags: [],
+    examples: [],
+  },
+];

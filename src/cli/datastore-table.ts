@@ -1,0 +1,62 @@
+/** The commands for the store below: part of the one table of commands. */
+import type { Command } from './command.js';
+import { DRY_RUN, FORCE, TRUST, YES } from './options.js';
+
+export const DATASTORE_COMMANDS: readonly Command[] = [
+  {
+    verb: 'datastore status',
+    summary: 'Health, size, what is pending, who holds locks',
+    positionals: [],
+    flags: [],
+    examples: [],
+  },
+  {
+    verb: 'datastore check',
+    summary: 'Check every invariant of the store and every checksum',
+    positionals: [],
+    flags: [
+      { name: 'repair', type: 'switch', description: 'Mend what is damaged; set aside, under quarantine/, what cannot be mended' },
+      { ...DRY_RUN, description: 'With --repair: show what would be done, and do nothing' },
+      FORCE,
+      YES,
+    ],
+    examples: [['datastore check --repair --dry-run', 'see what a repair would do']],
+    destructive: { flag: 'repair' },
+  },
+  {
+    verb: 'datastore sweep',
+    summary: 'Finish removals that are pending',
+    confirms: true,
+    positionals: [],
+    flags: [
+      DRY_RUN,
+      { name: 'kept', type: 'switch', description: 'Also remove the outputs kept of methods that could not commit them' },
+      {
+        name: 'retry-teardown',
+        type: 'value',
+        value: 'ID',
+        description: 'Run the teardown of this deleted model again, although an earlier one may still run',
+      },
+      TRUST,
+    ],
+    examples: [],
+  },
+  {
+    verb: 'datastore lock status',
+    summary: 'List the locks that are held, their holders and who waits',
+    positionals: [],
+    flags: [{ name: 'watch', type: 'switch', description: 'Go on showing them as they change, until Ctrl-C' }],
+    examples: [['datastore lock status --watch', 'see who waits for whom, live']],
+  },
+  {
+    verb: 'datastore lock release',
+    summary: 'Free locks by force: all of them, or those of one model',
+    confirms: true,
+    positionals: [],
+    flags: [
+      { name: 'model', type: 'value', value: 'M', description: 'Only the locks of this model' },
+      { ...FORCE, description: 'Yes, really' },
+    ],
+    examples: [['datastore lock release --force --model build', 'free one stuck model']],
+  },
+];
