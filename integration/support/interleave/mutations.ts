@@ -202,6 +202,8 @@ export const MUTATIONS: readonly Mutation[] = [
         from: 'carried === undefined ? listArtifact(dir)',
         to: 'carried === undefined ? (moving === undefined ? undefined : listArtifact(dir))',
       },
+      // Names that did not stand still would be looked at again.
+      { file: 'store/read.ts', from: "if (found !== undefined || still.accepts('')) return found;", to: 'return found;' },
     ],
     scenario: 'versions and rename',
     breaks: /data_not_found/,
