@@ -43,7 +43,7 @@ export async function takeFromBase(base: Base, content: Pick<VersionMetadata, 'c
   try {
     const status = lstatSync(from, { throwIfNoEntry: false });
     if (status?.isFile() === true && status.size === content.size) {
-      const how = await bring(base, from, copying, path);
+      const how = await bring(base, { from, mode: status.mode }, copying, path);
       if ((await checksumOf(copying, path)) === content.checksum) return how;
     }
   } catch (error) {
@@ -57,8 +57,15 @@ export async function takeFromBase(base: Base, content: Pick<VersionMetadata, 'c
 /** What a file system says that cannot clone, or cannot link this file. */
 const REFUSALS = ['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'EXDEV', 'EPERM', 'EMLINK', 'ENOTTY', 'EBADF'];
 
-async function bring({ ways }: Base, from: string, { bulk }: Copying, path: string): Promise<'copied' | 'shared'> {
-  for (const way of [...ways]) {
+async function bring(
+  { ways }: Base,
+  { from, mode }: { readonly from: string; readonly mode: number },
+  { bulk }: Copying,
+  path: string,
+): Promise<'copied' | 'shared'> {
+  // A link has the permissions of its file; a backup's contents have those of a new file.
+  const fits = (mode & 0o7777) === (0o666 & ~process.umask());
+  for (const way of ways.filter((one) => one !== 'link' || fits)) {
     try {
       await bulk.bring(way, from, path);
       return way === 'copy' ? 'copied' : 'shared';
