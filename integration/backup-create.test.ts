@@ -17,7 +17,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { idOf } from './support/backup-tree.js';
@@ -486,6 +486,23 @@ test('all damage is told at once, or left out and recorded with --skip-damaged (
   writeFileSync(join(repo.layout.artifact(m ?? '', 'a'), 'artifact.json'), '[]');
   const again = await backup(repo, join(repo.base, 'again'), '--skip-damaged');
   assert.deepEqual(again.damaged[0], { model: 'models/m', name: 'a', version: null, reason: 'corrupt' });
+  for (const place of [repo.layout.model(m ?? ''), repo.layout.tombstones(n ?? ''), repo.layout.modelUploads(n ?? ''), repo.layout.modelKept(n ?? '')]) {
+    rmSync(place, { recursive: true, force: true });
+    mkdirSync(dirname(place), { recursive: true });
+    symlinkSync(repo.base, place);
+  }
+  const lost = (model: string) => ({ model: `models/${model}`, name: null, version: null, reason: 'corrupt' });
+  for (const [place, uploads] of [
+    ['few', []],
+    ['most', ['--include-incomplete-uploads']],
+  ] as const) {
+    const { damaged } = await backup(repo, join(repo.base, place), '--skip-damaged', ...uploads);
+    assert.deepEqual(
+      damaged.filter(({ name }) => name === null),
+      [lost('m'), ...[...uploads, 'tombstones'].map(() => lost('n'))],
+    );
+    assert.deepEqual(inShort(await whole(repo, join(repo.base, place))), []);
+  }
 });
 
 test('what belongs to nothing is told by name and left alone; an upload without its record is damage (B18)', async (t) => {

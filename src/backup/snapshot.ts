@@ -19,7 +19,7 @@ import { statusOf } from '../store/check/plain.js';
 import { isIntent } from '../store/intent.js';
 import { readArtifactRecord, readTombstone, type Tombstone } from '../store/metadata.js';
 import { byCodePoint, versionNumbers } from '../store/read.js';
-import { modelOfUpload, SUMS, uploadsOf } from '../store/uploads/place.js';
+import { SUMS, uploadsOf } from '../store/uploads/place.js';
 import { readUploadRecord, UPLOAD_RECORD } from '../store/uploads/record.js';
 import { Chooser, type Chosen } from './choose.js';
 import { damageOr } from './damage.js';
@@ -122,13 +122,18 @@ function isSame(a: BigIntStats, b: BigIntStats): boolean {
   return a.ino === b.ino && a.ctimeNs === b.ctimeNs && a.mtimeNs === b.mtimeNs && a.size === b.size && a.dev === b.dev;
 }
 
+interface Uploads {
+  readonly listed: readonly ListedUpload[];
+  readonly damaged: readonly Damage[];
+}
+
 interface ModelData {
-  /** What could not be listed. */
+  /** What could not be listed, but for uploads. */
   readonly damaged: readonly Damage[];
   readonly strays: readonly string[];
   readonly artifacts: ReadonlyMap<string, Known<ListedArtifact>>;
   readonly tombstones: ReadonlyMap<string, Known<Tombstone>>;
-  readonly uploads: readonly ListedUpload[];
+  readonly uploads: Uploads;
 }
 
 interface AheadData extends ModelData {
@@ -136,7 +141,7 @@ interface AheadData extends ModelData {
   readonly quiet: string | undefined;
 }
 
-const NOTHING: ModelData = Object.freeze({ damaged: [], strays: [], artifacts: new Map(), tombstones: new Map(), uploads: [] });
+const NOTHING: ModelData = Object.freeze({ damaged: [], strays: [], artifacts: new Map(), tombstones: new Map(), uploads: { listed: [], damaged: [] } });
 /** Between two turns of the event loop: for the heartbeat of the lock, and for signals. */
 const BATCH = 500;
 
@@ -164,7 +169,7 @@ class Lister {
       const data = await this.#list(id, NOTHING);
       const quiet = before !== undefined && quietEntry(this.#repo, id)?.name === before ? before : undefined;
       // While something changes it may look damaged; it is listed again under the lock.
-      this.#ahead.set(id, { ...data, quiet, damaged: quiet === undefined ? [] : data.damaged });
+      this.#ahead.set(id, { ...data, quiet, ...(quiet === undefined ? { damaged: [], uploads: { ...data.uploads, damaged: [] } } : {}) });
     }
   }
 
@@ -181,7 +186,7 @@ class Lister {
       const ahead = this.#ahead.get(id);
       const entry = readFence(this.#repo.layout.fence({ kind: 'data', modelId: id }));
       const same = ahead?.quiet !== undefined && ahead.quiet === entry?.name;
-      now.set(id, same ? { ...ahead, ...this.#uploadsNow(id, ahead) } : await this.#list(id, ahead ?? NOTHING));
+      now.set(id, same ? { ...ahead, uploads: this.#uploads(id) } : await this.#list(id, ahead ?? NOTHING));
     }
     return this.snapshotOf(models, structural.epoch, (id) => now.get(id) ?? NOTHING);
   }
@@ -208,7 +213,7 @@ class Lister {
       damaged.push({ modelId, name, version: null, error: damageOr(this.#repo, error) });
     };
     const root = layout.model(modelId);
-    for (const segment of listStore(root) ?? []) {
+    for (const segment of namesIn(root, (error) => tell(null, error))) {
       const list = (dir: string, status: BigIntStats): ListedArtifact | 'stray' | undefined => this.#artifact(dir, segment, status);
       const one = this.#once<ListedArtifact | 'stray'>(`${root}/${segment}`, known.artifacts.get(segment), list, (error) =>
         tell(nameOf(segment) ?? null, error),
@@ -219,7 +224,7 @@ class Lister {
     }
     const tombstones = new Map<string, Known<Tombstone>>();
     const buried = layout.tombstones(modelId);
-    for (const file of listStore(buried) ?? []) {
+    for (const file of namesIn(buried, (error) => tell(null, error))) {
       const one = this.#once(
         `${buried}/${file}`,
         known.tombstones.get(file),
@@ -229,7 +234,7 @@ class Lister {
       if (one !== undefined) tombstones.set(file, one);
       if (++this.#listed % BATCH === 0) await this.#breathe();
     }
-    return { damaged, strays, artifacts, tombstones, uploads: this.#uploads(modelId, tell) };
+    return { damaged, strays, artifacts, tombstones, uploads: this.#uploads(modelId) };
   }
 
   async #breathe(): Promise<void> {
@@ -274,18 +279,14 @@ class Lister {
     return { ...record, dir, identity, versions, older: numbers.length - wanted.length, strays };
   }
 
-  /** Uploads come and go without the data fence: they are listed anew. */
-  #uploadsNow(modelId: string, ahead: ModelData): Pick<ModelData, 'damaged' | 'uploads'> {
-    const own = ahead.damaged.filter(({ name }) => name === null || modelOfUpload(name) !== modelId);
-    const damaged: Damage[] = [];
-    const uploads = this.#uploads(modelId, (name, error) => damaged.push({ modelId, name, version: null, error: damageOr(this.#repo, error) }));
-    return { uploads, damaged: [...own, ...damaged] };
-  }
-
-  /** Parts are sent without a lock: one that is sent again after the listing is as it was, or as it is then. */
-  #uploads(modelId: string, tell: (id: string, error: unknown) => void): ListedUpload[] {
-    if (!this.#wanted.incompleteUploads) return [];
-    return uploadsOf(this.#repo, modelId).flatMap(({ id, dir }): ListedUpload[] => {
+  /** They come and go without the data fence, and parts are sent without a lock: one that is sent again after the listing is as it was, or as it is then. */
+  #uploads(modelId: string): Uploads {
+    if (!this.#wanted.incompleteUploads) return NOTHING.uploads;
+    const broken: Damage[] = [];
+    const tell = (name: string | null, error: unknown): void => {
+      broken.push({ modelId, name, version: null, error: damageOr(this.#repo, error) });
+    };
+    const listed = standingUploads(this.#repo, modelId, (error) => tell(null, error)).flatMap(({ id, dir }): ListedUpload[] => {
       try {
         const record = readUploadRecord(dir);
         const identity = identityOf(join(dir, PARTS));
@@ -298,6 +299,7 @@ class Lister {
       }
       return [];
     });
+    return { listed, damaged: broken };
   }
 
   snapshotOf(chosen: Chosen, global: number, dataOf: (modelId: string) => ModelData): Snapshot {
@@ -305,10 +307,10 @@ class Lister {
     const strays: string[] = [];
     const list = (id: string, directory: string, definition: string | undefined): ListedModel => {
       const { artifacts, tombstones, uploads, ...rest } = dataOf(id);
-      damaged.push(...rest.damaged);
+      damaged.push(...rest.damaged, ...uploads.damaged);
       strays.push(...rest.strays, ...[...artifacts.values()].flatMap(({ value }) => value.strays));
       const byName = <T extends { readonly name: string }>(known: ReadonlyMap<string, Known<T>>): T[] => [...known.values()].map(({ value }) => value);
-      return { id, directory, definition, artifacts: byName(artifacts), tombstones: byName(tombstones), uploads, epochs: this.#epochs(id) };
+      return { id, directory, definition, artifacts: byName(artifacts), tombstones: byName(tombstones), uploads: uploads.listed, epochs: this.#epochs(id) };
     };
     const orphans = this.#chooser.orphansBeside(chosen);
     const models = [
@@ -364,11 +366,29 @@ class Lister {
         otherModels: snapshot.excluded.otherModels + wholly.length,
         excludedArtifacts: sum(({ artifacts }) => artifacts.length) - listed,
         olderVersions: sum(({ artifacts }) => artifacts.reduce((total, { older }) => total + older, 0)),
-        incompleteUploads: this.#wanted.incompleteUploads ? 0 : sum(({ id }) => uploadsOf(repo, id).length),
+        incompleteUploads: this.#wanted.incompleteUploads ? 0 : sum(({ id }) => standingUploads(repo, id, () => undefined).length),
         deletedModels: (listStore(repo.layout.deleted) ?? []).filter((name) => name.endsWith('.json')).length,
-        keptOutputs: sum(({ id }) => (listStore(repo.layout.modelKept(id)) ?? []).length),
+        keptOutputs: sum(({ id }) => namesIn(repo.layout.modelKept(id), () => undefined).length),
       },
     };
+  }
+}
+
+/** As `listStore`, and nothing where that cannot be read: `tell` is given the error. */
+function namesIn(dir: string, tell: (error: unknown) => void): readonly string[] {
+  return orTold(() => listStore(dir), tell) ?? [];
+}
+
+function standingUploads(repo: Repo, modelId: string, tell: (error: unknown) => void): ReturnType<typeof uploadsOf> {
+  return orTold(() => uploadsOf(repo, modelId), tell) ?? [];
+}
+
+function orTold<T>(read: () => T, tell: (error: unknown) => void): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    tell(error);
+    return undefined;
   }
 }
 
