@@ -1,6 +1,6 @@
 /** What `backup restore` makes of what is there already: each mode against each state of a model and of an artifact (B16, P4, D8). */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { type OpenRepo, openRepo } from '../src/index.js';
@@ -260,11 +260,14 @@ describe('what is asked of a restore', () => {
     const at = (name: string): string => join(repo.base, name);
     mkdirSync(at('full'));
     writeFileSync(at('full/mine'), '');
-    for (const [place, ...flags] of [['full'], ['new', '--dry-run']] as const)
-      await refused(repo, ['backup', 'restore', dir, '--repo-dir', at(place), ...flags], 'not_a_repo');
+    for (const flags of [[], ['--dry-run']]) await refused(repo, ['backup', 'restore', dir, '--repo-dir', at('full'), ...flags], 'not_a_repo');
+    symlinkSync(repo.base, at('link'));
+    const planned = [at('new'), join(at('link'), 'new')].map((place) => runJson<object>(repo, ['backup', 'restore', dir, '--repo-dir', place, '--dry-run']));
+    const [plan, other] = await Promise.all(planned);
     await refused(repo, ['backup', 'restore', repo.dir, '--repo-dir', at('new')], 'backup_invalid');
     assert.ok(!existsSync(at('new')));
-    await run(repo, ['backup', 'restore', dir, '--repo-dir', at('new')]);
+    const done = await runJson<object>(repo, ['backup', 'restore', dir, '--repo-dir', at('new')]);
+    assert.deepEqual([plan, other], [{ ...done, dryRun: true }, plan]);
     assert.equal((await run(repo, ['data', 'get', 'web', 'a', '--repo-dir', at('new')])).stdout, 'one');
   });
 

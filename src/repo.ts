@@ -1,6 +1,7 @@
 /** Finds, opens and creates a repository. A Repo is frozen and goes first into every operation. */
+import { randomUUID } from 'node:crypto';
 import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { isErrno, SwampError } from './errors.js';
 import { FORMAT_DIRECTORY, FORMAT_VERSION, isModelId, Layout } from './layout/layout.js';
@@ -129,15 +130,37 @@ export function placeOf(dir: string): Place {
 
 /** Opens the repository in `dir`. Throws as `placeOf`, and `config_invalid` for a configured datastore that is not this repository's. */
 export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
-  const env = options.env ?? process.env;
   const place = placeOf(dir);
-  const { root, config, datastore, layout } = place;
+  const { root, config, datastore } = place;
   if (config.datastorePath !== undefined && ownerOf(place) === undefined) {
     throw new SwampError('config_invalid', `${datastore}, configured in ${place.marker}, does not hold the datastore of this repository.`, {
       hint: `Mount the disk it lies on, or correct datastore.path. To make a datastore there: swamp repo init ${root}`,
       data: { path: datastore },
     });
   }
+  return opened(place, options);
+}
+
+/** The repository that `repo init` would make in `dir`, for a plan of what would be in it: nothing of it exists, and it is read-only. */
+export function unmadeRepoAt(dir: string, options: RepoOptions = {}): Repo {
+  const root = realOf(resolve(dir));
+  const datastore = join(root, '.swamp');
+  const config = { formatVersion: FORMAT_VERSION, repoId: randomUUID() };
+  return opened({ root, marker: join(root, MARKER), config, datastore, layout: new Layout(datastore) }, { ...options, readOnly: true });
+}
+
+/** Links resolved, as far as the path exists. */
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    return join(realOf(dirname(path)), basename(path));
+  }
+}
+
+function opened({ root, marker, config, datastore, layout }: Place, options: RepoOptions): Repo {
+  const env = options.env ?? process.env;
   return Object.freeze({
     root,
     id: config.repoId,
@@ -150,7 +173,7 @@ export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
     command: options.command ?? 'library',
     names: new Map(),
     ancestors: parseAncestors(env[ANCESTORS_VARIABLE]),
-    distrusted: options.found === true && !isSafe(root, env) ? otherOwner(place.marker, env) : undefined,
+    distrusted: options.found === true && !isSafe(root, env) ? otherOwner(marker, env) : undefined,
   });
 }
 

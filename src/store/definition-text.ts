@@ -83,7 +83,10 @@ export function requirePlace(repo: Repo, path: string): void {
       data: { path: directory },
     });
   });
-  accessSync(there.at(-1) ?? repo.root, constants.W_OK | constants.X_OK);
+  let nearest = there.at(-1) ?? repo.root;
+  // The directory of a repository that is only planned is made, too.
+  while (!exists(nearest)) nearest = dirname(nearest);
+  accessSync(nearest, constants.W_OK | constants.X_OK);
   const status = lstatSync(join(repo.root, path), { throwIfNoEntry: false });
   if (status === undefined || status.isFile()) return;
   throw new SwampError('conflict', `${path} is in the way: it is no plain file.`, { hint: 'Remove it, or move it elsewhere.', data: { path } });
