@@ -94,7 +94,7 @@ test('while a deleter is at work a validation finds nothing wrong (D2)', async (
   const deleting = start(repo, [...DELETE, 'm', '--force'], { env: pauses.env });
   await pauses.at('model-delete.committed', deleting);
   await run(repo, ['model', 'validate']);
-  assert.equal((await run(repo, ['model', 'list'])).stderr, '');
+  assert.equal((await run(repo, ['model', 'list'])).stderr, 'No models.\n');
   pauses.go('model-delete.committed');
   await finished(deleting);
 });

@@ -261,7 +261,7 @@ function pathsOf({ tid, syscall, text }: Call, main: number | undefined): string
 /** A text without what differs from run to run: holders, nonces, ids, times. */
 export function nameless(text: string): string {
   return text
-    .replace(/x?[0-9a-f]{12}-[0-9a-fx]+-[0-9x]+-[0-9]+-[0-9a-fx]+-[0-9a-f]{12}/g, 'HOLDER')
+    .replace(/x?[0-9a-f]{12}-[0-9a-fx]+(-[0-9x]+){2}-[0-9]+-[0-9a-fx]+-[0-9a-f]{12}/g, 'HOLDER')
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID')
     .replace(/[0-9]{13}(?=-[awd]-)/g, 'TIME')
     .replace(/[0-9a-f]{12}/g, 'NONCE');

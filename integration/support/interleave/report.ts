@@ -66,6 +66,6 @@ function shortened({ modelIds }: Bench): (path: string) => string {
   return (path) => {
     let short = path.replace(`${ROOT}/.swamp/v2/`, '').replace(`${ROOT}/`, '');
     for (const [name, id] of modelIds) short = short.replaceAll(id, name);
-    return short.replace(/x?[0-9a-f]{12}-[0-9a-f]{8}-1-1([0-9]+)-7-[0-9a-f]{12}/g, (_, process: string) => `<process ${Number(process)}>`);
+    return short.replace(/x?[0-9a-f]{12}-[0-9a-f]{8}-1-[0-9]+-1([0-9]+)-7-[0-9a-f]{12}/g, (_, process: string) => `<process ${Number(process)}>`);
   };
 }
