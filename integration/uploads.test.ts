@@ -214,7 +214,7 @@ describe('a completion', { concurrency: 2 }, () => {
     assert.deepEqual(await listed(repo), []);
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1]);
     await refused(repo, ['data', 'upload', 'begin', 'm', 'a', '--lifetime', 'long'], 'usage');
-    await refused(repo, ['data', 'upload', 'begin', 'm', ''], 'name_invalid');
+    await refused(repo, ['data', 'upload', 'begin', 'm', ''], 'usage');
   });
 
   test('beside late parts takes none of them: their upload is gone (B6)', async (t) => {
