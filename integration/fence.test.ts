@@ -390,8 +390,8 @@ test('of two creations of one name that see each other, one stays', async (t) =>
   const late = start(repo, args, { env: pauses.env });
   await pauses.at(naming, late);
   await run(repo, ['datastore', 'lock', 'release', '--force']);
-  // The first one is before it has the lock.
-  const named = new Pauses(repo, ['fs.unlink#2']);
+  // Before it: the scope of the other one, and the probe for hard links.
+  const named = new Pauses(repo, ['fs.unlink#3']);
   const holder = start(repo, ['model', 'create', 'command/shell', 'web', '--run', 'true', '--json'], { env: named.env });
   await named.at('fs.unlink', holder);
   assert.ok(existsSync(join(repo.dir, 'models/command/shell/web.yaml')));
