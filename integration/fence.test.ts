@@ -297,7 +297,7 @@ describe('a rename that was put out by force', { concurrency: 2 }, () => {
   }
 });
 
-const STILL_OURS: Edit = { file: 'protocol/inside.ts', from: 'if (exists(global.lease.path)) return lease;', to: 'return lease;' };
+const STILL_OURS: Edit = { file: 'protocol/inside.ts', from: 'if (exists(global.path)) return lease;', to: 'return lease;' };
 
 const BYPASS: readonly Edit[] = [
   { file: 'store/write.ts', from: 'if (!exists(runPath)) throw new FenceLost(runPath);', to: '' },

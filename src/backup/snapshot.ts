@@ -45,7 +45,7 @@ export async function takeSnapshot(
   const body = async (structural: Structural): Promise<Snapshot> => {
     const began = performance.now();
     // Nobody else had the global fence in between: no model was created, renamed or deleted.
-    const unchanged = before?.state === 'free' && structural.epoch === before.epoch + 1;
+    const unchanged = before?.state === 'free' && structural.fence.epoch === before.epoch + 1;
     const snapshot = await lister.listNow(structural, unchanged ? ahead : await chooser.choose());
     structural.stillHeld();
     repo.reporter.debug(`Listed in ${(performance.now() - began).toFixed(1)} ms under the global lock.`);
@@ -188,7 +188,7 @@ class Lister {
       const same = ahead?.quiet !== undefined && ahead.quiet === entry?.name;
       now.set(id, same ? { ...ahead, uploads: this.#uploads(id) } : await this.#list(id, ahead ?? NOTHING));
     }
-    return this.snapshotOf(models, structural.epoch, (id) => now.get(id) ?? NOTHING);
+    return this.snapshotOf(models, structural.fence.epoch, (id) => now.get(id) ?? NOTHING);
   }
 
   /** What a dead holder had published in a data fence is carried out first: it is what every reader sees next. True when there was something. */

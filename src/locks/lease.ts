@@ -7,29 +7,32 @@ import { join } from 'node:path';
 import { isErrno, isSystemError, reasonOf, SwampError } from '../errors.js';
 import { touchDir, writeAdvisory } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
-import type { Timing } from '../timing.js';
+import type { Repo } from '../repo.js';
 import { type Entry, freeEntry, freeEntrySync, takeEntry } from './fence.js';
-import { forsake } from './holder.js';
+import { forsake, hostName } from './holder.js';
 import { isBreakable, type Seen } from './observe.js';
+import type { Session } from './session.js';
 
 export const HOLDER_DETAILS = 'holder.json';
 
-/** What `holder.json` tells people about a holder; nothing is decided by it. */
-export interface HolderDetails {
-  readonly command: string;
-  readonly host: string;
-  readonly pid: number;
-  /** RFC 3339, UTC. */
-  readonly since: string;
-}
-
-/** Our entry in a fence. Everything committed under the lock passes through `path`, which is gone once the lock is. */
+/**
+ * A held fence: what every function of the store that changes something needs, and only protocol/ hands out. Everything
+ * committed under the lock passes through `path`, which is gone once the lock is.
+ */
 export interface Lease {
-  readonly fence: string;
-  readonly name: string;
+  readonly repo: Repo;
+  readonly session: Session;
+  /** `global` for the global fence: what it names in the trash belongs to no model. */
+  readonly modelId: string;
+  /** The fence, synced before anything committed under the epoch is acknowledged (P6). */
+  readonly dir: string;
   readonly epoch: number;
+  /** Of the entry: `<epoch>.<holder>`. */
+  readonly name: string;
   /** The entry's directory. */
   readonly path: string;
+  /** True when this session lost the fence before and took it again: what it was about to commit may have been. */
+  readonly retaken: boolean;
   /** Fires with `lock_lost` when the entry was taken away; it saves work, the fence saves data. */
   readonly signal: AbortSignal;
   /**
@@ -39,25 +42,17 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-export interface LeaseOptions {
-  /** The holder's text: part of the entry's name. */
-  readonly holder: string;
-  readonly details: HolderDetails;
-  readonly timing: Timing;
-  /** The epoch goes up by one, or to this. */
-  readonly atLeast?: number;
-  readonly warn: (message: string) => void;
-}
-
 type Callback<T = void> = (error: unknown, value?: T) => void;
 
 /**
  * One attempt to take a fence that is free, or whose holder is dead or stale, as `seen`. Undefined when somebody else was
- * first. Throws only for errors of the system.
+ * first. The epoch goes up by one, or to `atLeast`. Throws only for errors of the system.
  */
-export async function tryLease(seen: Seen, { holder, details, timing, atLeast = 0, warn }: LeaseOptions): Promise<Lease | undefined> {
+export async function tryLease(seen: Seen, session: Session, atLeast = 0): Promise<Lease | undefined> {
   const { default: lockfile } = await import('proper-lockfile');
-  const { dir } = seen;
+  const { dir, lock } = seen;
+  const { repo, holder } = session;
+  const { timing, command, reporter } = repo;
   const grip = new Grip(seen, holder, atLeast);
   const aborter = new AbortController();
   let releaseLock: () => Promise<void>;
@@ -91,11 +86,13 @@ export async function tryLease(seen: Seen, { holder, details, timing, atLeast = 
     } catch (error) {
       if (!isSystemError(error) && !(error instanceof SwampError)) throw error;
       forsake(holder);
-      warn(`The lock ${dir} could not be given back: ${reasonOf(error)}. It is free when this process has ended.`);
+      reporter.warn(`The lock ${dir} could not be given back: ${reasonOf(error)}. It is free when this process has ended.`);
     }
   };
   try {
-    writeAdvisory(join(path, HOLDER_DETAILS), `${JSON.stringify({ holder, ...details })}\n`);
+    // For people; nothing is decided by it.
+    const details = { holder, command, host: hostName(), pid: process.pid, since: new Date().toISOString() };
+    writeAdvisory(join(path, HOLDER_DETAILS), `${JSON.stringify(details)}\n`);
   } catch (error) {
     // It informs people only, so nothing that is in its way costs the lock; an entry that is gone is found out by the next step through it.
     if (!isSystemError(error)) {
@@ -103,7 +100,8 @@ export async function tryLease(seen: Seen, { holder, details, timing, atLeast = 
       throw error;
     }
   }
-  return { fence: dir, name, epoch: grip.epoch, path, signal: aborter.signal, release };
+  const modelId = lock.kind === 'global' ? 'global' : lock.modelId;
+  return { repo, session, modelId, dir, name, epoch: grip.epoch, path, retaken: false, signal: aborter.signal, release };
 }
 
 /** The file system that proper-lockfile sees: one lock file, which is one fence entry. */

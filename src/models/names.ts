@@ -3,8 +3,9 @@ import { dirname } from 'node:path';
 import { SwampError } from '../errors.js';
 import { syncDir } from '../fs/durable.js';
 import { newNonce } from '../locks/holder.js';
+import type { Lease } from '../locks/lease.js';
 import { displayPath, type Repo } from '../repo.js';
-import { type Fence, requireHeld } from '../store/commit.js';
+import { requireHeld } from '../store/commit.js';
 import { publishText, removeDefinition, removeIf } from '../store/definition-text.js';
 import { checkModelName, type Definition, serialiseDefinition } from './definition.js';
 import { type DefinitionFile, deletedHint, isLeaving, readOrTell } from './definition-file.js';
@@ -69,7 +70,7 @@ export async function publishDefinition(repo: Repo, definition: Definition): Pro
  * its own back; the other one waits for that fence, and then looks again: without it both would go. Throws `model_exists`,
  * and FenceLost, after which to call it again.
  */
-export async function requireOnly(repo: Repo, definition: Definition, global: Fence): Promise<void> {
+export async function requireOnly(repo: Repo, definition: Definition, global: Lease): Promise<void> {
   if (otherOfName(repo, definition) === undefined) return;
   requireHeld(global);
   const other = await giveWay(repo, definition);

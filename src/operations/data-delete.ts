@@ -1,9 +1,9 @@
 /** `data delete`: structural. Plans without a lock, asks, then commits each removal under the closed global fence and sweeps after it. */
 import { asSwampError, type ErrorCode, isSystemError, SwampError } from '../errors.js';
 import { checkArtifactName } from '../layout/names.js';
+import type { Lease } from '../locks/lease.js';
 import { findModel, type Model } from '../models/files.js';
 import { restructureModel } from '../protocol/restructure.js';
-import type { Writer } from '../protocol/write.js';
 import type { Repo } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { type Artifact, artifactNames, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from '../store/read.js';
@@ -116,7 +116,7 @@ async function deleteNamed(repo: Repo, model: Model, name: string, { version, dr
   // Nobody is asked about nothing.
   if (asked && shown.length > 0 && !(await options.confirm?.({ modelName: model.name, items: itemsOf(name, shown) })))
     return { ...result({ versionsDeleted: 0, alreadyDeleted: false }), cancelled: true };
-  const remove = async (writer: Writer): Promise<Removed> => {
+  const remove = async (writer: Lease): Promise<Removed> => {
     requireModel(repo, model);
     const artifact = await ahead.under(writer);
     if (asked) requireAsShown(name, shown, versionsOf(artifact, version));
@@ -169,13 +169,13 @@ const FIRST_SLICE = 16;
 const MOST_IN_SLICE = 512;
 
 interface Batch {
-  readonly names: (writer: Writer) => Promise<readonly string[]>;
+  readonly names: (writer: Lease) => Promise<readonly string[]>;
   readonly shown: ReadonlyMap<string, readonly number[]> | undefined;
 }
 
 /** Removes the first `size` of the batch, as they are under the closed global fence; answers the rest. */
 async function removeSlice(repo: Repo, model: Model, { names, shown }: Batch, size: number, tally: Tally, signal: AbortSignal): Promise<readonly string[]> {
-  const remove = async (writer: Writer): Promise<readonly string[]> => {
+  const remove = async (writer: Lease): Promise<readonly string[]> => {
     requireModel(repo, model);
     const all = await names(writer);
     for (const name of all.slice(0, size)) await removeCounted(writer, name, shown, tally);
@@ -185,7 +185,7 @@ async function removeSlice(repo: Repo, model: Model, { names, shown }: Batch, si
 }
 
 /** One that cannot be removed does not keep the others. */
-async function removeCounted(writer: Writer, name: string, shown: Batch['shown'], tally: Tally): Promise<void> {
+async function removeCounted(writer: Lease, name: string, shown: Batch['shown'], tally: Tally): Promise<void> {
   try {
     const artifact = findArtifact(writer.repo, writer.modelId, name);
     if (shown !== undefined) requireAsShown(name, shown.get(name) ?? [], versionsOf(artifact));

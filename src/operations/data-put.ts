@@ -2,10 +2,11 @@
 import { SwampError } from '../errors.js';
 import { counted } from '../fs/counted.js';
 import { checkArtifactName } from '../layout/names.js';
+import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import { findModel, isStillDefined, type Model } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
-import { type Writer, write } from '../protocol/write.js';
+import { write } from '../protocol/write.js';
 import { displayPath, type Repo } from '../repo.js';
 import { contentPathIn } from '../store/content.js';
 import { isDeletedModel } from '../store/deleted.js';
@@ -81,7 +82,7 @@ async function put(repo: Repo, input: DataPutInput, options: DataPutOptions): Pr
   }
 }
 
-async function commit(writer: Writer, model: Model, input: DataPutInput, staged: StagedVersion, session: Session): Promise<DataPutResult> {
+async function commit(writer: Lease, model: Model, input: DataPutInput, staged: StagedVersion, session: Session): Promise<DataPutResult> {
   const { repo } = session;
   requireModel(repo, model);
   const { metadata } = staged;
@@ -94,7 +95,7 @@ async function commit(writer: Writer, model: Model, input: DataPutInput, staged:
 
 /** The latest version, when its content is the same and nothing is to be written then. */
 export function sameAsLatest(
-  writer: Writer,
+  writer: Lease,
   { name, ifChanged }: Pick<VersionInput, 'name' | 'ifChanged'>,
   { checksum, size }: Pick<VersionMetadata, 'checksum' | 'size'>,
 ): ReturnType<typeof latestMetadata> {

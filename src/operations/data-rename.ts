@@ -1,9 +1,9 @@
 /** `data rename`: structural; the artifact goes on under its new name, and the old one leads readers there. */
 import { SwampError } from '../errors.js';
 import { checkArtifactName } from '../layout/names.js';
+import type { Lease } from '../locks/lease.js';
 import { findModel } from '../models/files.js';
 import { restructureModel } from '../protocol/restructure.js';
-import type { Writer } from '../protocol/write.js';
 import type { Repo } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { findArtifact } from '../store/read.js';
@@ -35,7 +35,7 @@ async function rename(
   const model = await findModel(repo, reference);
   const artifact = await lookAhead(repo, model.id, () => findArtifact(repo, model.id, oldName));
   const attempt: RenameAttempt = {};
-  const commit = async (writer: Writer): Promise<{ readonly version: number }> => {
+  const commit = async (writer: Lease): Promise<{ readonly version: number }> => {
     if (attempt.published === undefined) requireModel(repo, model);
     return renameArtifact(writer, oldName, newName, await artifact.under(writer), attempt);
   };

@@ -4,6 +4,7 @@
  */
 import { join, relative, sep } from 'node:path';
 import { asSwampError, SwampError } from '../errors.js';
+import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import { clearEntries, isBehind, type Mended, mendLocks, raiseFence } from '../protocol/mend.js';
 import { type RestructureOptions, restructure, type Structural } from '../protocol/restructure.js';
@@ -11,7 +12,7 @@ import { withSession } from '../protocol/session.js';
 import { displayPath, type Repo } from '../repo.js';
 import type { FindingKind, Issue } from '../store/check/kinds.js';
 import { identityOf, statusOf } from '../store/check/plain.js';
-import { type Fence, syncCommit } from '../store/commit.js';
+import { syncCommit } from '../store/commit.js';
 import { moveToQuarantine, newQuarantine, passQuarantineOn, type Quarantine, setAside } from '../store/quarantine.js';
 import { mendDeleted, planDeleted } from '../store/repair/deleted.js';
 import { type Act, mendName, planName } from '../store/repair/name.js';
@@ -145,7 +146,7 @@ async function mendModel(structural: Structural, work: ModelWork, tell: (items: 
   tell(work.left.filter(({ path }) => statusOf(path) === undefined).map(({ path }) => ({ path, kind: 'leftover', action: 'cleared' })));
 }
 
-async function asideThrough(fence: Fence, { path, kind, identity }: Issue): Promise<Act[]> {
+async function asideThrough(fence: Lease, { path, kind, identity }: Issue): Promise<Act[]> {
   if (identity === undefined || identityOf(path) !== identity) return [];
   const inside = await moveToQuarantine(fence, path);
   await syncCommit(fence, [join(path, '..')]);

@@ -1,10 +1,10 @@
 /** `model delete`: two phases, one winner (D1, O1). The record's rename commits; what follows is rolled forward from it; the teardown comes last, outside the global lock. */
 import { SwampError } from '../errors.js';
 import { isModelId } from '../layout/layout.js';
+import type { Lease } from '../locks/lease.js';
 import { findModel, type Model, otherNames, requireOwnId } from '../models/files.js';
 import { keepName } from '../models/names.js';
 import { restructureModel } from '../protocol/restructure.js';
-import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo, requireTrusted } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { stateOf } from '../store/check/plain.js';
@@ -92,7 +92,7 @@ async function deleteOnce(repo: Repo, input: ModelDeleteInput, options: ModelDel
   if (input.dryRun === true) return { ...base, versionsDeleted: plan.versions, alreadyDeleted: false, teardown, dryRun: true };
   if (options.confirm !== undefined && !(await options.confirm(plan)))
     return { ...base, versionsDeleted: 0, alreadyDeleted: false, teardown: null, cancelled: true };
-  const commit = async (writer: Writer): Promise<{ readonly record: DeletedModel; readonly won: boolean }> => {
+  const commit = async (writer: Lease): Promise<{ readonly record: DeletedModel; readonly won: boolean }> => {
     const before = readDeleted(repo, model.id);
     if (before !== undefined) {
       await moveModelAside(writer, before);

@@ -4,12 +4,12 @@ import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { linkFile, removeFile, rename, syncDir } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
+import type { Lease } from '../locks/lease.js';
 import { checkModelName, withName } from '../models/definition.js';
 import { readOrTell } from '../models/definition-file.js';
 import { findModel, isSameFile, type Model } from '../models/files.js';
 import { keepName, otherOfName } from '../models/names.js';
 import { restructureModel, type Structural } from '../protocol/restructure.js';
-import type { Writer } from '../protocol/write.js';
 import { displayPath, type Repo } from '../repo.js';
 import { requireHeld } from '../store/commit.js';
 import { discardStaged, hasText, stageText } from '../store/definition-text.js';
@@ -40,7 +40,7 @@ async function renameModel(
   const target = join(dirname(path), `${input.newName}.yaml`);
   await clearName(repo, input.newName, { signal });
   let linked = false;
-  const give = async (writer: Writer, { stillHeld }: Structural): Promise<void> => {
+  const give = async (writer: Lease, { stillHeld }: Structural): Promise<void> => {
     // Another command has ended what this one began, and may have used both names since.
     if (linked && !isSameFile(path, target) && (!exists(target) || !hasText(path, text))) return;
     const held = (): void => {

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { asSwampError, CODES, SwampError } from '../errors.js';
 import { FenceLost } from '../locks/fence.js';
+import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import { methodOf, type ShellMethod } from '../models/definition.js';
 import { readDefinition } from '../models/definition-file.js';
@@ -12,7 +13,8 @@ import { findModel, type Model } from '../models/files.js';
 import { checkInputs, shellEnvironment } from '../models/inputs.js';
 import { runShell, type ShellResult } from '../models/shell.js';
 import { type OnOutput, show } from '../models/show.js';
-import { type RunFence, withRunFence } from '../protocol/run.js';
+import { ancestorKey } from '../protocol/contender.js';
+import { withRunFence } from '../protocol/run.js';
 import { lostStaging, withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import { displayPath, type Repo, requireTrusted } from '../repo.js';
@@ -144,7 +146,7 @@ interface Outcome {
 /** Runs the command and stages its two outputs; the log goes to its staged file as it comes. */
 async function execute(
   session: Session,
-  run: RunFence,
+  run: Lease,
   model: Model,
   method: ShellMethod,
   inputs: Readonly<Record<string, string>>,
@@ -216,7 +218,7 @@ async function stageResult(session: Session, model: Model, result: string, signa
 /** Both outputs or none, through the run fence (P9). When that is lost, or they cannot be committed for another reason, they are kept aside. */
 async function commit(
   session: Session,
-  run: RunFence,
+  run: Lease,
   model: Model,
   outcome: Pick<Outcome, 'outputs' | 'result'>,
   signal: AbortSignal,
@@ -233,7 +235,7 @@ async function commit(
         if (attempt.published === undefined) requireModel(repo, model);
         return commitOutputs(writer, outputs, run.path, attempt);
       },
-      { signal, session, own: run.key },
+      { signal, session, own: ancestorKey(run.modelId, run.name) },
     );
     return outputs.map(({ name }, i) => {
       const version = committed[i]?.version ?? 0;
@@ -248,7 +250,7 @@ async function commit(
 /** Keeps the outputs, which may be the work of hours; the error that tells where they are. Those of a deleted model go with it. */
 async function keptAside(
   session: Session,
-  run: RunFence,
+  run: Lease,
   model: Model,
   outcome: Pick<Outcome, 'outputs' | 'result'>,
   signal: AbortSignal,
@@ -277,7 +279,7 @@ async function keptAside(
 }
 
 /** Where they are now; undefined when they cannot be kept. Where the staging is gone with them, `result` is written once more. */
-async function keep(session: Session, run: RunFence, model: Model, { outputs, result }: Pick<Outcome, 'outputs' | 'result'>): Promise<string | undefined> {
+async function keep(session: Session, run: Lease, model: Model, { outputs, result }: Pick<Outcome, 'outputs' | 'result'>): Promise<string | undefined> {
   const { repo } = session;
   try {
     const staged = await keepOutputs(session, model.id, run.epoch, outputs);
@@ -290,10 +292,10 @@ async function keep(session: Session, run: RunFence, model: Model, { outputs, re
   }
 }
 
-function environment(repo: Repo, run: RunFence, method: ShellMethod, inputs: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+function environment(repo: Repo, run: Lease, method: ShellMethod, inputs: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   // A relative SWAMP_REPO_DIR would mean another place from the method's working directory.
   const base = process.env['SWAMP_REPO_DIR'] ? { ...process.env, SWAMP_REPO_DIR: repo.root } : process.env;
-  return shellEnvironment(base, method, { inputs, ancestors: [...repo.ancestors, run.key] });
+  return shellEnvironment(base, method, { inputs, ancestors: [...repo.ancestors, ancestorKey(run.modelId, run.name)] });
 }
 
 function fields(model: Model, type: string, contentType: string): VersionFields {

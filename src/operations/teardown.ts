@@ -6,15 +6,16 @@ import { SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { FenceLost } from '../locks/fence.js';
 import { isProvablyAlive, isProvablyDead, parseHolder, startTime } from '../locks/holder.js';
+import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import { methodOf, parseDefinition, type ShellMethod } from '../models/definition.js';
 import { shellEnvironment } from '../models/inputs.js';
 import { runShell } from '../models/shell.js';
 import { type OnOutput, show } from '../models/show.js';
-import { type RunFence, withRunFence } from '../protocol/run.js';
+import { ancestorKey } from '../protocol/contender.js';
+import { withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
 import { type Repo, requireTrusted } from '../repo.js';
-import type { Fence } from '../store/commit.js';
 import { type DeletedModel, forgetTeardownExit, readDeleted, recordTeardown, type Teardown, teardownExit } from '../store/deletion.js';
 
 export interface TeardownOptions {
@@ -59,14 +60,14 @@ export async function runTeardown(
   }
 }
 
-async function underFence(session: Session, run: RunFence, options: TeardownOptions & { readonly retry?: boolean }): Promise<Teardown['state'] | null> {
+async function underFence(session: Session, run: Lease, options: TeardownOptions & { readonly retry?: boolean }): Promise<Teardown['state'] | null> {
   const { repo } = session;
   const record = readDeleted(repo, run.modelId);
   if (record === undefined || record.teardown === null || record.teardown.state === 'done') return record?.teardown?.state ?? null;
   const hasEnded = hasEndedWell(repo, record);
   if (!hasEnded && record.teardown.state === 'running' && !mayRunAgain(repo, record, record.teardown, options)) return 'running';
   const outcome: Teardown = hasEnded ? { state: 'done' } : await execute(session, run, record, options);
-  await recordTeardown(fenceOf(session, run), outcome);
+  await recordTeardown(run, outcome);
   if (outcome.state !== 'failed') return outcome.state;
   throw new SwampError('teardown_failed', `The model "${record.name}" is deleted, but its delete method failed: ${outcome.reason}.`, {
     hint: `Mend the cause, then: swamp model delete ${record.id}`,
@@ -81,7 +82,7 @@ function hasEndedWell(repo: Repo, record: DeletedModel): boolean {
   return exitCode !== undefined && (exitCode === 0 || deleteMethod(record).ignoreExitCode);
 }
 
-async function execute(session: Session, run: RunFence, record: DeletedModel, options: TeardownOptions): Promise<Teardown> {
+async function execute(session: Session, run: Lease, record: DeletedModel, options: TeardownOptions): Promise<Teardown> {
   const { repo } = session;
   const method = deleteMethod(record);
   const output = new Tail();
@@ -95,7 +96,7 @@ async function execute(session: Session, run: RunFence, record: DeletedModel, op
     return { state: 'failed', reason: `its working directory ${cwd} is not there`, output: '' };
   const result = await runShell(method.run, {
     cwd,
-    env: shellEnvironment(process.env, method, { inputs: {}, ancestors: [...repo.ancestors, run.key] }),
+    env: shellEnvironment(process.env, method, { inputs: {}, ancestors: [...repo.ancestors, ancestorKey(run.modelId, run.name)] }),
     ...(method.timeoutMs === undefined ? {} : { timeoutMs: method.timeoutMs }),
     signal,
     onStdout: take,
@@ -104,7 +105,7 @@ async function execute(session: Session, run: RunFence, record: DeletedModel, op
       exitPath: repo.layout.teardownExit(record.id),
       // The child waits until its pid is on record: a teardown that nobody knows of never runs a command.
       before: async (pid) => {
-        await recordTeardown(fenceOf(session, run), {
+        await recordTeardown(run, {
           state: 'running',
           runner: session.holder,
           pid,
@@ -165,18 +166,6 @@ function mayRunAgain(
       : `The teardown of "${name}" was started by ${host} (pid ${pid}), and it cannot be known whether it still runs. When it does not: swamp datastore sweep --retry-teardown ${id}`,
   );
   return false;
-}
-
-function fenceOf(session: Session, run: RunFence): Fence {
-  return {
-    repo: session.repo,
-    session,
-    modelId: run.modelId,
-    epoch: run.epoch,
-    path: run.path,
-    dir: session.repo.layout.fence({ kind: 'run', modelId: run.modelId }),
-    retaken: false,
-  };
 }
 
 /** The end of a stream. */

@@ -5,9 +5,10 @@ import { SwampError } from '../errors.js';
 import { takeBack } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import { parseHolder } from '../locks/holder.js';
+import type { Lease } from '../locks/lease.js';
 import { findModel, type Model } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
-import { type Writer, write } from '../protocol/write.js';
+import { write } from '../protocol/write.js';
 import type { Repo } from '../repo.js';
 import { moveToTrash, syncCommit } from '../store/commit.js';
 import { commitOf, type StagedVersion, stageWithoutContent } from '../store/stage.js';
@@ -103,7 +104,7 @@ async function versionOf(repo: Repo, { modelId, name, commit }: Interrupted): Pr
   return found === undefined ? undefined : putResult(repo, await findModel(repo, modelId), { name, committed: found, metadata: found.metadata, changed: true });
 }
 
-async function commit(writer: Writer, { model, aside, record, staged, attempt }: Completion): Promise<DataPutResult> {
+async function commit(writer: Lease, { model, aside, record, staged, attempt }: Completion): Promise<DataPutResult> {
   const { repo } = writer;
   const { metadata } = staged;
   const { name } = record;

@@ -1,7 +1,6 @@
 /** Takes one lock: first come first served, dead holders broken at once, the head of a queue passed after a short grace. */
 import type { LockName } from '../layout/layout.js';
 import { createFence } from '../locks/fence.js';
-import { hostName } from '../locks/holder.js';
 import { type Lease, tryLease } from '../locks/lease.js';
 import { isAvailable, type Seen } from '../locks/observe.js';
 import { dropTicket, isDeadTicket, OwnTicket, readQueue, readTicket, type Ticket } from '../locks/queue.js';
@@ -40,9 +39,6 @@ const RECHECK_MS = 10;
 
 async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, grace: Grace, options: AcquireOptions): Promise<Look<Lease>> {
   const { repo, session, observer } = contender;
-  const details = { command: repo.command, host: hostName(), pid: process.pid, since: new Date().toISOString() };
-  const { timing, reporter } = repo;
-  const lease = { holder: session.holder, details, timing, atLeast: options.atLeast ?? 0, warn: reporter.warn };
   for (let tries = 0; ; tries++) {
     const seen = observer.look(lock);
     if (seen === undefined) {
@@ -51,7 +47,7 @@ async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, 
     }
     const head = isAvailable(seen) ? await grace.head(seen, ticket.name) : undefined;
     if (isAvailable(seen) && head === undefined) {
-      const taken = await tryLease(seen, lease);
+      const taken = await tryLease(seen, session, options.atLeast);
       if (taken !== undefined) return { done: taken };
       // Somebody was first, again and again, or the directory we see is an old one (network disks): not in a spin.
       if (tries >= TRIES) return { blocked: { ...blockedBy(contender, seen), recheckMs: RECHECK_MS } };

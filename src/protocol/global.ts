@@ -49,7 +49,7 @@ async function throughEntry(lease: Lease, act: () => Promise<void>): Promise<voi
   try {
     await act();
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) throw new FenceLost(lease.fence);
+    if (isErrno(error, 'ENOENT')) throw new FenceLost(lease.dir);
     throw error;
   }
 }

@@ -4,30 +4,19 @@ import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
-import { type Fence, passTrashOn } from '../store/commit.js';
+import { passTrashOn } from '../store/commit.js';
 import { recoverEntry } from '../store/recover.js';
 import { acquire, newTicket } from './acquire.js';
 import { type Contender, lockLost } from './contender.js';
 
-/** The held data fence of one model, as store/ wants it. */
-export type Writer = Fence;
-
 /** What the body of a structural command may do: one model at a time, each under its data fence (L9). */
 export interface Structural {
-  /** Of the global fence. */
-  readonly epoch: number;
   /** Takes the model's data fence, at `atLeast` or above, rolls forward what a dead holder left, runs `body`, releases (S4). */
-  withModel<T>(modelId: string, body: (writer: Writer) => Promise<T>, options?: { readonly atLeast?: number }): Promise<T>;
+  withModel<T>(modelId: string, body: (writer: Lease) => Promise<T>, options?: { readonly atLeast?: number }): Promise<T>;
   /** Throws `lock_lost` unless the global fence is still ours. */
   stillHeld(): void;
   /** The global fence, for a commit that concerns no single model: it passes through this entry. */
-  readonly fence: Fence;
-}
-
-/** The global fence in the hands of a structural command; `retaken` when it lost it before and had perhaps committed by then. */
-export interface HeldGlobal {
-  readonly lease: Lease;
-  readonly retaken: boolean;
+  readonly fence: Lease;
 }
 
 /**
@@ -37,39 +26,32 @@ export interface HeldGlobal {
  */
 export async function writeInside<T>(
   contender: Contender,
-  global: HeldGlobal,
+  global: Lease,
   modelId: string,
-  body: (writer: Writer) => Promise<T>,
+  body: (writer: Lease) => Promise<T>,
   { atLeast = 0 }: { readonly atLeast?: number } = {},
 ): Promise<T> {
   const lock = { kind: 'data', modelId } as const;
   const take = async (): Promise<Lease> => {
     const lease = await acquire(contender, lock, newTicket(contender, lock, 'acquire'), { atLeast });
     // Before anything is rolled forward: that is a commit, too.
-    if (exists(global.lease.path)) return lease;
+    if (exists(global.path)) return lease;
     await lease.release();
-    throw new FenceLost(global.lease.path);
+    throw new FenceLost(global.path);
   };
-  return again(contender, modelId, take, body, global.retaken);
+  return again(take, body, global.retaken);
 }
 
 /** Runs `body` under the data fence that `take` takes, and again when it is lost in between; `before`: something may have been committed by then. */
-export async function again<T>(
-  contender: Contender,
-  modelId: string,
-  take: () => Promise<Lease>,
-  body: (writer: Writer) => Promise<T>,
-  before = false,
-): Promise<T> {
+export async function again<T>(take: () => Promise<Lease>, body: (writer: Lease) => Promise<T>, before = false): Promise<T> {
   for (let retaken = before; ; retaken = true) {
-    const lease = await take();
+    const lease = { ...(await take()), retaken };
     try {
-      const fence: Fence = { repo: contender.repo, session: contender.session, modelId, epoch: lease.epoch, path: lease.path, dir: lease.fence, retaken };
-      await recoverEntry(fence);
+      await recoverEntry(lease);
       await failpoint('write.entered');
-      const result = await body(fence);
+      const result = await body(lease);
       await failpoint('write.committed');
-      await passTrashOn(fence).catch((error: unknown) => leaveToNext(fence, error));
+      await passTrashOn(lease).catch((error: unknown) => leaveToNext(lease, error));
       return result;
     } catch (error) {
       // Fenced off: nothing more was written under the old epoch (P1), and what was read under it may be of two moments, so
@@ -82,24 +64,18 @@ export async function again<T>(
 }
 
 /** P8: what follows the commit may fail without changing the outcome. */
-function leaveToNext(fence: Fence, error: unknown): void {
+function leaveToNext(fence: Lease, error: unknown): void {
   if (error instanceof FenceLost) return;
   fence.repo.reporter.warn(`Removed data stays in ${fence.path} until the next command for this model: ${reasonOf(error)}`);
 }
 
 /** The hands of a structural command that holds the global fence. */
-export function structural(contender: Contender, global: HeldGlobal): Structural {
+export function structural(contender: Contender, global: Lease): Structural {
   return {
-    epoch: global.lease.epoch,
     withModel: (modelId, body, options) => writeInside(contender, global, modelId, body, options),
     stillHeld: () => {
-      if (!exists(global.lease.path)) throw lockLost('The global lock was taken away from this command; it changed nothing more.');
+      if (!exists(global.path)) throw lockLost('The global lock was taken away from this command; it changed nothing more.');
     },
-    fence: globalEntry(contender, global),
+    fence: global,
   };
-}
-
-/** The held global entry as store/ wants it; what it names in the trash belongs to no model. */
-function globalEntry({ repo, session }: Contender, { lease, retaken }: HeldGlobal): Fence {
-  return { repo, session, modelId: 'global', epoch: lease.epoch, path: lease.path, dir: lease.fence, retaken };
 }

@@ -14,7 +14,7 @@ import { carryOut } from './carry-out.js';
 import { type Contender, newContender } from './contender.js';
 import { drainAll, drainSeen, fencesOf, heldNow } from './drain.js';
 import { publishScope, type Scope, setState } from './global.js';
-import { type Structural, structural, type Writer } from './inside.js';
+import { type Structural, structural } from './inside.js';
 import { inTurn } from './line.js';
 import { withSession } from './session.js';
 
@@ -49,7 +49,7 @@ export async function restructure<T>(repo: Repo, scope: Scope, body: (structural
 export function restructureModel<T>(
   repo: Repo,
   modelId: string,
-  body: (writer: Writer, structural: Structural) => Promise<T>,
+  body: (writer: Lease, structural: Structural) => Promise<T>,
   options: Pick<RestructureOptions, 'signal' | 'removes'>,
 ): Promise<T> {
   return restructure(repo, { models: [modelId], runs: true }, (hands) => hands.withModel(modelId, (writer) => body(writer, hands)), options);
@@ -88,10 +88,11 @@ async function run<T>(
     await drainSeen(contender, scope);
     await failpoint('restructure.after-first-drain');
     // S2
-    const lease = await inTurn(contender, GLOBAL, () => acquire(contender, GLOBAL, ticket, { atLeast: options.atLeast ?? 0 }));
+    const taken = await inTurn(contender, GLOBAL, () => acquire(contender, GLOBAL, ticket, { atLeast: options.atLeast ?? 0 }));
+    const lease = { ...taken, retaken };
     try {
-      const hands = structural(contender, { lease, retaken });
-      await recoverEntry(hands.fence);
+      const hands = structural(contender, lease);
+      await recoverEntry(lease);
       if (options.leaveRestore !== true) await finishRestore(hands, options.session);
       // S3
       if (await close(contender, lease, scope)) {
@@ -117,7 +118,7 @@ async function run<T>(
 async function close(contender: Contender, lease: Lease, scope: Scope): Promise<boolean> {
   await publishScope(contender, lease, scope);
   // P6 for the global fence's own epoch.
-  await syncDir(lease.fence);
+  await syncDir(lease.dir);
   for (;;) {
     if ((await drainAll(contender, scope)) === 'give way') return false;
     await failpoint('restructure.before-closed');

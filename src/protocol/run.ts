@@ -11,22 +11,11 @@ import { enter } from './enter.js';
 import { inTurn } from './line.js';
 import { write } from './write.js';
 
-export interface RunFence {
-  readonly modelId: string;
-  readonly epoch: number;
-  /** The entry's directory: outputs pass through it (P9). */
-  readonly path: string;
-  /** `<model-id>/<entry>`: what a nested command needs to know of us. */
-  readonly key: string;
-  /** Fires with `lock_lost` when the fence was taken away. */
-  readonly signal: AbortSignal;
-}
-
 /** Takes the run fence as a writer takes its data fence (W1 to W3), runs `body`, releases. Throws `lock_timeout`, `deadlock`, what `body` throws. */
 export async function withRunFence<T>(
   repo: Repo,
   modelId: string,
-  body: (run: RunFence) => Promise<T>,
+  body: (run: Lease) => Promise<T>,
   options: { readonly signal: AbortSignal; readonly session: Session },
 ): Promise<T> {
   const contender = newContender(
@@ -39,7 +28,7 @@ export async function withRunFence<T>(
   );
   const lease = await enterRecovered(contender, modelId);
   try {
-    return await body({ modelId, epoch: lease.epoch, path: lease.path, key: ancestorKey(modelId, lease.name), signal: lease.signal });
+    return await body(lease);
   } finally {
     await lease.release();
   }
@@ -58,7 +47,7 @@ async function enterRecovered(contender: Contender, modelId: string): Promise<Le
       await drainSeen(contender, { models: [modelId], runs: false });
       // What a dead one had published takes effect now, not while the method runs (P9).
       if (hasIntent(repo, modelId)) await write(repo, modelId, nothing, { signal: contender.signal, session, own: ancestorKey(modelId, lease.name) });
-      await recoverEntry({ repo, session, modelId, epoch: lease.epoch, path: lease.path, dir: lease.fence, retaken: false });
+      await recoverEntry(lease);
       return lease;
     } catch (error) {
       await lease.release();

@@ -1,12 +1,11 @@
-/** W1 to W5: the way of a writer. The body gets the only thing that can commit: a Writer bound to the held data fence. */
+/** W1 to W5: the way of a writer. The body gets the only thing that can commit: the lease of the data fence. */
+import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { newContender } from './contender.js';
 import { enter } from './enter.js';
-import { again, type Writer } from './inside.js';
+import { again } from './inside.js';
 import { inTurn } from './line.js';
-
-export type { Writer } from './inside.js';
 
 export interface WriteOptions {
   readonly signal: AbortSignal;
@@ -20,8 +19,8 @@ export interface WriteOptions {
  * Runs `body` under the data fence of the model. When the fence is lost in the middle, it is taken again and `body` runs
  * again: it must first look whether its commit had happened. Throws `lock_timeout`, `corrupt`, what `body` throws.
  */
-export async function write<T>(repo: Repo, modelId: string, body: (writer: Writer) => Promise<T>, options: WriteOptions): Promise<T> {
+export async function write<T>(repo: Repo, modelId: string, body: (writer: Lease) => Promise<T>, options: WriteOptions): Promise<T> {
   const lock = { kind: 'data', modelId } as const;
   const contender = newContender(repo, [lock], options);
-  return inTurn(contender, lock, () => again(contender, modelId, () => enter(contender, lock), body));
+  return inTurn(contender, lock, () => again(() => enter(contender, lock), body));
 }

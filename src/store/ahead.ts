@@ -5,15 +5,14 @@
 import { join } from 'node:path';
 import { ownNames } from '../fs/tree.js';
 import { type Entry, readFence } from '../locks/fence.js';
-import { HOLDER_DETAILS } from '../locks/lease.js';
+import { HOLDER_DETAILS, type Lease } from '../locks/lease.js';
 import type { Repo } from '../repo.js';
-import type { Fence } from './commit.js';
 
 /** What one look showed. */
 export interface Ahead<T> {
   readonly seen: T;
   /** The same under the held data fence: as it was seen, when nobody has held the fence since; else looked at anew. */
-  readonly under: (fence: Fence) => Promise<T>;
+  readonly under: (fence: Lease) => Promise<T>;
 }
 
 /** Looks without a lock. What `look` reads of the model changes only in the hands of the holder of its data fence. */

@@ -9,23 +9,9 @@ import { reach } from '../fs/reach.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
+import type { Lease } from '../locks/lease.js';
 import { makePlace, openStaging, type Session, takingSpace } from '../locks/session.js';
-import type { Repo } from '../repo.js';
 import { serialise } from './metadata.js';
-
-/** A held data (or run) fence: what a mutating function of the store needs, and only protocol/ hands out. */
-export interface Fence {
-  readonly repo: Repo;
-  readonly session: Session;
-  readonly modelId: string;
-  readonly epoch: number;
-  /** The entry: fences/<model-id>/data/<epoch>.<holder>. */
-  readonly path: string;
-  /** The fence directory, synced before anything committed under the epoch is acknowledged (P6). */
-  readonly dir: string;
-  /** True when this session lost the fence before and took it again: what it was about to commit may have been. */
-  readonly retaken: boolean;
-}
 
 /** The trash inside an entry; the next holder moves it on. */
 export const ENTRY_TRASH = 'trash';
@@ -36,7 +22,7 @@ export function itemName(session: Session, slot: string): string {
 }
 
 /** Writes a record into the staging, synced; its slot there. */
-export async function stageRecord(fence: Fence, kind: string, record: object): Promise<string> {
+export async function stageRecord(fence: Lease, kind: string, record: object): Promise<string> {
   const staging = await openStaging(fence.session);
   const slot = `${kind}-${newNonce()}`;
   await takingSpace(fence.session, () => writeFileDurable(join(staging, slot), serialise(record)));
@@ -48,7 +34,7 @@ export async function stageRecord(fence: Fence, kind: string, record: object): P
  * any other error it is in the staging again, to be cleared with it: what stays in the entry is nobody's until a sweep, and
  * every attempt on a disk that is full would leave its whole content there.
  */
-export async function moveThrough(fence: Fence, slot: string, destination: string): Promise<void> {
+export async function moveThrough(fence: Lease, slot: string, destination: string): Promise<void> {
   const staged = join(fence.session.staging, slot);
   const inside = join(fence.path, itemName(fence.session, slot));
   await step(fence, staged, inside);
@@ -61,7 +47,7 @@ export async function moveThrough(fence: Fence, slot: string, destination: strin
 }
 
 /** One rename with an end inside the entry; the way to the other end must have no link. After an error the look by name decides what happened. */
-export async function step(fence: Pick<Fence, 'path' | 'session'>, from: string, to: string): Promise<void> {
+export async function step(fence: Pick<Lease, 'path' | 'session'>, from: string, to: string): Promise<void> {
   reach(dirname(from.startsWith(fence.path + sep) ? to : from));
   try {
     await takingSpace(fence.session, () => rename(from, to));
@@ -74,12 +60,12 @@ export async function step(fence: Pick<Fence, 'path' | 'session'>, from: string,
 }
 
 /** Throws FenceLost when the fence is not ours any more: the look before a step that does not pass through it. */
-export function requireHeld({ path }: Pick<Fence, 'path'>): void {
+export function requireHeld({ path }: Pick<Lease, 'path'>): void {
   if (!exists(path)) throw new FenceLost(path);
 }
 
 /** `source` -> <entry>/trash/x: the commit of a removal. `source`'s parent is the caller's to sync. Throws FenceLost. */
-export async function moveToTrash(fence: Fence, source: string): Promise<void> {
+export async function moveToTrash(fence: Lease, source: string): Promise<void> {
   const trash = join(fence.path, ENTRY_TRASH);
   try {
     await takingSpace(fence.session, () => makeDir(trash));
@@ -93,7 +79,7 @@ export async function moveToTrash(fence: Fence, source: string): Promise<void> {
 /**
  * <entry>/trash -> trash/<model-id>-<epoch>-<nonce>, where the sweep finds it. May fail without changing the outcome: the next holder does it then (P8).
  */
-export async function passTrashOn(fence: Fence): Promise<void> {
+export async function passTrashOn(fence: Lease): Promise<void> {
   const inside = join(fence.path, ENTRY_TRASH);
   if (!exists(inside)) return;
   const { layout } = fence.repo;
@@ -104,7 +90,7 @@ export async function passTrashOn(fence: Fence): Promise<void> {
 }
 
 /** Makes a commit durable: the fence's directory (P6) and every directory in which a name changed. */
-export async function syncCommit(fence: Pick<Fence, 'dir'>, dirs: readonly string[]): Promise<void> {
+export async function syncCommit(fence: Pick<Lease, 'dir'>, dirs: readonly string[]): Promise<void> {
   await syncDirs([fence.dir, ...dirs]);
 }
 

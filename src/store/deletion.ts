@@ -11,9 +11,10 @@ import { exists, listStore, readText } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { isModelId } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
+import type { Lease } from '../locks/lease.js';
 import { makePlace, takingSpace } from '../locks/session.js';
 import type { Repo } from '../repo.js';
-import { type Fence, moveThrough, moveToTrash, stageRecord, syncCommit } from './commit.js';
+import { moveThrough, moveToTrash, stageRecord, syncCommit } from './commit.js';
 import { asideOf, type DefinitionText, isDefinitionPath, isThat, removeDefinition } from './definition-text.js';
 import { type Fields, MAX_TEXTS_BYTES, readRecord } from './metadata.js';
 
@@ -83,7 +84,7 @@ export function listDeleted(repo: Repo): DeletedModels {
 }
 
 /** Phase 1: the commit (D1, O2). The record must not exist; the data fence is held, so nobody else can be writing it. Throws FenceLost: nothing happened. */
-export async function commitDeletion(fence: Fence, record: DeletedModel): Promise<void> {
+export async function commitDeletion(fence: Lease, record: DeletedModel): Promise<void> {
   const slot = await stageRecord(fence, 'deleted', record);
   await makePlace(fence.session, fence.repo.layout.deleted);
   await failpoint('model-delete.before-commit');
@@ -97,7 +98,7 @@ export async function commitDeletion(fence: Fence, record: DeletedModel): Promis
  * the trash (D6). The model is deleted already: what cannot be moved is told, stays pending, and keeps neither the rest nor
  * the teardown (D5, P8). Throws FenceLost.
  */
-export async function moveModelAside(fence: Fence, record: DeletedModel): Promise<void> {
+export async function moveModelAside(fence: Lease, record: DeletedModel): Promise<void> {
   const { repo } = fence;
   const orPending = async (path: string, move: () => Promise<unknown>): Promise<void> => {
     try {
@@ -161,7 +162,7 @@ export async function forgetTeardownExit(repo: Repo, modelId: string): Promise<v
 }
 
 /** Replaces the record's teardown state through the run fence: a runner that was fenced off writes nothing. Throws FenceLost. */
-export async function recordTeardown(fence: Fence, teardown: Teardown): Promise<void> {
+export async function recordTeardown(fence: Lease, teardown: Teardown): Promise<void> {
   const record = readDeleted(fence.repo, fence.modelId);
   if (record === undefined)
     throw new SwampError('corrupt', `${fence.repo.layout.deletedModel(fence.modelId)} went away.`, { hint: 'Run "swamp datastore check".' });

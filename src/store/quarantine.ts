@@ -9,9 +9,10 @@ import { reach } from '../fs/reach.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
+import type { Lease } from '../locks/lease.js';
 import type { Repo } from '../repo.js';
 import { statusOf } from './check/plain.js';
-import { type Fence, step } from './commit.js';
+import { step } from './commit.js';
 
 /** In an entry: what stands below it goes on to quarantine/, by this holder or the next one. */
 export const ENTRY_QUARANTINE = 'quarantine';
@@ -80,7 +81,7 @@ async function takePlace(from: string, path: string): Promise<void> {
  * `source` -> <entry>/quarantine/<its path>: the commit of setting aside. Answers its path below the quarantine; the parent
  * of `source` is the caller's to sync. Throws FenceLost.
  */
-export async function moveToQuarantine(fence: Fence, source: string): Promise<string> {
+export async function moveToQuarantine(fence: Lease, source: string): Promise<string> {
   const to = await placeInside(fence, source);
   await step(fence, source, to);
   await syncDir(dirname(to));
@@ -88,7 +89,7 @@ export async function moveToQuarantine(fence: Fence, source: string): Promise<st
 }
 
 /** Gives the file `source` a second name in the quarantine: the first one is then free to be written over, with no moment without a file. */
-export async function linkToQuarantine(fence: Fence, source: string): Promise<string> {
+export async function linkToQuarantine(fence: Lease, source: string): Promise<string> {
   const to = await placeInside(fence, source);
   reach(dirname(source));
   try {
@@ -102,7 +103,7 @@ export async function linkToQuarantine(fence: Fence, source: string): Promise<st
 }
 
 /** <entry>/quarantine -> quarantine/<time>-<nonce>: where that is, or undefined when there was nothing. May be left to the next holder (P8). */
-export async function passQuarantineOn(fence: Fence): Promise<string | undefined> {
+export async function passQuarantineOn(fence: Lease): Promise<string | undefined> {
   const inside = join(fence.path, ENTRY_QUARANTINE);
   if (!exists(inside)) return undefined;
   const { layout } = fence.repo;
@@ -113,14 +114,14 @@ export async function passQuarantineOn(fence: Fence): Promise<string | undefined
   return outside;
 }
 
-async function placeInside(fence: Fence, source: string): Promise<string> {
+async function placeInside(fence: Lease, source: string): Promise<string> {
   const to = freeName(join(fence.path, ENTRY_QUARANTINE, relative(fence.repo.layout.root, source)));
   await makeInside(fence, dirname(to));
   return to;
 }
 
 /** Directories inside the entry, one by one and never above it: a recursive create would bring back an entry that was lost. */
-async function makeInside(fence: Fence, dir: string): Promise<void> {
+async function makeInside(fence: Lease, dir: string): Promise<void> {
   if (dir === fence.path) return;
   await makeInside(fence, dirname(dir));
   try {

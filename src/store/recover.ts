@@ -4,15 +4,15 @@ import { isErrno } from '../errors.js';
 import { exists, ownNames } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { parseHolder } from '../locks/holder.js';
-import { HOLDER_DETAILS } from '../locks/lease.js';
+import { HOLDER_DETAILS, type Lease } from '../locks/lease.js';
 import { makePlace } from '../locks/session.js';
-import { ENTRY_TRASH, type Fence, moveToTrash, passTrashOn, step } from './commit.js';
+import { ENTRY_TRASH, moveToTrash, passTrashOn, step } from './commit.js';
 import { isIntent } from './intent.js';
 import { ENTRY_QUARANTINE, passQuarantineOn } from './quarantine.js';
 import { rollForward } from './roll-forward.js';
 
 /** Runs right after a data or run fence was taken, before anything else. Costs one listing when nothing was left. Throws FenceLost. */
-export async function recoverEntry(fence: Fence): Promise<void> {
+export async function recoverEntry(fence: Lease): Promise<void> {
   let trash = false;
   let quarantine = false;
   for (const name of ownNames(fence.path) ?? []) {
@@ -30,7 +30,7 @@ export async function recoverEntry(fence: Fence): Promise<void> {
 }
 
 /** <entry>/<holder>.<slot> -> staging/<holder>/<slot>: its owner, if it lives, looks for it there. A name that tells no owner stays; `check` tells of it. */
-async function giveBack(fence: Fence, name: string): Promise<void> {
+async function giveBack(fence: Lease, name: string): Promise<void> {
   const dot = name.indexOf('.');
   const owner = name.slice(0, Math.max(dot, 0));
   if (parseHolder(owner) === undefined) return;

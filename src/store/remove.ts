@@ -4,8 +4,9 @@ import { SwampError } from '../errors.js';
 import { syncDir } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { ARTIFACT_RECORD } from '../layout/layout.js';
+import type { Lease } from '../locks/lease.js';
 import { makePlace } from '../locks/session.js';
-import { type Fence, moveThrough, moveToTrash, stageRecord, syncCommit } from './commit.js';
+import { moveThrough, moveToTrash, stageRecord, syncCommit } from './commit.js';
 import { FORWARD, MOVING, type Step } from './intent.js';
 import { type ArtifactRecord, serialise, type Tombstone } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from './read.js';
@@ -20,7 +21,7 @@ export interface Removed {
 const ALREADY: Removed = Object.freeze({ versionsDeleted: 0, alreadyDeleted: true });
 
 /** Deletes an artifact, listed under the fence or still valid there, with all its versions. Throws `data_not_found` when it never existed, FenceLost when nothing was deleted. */
-export async function removeArtifact(fence: Fence, name: string, artifact: Artifact | undefined): Promise<Removed> {
+export async function removeArtifact(fence: Lease, name: string, artifact: Artifact | undefined): Promise<Removed> {
   if (artifact === undefined) return requireTombstone(fence, name);
   await buryArtifact(fence, name, artifact);
   return { versionsDeleted: artifact.versions.length, alreadyDeleted: false };
@@ -30,7 +31,7 @@ export async function removeArtifact(fence: Fence, name: string, artifact: Artif
  * Deletes one version; the last one takes the artifact along. Throws `version_not_found` for a number that was never
  * given out, `data_not_found` when the artifact never existed.
  */
-export async function removeVersion(fence: Fence, name: string, version: number, artifact: Artifact | undefined): Promise<Removed> {
+export async function removeVersion(fence: Lease, name: string, version: number, artifact: Artifact | undefined): Promise<Removed> {
   if (artifact === undefined) {
     const { floor } = requireTombstone(fence, name);
     if (version > floor) throw versionNotFound(name, version, []);
@@ -54,7 +55,7 @@ export async function removeVersion(fence: Fence, name: string, version: number,
   return { versionsDeleted: 1, alreadyDeleted: false };
 }
 
-function requireTombstone(fence: Fence, name: string): Tombstone & Removed {
+function requireTombstone(fence: Lease, name: string): Tombstone & Removed {
   const tombstone = tombstoneOf(fence.repo, fence.modelId, name);
   if (tombstone === undefined) throw dataNotFound(name);
   return { ...tombstone, ...ALREADY };
@@ -68,7 +69,7 @@ export function dataNotFound(name: string): SwampError {
 }
 
 /** The tombstone first (a live artifact outranks it), durable; then the artifact moves. */
-async function buryArtifact(fence: Fence, name: string, artifact: Artifact): Promise<void> {
+async function buryArtifact(fence: Lease, name: string, artifact: Artifact): Promise<void> {
   const { layout } = fence.repo;
   const record = requireRecord(artifact, name);
   const tombstone: Tombstone = { ...record, floor: Math.max(record.floor, artifact.versions.at(-1) ?? 0), deletedAt: new Date().toISOString() };
@@ -88,7 +89,7 @@ function requireRecord(artifact: Artifact, name: string): { name: string; genera
   return record;
 }
 
-async function replaceRecord(fence: Fence, artifact: Artifact, record: ArtifactRecord): Promise<void> {
+async function replaceRecord(fence: Lease, artifact: Artifact, record: ArtifactRecord): Promise<void> {
   const slot = await stageRecord(fence, 'record', record);
   await moveThrough(fence, slot, join(artifact.dir, ARTIFACT_RECORD));
   await syncDir(artifact.dir);
@@ -104,7 +105,7 @@ export interface RenameAttempt {
  * there. `artifact` is what stands under `from`. Throws `data_not_found`, `conflict` when `to` exists, FenceLost.
  */
 export async function renameArtifact(
-  fence: Fence,
+  fence: Lease,
   from: string,
   to: string,
   artifact: Artifact | undefined,

@@ -12,9 +12,10 @@ import { isErrno, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
+import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
-import { type Fence, moveThrough, moveToTrash, passTrashOn, syncCommit } from './commit.js';
+import { moveThrough, moveToTrash, passTrashOn, syncCommit } from './commit.js';
 import {
   type DefinitionText,
   discardStaged,
@@ -75,7 +76,7 @@ export function definitionIn(record: string, index: number): string {
 }
 
 /** The commit point: staging/<me>/restore -> the global entry -> restoring/, durably. Throws FenceLost, and then nothing was published unless `onPublished` told so. */
-export async function publishRestore(fence: Fence, onPublished: () => void): Promise<void> {
+export async function publishRestore(fence: Lease, onPublished: () => void): Promise<void> {
   const { layout } = fence.repo;
   await failpoint('restore.before-publish');
   await moveThrough(fence, RESTORE_SLOT, layout.restoring);
@@ -139,7 +140,7 @@ export function fencesToReach({ layout }: Repo, modelId: string): FenceEpochs {
 }
 
 /** Under the model's data fence: its bundle becomes the fence's intent, which this holder or the next one carries out. Done already: nothing. */
-export async function restoreModel(fence: Fence): Promise<void> {
+export async function restoreModel(fence: Lease): Promise<void> {
   const bundle = bundleIn(fence.repo.layout.restoring, fence.modelId);
   if (!exists(bundle)) return;
   // One that is damaged stays where a repair sets it aside with the rest.
@@ -174,7 +175,7 @@ export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Pro
 }
 
 /** The end: the record goes into the trash of the global entry, with what is left in it. */
-export async function endRestore(fence: Fence): Promise<void> {
+export async function endRestore(fence: Lease): Promise<void> {
   const { layout } = fence.repo;
   if (!exists(layout.restoring)) return;
   await moveToTrash(fence, layout.restoring);

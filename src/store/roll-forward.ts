@@ -9,8 +9,9 @@ import { exists, readDir } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
+import type { Lease } from '../locks/lease.js';
 import { makePlace, openStaging } from '../locks/session.js';
-import { type Fence, itemName, moveToTrash, step, syncCommit, syncDirs } from './commit.js';
+import { itemName, moveToTrash, step, syncCommit, syncDirs } from './commit.js';
 import { INTENT, type Intent, type Move, moveOf, type RestoreIntent, readIntent, restOf, type StepsIntent } from './intent.js';
 import { serialise } from './metadata.js';
 
@@ -29,7 +30,7 @@ export async function eraseIntent(bundle: string): Promise<void> {
  * The commit point: `bundle` becomes the entry's intent, and is carried out. Throws FenceLost; the next holder then carries it
  * out if it was published, which `onPublished` tells.
  */
-export async function publishIntent(fence: Fence, bundle: string, onPublished?: () => void): Promise<void> {
+export async function publishIntent(fence: Lease, bundle: string, onPublished?: () => void): Promise<void> {
   const published = join(fence.path, itemName(fence.session, 'intent'));
   await step(fence, bundle, published);
   onPublished?.();
@@ -53,7 +54,7 @@ function unfinished(cause: NodeJS.ErrnoException): SwampError {
 }
 
 /** Publishes an intent that consists of texts alone: `files` beside intent.json. */
-export async function commitIntent(fence: Fence, intent: Intent, files: Readonly<Record<string, string>>, onPublished?: () => void): Promise<void> {
+export async function commitIntent(fence: Lease, intent: Intent, files: Readonly<Record<string, string>>, onPublished?: () => void): Promise<void> {
   const bundle = join(await openStaging(fence.session), `bundle-${newNonce()}`);
   await makeDirs(bundle);
   for (const [name, text] of Object.entries(files)) await writeFileDurable(join(bundle, name), text);
@@ -66,7 +67,7 @@ export async function commitIntent(fence: Fence, intent: Intent, files: Readonly
  * Carries out a published intent, then moves it into the trash. Safe to repeat. Throws FenceLost when the fence is lost
  * on the way; the next holder goes on.
  */
-export async function rollForward(fence: Fence, dir: string): Promise<void> {
+export async function rollForward(fence: Lease, dir: string): Promise<void> {
   // Durable before the first part of it is visible: who published it may have died before its sync, and after a power loss the rest would be gone.
   await syncCommit(fence, [fence.path]);
   if (!exists(join(dir, INTENT)) && !exists(fence.path)) throw new FenceLost(fence.path);
@@ -80,7 +81,7 @@ export async function rollForward(fence: Fence, dir: string): Promise<void> {
 const MOVES = 200;
 
 /** What stands in the bundle still has to move; so each step tells by itself whether it was done. */
-async function restoreFamilies(fence: Fence, dir: string, intent: RestoreIntent): Promise<void> {
+async function restoreFamilies(fence: Lease, dir: string, intent: RestoreIntent): Promise<void> {
   const { layout } = fence.repo;
   const changed: string[] = [];
   for (const family of FAMILIES) {
@@ -111,7 +112,7 @@ async function restoreFamilies(fence: Fence, dir: string, intent: RestoreIntent)
  * Moves what is in `staged` into the place, one by one. An artifact that is there already is added to (B16: a merge takes
  * nothing away); a record replaces a record by the rename itself; anything else that is in the way is damage, and is moved away.
  */
-async function addTo(fence: Fence, staged: string, place: string): Promise<void> {
+async function addTo(fence: Lease, staged: string, place: string): Promise<void> {
   await makePlace(fence.session, place);
   for (const [index, name] of (readDir(staged) ?? []).entries()) {
     const [from, target] = [join(staged, name), join(place, name)];
@@ -127,7 +128,7 @@ async function addTo(fence: Fence, staged: string, place: string): Promise<void>
 }
 
 /** A directory in it that is there already stays: a version never changes (P3). Durable when this resolves: the intent is thrown away next. */
-async function addInside(fence: Fence, staged: string, place: string): Promise<void> {
+async function addInside(fence: Lease, staged: string, place: string): Promise<void> {
   for (const name of readDir(staged) ?? []) {
     const target = join(place, name);
     if (isDirectory(target)) continue;
@@ -138,7 +139,7 @@ async function addInside(fence: Fence, staged: string, place: string): Promise<v
 }
 
 /** One rename where nothing stands. False: an upload, which takes no lock, has begun there meanwhile, and stays. */
-async function takesPlace(fence: Fence, staged: string, place: string): Promise<boolean> {
+async function takesPlace(fence: Lease, staged: string, place: string): Promise<boolean> {
   await makePlace(fence.session, dirname(place));
   try {
     await step(fence, staged, place);
@@ -165,7 +166,7 @@ function isDirectoryOrNothing(path: string): boolean {
  * Makes the steps in their order. A step whose source is gone was made before; its directory is synced all the same, for the
  * holder that made it may have died before the sync.
  */
-async function makeSteps(fence: Fence, dir: string, { steps }: StepsIntent): Promise<void> {
+async function makeSteps(fence: Lease, dir: string, { steps }: StepsIntent): Promise<void> {
   const changed: string[] = [];
   let last: Move['verb'] | undefined;
   for (const one of steps) {

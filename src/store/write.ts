@@ -6,8 +6,9 @@ import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
+import type { Lease } from '../locks/lease.js';
 import type { Repo } from '../repo.js';
-import { type Fence, itemName, moveThrough, step, syncCommit } from './commit.js';
+import { itemName, moveThrough, step, syncCommit } from './commit.js';
 import type { Step } from './intent.js';
 import { type ArtifactRecord, readVersionMetadata, serialise, type VersionMetadata } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, MAX_VERSION, tombstoneOf, versionNumbers } from './read.js';
@@ -29,12 +30,12 @@ interface Place extends Committed {
 }
 
 /** The latest version number of a name under the held fence; 0 when there is no such artifact now. */
-export function latestVersion(fence: Fence, name: string): number {
+export function latestVersion(fence: Lease, name: string): number {
   return findArtifact(fence.repo, fence.modelId, name)?.versions.at(-1) ?? 0;
 }
 
 /** The metadata of the latest version under the held fence. */
-export function latestMetadata(fence: Fence, name: string): (Committed & { readonly metadata: VersionMetadata }) | undefined {
+export function latestMetadata(fence: Lease, name: string): (Committed & { readonly metadata: VersionMetadata }) | undefined {
   const artifact = findArtifact(fence.repo, fence.modelId, name);
   const version = artifact?.versions.at(-1);
   if (artifact === undefined || version === undefined) return undefined;
@@ -47,7 +48,7 @@ export function latestMetadata(fence: Fence, name: string): (Committed & { reado
  * Under a fence taken again: this very commit, if it had happened before the fence was lost. Everything that was expected
  * of the artifact's state was then true when it was made, and is not to be asked again.
  */
-export async function committedBefore(fence: Fence, name: string, staged: StagedVersion): Promise<Committed | undefined> {
+export async function committedBefore(fence: Lease, name: string, staged: StagedVersion): Promise<Committed | undefined> {
   const before = fence.retaken ? findCommitted(fence.repo, fence.modelId, name, staged.metadata.commit) : undefined;
   if (before === undefined) return undefined;
   await syncCommit(fence, [fence.repo.layout.artifact(fence.modelId, name), fence.repo.layout.model(fence.modelId)]);
@@ -55,7 +56,7 @@ export async function committedBefore(fence: Fence, name: string, staged: Staged
 }
 
 /** Commits one staged version as the next of `name`. Throws FenceLost (nothing was written), `lock_lost` when what was staged is gone. */
-export async function commitVersion(fence: Fence, name: string, staged: StagedVersion): Promise<Committed> {
+export async function commitVersion(fence: Lease, name: string, staged: StagedVersion): Promise<Committed> {
   await regainStaged(fence, staged.slot, name);
   const place = placeNext(fence, name);
   const slot = await dress(fence, staged.slot, place);
@@ -77,7 +78,7 @@ export interface Output {
  * nothing was published (P9). `attempt` is the same object in every attempt of one commit.
  */
 export async function commitOutputs(
-  fence: Fence,
+  fence: Lease,
   outputs: readonly Output[],
   runPath: string,
   attempt: { published?: readonly Committed[] },
@@ -128,7 +129,7 @@ export interface UploadAttempt {
  * parts. One intent moves parts, version and what is left: from its rename on the outcome is success, by this holder or the
  * next. Throws FenceLost, `lock_lost` when what was staged is gone. `attempt` is the same object in every attempt.
  */
-export async function commitUpload(fence: Fence, name: string, staged: StagedVersion, upload: string, attempt: UploadAttempt): Promise<Committed> {
+export async function commitUpload(fence: Lease, name: string, staged: StagedVersion, upload: string, attempt: UploadAttempt): Promise<Committed> {
   const bundle = await regainBundle(fence, [{ name, staged }]);
   const place = placeNext(fence, name);
   const dressed = await dress(fence, staged.slot, place);
@@ -158,7 +159,7 @@ function destination(place: Place): string {
 }
 
 /** P4: counts on from the floor, from what is there, and from the tombstone. */
-function placeNext(fence: Fence, name: string): Place {
+function placeNext(fence: Lease, name: string): Place {
   const { repo, modelId, epoch } = fence;
   const dir = repo.layout.artifact(modelId, name);
   const artifact = findArtifact(repo, modelId, name);
@@ -181,7 +182,7 @@ export function dressedSlot(slot: string): string {
 }
 
 /** The slot to move: the version itself, or, for a first version, an artifact directory around it (no empty artifact is ever visible). */
-async function dress(fence: Fence, slot: string, place: Place): Promise<string> {
+async function dress(fence: Lease, slot: string, place: Place): Promise<string> {
   await makeDirs(fence.repo.layout.model(fence.modelId));
   if (place.birth === undefined) return slot;
   const { staging } = fence.session;
@@ -194,7 +195,7 @@ async function dress(fence: Fence, slot: string, place: Place): Promise<string> 
 }
 
 /** Undoes `dress` for an attempt that was fenced off and given back. Throws `lock_lost` when the version is gone. */
-async function regainStaged(fence: Fence, slot: string, name: string, from: string = fence.session.staging): Promise<void> {
+async function regainStaged(fence: Lease, slot: string, name: string, from: string = fence.session.staging): Promise<void> {
   const { staging } = fence.session;
   const outer = join(from, dressedSlot(slot));
   const [version] = versionNumbers(readDir(outer) ?? []);
@@ -210,7 +211,7 @@ async function regainStaged(fence: Fence, slot: string, name: string, from: stri
 }
 
 /** staging/<me>/outputs, empty: outputs that were bundled before and given back are unpacked first. */
-async function regainBundle(fence: Fence, outputs: readonly Output[]): Promise<string> {
+async function regainBundle(fence: Lease, outputs: readonly Output[]): Promise<string> {
   const bundle = join(fence.session.staging, BUNDLE);
   await eraseIntent(bundle);
   for (const { name, staged } of outputs) await regainStaged(fence, staged.slot, name, exists(bundle) ? bundle : undefined);

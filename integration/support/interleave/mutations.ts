@@ -122,7 +122,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     title: 'a structural command that lost its global fence goes on (S4)',
-    edits: [{ file: 'protocol/inside.ts', from: 'if (exists(global.lease.path)) return lease;', to: 'return lease;' }],
+    edits: [{ file: 'protocol/inside.ts', from: 'if (exists(global.path)) return lease;', to: 'return lease;' }],
     scenario: 'method and delete, a lock is broken',
     opening: [{ actor: 1, until: TAKES_DATA }, { breaks: 0 }],
     breaks: /^P[29]: /,

@@ -7,10 +7,11 @@ import { SwampError } from '../../errors.js';
 import { syncDir } from '../../fs/durable.js';
 import { FAMILIES } from '../../layout/families.js';
 import { MAX_EPOCH } from '../../locks/fence.js';
+import type { Lease } from '../../locks/lease.js';
 import type { Repo } from '../../repo.js';
 import { hasEntries } from '../check/check.js';
 import { statusOf } from '../check/plain.js';
-import { type Fence, moveThrough, stageRecord, syncCommit } from '../commit.js';
+import { moveThrough, stageRecord, syncCommit } from '../commit.js';
 import { isDefinitionPath } from '../definition-text.js';
 import { type DeletedModel, readDeleted } from '../deletion.js';
 import { linkToQuarantine, moveToQuarantine } from '../quarantine.js';
@@ -25,7 +26,7 @@ export function planDeleted(repo: Repo, modelId: string): Act['action'] | undefi
 }
 
 /** Does it, under the model's data fence. Throws FenceLost. */
-export async function mendDeleted(fence: Fence): Promise<Act[]> {
+export async function mendDeleted(fence: Lease): Promise<Act[]> {
   const { repo, modelId } = fence;
   const path = repo.layout.deletedModel(modelId);
   const action = planDeleted(repo, modelId);

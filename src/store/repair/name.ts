@@ -9,12 +9,13 @@ import { ownNames } from '../../fs/tree.js';
 import { ARTIFACT_RECORD } from '../../layout/layout.js';
 import { isNameOf, nameOf } from '../../layout/names.js';
 import { MAX_EPOCH } from '../../locks/fence.js';
+import type { Lease } from '../../locks/lease.js';
 import type { Repo } from '../../repo.js';
 import { floorIssues } from '../check/artifact.js';
 import { type FindingKind, type Issue, isFinding } from '../check/kinds.js';
 import { statusOf } from '../check/plain.js';
 import { structuralIssues, versionState } from '../check/version.js';
-import { type Fence, moveThrough, stageRecord, syncCommit } from '../commit.js';
+import { moveThrough, stageRecord, syncCommit } from '../commit.js';
 import type { ArtifactRecord, Tombstone } from '../metadata.js';
 import { linkToQuarantine, moveToQuarantine } from '../quarantine.js';
 import { versionNumbers } from '../read.js';
@@ -80,7 +81,7 @@ export async function planName(repo: Repo, modelId: string, segment: string, fin
 }
 
 /** Does it, under the model's data fence. Records first, durable: a floor must stand before the version above it goes. Throws FenceLost. */
-export async function mendName(fence: Fence, { dir, rewrites, aside }: NamePlan): Promise<Act[]> {
+export async function mendName(fence: Lease, { dir, rewrites, aside }: NamePlan): Promise<Act[]> {
   const acts: Act[] = [];
   for (const { path, kind, value } of rewrites) {
     const inside = await clear(fence, path);
@@ -174,13 +175,13 @@ function wholeKind({ dir, artifact, record, entries }: Standing, bad: ReadonlyMa
 }
 
 /** Makes the place of a record free, with what stands there set aside; a regular file stays until it is written over. */
-async function clear(fence: Fence, path: string): Promise<string | undefined> {
+async function clear(fence: Lease, path: string): Promise<string | undefined> {
   const status = statusOf(path);
   if (status === undefined) return undefined;
   return status.isFile() ? linkToQuarantine(fence, path) : moveToQuarantine(fence, path);
 }
 
-async function putRecord(fence: Fence, path: string, value: object): Promise<void> {
+async function putRecord(fence: Lease, path: string, value: object): Promise<void> {
   const slot = await stageRecord(fence, 'record', value);
   await makeDirs(join(path, '..'));
   await moveThrough(fence, slot, path);

@@ -10,10 +10,11 @@ import { reach } from '../../fs/reach.js';
 import { exists, listStore } from '../../fs/tree.js';
 import { isModelId, PARTS } from '../../layout/layout.js';
 import { newNonce, parseHolder } from '../../locks/holder.js';
+import type { Lease } from '../../locks/lease.js';
 import { openStaging, type Session } from '../../locks/session.js';
 import type { Repo } from '../../repo.js';
 import { hasEnded, type Owned } from '../abandoned.js';
-import { type Fence, syncCommit } from '../commit.js';
+import { syncCommit } from '../commit.js';
 import { serialise } from '../metadata.js';
 import { UPLOAD_RECORD, type UploadRecord } from './record.js';
 
@@ -116,7 +117,7 @@ export function abandonedAside(repo: Repo, modelId: string, silent: ReadonlySet<
  * Puts back what abandoned completions have moved aside. Under the model's data fence: its holder has carried out what they
  * had published, so what is still aside never became a version, and never will without us.
  */
-export async function putBackAbandoned(fence: Fence, silent?: ReadonlySet<string>): Promise<void> {
+export async function putBackAbandoned(fence: Lease, silent?: ReadonlySet<string>): Promise<void> {
   const abandoned = abandonedAside(fence.repo, fence.modelId, silent);
   for (const standing of abandoned) await putBack(fence.repo, fence.modelId, standing);
   if (abandoned.length > 0) await syncCommit(fence, []);
