@@ -26,7 +26,7 @@ const LAYERS: readonly (readonly string[])[] = [
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   yargs: /^cli\/help\.ts$/,
   'yargs-parser': /^cli\/parse\.ts$/,
-  '@logtape/logtape': /^cli\/log\.ts$/,
+  '@logtape/logtape': /^(cli\/log|operations\/loggers)\.ts$/,
   'proper-lockfile': /^locks\/lease\.ts$/,
   'tar-stream': /^backup\/archive\.ts$/,
   yaml: /^(models\/|repo\.ts$)/,

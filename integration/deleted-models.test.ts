@@ -100,7 +100,7 @@ test('while a deleter is at work a validation finds nothing wrong (D2)', async (
 });
 
 test(
-  'a sweep that fails warns with path and error, and the delete has succeeded; the rest is pending, invisible, and swept later (D2, D5, P8)',
+  'a sweep that fails warns with model, path and error, and the delete has succeeded; the rest is pending, invisible, and swept later (D2, D5, P8)',
   unprivileged,
   async (t) => {
     const repo = await tempRepo(t);
@@ -112,7 +112,24 @@ test(
     assert.deepEqual(pick(JSON.parse(stdout) as Deleted), { versionsDeleted: 1, alreadyDeleted: false });
     const [trash = ''] = readdirSync(repo.layout.trashes);
     assert.match(trash, new RegExp(`^${id}-[0-9]+-`), 'the trash tells model and generation');
-    assert.ok(stderr.includes(`could not be swept from ${join(repo.layout.trashes, trash)}: You have no permission for`), stderr);
+    const path = join(repo.layout.trashes, trash);
+    const { at, message, ...facts } = JSON.parse(stderr) as { at: string; message: string };
+    assert.ok(
+      message.startsWith(
+        `Data removed from "m" (commit ${/-([0-9]+)-/.exec(trash.slice(id.length))?.[1]}) could not be swept from ${path}: You have no permission for`,
+      ),
+      message,
+    );
+    assert.ok(Math.abs(Date.parse(at) - Date.now()) < 600_000, at);
+    assert.deepEqual(facts, {
+      level: 'warning',
+      category: 'swamp.sweep',
+      path,
+      modelId: id,
+      modelName: 'm',
+      epoch: Number(/-([0-9]+)-/.exec(trash.slice(id.length))?.[1]),
+      errno: 'EACCES',
+    });
     await expectGone(repo, 'm', id);
     const { sweeps } = await runJson<{ sweeps: { path: string; kind: string }[] }>(repo, ['datastore', 'status']);
     assert.deepEqual(

@@ -1,10 +1,11 @@
 /** The library as a Node program uses it: what it opens it gives back, and what it is given is checked at one door. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
+import { configureSync, type LogRecord } from '@logtape/logtape';
 import { type Cancel, type DataGetInput, type DataPutInput, initRepo, type OpenRepo, openRepo, SwampError } from '../src/index.js';
 import { createModel, put, tempRepo } from './support/repo.js';
 import { finished, launch, run } from './support/swamp.js';
@@ -168,6 +169,30 @@ test('every operation that is called with a signal that has fired does nothing, 
   await assert.rejects(library.datastore.lockStatus(cancel), reason);
   await assert.rejects(initRepo(join(repo.base, 'new'), cancel), reason);
 });
+
+test('notices are records of the loggers that the host program has configured, and go nowhere without', async (t) => {
+  const repo = await tempRepo(t);
+  const library = openRepo(repo.dir);
+  await createModel(repo, 'm');
+  const stray = join(repo.dir, 'models/store/{stray}.yml');
+  writeFileSync(stray, '');
+  await library.model.list();
+  const records: LogRecord[] = [];
+  configureSync({
+    reset: true,
+    sinks: { host: (record) => void records.push(record) },
+    loggers: [{ category: 'swamp', lowestLevel: 'info', sinks: ['host'] }, QUIET],
+  });
+  t.after(() => configureSync({ reset: true, sinks: {}, loggers: [QUIET] }));
+  await library.model.list();
+  rmSync(stray);
+  const [{ category, level, message, properties } = assert.fail('no record')] = records;
+  assert.deepEqual([category, level, properties], [['swamp', 'model'], 'warning', { path: 'models/store/{stray}.yml', line: undefined }]);
+  assert.match(message.join(''), /^models\/store\/\{stray\}\.yml/);
+  assert.equal(records.length, 1);
+});
+
+const QUIET = { category: ['logtape', 'meta'], lowestLevel: 'fatal' as const, sinks: [] };
 
 test('a dozen runs at once in one program raise no warning', async (t) => {
   const repo = await tempRepo(t);

@@ -1,6 +1,6 @@
 /** A method runs as its definition stands when its turn comes, and what it produced is not thrown away when it cannot be committed. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { ErrorCode } from '../src/errors.js';
@@ -35,6 +35,36 @@ const DELETE = '  delete:\n    arguments:\n      run: touch torn\n';
 function edit(path: string, change: (text: string) => string): void {
   writeFileSync(`${path}.new`, change(readFileSync(path, 'utf8')));
   renameSync(`${path}.new`, path);
+}
+
+test('a delete that waited for a method leaves no queue of the model behind, and reports the wait as JSON lines', async (t) => {
+  const repo = await tempRepo(t);
+  const id = await createGated(repo, 'p');
+  const holds = startGated(repo, 'p');
+  await holds.begun();
+  const deletes = start(repo, ['model', 'delete', 'p', '--with-data', '--force', '--json']);
+  await deletes.says(/Waiting for running writers/);
+  assert.deepEqual(queuesOf(repo, id), [`${id}.run`]);
+  holds.letGo();
+  await finished(holds.running);
+  const { stderr } = await finished(deletes);
+  assert.deepEqual(queuesOf(repo, id), []);
+  const notices = stderr
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(
+    notices.map(({ level, category, lock, modelId, modelName }) => [level, category, lock, modelId, modelName]),
+    [1, 2].map(() => ['info', 'swamp.lock', 'run', id, 'p']),
+  );
+  // One that a killed command left goes with the next sweep.
+  mkdirSync(join(repo.layout.queues, `${id}.data`));
+  await run(repo, ['datastore', 'sweep']);
+  assert.deepEqual(queuesOf(repo, id), []);
+});
+
+function queuesOf(repo: TestRepo, id: string): string[] {
+  return readdirSync(repo.layout.queues).filter((name) => name.startsWith(id));
 }
 
 for (const moved of [false, true]) {

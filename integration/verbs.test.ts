@@ -730,7 +730,15 @@ describe('stderr', () => {
     const stray = join(repo.dir, 'models/store/stray.yml');
     writeFileSync(stray, '');
     const plain = await run(repo, ['model', 'list', '--json']);
-    assert.match(plain.stderr, /^swamp: warning: models\/store\/stray\.yml/);
+    const { at, message, ...facts } = JSON.parse(plain.stderr) as Record<string, unknown>;
+    assert.match(String(at), /^\d{4}-.*Z$/);
+    assert.match(String(message), /^models\/store\/stray\.yml/);
+    assert.deepEqual(facts, { level: 'warning', category: 'swamp.model', path: 'models/store/stray.yml' });
+    assert.match((await run(repo, ['model', 'list'])).stderr, /^swamp: warning: models\/store\/stray\.yml/);
+    const failed = await run(repo, ['data', 'list', 'none', '--log-format', 'json'], { expect: 66 });
+    assert.equal((JSON.parse(failed.stderr.trimEnd().split('\n').at(-1) ?? '') as { error: { code: string } }).error.code, 'model_not_found');
+    assert.match((await run(repo, ['model', 'list', '--json', '--log-format', 'text'])).stderr, /^swamp: warning: /);
+    await run(repo, ['model', 'list', '--log-format', 'xml'], { expect: 64 });
     const silent: readonly (readonly [readonly string[], Record<string, string>])[] = [
       [['-q'], {}],
       [['--log-level', 'error'], {}],

@@ -5,13 +5,13 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ENDING_SIGNALS } from '../src/cli/signals.js';
 import { openRepo } from '../src/index.js';
 import { GLOBAL } from '../src/layout/layout.js';
 import { currentProcess, formatHolder, newNonce } from '../src/locks/holder.js';
-import { SILENT } from '../src/repo.js';
+import { type Facts, SILENT } from '../src/repo.js';
 import { timingFrom } from '../src/timing.js';
 import { Pauses } from './support/failpoints.js';
 import { createGated, openGate, runGated, startGated } from './support/gated.js';
@@ -32,7 +32,12 @@ describe('a wait is reported (L13)', () => {
 
   test("by the model's name, with the time until a holder without a heartbeat is put out", async (t) => {
     const notices: string[] = [];
-    const reporter = { ...SILENT, info: (line: string) => void notices.push(line) };
+    const facts: Facts[] = [];
+    const info = (line: string, of: Facts): void => {
+      notices.push(line);
+      facts.push(of);
+    };
+    const reporter = { ...SILENT, info };
     const repo = await libraryRepo(t, { reporter, timing: { ...timingFrom({}, '600'), noticeMs: 50 } });
     const modelId = await newModel(repo, 'm');
     const holder = formatHolder({ ...currentProcess(), pidNamespace: '1', pid: 77, nonce: newNonce() });
@@ -47,6 +52,9 @@ describe('a wait is reported (L13)', () => {
       /^Waiting for the data lock of "m": held by pid 77\. Its heartbeat is 20 s old: unless it moves, the lock is taken over in 30 s\.$/,
     );
     assert.equal(notices.length, 2);
+    const { waitedMs, ...known } = facts[0] as Facts;
+    assert.ok(Number(waitedMs) >= 50, String(waitedMs));
+    assert.deepEqual(known, { topic: 'lock', lock: 'data', modelId, modelName: 'm', holder: basename(entry), verdict: known['verdict'] });
   });
 });
 

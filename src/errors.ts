@@ -118,6 +118,12 @@ export function reasonOf(error: unknown): string {
   return asSwampError(error).message.replace(/\.$/, '');
 }
 
+/** The facts of an error of the system, for a program that reads a notice. */
+export function errnoOf(error: unknown): { readonly errno?: unknown } {
+  const { errno } = asSwampError(error).data;
+  return errno === undefined ? {} : { errno };
+}
+
 /** What a person reads of an error of the system. */
 function told(error: NodeJS.ErrnoException): { readonly what: string; readonly hint: string } {
   const { code = '', path, message } = error;

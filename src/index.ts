@@ -24,6 +24,7 @@ import { type DatastoreSweepInput, type DatastoreSweepResult, datastoreSweep } f
 import * as fields from './operations/fields.js';
 import { type LockReleaseInput, type LockReleaseResult, lockRelease } from './operations/lock-release.js';
 import { type LockStatusResult, lockStatus } from './operations/lock-status.js';
+import { LOGGERS } from './operations/loggers.js';
 import { type ModelCreateInput, type ModelCreateResult, modelCreate } from './operations/model-create.js';
 import { type ModelDeleteInput, type ModelDeleteOptions, type ModelDeleteResult, modelDelete } from './operations/model-delete.js';
 import { type ModelGetResult, modelGet } from './operations/model-get.js';
@@ -39,7 +40,7 @@ import { type UploadBeginResult, uploadBegin } from './operations/upload-begin.j
 import { type UploadCompleteInput, uploadComplete } from './operations/upload-complete.js';
 import { type UploadListResult, uploadList } from './operations/upload-list.js';
 import { type UploadPartInput, type UploadPartResult, uploadPart } from './operations/upload-part.js';
-import { findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter, SILENT, workingDir } from './repo.js';
+import { type Facts, findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter, workingDir } from './repo.js';
 import { timingFrom } from './timing.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
@@ -76,6 +77,7 @@ export type {
   DeleteManyResult,
   DeleteOneResult,
   DeletePlan,
+  Facts,
   LockReleaseInput,
   LockReleaseResult,
   LockStatusResult,
@@ -107,7 +109,7 @@ export interface OpenOptions {
   readonly lockTimeoutMs?: number;
   /** Refuses whatever would write. Default: SWAMP_READ_ONLY says so. */
   readonly readOnly?: boolean;
-  /** Told what goes on: waits, and what failed without changing the outcome. Default: nobody. */
+  /** Gets notices: waits, and what failed without changing the outcome. Default: the loggers `swamp.*` of LogTape, which the host program configures. */
   readonly reporter?: Reporter;
   /** What others are told of who holds a lock. Default: `library`. */
   readonly command?: string;
@@ -191,11 +193,11 @@ export const backups: Backups = Object.freeze({
   diff: operation('backups.diff', fields.TWO_SIDES, backupDiff),
   list: operation('backups.list', fields.DIRECTORY, backupList),
   prune: operation('backups.prune', fields.BACKUP_PRUNE, (input: BackupPruneInput, options) =>
-    backupPrune(input, { ...options, reporter: SILENT, readOnly: isReadOnly(process.env), command: 'backup prune' }),
+    backupPrune(input, { ...options, reporter: LOGGERS, readOnly: isReadOnly(process.env), command: 'backup prune' }),
   ),
-  pack: operation('backups.pack', fields.ARCHIVE, (input: Parameters<Backups['pack']>[0], options) => backupPack(input, { ...options, reporter: SILENT })),
+  pack: operation('backups.pack', fields.ARCHIVE, (input: Parameters<Backups['pack']>[0], options) => backupPack(input, { ...options, reporter: LOGGERS })),
   unpack: operation('backups.unpack', fields.ARCHIVE, (input: Parameters<Backups['unpack']>[0], options) =>
-    backupUnpack(input, { ...options, reporter: SILENT }),
+    backupUnpack(input, { ...options, reporter: LOGGERS }),
   ),
 } satisfies Backups);
 
@@ -210,7 +212,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
   const { lockTimeoutMs, ...rest } = options;
   const repo = opened(() => {
     const timing = timingFrom(env, lockTimeoutMs === undefined ? undefined : String(lockTimeoutMs));
-    return openRepoAt(findRepoDir(dir, env, workingDir()), { ...rest, timing, env });
+    return openRepoAt(findRepoDir(dir, env, workingDir()), { reporter: LOGGERS, ...rest, timing, env });
   });
   const bound = <I, O extends Cancel, R>(
     name: string,

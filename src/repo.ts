@@ -9,14 +9,23 @@ import { type Timing, timingFrom } from './timing.js';
 
 export const MARKER = '.swamp.yaml';
 
-/** What a command tells people while it works; results never go here. */
+/** What a notice is about; the logger is `swamp.<topic>`. */
+export type Topic = 'backup' | 'data' | 'lock' | 'model' | 'restore' | 'store' | 'sweep';
+
+/** What a notice says, for a program: `modelId`, `modelName`, `lock`, `holder`, `waitedMs`, `path`, `errno` and their like. */
+export interface Facts {
+  readonly topic: Topic;
+  readonly [fact: string]: unknown;
+}
+
+/** What a command reports while it works, each as one line for people and the facts in it; results never go here. */
 export interface Reporter {
-  /** One line about something that goes on or was mended. */
-  info(message: string): void;
-  /** One line about something that failed without changing the outcome (P8). */
-  warn(message: string): void;
+  /** Something that goes on or was mended. */
+  info(message: string, facts: Facts): void;
+  /** Something that failed without changing the outcome (P8). */
+  warn(message: string, facts: Facts): void;
   /** For `--verbose`. */
-  debug(message: string): void;
+  debug(message: string, facts: Facts): void;
 }
 
 export const SILENT: Reporter = Object.freeze({ info: () => {}, warn: () => {}, debug: () => {} });

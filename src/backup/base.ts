@@ -50,7 +50,7 @@ export async function takeFromBase(base: Base, content: Pick<VersionMetadata, 'c
     if (!isErrno(error, 'EACCES', 'EPERM', 'EIO', 'ENOENT')) throw error;
   }
   await removeFile(path);
-  base.repo.reporter.warn(`${from} is damaged, gone, or cannot be read; its content was taken from the datastore.`);
+  base.repo.reporter.warn(`${from} is damaged, gone, or cannot be read; its content was taken from the datastore.`, { topic: 'backup', path: from });
   return 'store';
 }
 

@@ -3,7 +3,7 @@
  * contents, write the records, sync, write CHECKSUMS, publish (design/backup.md, "Making one").
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { reasonOf } from '../errors.js';
+import { errnoOf, reasonOf } from '../errors.js';
 import { Bulk } from '../fs/bulk.js';
 import { sha256 } from '../fs/digest.js';
 import { syncDir, syncFile } from '../fs/durable.js';
@@ -89,7 +89,11 @@ export async function makeBackup(repo: Repo, plan: MakingPlan, target: Target & 
   } catch (error) {
     // The error of what was being done is the one that counts (B13).
     await removeScratch(scratch).catch((second: unknown) => {
-      repo.reporter.warn(`${scratch} could not be removed: ${reasonOf(second)}. The next backup beside it tries again.`);
+      repo.reporter.warn(`${scratch} could not be removed: ${reasonOf(second)}. The next backup beside it tries again.`, {
+        topic: 'backup',
+        path: scratch,
+        ...errnoOf(second),
+      });
     });
     throw error;
   }
@@ -226,7 +230,7 @@ async function writeControls(making: Making, began: number): Promise<void> {
   await failpoint('backup.before-sync');
   const written = performance.now();
   await copying.bulk.sync(copying.signal);
-  repo.reporter.debug(`Written in ${Math.round(written - began)} ms, synced in ${Math.round(performance.now() - written)} ms.`);
+  repo.reporter.debug(`Written in ${Math.round(written - began)} ms, synced in ${Math.round(performance.now() - written)} ms.`, { topic: 'backup' });
   const file = await createControl(root, CHECKSUMS);
   try {
     const lines: string[] = [];

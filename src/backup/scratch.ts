@@ -4,10 +4,11 @@
  */
 import type { Dirent } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { isErrno, reasonOf } from '../errors.js';
+import { errnoOf, isErrno, reasonOf } from '../errors.js';
 import { rename } from '../fs/durable.js';
 import { exists, modifiedAt, readDirTypes, removeTree } from '../fs/tree.js';
 import { currentProcess, formatHolder, isProvablyDead, newNonce, parseHolder } from '../locks/holder.js';
+import type { Reporter } from '../repo.js';
 
 const SUFFIX = '.swamp-scratch';
 /** What a name may add to the scratch's own: the holder takes up to 90 more. Characters. */
@@ -49,14 +50,14 @@ function isAbandoned(directory: string, entry: Dirent): boolean {
 }
 
 /** Removes it; what cannot be removed is told and left for the next one. What was removed. */
-export async function reclaimScratch(directory: string, warn: (message: string) => void): Promise<string[]> {
+export async function reclaimScratch(directory: string, warn: Reporter['warn']): Promise<string[]> {
   const removed: string[] = [];
   for (const path of abandonedScratch(directory)) {
     try {
       await removeTree(path);
       if (!exists(path)) removed.push(path);
     } catch (error) {
-      warn(`${path}, left by a backup that was killed, could not be removed: ${reasonOf(error)}.`);
+      warn(`${path}, left by a backup that was killed, could not be removed: ${reasonOf(error)}.`, { topic: 'backup', path, ...errnoOf(error) });
     }
   }
   return removed;

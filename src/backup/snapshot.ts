@@ -48,7 +48,7 @@ export async function takeSnapshot(
     const unchanged = before?.state === 'free' && structural.fence.epoch === before.epoch + 1;
     const snapshot = await lister.listNow(structural, unchanged ? ahead : await chooser.choose());
     structural.stillHeld();
-    repo.reporter.debug(`Listed in ${(performance.now() - began).toFixed(1)} ms under the global lock.`);
+    repo.reporter.debug(`Listed in ${(performance.now() - began).toFixed(1)} ms under the global lock.`, { topic: 'backup' });
     return snapshot;
   };
   return lister.withCounts(await retried(() => restructure(repo, scope, body, { signal, session })));

@@ -53,7 +53,9 @@ function fileNamed(args: Args): string | undefined {
 /** A pipe whose first command failed gives nothing, and nobody else sees that. */
 export function noteEmpty(args: Args, reporter: Reporter, stored: { readonly size: number }): void {
   if (stored.size > 0 || fileNamed(args) !== undefined) return;
-  reporter.info(`${args.has('command') ? 'The command printed nothing' : 'Standard input was empty'}: 0 bytes were stored. --no-empty refuses that.`);
+  reporter.info(`${args.has('command') ? 'The command printed nothing' : 'Standard input was empty'}: 0 bytes were stored. --no-empty refuses that.`, {
+    topic: 'data',
+  });
 }
 
 /**

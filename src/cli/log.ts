@@ -1,20 +1,20 @@
-/** Log lines on stderr, through LogTape. Loaded with the first message. */
-import { configureSync, getLogger } from '@logtape/logtape';
+/** The program's configuration of LogTape: every notice goes to stderr. Loaded with the first notice. */
+import { configureSync, type LogRecord } from '@logtape/logtape';
+import { LOGGERS } from '../operations/loggers.js';
+import type { Reporter } from '../repo.js';
 
-export type Level = 'debug' | 'info' | 'warning';
+/** One line, without its end. */
+export type Format = (record: Pick<LogRecord, 'category' | 'level' | 'message' | 'properties' | 'timestamp'>) => string;
 
-export type Log = (level: Level, message: string) => void;
-
-/** Sends every message to `sink`, with its level. Messages are text, never templates. */
-export function openLog(sink: (level: string, message: string) => void): Log {
+/** Where notices go in: each becomes a line for `write`. */
+export function openLog(format: Format, write: (line: string) => void): Reporter {
   configureSync({
     reset: true,
-    sinks: { stderr: ({ level, message }) => sink(level, message.join('')) },
+    sinks: { stderr: (record) => write(`${format(record)}\n`) },
     loggers: [
       { category: 'swamp', lowestLevel: 'debug', sinks: ['stderr'] },
       { category: ['logtape', 'meta'], lowestLevel: 'fatal', sinks: ['stderr'] },
     ],
   });
-  const logger = getLogger('swamp');
-  return (level, message) => logger[level]('{message}', { message });
+  return LOGGERS;
 }

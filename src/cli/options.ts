@@ -28,6 +28,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
   { name: 'repo-dir', type: 'value', value: 'DIR', description: 'The repository; else the nearest .swamp.yaml upwards', env: 'SWAMP_REPO_DIR' },
   { name: 'json', type: 'switch', description: 'Print the result as one JSON document, errors as one JSON line' },
   { name: 'log-level', type: 'value', value: 'LEVEL', description: 'debug, info, warning, error or silent', env: 'SWAMP_LOG_LEVEL' },
+  { name: 'log-format', type: 'value', value: 'FORMAT', description: 'Notices and errors on stderr: text, or json, one a line (with --json: json)' },
   { name: 'quiet', alias: 'q', type: 'switch', description: 'Print errors, and what was asked for; no notices, no confirmation' },
   { name: 'verbose', alias: 'v', type: 'switch', description: 'Tell more; show the stack of an error' },
   { name: 'no-color', type: 'switch', description: 'No colour on a terminal', env: 'NO_COLOR' },

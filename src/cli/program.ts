@@ -6,7 +6,7 @@ import { flushed, print, StdoutFailed, tell, tellLine } from './output.js';
 import { type Parsed, parse } from './parse.js';
 import { errorLine, errorText, stackText } from './render/error.js';
 import { hasColour } from './render/text.js';
-import { createReporter, logLevel } from './reporter.js';
+import { createReporter, logging } from './reporter.js';
 import { onSignals, type Signals } from './signals.js';
 
 /** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */
@@ -51,7 +51,7 @@ async function answer(parsed: Exclude<Parsed, Invocation>, argv: readonly string
 
 async function run(invocation: Invocation, load: Load): Promise<number> {
   const { args } = invocation;
-  const manner = { json: args.has('json'), verbose: args.has('verbose'), noColour: args.has('no-color') };
+  const manner = { json: args.has('json') || args.text('log-format') === 'json', verbose: args.has('verbose'), noColour: args.has('no-color') };
   const signals = onSignals();
   process.on('uncaughtException', (error) => void endWith(failed(error, manner)));
   const code = await carryOut(invocation, load, manner, signals);
@@ -62,7 +62,7 @@ async function run(invocation: Invocation, load: Load): Promise<number> {
 async function carryOut({ command, args }: Invocation, load: Load, manner: Manner, signals: Signals): Promise<number> {
   let reporter: ReturnType<typeof createReporter> | undefined;
   try {
-    reporter = createReporter(logLevel(args, process.env));
+    reporter = createReporter(logging(args, process.env));
     requireConsent(command, args);
     const context = contextFor({ command, args, signal: signals.signal, reporter });
     const outcome = await (await load(command.verb))(context);

@@ -143,6 +143,11 @@ export class Layout {
   trash(owner: string, epoch: number, nonce: string): string {
     return this.#at('trash', `${owner}-${epoch}-${nonce}`);
   }
+  /** What the name of a directory in `trashes` says; undefined for another name. */
+  trashOf(name: string): { readonly owner: string; readonly epoch: number } | undefined {
+    const [, owner, epoch] = /^(.+)-([0-9]+)-[0-9a-f]+$/.exec(name) ?? [];
+    return owner === undefined ? undefined : { owner, epoch: Number(epoch) };
+  }
   /** Space that only removals may spend (`src/fs/reserve.ts`). */
   get reserve(): string {
     return this.#at('reserve');

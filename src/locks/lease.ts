@@ -4,7 +4,7 @@
  * becomes compare-and-swap: each call names the exact entry that was read.
  */
 import { join } from 'node:path';
-import { isErrno, isSystemError, reasonOf, SwampError } from '../errors.js';
+import { errnoOf, isErrno, isSystemError, reasonOf, SwampError } from '../errors.js';
 import { touchDir, writeAdvisory } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import type { Repo } from '../repo.js';
@@ -86,7 +86,13 @@ export async function tryLease(seen: Seen, session: Session, atLeast = 0): Promi
     } catch (error) {
       if (!isSystemError(error) && !(error instanceof SwampError)) throw error;
       forsake(holder);
-      reporter.warn(`The lock ${dir} could not be given back: ${reasonOf(error)}. It is free when this process has ended.`);
+      reporter.warn(`The lock ${dir} could not be given back: ${reasonOf(error)}. It is free when this process has ended.`, {
+        topic: 'lock',
+        lock: seen.lock.kind,
+        path: dir,
+        holder,
+        ...errnoOf(error),
+      });
     }
   };
   try {

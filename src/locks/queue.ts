@@ -3,8 +3,8 @@
  * place, never safety, and an owner that finds its ticket gone files it again under the old name.
  */
 import { join } from 'node:path';
-import { isFull, isSystemError, reasonOf } from '../errors.js';
-import { makeDirs, removeFile, writeAdvisory } from '../fs/durable.js';
+import { errnoOf, isErrno, isFull, isSystemError, reasonOf } from '../errors.js';
+import { makeDirs, removeEmptyDir, removeFile, writeAdvisory } from '../fs/durable.js';
 import { exists, listStore, modifiedAt, readText } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
 import { type Holder, hostName, isProvablyDead, parseHolder } from './holder.js';
@@ -84,6 +84,17 @@ export function isDeadTicket(ticket: Ticket): boolean {
   return ticket.holder !== undefined && isProvablyDead(ticket.holder, () => modifiedAt(ticket.path));
 }
 
+/** Removes the queues of a deleted model where no process waits any more; a late one makes its own again. What fails leaves an empty directory to the next sweep. */
+export async function removeQueues(layout: Layout, modelId: string): Promise<void> {
+  for (const kind of ['data', 'run'] as const) {
+    try {
+      await removeEmptyDir(layout.queue({ kind, modelId }));
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+    }
+  }
+}
+
 /** Our own ticket for one lock. Its place in the queue is that of its first filing. */
 export class OwnTicket {
   readonly lock: LockName;
@@ -125,8 +136,8 @@ export class OwnTicket {
       await makeDirs(layout.queue(this.lock));
       writeAdvisory(path, `${JSON.stringify(details)}\n`);
     } catch (error) {
-      // A full disk costs the place in the queue, not the command.
-      if (!isFull(error)) throw error;
+      // A full disk costs the place in the queue, not the command; so does a queue that was removed meanwhile, until the next look.
+      if (!isFull(error) && !isErrno(error, 'ENOENT')) throw error;
     }
   }
 
@@ -139,7 +150,7 @@ export class OwnTicket {
       await removeFile(path);
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      reporter.warn(`The ticket ${path} could not be taken out: ${reasonOf(error)}.`);
+      reporter.warn(`The ticket ${path} could not be removed: ${reasonOf(error)}.`, { topic: 'lock', lock: this.lock.kind, path, ...errnoOf(error) });
     }
   }
 

@@ -12,7 +12,7 @@ import { type NamePlan, planNames } from '../backup/names.js';
 import { reclaimScratch } from '../backup/scratch.js';
 import { lookWithoutLock, takeSnapshot, takeStill } from '../backup/snapshot.js';
 import { type Target, targetOf } from '../backup/target.js';
-import { isErrno, reasonOf, SwampError } from '../errors.js';
+import { errnoOf, isErrno, reasonOf, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { METADATA } from '../layout/layout.js';
 import type { Session } from '../locks/session.js';
@@ -182,7 +182,7 @@ async function afterwards(repo: Repo, act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch (error) {
-    repo.reporter.warn(`${reasonOf(error)}. "swamp datastore sweep" tries again.`);
+    repo.reporter.warn(`${reasonOf(error)}. "swamp datastore sweep" tries again.`, { topic: 'backup', ...errnoOf(error) });
   }
 }
 
@@ -215,7 +215,8 @@ function resultOf(
   { names, damaged }: { readonly names: NamePlan; readonly damaged: readonly Damage[] },
 ): Omit<BackupCreateResult, 'bytes' | 'reused' | 'sharedBytes' | 'dryRun'> {
   const { createdAt, models, excluded, strays } = snapshot;
-  for (const stray of strays) repo.reporter.warn(`${displayPath(repo, stray)} belongs to nothing, and is not in the backup.`);
+  for (const stray of strays)
+    repo.reporter.warn(`${displayPath(repo, stray)} does not belong in the datastore, and is not in the backup.`, { topic: 'backup', path: stray });
   const sum = (of: (model: ListedModel) => number): number => models.reduce((total, model) => total + of(model), 0);
   return {
     backupDir: path,

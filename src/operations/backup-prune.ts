@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import { type BackupInFolder, type Folder, isStillThere, readFolder } from '../backup/folder.js';
 import { abandonedScratch, moveAside, reclaimScratch, removeScratch } from '../backup/scratch.js';
-import { reasonOf, SwampError } from '../errors.js';
+import { errnoOf, reasonOf, SwampError } from '../errors.js';
 import { syncDir } from '../fs/durable.js';
 import { type Repo, type Reporter, requireWritable } from '../repo.js';
 
@@ -82,7 +82,11 @@ async function remove(item: BackupInFolder, reporter: Reporter): Promise<boolean
   try {
     await removeScratch(aside);
   } catch (error) {
-    reporter.warn(`${aside}, which was ${item.path}, could not be removed: ${reasonOf(error)}. The next "swamp backup prune" tries again.`);
+    reporter.warn(`${aside}, which was ${item.path}, could not be removed: ${reasonOf(error)}. The next "swamp backup prune" tries again.`, {
+      topic: 'backup',
+      path: aside,
+      ...errnoOf(error),
+    });
   }
   return true;
 }

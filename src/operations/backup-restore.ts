@@ -6,7 +6,7 @@ import type { Choice, RestoreMode } from '../backup/restore-choice.js';
 import { type FreshIds, planRestore, type Removed, type RestorePlan, type Skipped } from '../backup/restore-plan.js';
 import { stageRestore } from '../backup/restore-stage.js';
 import { seenNow, unfinished } from '../backup/restore-state.js';
-import { SwampError } from '../errors.js';
+import { errnoOf, SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost, MAX_EPOCH } from '../locks/fence.js';
 import { discard, type Session } from '../locks/session.js';
@@ -108,7 +108,12 @@ export async function restoreInto(open: () => Promise<Repo>, input: BackupRestor
   if (asks && !(await options.confirm({ dir, removed: shown.removed, restored: result }))) return { ...nothing(input), cancelled: true };
   const done = await withSession(repo, (session) => new Restorer(session, backup, choice, fresh, asked, options).run());
   for (const { model, newId } of done.newIds)
-    if (choice.only?.as === undefined) repo.reporter.info(`The id of ${model} was deleted here, and is gone for good: it came back as ${newId}.`);
+    if (choice.only?.as === undefined)
+      repo.reporter.info(`The id of the model "${model}" was deleted here and cannot be used again: the model now has the id ${newId}.`, {
+        topic: 'restore',
+        modelName: model,
+        modelId: newId,
+      });
   return resultOf(done, input);
 }
 
@@ -184,7 +189,7 @@ class Restorer {
     this.#options.signal.throwIfAborted();
     const began = performance.now();
     await this.#publish(hands);
-    this.#session.repo.reporter.debug(`Published and carried out in ${Math.round(performance.now() - began)} ms.`);
+    this.#session.repo.reporter.debug(`Published and carried out in ${Math.round(performance.now() - began)} ms.`, { topic: 'restore' });
     return plan;
   }
 
@@ -204,7 +209,7 @@ class Restorer {
     } catch (error) {
       // Without the fence it is begun again, and then it may turn out that another command has finished it.
       if (this.#published && !(error instanceof FenceLost))
-        this.#session.repo.reporter.warn('The restore is published: the next command finishes it as soon as it can.');
+        this.#session.repo.reporter.warn('The restore is published: the next command finishes it as soon as it can.', { topic: 'restore', ...errnoOf(error) });
       throw error;
     }
   }

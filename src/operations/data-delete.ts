@@ -124,7 +124,14 @@ async function deleteNamed(repo: Repo, model: Model, name: string, { version, dr
   };
   const removed = await restructureModel(repo, model.id, remove, { signal: options.signal, removes: true });
   const renamedTo = removed.alreadyDeleted ? tombstoneOf(repo, model.id, name)?.renamedTo : undefined;
-  if (renamedTo !== undefined) repo.reporter.info(`${JSON.stringify(name)} was renamed to ${JSON.stringify(renamedTo)}, which was left alone.`);
+  if (renamedTo !== undefined)
+    repo.reporter.info(`${JSON.stringify(name)} was renamed to ${JSON.stringify(renamedTo)}, which was not deleted.`, {
+      topic: 'data',
+      modelId: model.id,
+      modelName: model.name,
+      name,
+      renamedTo,
+    });
   return result({ versionsDeleted: removed.versionsDeleted, alreadyDeleted: removed.alreadyDeleted });
 }
 

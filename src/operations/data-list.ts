@@ -87,7 +87,7 @@ async function list(repo: Repo, input: DataListInput, { signal }: { readonly sig
 /** Those whose definition has problems are told, not left out in silence. */
 async function allModels(repo: Repo): Promise<readonly Model[]> {
   const { models, problems } = await listModels(repo);
-  for (const problem of problems) repo.reporter.warn(problemText(problem));
+  for (const problem of problems) repo.reporter.warn(problemText(problem), { topic: 'model', path: problem.path, line: problem.line });
   return models;
 }
 

@@ -158,9 +158,9 @@ async function tolerated(repo: Repo, act: () => Promise<Act[]>): Promise<Act[]> 
   try {
     return await act();
   } catch (error) {
-    const { code, message } = asSwampError(error);
+    const { code, message, data } = asSwampError(error);
     if (code !== 'io' && code !== 'corrupt') throw error;
-    repo.reporter.warn(`${message} It is left as it is.`);
+    repo.reporter.warn(`${message} It is left as it is.`, { topic: 'store', ...data });
     return [];
   }
 }

@@ -4,11 +4,11 @@ import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
 import { exists, listStore, pathsIn, readDir, treeBytes } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
-import { dropTicket, isDeadTicket, readQueue } from '../locks/queue.js';
+import { dropTicket, isDeadTicket, readQueue, removeQueues } from '../locks/queue.js';
 import { discard } from '../locks/session.js';
 import { listLocks } from '../locks/survey.js';
 import { temporaries } from '../models/files.js';
-import { displayPath, type Repo } from '../repo.js';
+import { displayPath, type Facts, type Repo } from '../repo.js';
 import { type Owned, silentSessions } from '../store/abandoned.js';
 import { findOrphans } from '../store/check/orphans.js';
 import { isDeletedModel } from '../store/deleted.js';
@@ -80,7 +80,10 @@ async function sweep(plain: Repo, input: DatastoreSweepInput, options: TeardownO
   const silent = await silentOnes(repo, signal);
   const pending = await sweepPlan(repo, { silent, signal });
   const pinned = pending.filter(({ kind, path }) => kind === 'trash' && isPinned(repo, path, silent));
-  if (pinned.length > 0) repo.reporter.info(`A backup is running: ${pinned.length} of what was removed stays until it has ended.`);
+  if (pinned.length > 0) {
+    const what = pinned.length === 1 ? '1 removal stays' : `${pinned.length} removals stay`;
+    repo.reporter.info(`A backup is running: ${what} until it has ended.`, { topic: 'sweep', paths: pinned.map(({ path }) => path) });
+  }
   const plan = [...pending.filter((item) => !pinned.includes(item)), ...kept];
   const failed = dryRun ? [] : await execute(repo, plan, { silent, signal });
   const removed = dryRun ? plan : plan.filter((item) => !failed.includes(item) && !isLeft(repo, item));
@@ -106,8 +109,8 @@ function displayed(repo: Repo, { path, kind, bytes }: SweepItem): SweepItem {
 /** What a sweep meets again on its way, as trash that it tried already, is warned of once. */
 function warningOnce(repo: Repo): Repo {
   const told = new Set<string>();
-  const warn = (message: string): void => {
-    if (!told.has(message)) repo.reporter.warn(message);
+  const warn = (message: string, facts: Facts): void => {
+    if (!told.has(message)) repo.reporter.warn(message, facts);
     told.add(message);
   };
   const { info, debug } = repo.reporter;
@@ -131,7 +134,7 @@ export function pendingTeardowns(repo: Repo): TeardownItem[] {
 /** Tells of each record of a deleted model that cannot be read; how many there are. What it names is neither swept nor torn down. */
 export function tellDamaged(repo: Repo): number {
   const { damaged } = listDeleted(repo);
-  for (const { message, hint } of damaged) repo.reporter.warn(`${message} ${hint}`);
+  for (const { message, hint, data } of damaged) repo.reporter.warn(`${message} ${hint}`, { topic: 'store', ...data });
   return damaged.length;
 }
 
@@ -239,6 +242,7 @@ async function execute(
   for (const item of plan.filter(({ kind }) => REMOVED.includes(kind))) await attempt(repo, signal, () => remove(item));
   for (const path of abandonedStagings(repo)) await attempt(repo, signal, () => remove({ path, kind: 'staging', bytes: 0 }));
   for (const { lock, ticket } of deadTickets(repo)) await attempt(repo, signal, () => dropTicket(repo.layout, lock, ticket));
+  for (const { id } of listDeleted(repo).records) await removeQueues(repo.layout, id);
   return failed;
 }
 
@@ -251,9 +255,9 @@ async function attempt(repo: Repo, signal: AbortSignal, act: () => Promise<void>
     signal.throwIfAborted();
     // Somebody else swept it first.
     if (isErrno(error, 'ENOENT')) return;
-    const { code, message } = asSwampError(error);
+    const { code, message, data } = asSwampError(error);
     if (code === 'internal') throw error;
-    repo.reporter.warn(`${message} ${consequence}`);
+    repo.reporter.warn(`${message} ${consequence}`, { topic: 'sweep', ...data });
   }
 }
 
@@ -280,7 +284,8 @@ function deadTickets(repo: Repo) {
 async function tellOrphans(repo: Repo, signal: AbortSignal): Promise<void> {
   for (const { path, modelId } of await findOrphans(repo, () => knownModels(repo))) {
     repo.reporter.info(
-      `${displayPath(repo, path)} (${await treeBytes(path, signal)} bytes) belongs to a model that has no definition. Bring that back, with this id; "swamp model delete ${modelId} --with-data" then removes both.`,
+      `${displayPath(repo, path)} (${await treeBytes(path, signal)} bytes) belongs to a model that has no definition. Restore the definition, with this id; "swamp model delete ${modelId} --with-data" then removes both.`,
+      { topic: 'sweep', modelId, path },
     );
   }
 }

@@ -35,7 +35,11 @@ async function release(repo: Repo, input: LockReleaseInput, { signal }: { readon
   for (const lock of surveyLocks(repo.layout, repo.timing, await locksOf(repo, input.model))) {
     signal.throwIfAborted();
     if (lock.state === 'damaged') {
-      repo.reporter.warn(`The lock ${displayPath(repo, lock.dir)} is damaged and cannot be released. "swamp datastore check" tells more.`);
+      repo.reporter.warn(`The lock ${displayPath(repo, lock.dir)} is damaged and cannot be released. "swamp datastore check" says more.`, {
+        topic: 'lock',
+        lock: lock.lock.kind,
+        path: lock.dir,
+      });
       continue;
     }
     const record = await lockRecord(repo, lock, nameOf);

@@ -2,6 +2,7 @@
 import { SwampError } from '../errors.js';
 import { isModelId } from '../layout/layout.js';
 import type { Lease } from '../locks/lease.js';
+import { removeQueues } from '../locks/queue.js';
 import { findModel, type Model, otherNames, requireOwnId } from '../models/files.js';
 import { keepName } from '../models/names.js';
 import { restructureModel } from '../protocol/restructure.js';
@@ -121,7 +122,7 @@ async function deleteOnce(repo: Repo, input: ModelDeleteInput, options: ModelDel
     return { record, won: true };
   };
   const { record, won } = await restructureModel(repo, model.id, commit, { signal: options.signal, removes: true });
-  const state = await runTeardown(repo, record.id, { ...options, patient: won });
+  const state = await endTeardown(repo, record.id, options, won);
   return { ...base, versionsDeleted: won ? record.versionsDeleted : 0, alreadyDeleted: !won, teardown: state };
 }
 
@@ -130,7 +131,12 @@ async function resume(repo: Repo, record: DeletedModel, input: ModelDeleteInput,
   const base = { id: record.id, name: record.name, type: record.type, versionsDeleted: 0, alreadyDeleted: true };
   if (input.dryRun === true) return { ...base, teardown: record.teardown?.state ?? null, dryRun: true };
   await finishMovingAside(repo, record, options);
-  return { ...base, teardown: await runTeardown(repo, record.id, { ...options, patient: false }) };
+  return { ...base, teardown: await endTeardown(repo, record.id, options, false) };
+}
+
+/** The last thing that waits for a lock of the model: its queues go with it. */
+function endTeardown(repo: Repo, modelId: string, options: ModelDeleteOptions, patient: boolean): ReturnType<typeof runTeardown> {
+  return runTeardown(repo, modelId, { ...options, patient }).finally(() => removeQueues(repo.layout, modelId));
 }
 
 /** A rename that was interrupted is ended first: what is deleted is a file with one name. */

@@ -19,7 +19,7 @@ export const modelList = operation({ verb: 'model list', access: 'reads' }, list
 
 async function list(repo: Repo, { text }: { readonly text?: string } = {}): Promise<ModelListResult> {
   const { models, problems } = await listModels(repo);
-  for (const problem of problems) repo.reporter.warn(problemText(problem));
+  for (const problem of problems) repo.reporter.warn(problemText(problem), { topic: 'model', path: problem.path, line: problem.line });
   const wanted = text?.toLowerCase() ?? '';
   const found = models.filter(({ id, name, type, description, tags }) =>
     [id, name, type, description ?? '', ...Object.entries(tags).map(([key, value]) => `${key}=${value}`)].some((word) => word.toLowerCase().includes(wanted)),

@@ -1,6 +1,6 @@
 /** `model rename`: structural; the definition file gets another name, its id and data stay. */
 import { basename, dirname, join } from 'node:path';
-import { asSwampError, isErrno, SwampError } from '../errors.js';
+import { asSwampError, errnoOf, isErrno, SwampError } from '../errors.js';
 import { linkFile, removeFile, rename, syncDir } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
@@ -66,7 +66,8 @@ async function renameModel(
       const left = readOrTell(repo, file);
       if (left?.kind === 'valid' && left.definition.id === id)
         repo.reporter.warn(
-          `${displayPath(repo, file.path)} changed while the model was being renamed to ${input.newName}; it was left: take over what is new in it, and remove it.`,
+          `${displayPath(repo, file.path)} changed while the model was renamed to "${input.newName}", and was left in place: copy its changes to the new file, then remove it.`,
+          { topic: 'model', modelId: id, modelName: input.newName, path: file.path },
         );
     }
     if (newText !== text) await rewrite(repo, target, { from: text, to: newText });
@@ -107,7 +108,11 @@ async function rewrite(repo: Repo, path: string, { from, to }: { readonly from: 
     else await discardStaged(repo, { ...file, staged });
     await syncDir(dirname(path));
   } catch (error) {
-    repo.reporter.warn(`The field "name" in ${file.path} could not be changed: ${asSwampError(error).message} Remove that line.`);
+    repo.reporter.warn(`The field "name" in ${file.path} could not be changed: ${asSwampError(error).message} Remove that line.`, {
+      topic: 'model',
+      path: file.path,
+      ...errnoOf(error),
+    });
   }
 }
 

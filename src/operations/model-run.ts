@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { asSwampError, CODES, SwampError } from '../errors.js';
+import { asSwampError, CODES, errnoOf, SwampError } from '../errors.js';
 import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
@@ -90,7 +90,14 @@ async function runMethod(repo: Repo, input: ModelRunInput, options: ModelRunOpti
             options.signal.throwIfAborted();
             throw error;
           });
-          if (options.signal.aborted) repo.reporter.info(`What "${current.name}" printed until it was ended is stored: swamp data get ${current.name} log`);
+          if (options.signal.aborted) {
+            const { id: modelId, name: modelName } = current;
+            repo.reporter.info(`What "${modelName}" printed until it was ended is stored: swamp data get ${modelName} log`, {
+              topic: 'model',
+              modelId,
+              modelName,
+            });
+          }
           options.signal.throwIfAborted();
           return { current, method, shell: outcome.shell, dataArtifacts };
         },
@@ -265,7 +272,7 @@ async function keptAside(
   const path = await keep(session, run, model, outcome);
   const where = path === undefined ? ', and they are gone' : `; they are kept in ${path}`;
   if (error === signal.reason) {
-    repo.reporter.warn(`The outputs of "${model.name}" were not committed${where}.`);
+    repo.reporter.warn(`The outputs of "${model.name}" were not committed${where}.`, { topic: 'model', modelId: model.id, modelName: model.name, kept: path });
     return error;
   }
   const { code, hint, data } = failure;
@@ -287,7 +294,12 @@ async function keep(session: Session, run: Lease, model: Model, { outputs, resul
     const path = staged ?? (await keepOutputs(session, model.id, run.epoch, [await again()]));
     return path === undefined ? undefined : displayPath(repo, path);
   } catch (error) {
-    repo.reporter.warn(`The outputs of "${model.name}" could not be kept: ${asSwampError(error).message}`);
+    repo.reporter.warn(`The outputs of "${model.name}" could not be kept: ${asSwampError(error).message}`, {
+      topic: 'model',
+      modelId: model.id,
+      modelName: model.name,
+      ...errnoOf(error),
+    });
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 /** `repo info`: where the repository is, and how much is in it; no lock. */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { asSwampError } from '../errors.js';
+import { asSwampError, errnoOf } from '../errors.js';
 import { reach } from '../fs/reach.js';
 import { isForeign, listStore, readDirTypes, treeBytes } from '../fs/tree.js';
 import { CONTENT, isModelId, PARTS } from '../layout/layout.js';
@@ -36,7 +36,7 @@ export const repoInfo = operation({ verb: 'repo info', access: 'reads' }, infoOf
 
 async function infoOf(repo: Repo, _input: object = {}, { signal }: { readonly signal?: AbortSignal } = {}): Promise<RepoInfoResult> {
   const { models, problems } = await listModels(repo);
-  for (const problem of problems) repo.reporter.warn(problemText(problem));
+  for (const problem of problems) repo.reporter.warn(problemText(problem), { topic: 'model', path: problem.path, line: problem.line });
   const counts = await countData(repo, signal);
   return {
     repoDir: repo.root,
@@ -83,7 +83,11 @@ async function tolerated<T>(repo: Repo, path: string, count: () => T | Promise<T
     return await count();
   } catch (error) {
     if (!isDamage(error)) throw error;
-    repo.reporter.warn(`${displayPath(repo, path)} could not be counted: ${asSwampError(error).message} "swamp datastore check" lists what is damaged.`);
+    repo.reporter.warn(`${displayPath(repo, path)} could not be counted: ${asSwampError(error).message} "swamp datastore check" lists what is damaged.`, {
+      topic: 'store',
+      path,
+      ...errnoOf(error),
+    });
     return undefined;
   }
 }

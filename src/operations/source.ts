@@ -55,7 +55,7 @@ export function requireDemands(repo: Repo, source: OpenSource, { ifStable, noEmp
     });
   const change = source.changed();
   if (change === undefined) return;
-  if (ifStable !== true) repo.reporter.warn(`${change}. What was stored may be half of each state; --if-stable refuses that.`);
+  if (ifStable !== true) repo.reporter.warn(`${change}. What was stored may be half of each state; --if-stable refuses that.`, { topic: 'data' });
   else throw new SwampError('conflict', `${change}.`, { hint: 'Nothing was written. Try again when nothing writes to the file.' });
 }
 

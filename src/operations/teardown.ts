@@ -120,7 +120,8 @@ async function execute(session: Session, run: Lease, record: DeletedModel, optio
   });
   if (options.signal.aborted)
     repo.reporter.warn(
-      `The model "${record.name}" is deleted; its delete method was ended half-way and stays to be run: swamp model delete --force ${record.id}`,
+      `The model "${record.name}" is deleted, but its delete method was ended half-way and must run again: swamp model delete --force ${record.id}`,
+      { topic: 'model', modelId: record.id, modelName: record.name },
     );
   options.signal.throwIfAborted();
   if (run.signal.aborted) throw new FenceLost(run.path);
@@ -162,8 +163,9 @@ function mayRunAgain(
   if (retry === true && !lives) return true;
   repo.reporter.warn(
     lives
-      ? `The teardown of "${name}" still runs (pid ${pid}), although whoever started it has ended. When it is over: swamp datastore sweep`
-      : `The teardown of "${name}" was started by ${host} (pid ${pid}), and it cannot be known whether it still runs. When it does not: swamp datastore sweep --retry-teardown ${id}`,
+      ? `The teardown of "${name}" still runs (pid ${pid}), although the command that started it has ended. When it is over: swamp datastore sweep`
+      : `The teardown of "${name}" was started on ${host} (pid ${pid}), and swamp cannot see whether it still runs. When it does not: swamp datastore sweep --retry-teardown ${id}`,
+    { topic: 'model', modelId: id, modelName: name, host, pid },
   );
   return false;
 }

@@ -56,7 +56,8 @@ function itemOf(repo: Repo, modelId: string, id: string, modelName: string): Upl
     if (seen === undefined) {
       if (!exists(standing.dir)) continue;
       // One that stands aside may have given its parts away at this moment.
-      if (standing.holder === undefined) repo.reporter.warn(`The upload ${id} is damaged and is left out. "swamp datastore check" tells more.`);
+      if (standing.holder === undefined)
+        repo.reporter.warn(`The upload ${id} is damaged and is left out. "swamp datastore check" says more.`, { topic: 'data', upload: id });
       return undefined;
     }
     const { record, parts } = seen;

@@ -1,5 +1,5 @@
 /** What is done while a data fence is held: the frame of every commit, and that of a structural command's commits inside its closed global fence. */
-import { reasonOf } from '../errors.js';
+import { errnoOf, reasonOf } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost } from '../locks/fence.js';
@@ -66,7 +66,14 @@ export async function again<T>(take: () => Promise<Lease>, body: (writer: Lease)
 /** P8: what follows the commit may fail without changing the outcome. */
 function leaveToNext(fence: Lease, error: unknown): void {
   if (error instanceof FenceLost) return;
-  fence.repo.reporter.warn(`Removed data stays in ${fence.path} until the next command for this model: ${reasonOf(error)}`);
+  const { path, modelId, epoch } = fence;
+  fence.repo.reporter.warn(`Removed data stays in ${path} until the next command for this model: ${reasonOf(error)}.`, {
+    topic: 'sweep',
+    path,
+    modelId,
+    epoch,
+    ...errnoOf(error),
+  });
 }
 
 /** The hands of a structural command that holds the global fence. */

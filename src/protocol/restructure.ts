@@ -72,7 +72,7 @@ const NOTHING: Scope = Object.freeze({ models: [], runs: false });
 async function finishRestore(hands: Structural, session: Session): Promise<void> {
   if (!isRestoring(session.repo)) return;
   await carryOut(hands, session);
-  session.repo.reporter.info('A restore had been interrupted; it is finished now.');
+  session.repo.reporter.info('A restore had been interrupted; it is finished now.', { topic: 'restore' });
 }
 
 async function run<T>(

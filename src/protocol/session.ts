@@ -1,5 +1,5 @@
 /** The frame of every operation that locks: one session, whose staging and trash are cleared when all its locks are released. */
-import { isErrno, reasonOf, SwampError } from '../errors.js';
+import { errnoOf, isErrno, reasonOf, SwampError } from '../errors.js';
 import { fillReserve } from '../fs/reserve.js';
 import { exists } from '../fs/tree.js';
 import { closeStaging, newSession, type Session } from '../locks/session.js';
@@ -27,7 +27,11 @@ export async function withSession<T>(
     try {
       await closeStaging(session);
     } catch (error) {
-      repo.reporter.warn(`${session.staging} could not be cleared: ${reasonOf(error)}. "swamp datastore sweep" will do it.`);
+      repo.reporter.warn(`${session.staging} could not be cleared: ${reasonOf(error)}. "swamp datastore sweep" will do it.`, {
+        topic: 'sweep',
+        path: session.staging,
+        ...errnoOf(error),
+      });
     }
     await sweepTrash(repo, session.trashed);
     await sweepTrash(repo, removed, signal);

@@ -56,27 +56,30 @@ export class Waiting {
     const { timing, reporter } = this.#repo;
     const watches = new Watches();
     const since = timing.now();
-    let told = false;
+    let reported: Blocked['data'] | undefined;
     try {
       for (;;) {
         this.#signal.throwIfAborted();
         const changes = watches.changes;
         const seen = await look();
         if ('done' in seen) {
-          if (told) reporter.info(`Waited ${duration(timing.now() - since)} for ${what}.`);
+          if (reported !== undefined) {
+            const waitedMs = Math.round(timing.now() - since);
+            reporter.info(`Waited ${duration(waitedMs)} for ${what}.`, { ...reported, topic: 'lock', waitedMs });
+          }
           return seen.done;
         }
         const { blocked } = seen;
         const waited = timing.now() - since;
-        if (!told && waited >= timing.noticeMs) {
-          told = true;
-          reporter.info(`Waiting for ${what}: ${blocked.on}.${blocked.outlook ?? ''}`);
+        if (reported === undefined && waited >= timing.noticeMs) {
+          reported = { ...blocked.data, modelName: this.#repo.names.get(String(blocked.data['modelId'])) };
+          reporter.info(`Waiting for ${what}: ${blocked.on}.${blocked.outlook ?? ''}`, { ...reported, topic: 'lock', waitedMs: Math.round(waited) });
         }
         const left = this.leftMs();
         if (left <= 0) throw timedOut(what, waited, blocked);
         // New watches miss what happened before they stood: look once more before sleeping.
         if (watches.arm(blocked.watch) || watches.changes !== changes) continue;
-        const notice = told ? Number.POSITIVE_INFINITY : Math.max(1, timing.noticeMs - waited);
+        const notice = reported !== undefined ? Number.POSITIVE_INFINITY : Math.max(1, timing.noticeMs - waited);
         await watches.sleep(Math.min(left, timing.pollMs, blocked.recheckMs ?? timing.pollMs, notice), this.#signal);
       }
     } finally {

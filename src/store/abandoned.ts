@@ -33,7 +33,10 @@ export async function silentSessions<T extends Owned>(repo: Repo, owned: readonl
   const { timing, reporter } = repo;
   const watched = new Map(owned.filter((one) => isOld(repo, one)).map((one) => [one, lastBeat(repo, one)]));
   if (watched.size === 0) return [];
-  reporter.info(`Watching for ${duration(timing.ttlMs)} whether the sessions of ${watched.size} old leftovers still live.`);
+  reporter.info(`Watching for ${duration(timing.ttlMs)} whether the sessions of ${watched.size} old leftovers still live.`, {
+    topic: 'sweep',
+    sessions: watched.size,
+  });
   const attention = new Attention(timing);
   while (watched.size > 0 && attention.look() < timing.ttlMs) {
     await delay(timing.pollMs, undefined, { signal }).catch(() => signal.throwIfAborted());

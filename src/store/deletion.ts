@@ -3,7 +3,7 @@
  * gone; definition and data are moved aside from the record by whoever comes next.
  */
 import { join } from 'node:path';
-import { reasonOf, SwampError } from '../errors.js';
+import { errnoOf, reasonOf, SwampError } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { reach } from '../fs/reach.js';
@@ -108,6 +108,7 @@ export async function moveModelAside(fence: Lease, record: DeletedModel): Promis
       const why = reasonOf(error);
       repo.reporter.warn(
         `The model "${record.name}" is deleted, and ${path} could not be removed: ${why}. It stays pending; "swamp datastore sweep" tries again.`,
+        { topic: 'sweep', modelId: record.id, modelName: record.name, path, ...errnoOf(error) },
       );
     }
   };

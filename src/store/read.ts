@@ -283,7 +283,10 @@ async function followForwards(repo: Repo, modelId: string, name: string): Promis
 
 /** Something in the datastore that no command has put there: one sentence, wherever it is met. */
 export function warnOfStray(repo: Repo, path: string): void {
-  repo.reporter.warn(`${displayPath(repo, path)} does not belong in the datastore; it was left alone. "swamp datastore check --repair" sets it aside.`);
+  repo.reporter.warn(`${displayPath(repo, path)} does not belong in the datastore; it was left alone. "swamp datastore check --repair" sets it aside.`, {
+    topic: 'store',
+    path,
+  });
 }
 
 /** True for an error that speaks of one artifact: it is damaged, or the system does not let this account read it. */

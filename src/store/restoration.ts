@@ -162,14 +162,15 @@ export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Pro
     for (const file of remove) {
       stillHeld();
       if (!(await removeDefinition(repo, file, `restored.${nonce}.${basename(file.path)}`)) && !isPublished(file))
-        repo.reporter.warn(`${file.path} was changed while the restore was carried out; it was left as it is.`);
+        repo.reporter.warn(`${file.path} was changed while the restore was carried out; it was left as it is.`, { topic: 'restore', path: file.path });
     }
   }
   await failpoint('restore.definitions-removed');
   for (const { publish } of changesIn(restoring)) {
     if (publish === undefined) continue;
     stillHeld();
-    if (!(await publishText(repo, publish))) repo.reporter.warn(`${publish.path} appeared while the restore was carried out; it was left as it is.`);
+    if (!(await publishText(repo, publish)))
+      repo.reporter.warn(`${publish.path} appeared while the restore was carried out; it was left as it is.`, { topic: 'restore', path: publish.path });
     await failpoint('restore.definition-published');
   }
 }

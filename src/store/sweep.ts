@@ -1,10 +1,11 @@
 /** Removes what was committed to the trash, and the staging of dead sessions: outside every lock, late, resumable. */
 
 import { basename } from 'node:path';
-import { reasonOf } from '../errors.js';
+import { errnoOf, reasonOf } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, modifiedAt, pathsIn, removeTree, treeBytes } from '../fs/tree.js';
+import { isModelId } from '../layout/layout.js';
 import { discard, STAGING } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { hasEnded, type Owned } from './abandoned.js';
@@ -33,10 +34,27 @@ export async function sweepTrash(repo: Repo, paths: readonly string[], signal?: 
       if (!exists(path)) removed.push(path);
     } catch (error) {
       if (signal?.aborted) break;
-      repo.reporter.warn(`Removed data could not be swept from ${path}: ${reasonOf(error)}. It stays pending; "swamp datastore sweep" tries again.`);
+      const { text, facts } = removalOf(repo, path);
+      repo.reporter.warn(`${text} could not be swept from ${path}: ${reasonOf(error)}. It stays pending; "swamp datastore sweep" tries again.`, {
+        topic: 'sweep',
+        path,
+        ...facts,
+        ...errnoOf(error),
+      });
     }
   }
   return removed;
+}
+
+/** Of which model a trash directory is, and from which commit of its lock (D5): by its name, all that is left of it. */
+function removalOf({ names, layout }: Repo, path: string): { readonly text: string; readonly facts: Readonly<Record<string, unknown>> } {
+  const { owner, epoch } = layout.trashOf(basename(path)) ?? {};
+  if (owner === undefined || !isModelId(owner)) return { text: 'Removed data', facts: {} };
+  const modelName = names.get(owner);
+  return {
+    text: `Data removed from ${modelName === undefined ? `the model ${owner}` : `"${modelName}"`} (commit ${epoch})`,
+    facts: { modelId: owner, modelName, epoch },
+  };
 }
 
 /** What a sweep would remove now: pins and staging of sessions that have ended, or are among `silent`, and everything in the trash. Pins first: they hold the trash up. */
@@ -89,7 +107,10 @@ export async function reclaimLeftovers(repo: Repo, signal: AbortSignal): Promise
     for (const owned of pins(repo)) if (hasEnded(repo, owned)) await removeFile(owned.path);
     for (const path of abandonedStagings(repo)) orphaned.push(...(await discard(repo, path, STAGING)));
   } catch (error) {
-    repo.reporter.warn(`What a dead command left could not be cleared: ${reasonOf(error)}. "swamp datastore sweep" tells more.`);
+    repo.reporter.warn(`What a dead command left could not be cleared: ${reasonOf(error)}. "swamp datastore sweep" says more.`, {
+      topic: 'sweep',
+      ...errnoOf(error),
+    });
   }
   await sweepTrash(repo, orphaned, signal);
 }

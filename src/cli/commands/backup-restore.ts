@@ -35,7 +35,7 @@ function targetOf({ args, env, readOnly, reporter, openRepo }: Context): Repo | 
     return async () => {
       if (args.has('dry-run')) return unmadeRepoAt(dir, options);
       const { repoDir } = await repoInit(dir, { readOnly });
-      reporter.info(`Created the repository ${repoDir}.`);
+      reporter.info(`Created the repository ${repoDir}.`, { topic: 'restore', path: repoDir });
       return openRepoAt(repoDir, options);
     };
   }

@@ -36,7 +36,14 @@ export async function mendDeleted(fence: Lease): Promise<Act[]> {
   const inside = isFile && action === 'rebuilt' ? await linkToQuarantine(fence, path) : await moveToQuarantine(fence, path);
   if (action === 'rebuilt') {
     if (!/"teardown":\s*null/.test(readable(path) ?? ''))
-      repo.reporter.warn(`Whether the delete method of "${record.name}" (${modelId}) has run is not known any more, and it will not be run: look yourself.`);
+      repo.reporter.warn(
+        `Whether the delete method of "${record.name}" (${modelId}) has run cannot be known any more, and it will not be run: look yourself.`,
+        {
+          topic: 'store',
+          modelId,
+          modelName: record.name,
+        },
+      );
     await moveThrough(fence, await stageRecord(fence, 'deleted', record), path);
     await syncDir(repo.layout.deleted);
   }
