@@ -111,7 +111,7 @@ function versionOf(seed: string, content: string, version: number): SidecarVersi
 }
 
 /** Writes CHECKSUMS anew for the files that it listed and that are still there: what a careful forger would do. */
-export function listAnew({ dir, checksums }: Tree, ...paths: readonly string[]): void {
+export function listAnew({ dir, checksums }: Pick<Tree, 'dir' | 'checksums'>, ...paths: readonly string[]): void {
   for (const path of paths) checksums.set(path, sha256(readFileSync(join(dir, path))));
   writeFileSync(join(dir, 'CHECKSUMS'), [...checksumLines(checksums)].join(''));
 }

@@ -313,7 +313,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
   },
   'artifact.json has a name that nothing can have': ({ record }) => {
     edit(record, (fields) => ({ ...fields, name: '' }));
-    return [['name_mismatch', record]];
+    return [['record_invalid', record]];
   },
   'artifact.json of a hashed segment has another name': ({ repo, id }) => {
     const record = join(repo.layout.artifact(id, LONG_NAME), 'artifact.json');

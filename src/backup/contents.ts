@@ -4,8 +4,8 @@
  */
 import type { Handle } from '../fs/handle.js';
 import { parseDefinition } from '../models/definition.js';
-import { parseRecord } from '../store/metadata.js';
-import { parseUploadRecord, type UploadRecord } from '../store/uploads/record.js';
+import { parseAs } from '../store/metadata.js';
+import { UPLOAD, type UploadRecord } from '../store/uploads/record.js';
 import { MAX_CONTROL_BYTES, MAX_SIDECAR_BYTES, type Manifest, type Sidecar, type TombstoneLine, UPLOAD_RECORD } from './format.js';
 import { finding, invalid, reading } from './invalid.js';
 import { readManifest } from './manifest.js';
@@ -108,7 +108,7 @@ function uploadsIn(root: string, model: string): SavedUpload[] {
     const directory = `uploads/${model}/${id}`;
     const path = `${directory}/${UPLOAD_RECORD}`;
     const source = textOf(required(readControl(root, path, MAX_CONTROL_BYTES), path), path);
-    const record = reading(path, () => parseUploadRecord(parseRecord(source, path), path));
+    const record = reading(path, () => parseAs(UPLOAD, source, path));
     const parts = listDirectory(root, directory).flatMap((name) => (name.startsWith('part-') ? [Number(name.slice('part-'.length))] : []));
     return { id, directory, record, parts: parts.sort((a, b) => a - b) };
   });

@@ -9,7 +9,7 @@ import type { Handle } from '../fs/handle.js';
 import { listStore, readDir, readText } from '../fs/tree.js';
 import { CONTENT, METADATA, PARTS } from '../layout/layout.js';
 import { openPiece } from '../store/content.js';
-import { type Part, parseRecord, parseVersionMetadata, readVersionMetadata, type VersionMetadata } from '../store/metadata.js';
+import { METADATA_RECORD, type Part, parseAs, readVersionMetadata, type VersionMetadata } from '../store/metadata.js';
 import { partNumber, sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
 import { damaged, type ListedArtifact, type ListedUpload, type ListedVersion } from './listed.js';
@@ -83,7 +83,7 @@ function closeOpened({ file }: Opened): void {
 function openVersion(dir: string, name: string): Opened | undefined {
   const text = readText(join(dir, METADATA));
   if (text === undefined) return undefined;
-  const metadata = parseVersionMetadata(parseRecord(text, join(dir, METADATA)), join(dir, METADATA));
+  const metadata = parseAs(METADATA_RECORD, text, join(dir, METADATA));
   if (metadata.parts !== undefined) return { metadata, file: undefined };
   const file = openPiece({ path: join(dir, CONTENT), part: undefined }, name);
   return file === undefined ? undefined : { metadata, file };

@@ -4,11 +4,11 @@ import { exists, readDir, readText } from '../fs/tree.js';
 import { METADATA, PARTS } from '../layout/layout.js';
 import { listModels } from '../models/files.js';
 import type { Repo } from '../repo.js';
-import { malformed, parseRecord, readTombstone, readVersionMetadata } from '../store/metadata.js';
+import { malformed, parseAs, readTombstone, readVersionMetadata } from '../store/metadata.js';
 import { artifactNames, artifactRecord, findArtifact } from '../store/read.js';
 import { partsIn } from '../store/uploads/parts.js';
 import { uploadsOf } from '../store/uploads/place.js';
-import { parseUploadRecord, readUploadRecord, type UploadRecord } from '../store/uploads/record.js';
+import { readUploadRecord, UPLOAD, type UploadRecord } from '../store/uploads/record.js';
 import { parseChecksumLine } from './checksums.js';
 import {
   CHECKSUMS,
@@ -96,7 +96,7 @@ function uploadsBelow(root: string, directory: string, checksums: ReadonlyMap<st
   const uploads = listDirectory(root, directory).map((id) => {
     const path = `${directory}/${id}/${UPLOAD_RECORD}`;
     const source = controlText(root, path, MAX_CONTROL_BYTES);
-    const record = reading(path, () => parseUploadRecord(parseRecord(source, path), path));
+    const record = reading(path, () => parseAs(UPLOAD, source, path));
     const names = listDirectory(root, `${directory}/${id}`).filter((name) => name !== UPLOAD_RECORD);
     const parts = names.map((name) => ({ number: Number(name.replace('part-', '')), checksum: checksums.get(`${directory}/${id}/${name}`) ?? '' }));
     return [id, { record, parts: parts.sort((a, b) => a.number - b.number) }] as const;

@@ -5,9 +5,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { sha256 } from '../fs/digest.js';
 import type { Handle } from '../fs/handle.js';
 import { exists } from '../fs/tree.js';
-import { parseRecord } from '../store/metadata.js';
+import { parseAs, parseRecord } from '../store/metadata.js';
 import { byCodePoint } from '../store/read.js';
-import { parseUploadRecord } from '../store/uploads/record.js';
+import { UPLOAD } from '../store/uploads/record.js';
 import { parseChecksumLine } from './checksums.js';
 import {
   type BackupFinding,
@@ -269,7 +269,7 @@ class Verification {
     if (!isRecord) return;
     this.#collect(path, () => {
       const source = textOf(readControl(this.#root, path, MAX_CONTROL_BYTES) ?? Buffer.alloc(0), path);
-      reading(path, () => parseUploadRecord(parseRecord(source, path), path));
+      reading(path, () => parseAs(UPLOAD, source, path));
     });
   }
 

@@ -10,7 +10,7 @@ import { write } from '../protocol/write.js';
 import { displayPath, type Repo } from '../repo.js';
 import { contentPathIn } from '../store/content.js';
 import { isDeletedModel } from '../store/deleted.js';
-import { DEFAULT_GC, DEFAULT_LIFETIME, parseGc, parseLifetime } from '../store/lifetimes.js';
+import { DEFAULT_GC, DEFAULT_LIFETIME, requireLifetimes } from '../store/lifetimes.js';
 import type { VersionMetadata } from '../store/metadata.js';
 import { type StagedVersion, stageVersion, type VersionFields } from '../store/stage.js';
 import { type Committed, committedBefore, commitVersion, latestMetadata, latestVersion } from '../store/write.js';
@@ -143,8 +143,7 @@ export function expectVersion(latest: number, { name, expectVersion: expected }:
 export function versionFields(input: VersionInput, ownerRef: string): VersionFields {
   const lifetime = input.lifetime ?? DEFAULT_LIFETIME;
   const garbageCollection = input.gc ?? DEFAULT_GC;
-  parseLifetime(lifetime);
-  parseGc(garbageCollection);
+  requireLifetimes(lifetime, garbageCollection);
   const { expectVersion: expected } = input;
   if (expected !== undefined && (!Number.isSafeInteger(expected) || expected < 0))
     throw new SwampError('usage', `--expect-version must be a whole number from 0, not ${expected}.`);

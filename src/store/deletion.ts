@@ -16,7 +16,8 @@ import { makePlace, takingSpace } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { moveThrough, moveToTrash, stageRecord, syncCommit } from './commit.js';
 import { asideOf, type DefinitionText, isDefinitionPath, isThat, removeDefinition } from './definition-text.js';
-import { type Fields, MAX_TEXTS_BYTES, readRecord } from './metadata.js';
+import { MAX_TEXTS_BYTES, malformed, readAs } from './metadata.js';
+import { type Field, modelId, natural, oneOf, optional, orNull, record, text, textThat, time } from './record.js';
 
 /** Where the teardown of a deleted model stands. `running` names the child, so that two never run at once. */
 export type Teardown =
@@ -56,8 +57,9 @@ export interface DeletedModel {
 export function readDeleted(repo: Repo, modelId: string): DeletedModel | undefined {
   if (!reach(repo.layout.deleted)) return undefined;
   const path = repo.layout.deletedModel(modelId);
-  const fields = readRecord(path, MAX_TEXTS_BYTES);
-  return fields === undefined ? undefined : parseDeleted(fields, path, modelId);
+  const record = readAs(DELETED, path, MAX_TEXTS_BYTES);
+  if (record !== undefined && record.id !== modelId) throw malformed(path, 'it is about another model');
+  return record;
 }
 
 /** What deleted/ tells: a record that is damaged keeps no other one from being read. */
@@ -172,46 +174,25 @@ export async function recordTeardown(fence: Lease, teardown: Teardown): Promise<
   await syncCommit(fence, [fence.repo.layout.deleted]);
 }
 
-function parseDeleted(fields: Fields, path: string, modelId: string): DeletedModel {
-  const bad = (what: string): never => {
-    throw new SwampError('corrupt', `${path} is damaged: ${what}.`, { hint: 'Run "swamp datastore check".', data: { path } });
-  };
-  const text = (key: string): string => {
-    const value = fields.get(key);
-    return typeof value === 'string' ? value : bad(`${key} is no text`);
-  };
-  const number = (key: string): number => {
-    const value = fields.get(key);
-    return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : bad(`${key} is no whole number`);
-  };
-  if (text('id') !== modelId) bad('it is about another model');
-  const definitionPath = text('definitionPath');
-  if (!isDefinitionPath(definitionPath)) bad('definitionPath leads outside models/');
-  const teardown = parseTeardown(fields.get('teardown'));
-  const definitionFile = fields.get('definitionFile') === undefined ? undefined : text('definitionFile');
-  return {
-    id: modelId,
-    name: text('name'),
-    type: text('type'),
-    commit: text('commit'),
-    deletedAt: text('deletedAt'),
-    epoch: number('epoch'),
-    definitionPath,
-    definition: text('definition'),
-    ...(definitionFile === undefined ? {} : { definitionFile }),
-    versionsDeleted: number('versionsDeleted'),
-    teardown: teardown === undefined ? bad('teardown has no state') : teardown,
-  };
-}
+const STATES = {
+  pending: record({ state: oneOf('pending') }),
+  running: record({ state: oneOf('running'), runner: text, pid: natural, startedAt: text, processStart: text, host: text }),
+  failed: record({ state: oneOf('failed'), reason: text, output: text }),
+  done: record({ state: oneOf('done') }),
+};
+const STATE = record({ state: oneOf('pending', 'running', 'failed', 'done') });
+const TEARDOWN: Field<Teardown> = (value, wrong) => STATES[STATE(value, wrong).state](value, wrong);
 
-/** Undefined for what is no state. */
-function parseTeardown(value: unknown): Teardown | null | undefined {
-  if (value === null) return null;
-  if (typeof value !== 'object') return undefined;
-  const { state, runner, pid, startedAt, processStart, host, reason, output } = value as Record<string, unknown>;
-  if (state === 'pending' || state === 'done') return { state };
-  if (state === 'running')
-    return { state, runner: String(runner), pid: Number(pid), startedAt: String(startedAt), processStart: String(processStart), host: String(host) };
-  if (state === 'failed') return { state, reason: String(reason), output: String(output) };
-  return undefined;
-}
+const DELETED: Field<DeletedModel> = record({
+  id: modelId,
+  name: text,
+  type: text,
+  commit: text,
+  deletedAt: time,
+  epoch: natural,
+  definitionPath: textThat(isDefinitionPath, 'the path of a definition'),
+  definition: text,
+  definitionFile: optional(text),
+  versionsDeleted: natural,
+  teardown: orNull(TEARDOWN),
+});

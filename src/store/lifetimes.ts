@@ -15,22 +15,26 @@ const COUNT = /^[1-9][0-9]{0,8}$/;
 export const DEFAULT_LIFETIME = 'infinite';
 export const DEFAULT_GC = 'all';
 
-/** Milliseconds until a version expires; Infinity for `infinite`, 0 for `ephemeral`. Throws `usage`. */
-export function parseLifetime(text: string): number {
+/** Milliseconds until a version expires; Infinity for `infinite`, 0 for `ephemeral`; undefined for any other text. */
+export function parseLifetime(text: string): number | undefined {
   if (text === 'infinite') return Number.POSITIVE_INFINITY;
-  if (text === 'ephemeral') return 0;
-  const age = parseAge(text);
-  if (age === undefined) throw new SwampError('usage', `"${text}" is no lifetime.`, { hint: 'Examples: 5m 1h 10d 2w 1mo 10y infinite ephemeral' });
-  return age;
+  return text === 'ephemeral' ? 0 : parseAge(text);
 }
 
-/** What gc keeps: all versions, the newest `count`, or those younger than `ageMs`. Throws `usage`. */
-export function parseGc(text: string): 'all' | { readonly count: number } | { readonly ageMs: number } {
+/** What gc keeps: all versions, the newest `count`, or those younger than `ageMs`; undefined for any other text. */
+export function parseGc(text: string): 'all' | { readonly count: number } | { readonly ageMs: number } | undefined {
   if (text === 'all') return 'all';
   if (COUNT.test(text)) return { count: Number(text) };
   const ageMs = parseAge(text);
-  if (ageMs === undefined) throw new SwampError('usage', `"${text}" is no garbage-collection rule.`, { hint: 'Examples: all, 10 (versions), 30d (age)' });
-  return { ageMs };
+  return ageMs === undefined ? undefined : { ageMs };
+}
+
+/** Throws `usage`. */
+export function requireLifetimes(lifetime: string, gc: string): void {
+  if (parseLifetime(lifetime) === undefined)
+    throw new SwampError('usage', `"${lifetime}" is not a lifetime.`, { hint: 'Examples: 5m 1h 10d 2w 1mo 10y infinite ephemeral' });
+  if (parseGc(gc) === undefined)
+    throw new SwampError('usage', `"${gc}" is not a garbage-collection rule.`, { hint: 'Examples: all, 10 (versions), 30d (age)' });
 }
 
 function parseAge(text: string): number | undefined {

@@ -1,6 +1,7 @@
 /** The JSON records of the store: artifact.json, metadata.json, tombstones. Parsed with limits, never trusted further (P7). */
 import { SwampError } from '../errors.js';
 import { readPlainFile } from '../fs/plain.js';
+import { artifactName, digest, type Field, garbageCollection, lifetime, listOf, natural, optional, record, tags, text, time } from './record.js';
 
 /** Who wrote a version. */
 export interface Owner {
@@ -79,66 +80,55 @@ export function serialise(record: object): string {
 
 /** The record in a file; undefined when there is none; `corrupt` when it is not what it must be. */
 export function readVersionMetadata(path: string): VersionMetadata | undefined {
-  const fields = readRecord(path);
-  return fields === undefined ? undefined : parseVersionMetadata(fields, path);
+  return readAs(METADATA_RECORD, path);
 }
 
-export function parseVersionMetadata(fields: Fields, path: string): VersionMetadata {
-  const size = number(fields, 'size', path);
-  const checksum = digest(fields, path);
-  const owner = object(fields, 'ownerDefinition', path);
-  return {
-    id: text(fields, 'id', path),
-    commit: text(fields, 'commit', path),
-    contentType: text(fields, 'contentType', path),
-    lifetime: text(fields, 'lifetime', path),
-    garbageCollection: text(fields, 'garbageCollection', path),
-    tags: strings(object(fields, 'tags', path), path),
-    ownerDefinition: { ownerType: text(owner, 'ownerType', path), ownerRef: text(owner, 'ownerRef', path) },
-    createdAt: text(fields, 'createdAt', path),
-    size,
-    checksum,
-    ...(fields.has('parts') ? { parts: parts(fields.get('parts'), size, path) } : {}),
-  };
-}
+/** What is said of a version before it has content. */
+export const VERSION_FIELDS = { contentType: text, lifetime, garbageCollection, tags, ownerDefinition: record({ ownerType: text, ownerRef: text }) };
+
+/** The fields of a version whose content is one file. */
+export const ONE_CONTENT = { id: text, commit: text, ...VERSION_FIELDS, createdAt: time, size: natural, checksum: digest };
+
+const ANY_CONTENT = record({ ...ONE_CONTENT, parts: optional(listOf(record({ number: natural, size: natural, checksum: digest }))) });
 
 /** B6: what a record declares is the content, without a gap and up to its size. */
-function parts(value: unknown, size: number, path: string): Part[] {
-  if (!Array.isArray(value)) throw malformed(path, 'parts is no list');
-  const list = value.map((item: unknown, i): Part => {
-    if (typeof item !== 'object' || item === null) throw malformed(path, `part ${i + 1} is no object`);
-    const fields = new Map(Object.entries(item));
-    const part = { number: number(fields, 'number', path), size: number(fields, 'size', path), checksum: digest(fields, path) };
-    if (part.number !== i + 1) throw malformed(path, `part ${i + 1} is missing`);
-    return part;
-  });
-  if (list.reduce((sum, part) => sum + part.size, 0) !== size) throw malformed(path, 'the parts do not add up to its size');
-  return list;
-}
+export const METADATA_RECORD: Field<VersionMetadata> = (value, wrong) => {
+  const metadata = ANY_CONTENT(value, wrong);
+  const { parts = [{ number: 1, size: metadata.size }] } = metadata;
+  const gap = parts.findIndex(({ number }, i) => number !== i + 1);
+  if (gap >= 0) wrong(`part ${gap + 1} is missing`);
+  if (parts.reduce((sum, part) => sum + part.size, 0) !== metadata.size) wrong('the parts do not add up to its size');
+  return metadata;
+};
 
-function digest(fields: Fields, path: string): string {
-  const checksum = text(fields, 'checksum', path);
-  if (!/^[0-9a-f]{64}$/.test(checksum)) throw malformed(path, 'checksum is not 64 hex digits');
-  return checksum;
-}
+const ARTIFACT_FIELDS = { name: artifactName, generation: natural, floor: natural };
+const ARTIFACT: Field<ArtifactRecord> = record(ARTIFACT_FIELDS);
+export const TOMBSTONE: Field<Tombstone> = record({ ...ARTIFACT_FIELDS, deletedAt: time, renamedTo: optional(artifactName) });
 
 export function readArtifactRecord(path: string): ArtifactRecord | undefined {
-  const fields = readRecord(path);
-  return fields === undefined ? undefined : artifactRecord(fields, path);
+  return readAs(ARTIFACT, path);
 }
 
 export function readTombstone(path: string): Tombstone | undefined {
-  const fields = readRecord(path);
-  return fields === undefined ? undefined : parseTombstone(fields, path);
+  return readAs(TOMBSTONE, path);
 }
 
-export function parseTombstone(fields: Fields, path: string): Tombstone {
-  const renamedTo = fields.has('renamedTo') ? { renamedTo: text(fields, 'renamedTo', path) } : {};
-  return { ...artifactRecord(fields, path), deletedAt: text(fields, 'deletedAt', path), ...renamedTo };
+/** The record in a file, judged by its table; undefined when there is none. Throws `corrupt`. */
+export function readAs<T>(field: Field<T>, path: string, limit?: number): T | undefined {
+  const fields = readRecord(path, limit);
+  return fields === undefined ? undefined : judged(field, fields, path);
 }
 
-function artifactRecord(fields: Fields, path: string): ArtifactRecord {
-  return { name: text(fields, 'name', path), generation: number(fields, 'generation', path), floor: number(fields, 'floor', path) };
+/** The record in a text. Throws `corrupt`. */
+export function parseAs<T>(field: Field<T>, source: string, path: string, limit?: number): T {
+  return judged(field, parseRecord(source, path, limit), path);
+}
+
+/** What a table says of a record. Throws `corrupt` with the field that is wrong. */
+export function judged<T>(field: Field<T>, value: object, path: string): T {
+  return field(value, (why, at) => {
+    throw malformed(path, at === undefined ? why : `${at} ${why}`);
+  });
 }
 
 export type Fields = Map<string, unknown>;
@@ -162,29 +152,6 @@ export function parseRecord(source: string, path: string, limit: number = MAX_RE
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(path, 'it is no JSON object');
   return new Map(Object.entries(value));
-}
-
-export function text(fields: Fields, key: string, path: string): string {
-  const value = fields.get(key);
-  if (typeof value !== 'string') throw malformed(path, `${key} is no text`);
-  return value;
-}
-
-export function number(fields: Fields, key: string, path: string): number {
-  const value = fields.get(key);
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw malformed(path, `${key} is no whole number`);
-  return value;
-}
-
-export function object(fields: Fields, key: string, path: string): Fields {
-  const value = fields.get(key);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(path, `${key} is no object`);
-  return new Map(Object.entries(value));
-}
-
-export function strings(fields: Fields, path: string): Record<string, string> {
-  for (const [key, value] of fields) if (typeof value !== 'string') throw malformed(path, `tag ${key} is no text`);
-  return Object.fromEntries(fields) as Record<string, string>;
 }
 
 export function malformed(path: string, why: string): SwampError {

@@ -27,7 +27,8 @@ import {
   type StagedText,
 } from './definition-text.js';
 import { readIntent } from './intent.js';
-import { MAX_TEXTS_BYTES, number, readRecord } from './metadata.js';
+import { MAX_TEXTS_BYTES, readAs, readRecord } from './metadata.js';
+import { natural, record } from './record.js';
 import { publishIntent } from './roll-forward.js';
 
 /** In the staging of a restorer, and in the global entry on its way. */
@@ -132,11 +133,13 @@ export function modelsToRestore({ layout }: Repo): string[] {
   return (readDir(join(layout.restoring, MODELS)) ?? []).filter(isModelId).sort();
 }
 
+const EPOCHS = record({ data: natural, run: natural });
+
 export function fencesToReach({ layout }: Repo, modelId: string): FenceEpochs {
   const path = fencesIn(layout.restoring, modelId);
-  const fields = readRecord(path);
-  if (fields === undefined) throw damaged(path, 'it is missing');
-  return { data: number(fields, 'data', path), run: number(fields, 'run', path) };
+  const epochs = readAs(EPOCHS, path);
+  if (epochs === undefined) throw damaged(path, 'it is missing');
+  return epochs;
 }
 
 /** Under the model's data fence: its bundle becomes the fence's intent, which this holder or the next one carries out. Done already: nothing. */

@@ -3,7 +3,7 @@ import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwampError } from '../../errors.js';
 import { ARTIFACT_RECORD } from '../../layout/layout.js';
-import { isArtifactName, isNameOf, nameOf } from '../../layout/names.js';
+import { isNameOf, nameOf } from '../../layout/names.js';
 import { readFence } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
 import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../metadata.js';
@@ -42,13 +42,8 @@ export function lookAtTombstone(repo: Repo, modelId: string, file: string): Prom
     const read = readTomb(path);
     if (read === undefined) return [];
     if ('issue' in read) return [read.issue];
-    const { name, generation, deletedAt, renamedTo } = read.record;
-    const time: Issue[] = Number.isNaN(Date.parse(deletedAt)) ? [{ path, kind: 'record_invalid', message: 'is damaged: deletedAt is no time' }] : [];
-    const forward: Issue[] =
-      renamedTo === undefined || isArtifactName(renamedTo)
-        ? []
-        : [{ path, kind: 'record_invalid', message: 'is damaged: it leads to a name that nothing can have' }];
-    return [...time, ...forward, ...nameIssues(path, name, file.slice(0, -RECORD_SUFFIX.length)), ...generationIssues(repo, modelId, path, generation)];
+    const { name, generation } = read.record;
+    return [...nameIssues(path, name, file.slice(0, -RECORD_SUFFIX.length)), ...generationIssues(repo, modelId, path, generation)];
   });
 }
 

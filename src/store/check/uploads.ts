@@ -5,10 +5,10 @@ import { PARTS } from '../../layout/layout.js';
 import type { Repo } from '../../repo.js';
 import { hasEnded } from '../abandoned.js';
 import { hasIntent } from '../intent.js';
-import { parseRecord } from '../metadata.js';
+import { parseAs } from '../metadata.js';
 import { isSum, partNumber, sumOf } from '../uploads/parts.js';
 import { parseUploadEntry, type Standing, SUMS } from '../uploads/place.js';
-import { parseUploadRecord, UPLOAD_RECORD } from '../uploads/record.js';
+import { UPLOAD, UPLOAD_RECORD } from '../uploads/record.js';
 import { type Checker, type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
 import { type Expected, openPlain, readPlain, statusOf } from './plain.js';
@@ -46,7 +46,7 @@ function lookAtUpload(repo: Repo, modelId: string, { dir, holder }: Standing): P
     const plain = readPlain(join(dir, UPLOAD_RECORD));
     if ('issue' in plain) return [{ path: dir, kind: 'record_invalid', message: `is an upload whose record ${plain.issue.message}`, hint: HINT }];
     try {
-      const record = parseUploadRecord(parseRecord(plain.text, join(dir, UPLOAD_RECORD)), join(dir, UPLOAD_RECORD));
+      const record = parseAs(UPLOAD, plain.text, join(dir, UPLOAD_RECORD));
       if (record.modelId !== modelId) return [{ path: dir, kind: 'record_invalid', message: 'is an upload of another model', hint: HINT }];
     } catch (error) {
       return [{ path: dir, kind: 'record_invalid', message: `is an upload whose record ${recordIssue(join(dir, UPLOAD_RECORD), error).message}`, hint: HINT }];

@@ -5,8 +5,7 @@ import { SwampError } from '../../errors.js';
 import type { Handle } from '../../fs/handle.js';
 import { isForeign, readDir } from '../../fs/tree.js';
 import { CONTENT, METADATA, PARTS } from '../../layout/layout.js';
-import { parseGc, parseLifetime } from '../lifetimes.js';
-import { parseRecord, parseVersionMetadata, type VersionMetadata } from '../metadata.js';
+import { METADATA_RECORD, parseAs, type VersionMetadata } from '../metadata.js';
 import { partNumber } from '../uploads/parts.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
@@ -98,10 +97,7 @@ function readMetadata(path: string): VersionMetadata | { readonly issue: Issue }
   const source = readPlain(path);
   if ('issue' in source) return source;
   try {
-    const metadata = parseVersionMetadata(parseRecord(source.text, path), path);
-    parseLifetime(metadata.lifetime);
-    parseGc(metadata.garbageCollection);
-    return Number.isNaN(Date.parse(metadata.createdAt)) ? { issue: { path, kind: 'record_invalid', message: 'is damaged: createdAt is no time' } } : metadata;
+    return parseAs(METADATA_RECORD, source.text, path);
   } catch (error) {
     return { issue: recordIssue(path, error) };
   }

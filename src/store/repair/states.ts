@@ -1,5 +1,4 @@
 /** What became of a record: it is in order, it is missing, it belongs to another name, or only some of it can be read. */
-import { lstatSync } from 'node:fs';
 import { SwampError } from '../../errors.js';
 import { isArtifactName, isNameOf } from '../../layout/names.js';
 import type { FindingKind } from '../check/kinds.js';
@@ -31,11 +30,9 @@ export function readTombstoneState(path: string, segment: string): RecordState<T
   const { value } = read;
   if (value === undefined) return read;
   const { deletedAt, renamedTo } = value;
-  const [timed, led] = [!Number.isNaN(Date.parse(deletedAt)), renamedTo === undefined || isArtifactName(renamedTo)];
-  const facts = { ...(timed ? { deletedAt } : { deletedAt: lstatSync(path).mtime.toISOString() }), ...(led && renamedTo !== undefined ? { renamedTo } : {}) };
+  const facts = { ...read, deletedAt, ...(renamedTo === undefined ? {} : { renamedTo }) };
   // That of another name is of no use under this one, and nobody's artifact depends on it.
-  if (read.state === 'foreign') return { ...read, state: 'bad' };
-  return timed && led ? { ...read, ...facts } : { ...read, ...facts, state: 'bad', kind: 'record_invalid' };
+  return read.state === 'foreign' ? { ...facts, state: 'bad' } : facts;
 }
 
 function stateOfRecord<T extends ArtifactRecord>(path: string, segment: string, parse: (path: string) => T | undefined): RecordState<T> {

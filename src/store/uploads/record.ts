@@ -1,7 +1,8 @@
 /** The record of an unfinished upload: what `upload begin` was told, for the completion to go by. */
 import { join } from 'node:path';
 import { reach } from '../../fs/reach.js';
-import { type Fields, malformed, number, object, readRecord, strings, text } from '../metadata.js';
+import { readAs, VERSION_FIELDS } from '../metadata.js';
+import { artifactName, type Field, flag, modelId, natural, optional, record, time } from '../record.js';
 import type { VersionFields } from '../stage.js';
 
 /** upload.json. Never changes. */
@@ -20,30 +21,16 @@ export interface UploadRecord {
 
 export const UPLOAD_RECORD = 'upload.json';
 
+export const UPLOAD: Field<UploadRecord> = record({
+  name: artifactName,
+  modelId,
+  createdAt: time,
+  fields: record(VERSION_FIELDS),
+  expectVersion: optional(natural),
+  ifChanged: flag,
+});
+
 /** The record of the upload in `dir`; undefined when it has gone. Throws `corrupt`. */
 export function readUploadRecord(dir: string): UploadRecord | undefined {
-  const path = join(dir, UPLOAD_RECORD);
-  const record = reach(dir) ? readRecord(path) : undefined;
-  return record === undefined ? undefined : parseUploadRecord(record, path);
-}
-
-export function parseUploadRecord(record: Fields, path: string): UploadRecord {
-  const ifChanged = record.get('ifChanged');
-  if (typeof ifChanged !== 'boolean') throw malformed(path, 'ifChanged is neither true nor false');
-  const fields = object(record, 'fields', path);
-  const owner = object(fields, 'ownerDefinition', path);
-  return {
-    name: text(record, 'name', path),
-    modelId: text(record, 'modelId', path),
-    createdAt: text(record, 'createdAt', path),
-    fields: {
-      contentType: text(fields, 'contentType', path),
-      lifetime: text(fields, 'lifetime', path),
-      garbageCollection: text(fields, 'garbageCollection', path),
-      tags: strings(object(fields, 'tags', path), path),
-      ownerDefinition: { ownerType: text(owner, 'ownerType', path), ownerRef: text(owner, 'ownerRef', path) },
-    },
-    ...(record.has('expectVersion') ? { expectVersion: number(record, 'expectVersion', path) } : {}),
-    ifChanged,
-  };
+  return reach(dir) ? readAs(UPLOAD, join(dir, UPLOAD_RECORD)) : undefined;
 }
