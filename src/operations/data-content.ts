@@ -2,9 +2,10 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { asSwampError, isSystemError, SwampError } from '../errors.js';
+import type { Model } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { chunksOf, closeContent } from '../store/content.js';
-import { type DataGetInput, dataGet, type OpenData, readRecord, requireInMemory } from './data-get.js';
+import { type DataGetInput, dataGetOf, findRecord, type OpenData, requireInMemory } from './data-get.js';
 import type { DataRecord } from './data-record.js';
 import { operation } from './operation.js';
 
@@ -26,13 +27,13 @@ export interface DataGetResult extends AsyncDisposable {
 export const dataContent = operation({ verb: 'data get', access: 'reads' }, lookUp);
 
 async function lookUp(repo: Repo, input: DataGetInput, { signal }: { readonly signal: AbortSignal }): Promise<DataGetResult> {
-  const record = await readRecord(repo, input, { signal });
+  const { model, record } = await findRecord(repo, input, { signal });
   let taken = false;
   let stream: Readable | undefined;
   const take = (): AsyncGenerator<Buffer> => {
     if (taken) throw readBefore(record);
     taken = true;
-    return read(repo, record, signal);
+    return read(repo, model, record, signal);
   };
   const bytes = async (): Promise<Buffer> => {
     requireInMemory(record, 'Read it piece by piece: openContent().');
@@ -67,9 +68,9 @@ function asStream(chunks: AsyncGenerator<Buffer>, signal: AbortSignal): Readable
   return stream.once('close', () => signal.removeEventListener('abort', abort));
 }
 
-async function* read(repo: Repo, record: DataRecord, signal: AbortSignal): AsyncGenerator<Buffer> {
+async function* read(repo: Repo, model: Model, record: DataRecord, signal: AbortSignal): AsyncGenerator<Buffer> {
   try {
-    const { content } = await openAgain(repo, record, signal);
+    const { content } = await openAgain(repo, model, record, signal);
     try {
       yield* chunksOf(content, record.name, signal);
     } finally {
@@ -81,11 +82,11 @@ async function* read(repo: Repo, record: DataRecord, signal: AbortSignal): Async
 }
 
 /** The very version that was looked up, wherever it is now. */
-async function openAgain(repo: Repo, record: DataRecord, signal: AbortSignal): Promise<OpenData> {
-  const { modelId: model, name, version } = record;
+async function openAgain(repo: Repo, model: Model, record: DataRecord, signal: AbortSignal): Promise<OpenData> {
+  const { name, version } = record;
   let opened: OpenData;
   try {
-    opened = await dataGet(repo, { model, name, version }, { signal });
+    opened = await dataGetOf(repo, { model, name, version }, { signal });
   } catch (error) {
     throw error instanceof SwampError && GONE.has(error.code) ? deletedSince(record) : error;
   }

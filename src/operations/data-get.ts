@@ -38,28 +38,48 @@ export function requireInMemory({ name, size }: DataRecord, hint: string): void 
 }
 
 /** Throws `model_not_found`, `data_not_found`, `version_not_found`, `corrupt`, `checksum_mismatch`, `incomplete_chunks`. */
-export const dataGet = operation({ verb: 'data get', access: 'reads', discard: ({ content }) => closeContent(content) }, open);
+export const dataGet = operation({ verb: 'data get', access: 'reads', discard }, async (repo: Repo, input: DataGetInput, options: Cancel = {}) =>
+  open(repo, { ...input, model: await modelOf(repo, input) }, options),
+);
+
+/** `dataGet` of a model that was looked up already: of two definitions of one id, the one that was asked for. */
+export const dataGetOf = operation({ verb: 'data get', access: 'reads', discard }, open);
 
 /** What is known of a version; nothing is left open. Throws as `dataGet`. */
-export const dataGetRecord = operation({ verb: 'data get', access: 'reads' }, readRecord);
+export const dataGetRecord = operation(
+  { verb: 'data get', access: 'reads' },
+  async (repo: Repo, input: DataGetInput, options: Cancel = {}) => (await findRecord(repo, input, options)).record,
+);
 
-export async function readRecord(repo: Repo, input: DataGetInput, options: { readonly signal?: AbortSignal } = {}): Promise<DataRecord> {
+/** The version, and the model that has it. Nothing is left open. */
+export async function findRecord(repo: Repo, input: DataGetInput, options: Cancel): Promise<{ readonly model: Model; readonly record: DataRecord }> {
+  const model = await modelOf(repo, input);
   if (input.verify === true) {
-    const { record, content } = await open(repo, input, options);
-    closeContent(content);
-    return record;
+    const opened = await open(repo, { ...input, model }, options);
+    discard(opened);
+    return { model, record: opened.record };
   }
-  checkArtifactName(input.name);
-  const model = await findModel(repo, input.model);
   const { name, found } = await named(repo, model, input, (current) => findVersion(repo, model.id, current, input.version));
-  return dataRecord(repo, model, name, found);
+  return { model, record: dataRecord(repo, model, name, found) };
 }
 
-/** Two looks: which model has the name, and what that one has. */
-async function open(repo: Repo, input: DataGetInput, { signal }: { readonly signal?: AbortSignal } = {}): Promise<OpenData> {
+interface Cancel {
+  readonly signal?: AbortSignal;
+}
+
+function discard({ content }: OpenData): void {
+  closeContent(content);
+}
+
+async function modelOf(repo: Repo, input: DataGetInput): Promise<Model> {
   checkArtifactName(input.name);
   const model = await findModel(repo, input.model);
   await failpoint('data-get.model-found');
+  return model;
+}
+
+async function open(repo: Repo, input: Omit<DataGetInput, 'model'> & { readonly model: Model }, { signal }: Cancel = {}): Promise<OpenData> {
+  const { model } = input;
   const { name, found } = await named(repo, model, input, (current) => openVersion(repo, model.id, current, input.version));
   const { content } = found;
   try {
@@ -76,7 +96,7 @@ async function open(repo: Repo, input: DataGetInput, { signal }: { readonly sign
 async function named<T extends FoundVersion>(
   repo: Repo,
   model: Model,
-  input: DataGetInput,
+  input: Pick<DataGetInput, 'name' | 'version'>,
   look: (name: string) => T | undefined,
 ): Promise<{ readonly name: string; readonly found: T }> {
   for (let name: string | undefined = input.name; name !== undefined; name = await resolveName(repo, model.id, input.name)) {
@@ -86,7 +106,7 @@ async function named<T extends FoundVersion>(
   throw notFound(repo, model.id, input);
 }
 
-function notFound(repo: Repo, modelId: string, { name, version }: DataGetInput): SwampError {
+function notFound(repo: Repo, modelId: string, { name, version }: Pick<DataGetInput, 'name' | 'version'>): SwampError {
   const tombstone = tombstoneOf(repo, modelId, name);
   if (tombstone !== undefined && version !== undefined && version > tombstone.floor) return versionNotFound(name, version, []);
   if (tombstone === undefined) return dataNotFound(name);
