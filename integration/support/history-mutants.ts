@@ -77,7 +77,7 @@ export const FOUND_LATER: readonly Mutant[] = [
   },
   {
     title: 'a method forgets that its outputs are published',
-    edits: [{ file: 'store/write.ts', from: 'if (attempt.published !== undefined) return attempt.published;', to: '' }],
+    edits: [{ file: 'protocol/inside.ts', from: 'if (intent.published !== undefined) return intent.published as T;', to: '' }],
     aim: { what: 'stop', point: 'intent.published' },
   },
 ];

@@ -19,6 +19,11 @@ export interface Session {
   readonly trashed: string[];
   /** Its steps may spend the reserve: it removes something, or finishes what is published. */
   readonly removes: boolean;
+  /**
+   * Of the one intent that it publishes, if any. `begun`: it may be published, and only a holder of the fence knows. `published`:
+   * it is, with this outcome, whatever becomes of the fence.
+   */
+  readonly intent: { begun: boolean; published: object | undefined };
   readonly pulse: Pulse;
 }
 
@@ -67,7 +72,16 @@ export function newSession(repo: Repo, { removes = false }: Partial<Pick<Session
   const nonce = newNonce();
   const holder = formatHolder({ ...currentProcess(), nonce });
   const staging = repo.layout.staging(holder);
-  return { repo, holder, nonce, staging, trashed: [], removes, pulse: new Pulse(staging, repo.timing.heartbeatMs) };
+  return {
+    repo,
+    holder,
+    nonce,
+    staging,
+    trashed: [],
+    removes,
+    intent: { begun: false, published: undefined },
+    pulse: new Pulse(staging, repo.timing.heartbeatMs),
+  };
 }
 
 /**

@@ -7,7 +7,7 @@ import { restructureModel } from '../protocol/restructure.js';
 import type { Repo } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { findArtifact } from '../store/read.js';
-import { type RenameAttempt, renameArtifact } from '../store/remove.js';
+import { renameArtifact } from '../store/remove.js';
 import { requireModel } from './data-put.js';
 import { operation } from './operation.js';
 
@@ -34,10 +34,9 @@ async function rename(
   if (oldName === newName) throw new SwampError('usage', 'The old and the new name are the same.', { hint: 'Name another one.' });
   const model = await findModel(repo, reference);
   const artifact = await lookAhead(repo, model.id, () => findArtifact(repo, model.id, oldName));
-  const attempt: RenameAttempt = {};
   const commit = async (writer: Lease): Promise<{ readonly version: number }> => {
-    if (attempt.published === undefined) requireModel(repo, model);
-    return renameArtifact(writer, oldName, newName, await artifact.under(writer), attempt);
+    requireModel(repo, model);
+    return renameArtifact(writer, oldName, newName, await artifact.under(writer));
   };
   const { version } = await restructureModel(repo, model.id, commit, { signal });
   return { oldName, newName, modelId: model.id, modelName: model.name, copiedVersion: version, newVersion: version };

@@ -232,15 +232,13 @@ async function commit(
 ): Promise<ModelRunResult['dataArtifacts']> {
   const { repo } = session;
   const { outputs } = outcome;
-  const attempt: Parameters<typeof commitOutputs>[3] = {};
   try {
     const committed = await write(
       repo,
       model.id,
       async (writer) => {
-        // Once published it has succeeded; the model may have been deleted since.
-        if (attempt.published === undefined) requireModel(repo, model);
-        return commitOutputs(writer, outputs, run.path, attempt);
+        requireModel(repo, model);
+        return commitOutputs(writer, outputs, run.path);
       },
       { signal, session, own: ancestorKey(run.modelId, run.name) },
     );
@@ -250,7 +248,7 @@ async function commit(
     });
   } catch (error) {
     // Published, they are no longer ours: whoever comes next makes them visible.
-    throw attempt.published === undefined ? await keptAside(session, run, model, outcome, signal, error) : error;
+    throw session.intent.published === undefined ? await keptAside(session, run, model, outcome, signal, error) : error;
   }
 }
 

@@ -11,11 +11,12 @@ import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import type { Repo } from '../repo.js';
 import { moveToTrash, syncCommit } from '../store/commit.js';
+import type { VersionMetadata } from '../store/metadata.js';
 import { commitOf, type StagedVersion, stageWithoutContent } from '../store/stage.js';
 import { assemble, MAX_PARTS, type OnProgress } from '../store/uploads/parts.js';
 import { abandonedAside, modelOfUpload, putBack, type Standing, takeAside, uploadNotFound } from '../store/uploads/place.js';
 import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js';
-import { committedBefore, commitUpload, findCommitted, latestVersion, type UploadAttempt } from '../store/write.js';
+import { type Committed, committedBefore, commitUpload, findCommitted, latestVersion } from '../store/write.js';
 import { type DataPutResult, expectVersion, putResult, requireModel, sameAsLatest } from './data-put.js';
 import { operation } from './operation.js';
 import { requireNotDeleted, requireUpload } from './upload-reclaim.js';
@@ -31,7 +32,6 @@ interface Completion {
   readonly aside: Standing;
   readonly record: UploadRecord;
   readonly staged: StagedVersion;
-  readonly attempt: UploadAttempt;
 }
 
 /**
@@ -63,17 +63,17 @@ async function complete(
   return withSession(repo, async (session) => {
     const aside = await takeAside(session, model.id, id);
     if (aside === undefined) throw uploadNotFound(repo, id);
-    const attempt: UploadAttempt = {};
     try {
       const record = readUploadRecord(aside.dir);
       if (record === undefined) throw gone(repo, model, id);
       const assembled = await assemble(aside.dir, { id, name: record.name, declared }, options);
       const staged = await stageWithoutContent(session, SLOT, assembled, record.fields);
-      const completion = { model, aside, record, staged, attempt };
-      return await write(repo, model.id, (writer) => commit(writer, completion), { session, signal: options.signal });
+      const completion = { model, aside, record, staged };
+      const { unchanged, ...committed } = await write(repo, model.id, (writer) => commit(writer, completion), { session, signal: options.signal });
+      return putResult(repo, model, { name: record.name, committed, metadata: unchanged ?? staged.metadata, changed: unchanged === undefined });
     } catch (error) {
       // What may have been published is put back by nobody who does not hold the data fence.
-      if (attempt.begun !== true) await takeBack(() => putBack(repo, model.id, aside));
+      if (!session.intent.begun) await takeBack(() => putBack(repo, model.id, aside));
       requireNotDeleted(repo, model.id, id);
       throw error;
     }
@@ -104,28 +104,23 @@ async function versionOf(repo: Repo, { modelId, name, commit }: Interrupted): Pr
   return found === undefined ? undefined : putResult(repo, await findModel(repo, modelId), { name, committed: found, metadata: found.metadata, changed: true });
 }
 
-async function commit(writer: Lease, { model, aside, record, staged, attempt }: Completion): Promise<DataPutResult> {
+/** `unchanged`: of the latest version, which has the same content already. */
+type Completed = Committed & { readonly unchanged?: VersionMetadata };
+
+async function commit(writer: Lease, { model, aside, record, staged }: Completion): Promise<Completed> {
   const { repo } = writer;
-  const { metadata } = staged;
-  const { name } = record;
-  const result = { name, metadata, changed: true };
-  // The way into this fence has finished what was published; a delete may have taken all of it since.
-  if (attempt.published !== undefined) return putResult(repo, model, { ...result, committed: attempt.published });
-  const before = await committedBefore(writer, name, staged);
-  if (before !== undefined) return putResult(repo, model, { ...result, committed: before });
-  // The way in has finished whatever was published, so this was not: what fails now puts the upload back.
-  attempt.begun = false;
+  const before = await committedBefore(writer, record.name, staged);
+  if (before !== undefined) return { version: before.version, generation: before.generation };
   requireModel(repo, model);
   // A restore takes what stands aside with the rest; an intent that names nothing could be carried out by nobody.
   if (!exists(aside.dir)) throw uploadNotFound(repo, aside.id);
-  expectVersion(latestVersion(writer, name), record);
-  const unchanged = sameAsLatest(writer, record, metadata);
-  if (unchanged === undefined) {
-    return putResult(repo, model, { ...result, committed: await commitUpload(writer, name, staged, basename(aside.dir), attempt) });
-  }
+  expectVersion(latestVersion(writer, record.name), record);
+  const latest = sameAsLatest(writer, record, staged.metadata);
+  if (latest === undefined) return commitUpload(writer, record.name, staged, basename(aside.dir));
   await moveToTrash(writer, aside.dir);
   await syncCommit(writer, [repo.layout.modelUploads(model.id)]);
-  return putResult(repo, model, { name, committed: unchanged, metadata: unchanged.metadata, changed: false });
+  const { version, generation, metadata } = latest;
+  return { version, generation, unchanged: metadata };
 }
 
 /** Its files went while it was looked at: with its model, or by hand. */

@@ -42,12 +42,19 @@ export async function writeInside<T>(
   return again(take, body, global.retaken);
 }
 
-/** Runs `body` under the data fence that `take` takes, and again when it is lost in between; `before`: something may have been committed by then. */
+/**
+ * Runs `body` under the data fence that `take` takes, and again when it is lost in between; `before`: something may have been
+ * committed by then. An intent that `body` published is its result, whatever others have done since: it is not run again.
+ */
 export async function again<T>(take: () => Promise<Lease>, body: (writer: Lease) => Promise<T>, before = false): Promise<T> {
   for (let retaken = before; ; retaken = true) {
     const lease = { ...(await take()), retaken };
     try {
       await recoverEntry(lease);
+      const { intent } = lease.session;
+      if (intent.published !== undefined) return intent.published as T;
+      // The way in has finished whatever was published, so nothing was.
+      intent.begun = false;
       await failpoint('write.entered');
       const result = await body(lease);
       await failpoint('write.committed');

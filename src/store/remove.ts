@@ -95,24 +95,11 @@ async function replaceRecord(fence: Lease, artifact: Artifact, record: ArtifactR
   await syncDir(artifact.dir);
 }
 
-/** What a rename is known to have done when its fence is lost: the same object in every attempt. */
-export interface RenameAttempt {
-  published?: { readonly version: number };
-}
-
 /**
  * Renames an artifact: it goes on under `to` with all its versions and a new generation (P4), and `from` leads readers
  * there. `artifact` is what stands under `from`. Throws `data_not_found`, `conflict` when `to` exists, FenceLost.
  */
-export async function renameArtifact(
-  fence: Lease,
-  from: string,
-  to: string,
-  artifact: Artifact | undefined,
-  attempt: RenameAttempt,
-): Promise<{ readonly version: number }> {
-  // The way into this fence has finished what was published; others may have used both names since.
-  if (attempt.published !== undefined) return attempt.published;
+export async function renameArtifact(fence: Lease, from: string, to: string, artifact: Artifact | undefined): Promise<{ readonly version: number }> {
   const { repo, modelId } = fence;
   const forward = tombstoneOf(repo, modelId, from);
   const target = findArtifact(repo, modelId, to);
@@ -137,8 +124,7 @@ export async function renameArtifact(
     { put: ARTIFACT_RECORD, as: `${MOVING}/${ARTIFACT_RECORD}` },
     { out: MOVING, to: { artifact: to } },
   ];
-  await commitIntent(fence, { kind: 'steps', steps }, { [ARTIFACT_RECORD]: serialise(record), [FORWARD]: serialise(left) }, () => {
-    attempt.published = { version: latest };
-  });
-  return { version: latest };
+  const outcome = { version: latest };
+  await commitIntent(fence, { kind: 'steps', steps }, { [ARTIFACT_RECORD]: serialise(record), [FORWARD]: serialise(left) }, outcome);
+  return outcome;
 }

@@ -28,12 +28,14 @@ export async function eraseIntent(bundle: string): Promise<void> {
 
 /**
  * The commit point: `bundle` becomes the entry's intent, and is carried out. Throws FenceLost; the next holder then carries it
- * out if it was published, which `onPublished` tells.
+ * out if it was published, and the session knows of `outcome`.
  */
-export async function publishIntent(fence: Lease, bundle: string, onPublished?: () => void): Promise<void> {
+export async function publishIntent(fence: Lease, bundle: string, outcome?: object): Promise<void> {
+  const { intent } = fence.session;
   const published = join(fence.path, itemName(fence.session, 'intent'));
+  intent.begun = true;
   await step(fence, bundle, published);
-  onPublished?.();
+  intent.published = outcome;
   await failpoint('intent.published');
   try {
     await rollForward(fence, published);
@@ -54,13 +56,13 @@ function unfinished(cause: NodeJS.ErrnoException): SwampError {
 }
 
 /** Publishes an intent that consists of texts alone: `files` beside intent.json. */
-export async function commitIntent(fence: Lease, intent: Intent, files: Readonly<Record<string, string>>, onPublished?: () => void): Promise<void> {
+export async function commitIntent(fence: Lease, intent: Intent, files: Readonly<Record<string, string>>, outcome: object): Promise<void> {
   const bundle = join(await openStaging(fence.session), `bundle-${newNonce()}`);
   await makeDirs(bundle);
   for (const [name, text] of Object.entries(files)) await writeFileDurable(join(bundle, name), text);
   await writeIntent(bundle, intent);
   await failpoint('intent.before-publish');
-  await publishIntent(fence, bundle, onPublished);
+  await publishIntent(fence, bundle, outcome);
 }
 
 /**

@@ -75,16 +75,9 @@ export interface Output {
 /**
  * Commits several outputs, all or nothing: an intent goes through the run fence at `runPath` into the data fence, and
  * from then on this holder or the next one finishes it. Throws FenceLost for either fence; when the run fence is lost,
- * nothing was published (P9). `attempt` is the same object in every attempt of one commit.
+ * nothing was published (P9).
  */
-export async function commitOutputs(
-  fence: Lease,
-  outputs: readonly Output[],
-  runPath: string,
-  attempt: { published?: readonly Committed[] },
-): Promise<readonly Committed[]> {
-  // The way into this fence has finished what was published; a delete may have taken all of it since.
-  if (attempt.published !== undefined) return attempt.published;
+export async function commitOutputs(fence: Lease, outputs: readonly Output[], runPath: string): Promise<readonly Committed[]> {
   if (!exists(runPath)) throw new FenceLost(runPath);
   const inRun = join(runPath, itemName(fence.session, BUNDLE));
   // An attempt that lost the data fence alone left them in the run fence's entry, where nobody else touches them.
@@ -106,9 +99,7 @@ export async function commitOutputs(
   await step({ path: runPath, session: fence.session }, bundle, inRun);
   await failpoint('outputs.before-intent');
   try {
-    await publishIntent(fence, inRun, () => {
-      attempt.published = planned;
-    });
+    await publishIntent(fence, inRun, planned);
   } catch (error) {
     // Broken between the two renames, the run fence took the bundle along.
     if (isErrno(error, 'ENOENT') && !exists(runPath)) throw new FenceLost(runPath);
@@ -117,19 +108,12 @@ export async function commitOutputs(
   return planned;
 }
 
-/** What a completion is known to have done when its fence is lost. */
-export interface UploadAttempt {
-  /** The intent may have been published: from here on only a holder of the data fence may put the upload back. */
-  begun?: boolean;
-  published?: Committed;
-}
-
 /**
  * Commits the upload that stands aside as `upload` as the next version of `name`; `staged` is that version without its
  * parts. One intent moves parts, version and what is left: from its rename on the outcome is success, by this holder or the
- * next. Throws FenceLost, `lock_lost` when what was staged is gone. `attempt` is the same object in every attempt.
+ * next. Throws FenceLost, `lock_lost` when what was staged is gone.
  */
-export async function commitUpload(fence: Lease, name: string, staged: StagedVersion, upload: string, attempt: UploadAttempt): Promise<Committed> {
+export async function commitUpload(fence: Lease, name: string, staged: StagedVersion, upload: string): Promise<Committed> {
   const bundle = await regainBundle(fence, [{ name, staged }]);
   const place = placeNext(fence, name);
   const dressed = await dress(fence, staged.slot, place);
@@ -140,10 +124,7 @@ export async function commitUpload(fence: Lease, name: string, staged: StagedVer
   await writeIntent(bundle, { kind: 'steps', steps });
   await failpoint('upload.before-intent');
   const planned = { version: place.version, generation: place.generation };
-  attempt.begun = true;
-  await publishIntent(fence, bundle, () => {
-    attempt.published = planned;
-  });
+  await publishIntent(fence, bundle, planned);
   return planned;
 }
 

@@ -188,7 +188,7 @@ export const MUTATIONS: readonly Mutation[] = [
     title: 'an intent that another one published is carried out without a sync',
     edits: [
       { file: 'store/roll-forward.ts', from: 'await syncCommit(fence, [fence.path]); if (!exists(join(dir, INTENT))', to: 'if (!exists(join(dir, INTENT))' },
-      { file: 'store/roll-forward.ts', from: 'onPublished?.();', to: 'onPublished?.(); await syncCommit(fence, [fence.path]);' },
+      { file: 'store/roll-forward.ts', from: 'intent.published = outcome;', to: 'intent.published = outcome; await syncCommit(fence, [fence.path]);' },
     ],
     scenario: 'put and rename, a lock is broken',
     opening: [{ actor: 1, until: PUBLISHES_INTENT }],
