@@ -17,7 +17,7 @@ import { Pauses } from './support/failpoints.js';
 import { createGated, openGate, runGated, startGated } from './support/gated.js';
 import { hold, libraryRepo, newModel, putAll } from './support/library-repo.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
-import { finished, markedProcesses, type Running, run, runJson, start } from './support/swamp.js';
+import { finished, launch, markedProcesses, type Running, run, runJson, start } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
 import { until } from './support/until.js';
 
@@ -279,6 +279,16 @@ describe('a signal that ends a process (L12)', { concurrency: 2 }, () => {
     assert.deepEqual(heldLocks(repo), []);
     for (const signal of ENDING_SIGNALS) assert.deepEqual(await versionsOf(repo, signal, 'log'), [1], `what it printed until ${signal} is kept`);
     assert.match(await contentOf(repo, 'SIGINT', 'log'), /last words/);
+  });
+
+  test('a write past the limit on the size of files is io: the method ends with all its processes, and its lock is free', withProc, async (t) => {
+    const repo = await tempRepo(t);
+    await run(repo, ['model', 'create', 'command/shell', 'loud', '--run', 'head -c 300000 /dev/zero; sleep 20 & sleep 20']);
+    const limited = launch(repo, 'bash', ['-c', 'ulimit -f 100; exec swamp model run loud'], { timeoutMs: 60_000 });
+    const { stderr } = await finished(limited, 74);
+    assert.match(stderr, /\(EFBIG\)\.\nhint: .*ulimit -f/);
+    assert.deepEqual(markedProcesses(repo.base), []);
+    assert.deepEqual(heldLocks(repo), []);
   });
 
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) {

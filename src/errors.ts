@@ -142,6 +142,11 @@ function told(error: NodeJS.ErrnoException): { readonly what: string; readonly h
         hint: 'Run the command as the owner, or let the owner change the permissions with chmod or chown.',
       };
     }
+    case 'EFBIG':
+      return {
+        what: `${path ?? 'A file'} would become larger than this process, or the disk, allows`,
+        hint: 'See the limit of this shell with "ulimit -f", and raise it ("ulimit -f unlimited").',
+      };
     case 'EIO':
       return {
         what: `The disk failed at ${path ?? 'a file'}`,

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 /**
  * Every signal that ends a process which does not handle it: without a handler the command of a method would go on while its run
  * lock is free. SIGUSR1 among them: unhandled, Node opens its debugger on it. Left out are SIGKILL, which cannot be handled; SIGPIPE
- * and SIGXFSZ, which Node ignores; and the faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS), after which nothing may run.
+ * and SIGXFSZ, which Node ignores (`locks/lease.ts` keeps it so); and the faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS), after which nothing may run.
  */
 export const ENDING_SIGNALS = (
   [

@@ -42,6 +42,18 @@ export interface Lease {
   release(): Promise<void>;
 }
 
+const goOn = (): void => undefined;
+
+/**
+ * Its exit handler listens to every signal that ends a process by default, and ends the process by it where no other listener does
+ * anything. SIGXFSZ is among them, which Node ignores: a write past "ulimit -f" would end the process in place of failing as EFBIG,
+ * with the lock given back and the command of a method still running. A listener of ours keeps the process going.
+ */
+async function loadLockfile(): Promise<typeof import('proper-lockfile')> {
+  if (!process.listeners('SIGXFSZ').includes(goOn)) process.on('SIGXFSZ', goOn);
+  return (await import('proper-lockfile')).default;
+}
+
 type Callback<T = void> = (error: unknown, value?: T) => void;
 
 /**
@@ -49,7 +61,7 @@ type Callback<T = void> = (error: unknown, value?: T) => void;
  * first. The epoch goes up by one, or to `atLeast`. Throws only for errors of the system.
  */
 export async function tryLease(seen: Seen, session: Session, atLeast = 0): Promise<Lease | undefined> {
-  const { default: lockfile } = await import('proper-lockfile');
+  const lockfile = await loadLockfile();
   const { dir, lock } = seen;
   const { repo, holder } = session;
   const { timing, command, reporter } = repo;
