@@ -259,7 +259,7 @@ describe('a backup', () => {
     assert.equal(statSync(join(dir, place)).nlink, own.nlink, 'a restore shares nothing with a backup');
     for (const mode of [[], ['--dry-run']]) {
       const { message } = await refused(repo, ['backup', 'create', join(repo.base, 'x'), '--base', repo.dir, ...mode], 'backup_invalid');
-      assert.equal(message, `${repo.dir} is no whole backup: MANIFEST.json is missing.`);
+      assert.equal(message, `${repo.dir} is not a whole backup: MANIFEST.json is missing.`);
       for (const none of ['nowhere', join(base, 'MANIFEST.json')])
         await refused(repo, ['backup', 'create', join(repo.base, 'x'), '--base', none, ...mode], 'io');
     }
@@ -519,7 +519,7 @@ test('what belongs to nothing is told by name and left alone; an upload without 
     told.map((path) => path.split(id)[1]),
     ['/notes', '/a/007'],
   );
-  for (const path of told) assert.ok(stderr.includes(`${path} belongs to nothing`), stderr);
+  for (const path of told) assert.ok(stderr.includes(`${path} does not belong in the datastore`), stderr);
   assert.deepEqual(inShort(await whole(repo, dir)).sort(), STOCKED);
   rmSync(join(repo.layout.upload(id, uploadId), 'upload.json'));
   await refused(repo, ['backup', 'create', join(repo.base, 'other'), '--include-incomplete-uploads'], 'corrupt');

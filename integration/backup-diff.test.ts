@@ -217,7 +217,7 @@ describe('backup prune', () => {
     );
     assert.deepEqual(
       done.skipped.map(({ path, reason }) => `${path.slice(folder.length)} ${reason}`),
-      ['/broken MANIFEST.json is damaged: it is no JSON', '/half CHECKSUMS is missing', '/no-backup MANIFEST.json is missing'],
+      ['/broken MANIFEST.json is damaged: it is not JSON', '/half CHECKSUMS is missing', '/no-backup MANIFEST.json is missing'],
     );
     assert.deepEqual(readdirSync(folder).sort(), ['broken', 'day-20', 'half', 'latest', 'no-backup', 'notes.txt']);
     assert.equal(existsSync(join(folder, 'no-backup/precious')), true);
@@ -243,7 +243,7 @@ describe('backup prune', () => {
       env: { SWAMP_FAILPOINTS: 'fs.unlink#3=kill' },
     });
     assert.equal(killed.signal, 'SIGKILL');
-    assert.equal(existsSync(join(folder, 'day-19')), false, 'it is no backup any more');
+    assert.equal(existsSync(join(folder, 'day-19')), false, 'it is not a backup any more');
     assert.equal(readdirSync(folder).filter((name) => name.endsWith('.swamp-scratch')).length, 1);
     // Not ours to remove: its maker may live, or the name is nobody's.
     const foreign = [scratchFor(join(folder, 'x')), join(folder, '.x.swamp-scratch')];

@@ -188,7 +188,7 @@ describe('a hostile archive', () => {
       truncateSync(file, length);
       await assert.rejects(backupUnpack({ file, dir: join(base, 'out') }, OPTIONS), { code: 'backup_invalid' }, `${length} bytes`);
     }
-    writeFileSync(file, 'this is no archive');
+    writeFileSync(file, 'this is not an archive');
     await assert.rejects(backupUnpack({ file, dir: join(base, 'out') }, OPTIONS), { code: 'backup_invalid' });
     writeFileSync(file, gzipSync('nor is this'.repeat(1_000)));
     await assert.rejects(backupUnpack({ file, dir: join(base, 'out') }, OPTIONS), { code: 'backup_invalid' });
@@ -208,7 +208,7 @@ describe('the commands', () => {
     await run(repo, ['backup', 'verify', join(repo.base, 'out')]);
     await refused(repo, ['backup', 'unpack', packed.file, join(repo.base, 'out')], 'conflict');
     const orphan = await refused(repo, ['backup', 'unpack', packed.file, join(repo.base, 'no/such/parent')], 'io');
-    assert.equal(orphan.message, `${join(repo.base, 'no/such')} is no directory.`);
+    assert.equal(orphan.message, `${join(repo.base, 'no/such')} is not a directory.`);
     const overFile = await refused(repo, ['backup', 'unpack', packed.file, packed.file], 'conflict');
     assert.equal(overFile.message, `${packed.file} is a file.`);
     // What a variable that is not set gives: never the working directory, where every command would find something to do.

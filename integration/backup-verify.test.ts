@@ -121,7 +121,7 @@ describe('swamp backup verify', () => {
     rmSync(join(tree.dir, 'models/m0/data/a/b'));
     const invalid = await run(repo, ['backup', 'verify', tree.dir], { expect: 65 });
     assert.match(invalid.stdout, /^missing: models\/m0\/data\/a\/b .*\naltered: /);
-    assert.match(invalid.stderr, /^swamp: .* is no whole backup: models\/m0\/data\/a\/b .*, and 1 more\.\nhint: /);
+    assert.match(invalid.stderr, /^swamp: .* is not a whole backup: models\/m0\/data\/a\/b .*, and 1 more\.\nhint: /);
     toldError(await run(repo, ['backup', 'verify', tree.dir, '--json'], { expect: 65 }), 'backup_invalid');
     await refused(repo, ['backup', 'verify', join(repo.base, 'nothing')], 'io');
     const sound = writeTree(join(repo.base, 'sound'), MODELS);

@@ -156,7 +156,7 @@ describe('design/errors.md and README.md', () => {
 
   test('name every verb there is, none that there is not, and call none missing that is there', () => {
     const text = read('README.md');
-    const table = text.slice(text.indexOf('## Commands'), text.indexOf('**Not yet there:**'));
+    const table = text.slice(text.indexOf('## Commands'), text.indexOf('**Not available yet:**'));
     const named = namedVerbs(table);
     assert.deepEqual(
       named.filter((verb) => !isVerb(verb)),
@@ -168,7 +168,7 @@ describe('design/errors.md and README.md', () => {
       [],
       'missing in the table of commands',
     );
-    const missing = text.slice(text.indexOf('**Not yet there:**'), text.indexOf('\n\n', text.indexOf('**Not yet there:**')));
+    const missing = text.slice(text.indexOf('**Not available yet:**'), text.indexOf('\n\n', text.indexOf('**Not available yet:**')));
     assert.deepEqual(namedVerbs(missing).filter(isThere), [], 'said to be missing');
     // `$ swamp ...`, "| swamp ...", and `swamp ...` between backticks.
     const typed = [

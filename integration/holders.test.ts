@@ -294,7 +294,7 @@ describe('what cannot be tidied up after the commit changes nothing but a warnin
     chmodSync(repo.layout.queue(lock), 0o555);
     points.go('write.entered');
     await finished(holder);
-    assert.match((await finished(waiter)).stderr, /ticket .* could not be taken out: You have no permission/);
+    assert.match((await finished(waiter)).stderr, /ticket .* could not be removed: You have no permission/);
     chmodSync(repo.layout.queue(lock), 0o755);
     await put(repo, 'm', 'a', 'next');
   });

@@ -215,7 +215,7 @@ function readMarker(path: string): string {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     if (!fstatSync(file).isFile())
-      throw new SwampError('config_invalid', `${path} is no regular file.`, { hint: 'Restore the file from git.', data: { path } });
+      throw new SwampError('config_invalid', `${path} is not a regular file.`, { hint: 'Restore the file from git.', data: { path } });
     return readFileSync(file, 'utf8');
   } finally {
     closeSync(file);

@@ -191,7 +191,7 @@ class Limits {
     if (!isContained(name)) throw invalid(finding('traversal', name, 'leads outside'));
     if (type === 'symlink') throw invalid(finding('symlink', name, `is a symbolic link to ${JSON.stringify(linkname)}`));
     if (type === 'link') throw invalid(finding('hardlink', name, `is a link to ${JSON.stringify(linkname)}`));
-    if (type !== 'file') throw invalid(finding('special_file', name, `is no file, but ${type ?? 'something unknown'}`));
+    if (type !== 'file') throw invalid(finding('special_file', name, `is not a file, but ${type ?? 'something unknown'}`));
     const place = placeOf(name);
     if (place === undefined) throw invalid(finding('unlisted', name, 'has no place in a backup'));
     if (this.#seen.has(name)) throw invalid(finding('manifest', name, 'is there twice'));
@@ -203,10 +203,10 @@ class Limits {
   #checkSize(name: string, place: Place, size: number): void {
     const tooLarge = (limit: string): SwampError => invalid(finding('manifest', name, `has ${size} bytes, ${limit}`));
     if (place.kind === 'content' || place.kind === 'version') {
-      if (size > this.#left) throw tooLarge(`more than the ${this.#manifest?.counts.bytes ?? 0} bytes of content that the manifest tells leave room for`);
+      if (size > this.#left) throw tooLarge(`more than the ${this.#manifest?.counts.bytes ?? 0} bytes of content that the manifest states leave room for`);
       this.#left -= size;
     } else if (place.kind === 'upload') {
-      if (this.#manifest?.options.incompleteUploads !== true) throw invalid(finding('unlisted', name, 'is of an upload, and the manifest tells of none'));
+      if (this.#manifest?.options.incompleteUploads !== true) throw invalid(finding('unlisted', name, 'is of an upload, and the manifest names none'));
     } else {
       const limit =
         place.kind === 'sidecar'
@@ -222,7 +222,7 @@ class Limits {
     if (counts === undefined || counts.uploads > 0) return;
     // Two records a model, two files an artifact, one more an older version, three at the top.
     const most = 3 + 2 * (counts.models + counts.orphans) + counts.artifacts + counts.versions;
-    if (this.#seen.size > most) throw invalid(finding('manifest', MANIFEST, `tells of ${most} files at most, and there are more`));
+    if (this.#seen.size > most) throw invalid(finding('manifest', MANIFEST, `states at most ${most} files, and there are more`));
   }
 }
 
@@ -288,5 +288,5 @@ function asInvalid(error: unknown): unknown {
   if (isErrno(error, 'EEXIST', 'ENOTDIR', 'EISDIR')) return invalid(finding('manifest', error.path ?? '', 'is in the way of another file of the archive'));
   return 'syscall' in error
     ? error
-    : new SwampError('backup_invalid', `This is no whole archive of a backup: ${error.message}.`, { cause: error, data: { findings: [] } });
+    : new SwampError('backup_invalid', `This is not a whole archive of a backup: ${error.message}.`, { cause: error, data: { findings: [] } });
 }

@@ -39,7 +39,7 @@ export class Chooser {
     const [first] = problems;
     if (first !== undefined) {
       throw new SwampError('model_invalid', `${problemText(first)}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}.`, {
-        hint: first.hint ?? '"swamp model validate" tells all problems. Nothing was written.',
+        hint: first.hint ?? '"swamp model validate" lists all problems. Nothing was written.',
         data: { problems },
       });
     }

@@ -124,7 +124,7 @@ async function copyParts(copying: Copying, source: Source, place: Listed, metada
   const missing = declared.find(({ number }) => !present.has(String(number)));
   const extra = [...present].find((one) => !declared.some(({ number }) => String(number) === one));
   if (missing !== undefined) throw incomplete(source, `part ${missing.number} is missing`, missing.number);
-  if (extra !== undefined) throw incomplete(source, `part ${extra} is none of its own`, extra);
+  if (extra !== undefined) throw incomplete(source, `part ${extra} does not belong to it`, extra);
   if (declared.reduce((sum, { size }) => sum + size, 0) !== metadata.size)
     throw incomplete(source, `its parts have not the ${metadata.size} bytes that it has`);
   const whole = createHash('sha256');

@@ -50,7 +50,7 @@ export function planNames(models: readonly NamesOf[], options: NameOptions): Nam
   const keymap: KeymapRecord[] = [];
   for (const { directory, names } of models) {
     const storable = names.filter(isArtifactName);
-    for (const name of names) if (!isArtifactName(name)) hostile.push({ model: directory, name, reason: 'is no name an artifact can have' });
+    for (const name of names) if (!isArtifactName(name)) hostile.push({ model: directory, name, reason: 'is not a name an artifact can have' });
     const placed = placeNames({ directory, names: storable });
     for (const [name, { path, reason, why = '' }] of placed) {
       if (reason === 'encoded' && !options.encodeNames) hostile.push({ model: directory, name, reason: why });

@@ -33,7 +33,7 @@ function oneArtifact(model: SavedModel, name: string): SavedModel {
   const artifacts = model.artifacts.filter((artifact) => artifact.name === name);
   if (artifacts.length > 0) return { ...model, artifacts, alone: true, uploads: [] };
   throw new SwampError('data_not_found', `The backup has no data named ${JSON.stringify(name)} of ${titleOf(model)}.`, {
-    hint: 'What it has is under models/ in it.',
+    hint: 'Its directory models/ lists what it has.',
     data: { name },
   });
 }

@@ -262,7 +262,7 @@ class Planner {
   }
 
   #file(type: string, name: string, text: string): NonNullable<Target['definition']> {
-    if (!isModelType(type)) throw new TypeError(`${type} is no type`);
+    if (!isModelType(type)) throw new TypeError(`${type} is not a type`);
     return { path: displayPath(this.#repo, modelPath(this.#repo, type, name)), text };
   }
 
@@ -367,7 +367,7 @@ function numbered(
 
 function taken(repo: Repo, name: string, file: SurveyedFile): SwampError {
   const path = displayPath(repo, file.path);
-  const what = file.model === undefined ? `${path} is in the way, and is no definition` : `A model named "${file.name}" exists already, in ${path}`;
+  const what = file.model === undefined ? `${path} is in the way, and is not a definition` : `A model named "${file.name}" exists already, in ${path}`;
   return new SwampError('model_exists', `${what}.`, {
     hint: `Restore it under another name: --model ${name}=NAME; or rename or remove what is there.`,
     data: { name: file.name, type: file.type, path },

@@ -38,7 +38,7 @@ export function parentOf(path: string): string {
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
   }
-  throw new SwampError('io', `${dirname(path)} is no directory.`, {
+  throw new SwampError('io', `${dirname(path)} is not a directory.`, {
     hint: `Make it first: mkdir -p '${dirname(path).replaceAll("'", "'\\''")}'`,
     data: { path: dirname(path), errno: 'ENOENT' },
   });
@@ -63,7 +63,7 @@ export function requireFree(path: string): void {
 }
 
 function kindOf(status: Stats): string {
-  return status.isSymbolicLink() ? 'a symbolic link' : status.isFile() ? 'a file' : 'no directory';
+  return status.isSymbolicLink() ? 'a symbolic link' : status.isFile() ? 'a file' : 'not a directory';
 }
 
 export function inTheWay(path: string, why: string): SwampError {

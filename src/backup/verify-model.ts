@@ -99,16 +99,16 @@ function matchVersions(
       told.add(path);
       bytes += size;
       if (there === undefined) {
-        if (!isKnown(path)) findings.push(finding('missing', path, 'is told by its sidecar, and is not there'));
-      } else if (!there.altered && there.checksum !== checksum) findings.push(finding('altered', path, 'does not have the checksum that its sidecar tells'));
+        if (!isKnown(path)) findings.push(finding('missing', path, 'is named by its sidecar, and is not there'));
+      } else if (!there.altered && there.checksum !== checksum) findings.push(finding('altered', path, 'does not have the checksum that its sidecar states'));
       else if (!there.altered && there.size !== size)
-        findings.push(finding('manifest', sidecarPath(content), `tells ${size} bytes of version ${version}, which has ${there.size}`));
+        findings.push(finding('manifest', sidecarPath(content), `states ${size} bytes for version ${version}, which has ${there.size}`));
     }
   }
   for (const [path, { content }] of contents) {
     if (told.has(path)) continue;
     const sidecar = sidecarPath(content);
-    if (sidecars.has(content)) findings.push(finding('unlisted', path, 'is told by no sidecar'));
+    if (sidecars.has(content)) findings.push(finding('unlisted', path, 'is named by no sidecar'));
     else if (!isKnown(sidecar) && !unreadable.has(sidecar)) findings.push(finding('manifest', path, 'has no sidecar'));
   }
   return { findings, count: told.size, bytes };
@@ -126,9 +126,9 @@ function matchNames({ directory, sidecars }: VerifiedModel, keymap: ReadonlyMap<
     owners.set(name, content);
     if (owner !== undefined) say(`has the name of ${owner}`);
     else if (record !== undefined && (record.name !== name || record.model !== directory))
-      say(`is ${JSON.stringify(name)}, and KEYMAP tells ${JSON.stringify(record.name)} of ${record.model}`);
+      say(`is ${JSON.stringify(name)}, and KEYMAP names ${JSON.stringify(record.name)} of ${record.model}`);
     else if (whole && place?.path !== content) say(`is ${JSON.stringify(name)}, which belongs to ${place?.path}`);
-    else if (whole && place?.reason !== record?.reason) say(record === undefined ? 'is not told by KEYMAP' : `is told by KEYMAP as ${record.reason}`);
+    else if (whole && place?.reason !== record?.reason) say(record === undefined ? 'is not named by KEYMAP' : `is named by KEYMAP as ${record.reason}`);
     else if (!whole && !couldStand(content, { name, directory, record, safe: place?.path }))
       say(`is ${JSON.stringify(name)}, and does not stand where that belongs`);
   }

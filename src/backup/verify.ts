@@ -159,7 +159,7 @@ class Verification {
       for (const text of linesOf(opened, CHECKSUMS, MAX_LINE_BYTES)) {
         line += 1;
         const { path, checksum } = parseChecksumLine(text) ?? {};
-        if (path === undefined || checksum === undefined) complain(line, 'is none that sha256sum writes');
+        if (path === undefined || checksum === undefined) complain(line, 'is not a line that sha256sum writes');
         else if (!isContained(path)) this.#tell(finding('traversal', CHECKSUMS, `line ${line} leads outside: ${JSON.stringify(path)}`));
         else if (path === CHECKSUMS) complain(line, 'lists CHECKSUMS itself');
         else {
@@ -195,7 +195,7 @@ class Verification {
           ),
         );
         if (record === undefined) continue;
-        if (keymap.has(record.path)) this.#tell(finding('keymap', KEYMAP, `line ${line}: tells ${JSON.stringify(record.path)} again`));
+        if (keymap.has(record.path)) this.#tell(finding('keymap', KEYMAP, `line ${line}: names ${JSON.stringify(record.path)} again`));
         else if (byCodePoint(last, record.path) >= 0) this.#tell(finding('keymap', KEYMAP, `line ${line}: is out of order`));
         else keymap.set(record.path, record);
         last = record.path;
@@ -207,7 +207,7 @@ class Verification {
   async #look({ path, stats, empty, readable, refused: unread }: TreeEntry): Promise<void> {
     this.#options.signal.throwIfAborted();
     if (unread !== undefined) return this.#tellError(path, unread);
-    if (!readable) return this.#tell(finding('unlisted', path, 'has a name that is no UTF-8'));
+    if (!readable) return this.#tell(finding('unlisted', path, 'has a name that is not UTF-8'));
     if (stats.isDirectory()) {
       if (empty) this.#tell(finding('unlisted', path, 'is a directory with nothing in it'));
       return;
@@ -345,7 +345,7 @@ class Verification {
     for (const { path, name } of this.#keymap?.values() ?? []) {
       const sidecar = sidecarPath(path);
       if (this.#artifacts.has(path) || this.#checksums?.has(sidecar) === true || this.#isRefused(sidecar)) continue;
-      this.#tell(finding('keymap', KEYMAP, `tells ${JSON.stringify(path)} of ${JSON.stringify(name)}, where no artifact stands`));
+      this.#tell(finding('keymap', KEYMAP, `names ${JSON.stringify(path)} for ${JSON.stringify(name)}, but no artifact is there`));
     }
   }
 

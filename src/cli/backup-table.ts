@@ -105,7 +105,7 @@ export const BACKUP_COMMANDS: readonly Command[] = [
       FORCE,
       YES,
     ],
-    examples: [['backup prune backups --keep-daily 7 --keep-weekly 8 --dry-run', 'see what would go']],
+    examples: [['backup prune backups --keep-daily 7 --keep-weekly 8 --dry-run', 'see what would be deleted']],
     destructive: true,
   },
 ];

@@ -71,11 +71,11 @@ export const DATA_COMMANDS: readonly Command[] = [
   },
   {
     verb: 'data rename',
-    summary: 'Give an artifact another name; the old one leads readers to it',
+    summary: 'Rename an artifact; readers of the old name find it',
     confirms: true,
     positionals: [MODEL, NAME, { name: 'new-name', description: 'The new name', flag: true }],
     flags: [],
-    examples: [['data rename results report old-report', 'all versions come along']],
+    examples: [['data rename results report old-report', 'all versions are kept']],
   },
   {
     verb: 'data delete',
@@ -93,7 +93,7 @@ export const DATA_COMMANDS: readonly Command[] = [
     ],
     examples: [
       ['data delete results report --force', 'without a question'],
-      ['data delete results --prefix tmp/ --dry-run', 'see what would go'],
+      ['data delete results --prefix tmp/ --dry-run', 'see what would be deleted'],
     ],
     destructive: true,
   },
@@ -118,7 +118,7 @@ export const DATA_COMMANDS: readonly Command[] = [
   },
   {
     verb: 'data upload complete',
-    summary: 'Make the parts the next version, if all are there and are what was sent',
+    summary: 'Make the parts the next version, if all are there and whole',
     confirms: true,
     positionals: [UPLOAD],
     flags: [{ name: 'parts', type: 'value', value: 'N', description: 'There must be exactly the parts 1 to N; else 1 to the highest there is' }],
@@ -126,7 +126,7 @@ export const DATA_COMMANDS: readonly Command[] = [
   },
   {
     verb: 'data upload abort',
-    summary: 'Give an upload up; its parts go',
+    summary: 'Give up an upload and delete its parts',
     confirms: true,
     positionals: [UPLOAD],
     flags: [],

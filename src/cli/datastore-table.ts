@@ -15,7 +15,7 @@ export const DATASTORE_COMMANDS: readonly Command[] = [
     summary: 'Check every invariant of the store and every checksum',
     positionals: [],
     flags: [
-      { name: 'repair', type: 'switch', description: 'Mend what is damaged; set aside, under quarantine/, what cannot be mended' },
+      { name: 'repair', type: 'switch', description: 'Repair what is damaged; move what cannot be repaired to quarantine/' },
       { ...DRY_RUN, description: 'With --repair: show what would be done, and do nothing' },
       FORCE,
       YES,
@@ -25,7 +25,7 @@ export const DATASTORE_COMMANDS: readonly Command[] = [
   },
   {
     verb: 'datastore sweep',
-    summary: 'Finish removals that are pending',
+    summary: 'Finish pending removals',
     confirms: true,
     positionals: [],
     flags: [
@@ -50,7 +50,7 @@ export const DATASTORE_COMMANDS: readonly Command[] = [
   },
   {
     verb: 'datastore lock release',
-    summary: 'Free locks by force: all of them, or those of one model',
+    summary: 'Free locks by force: all, or those of one model',
     confirms: true,
     positionals: [],
     flags: [

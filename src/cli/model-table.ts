@@ -64,8 +64,8 @@ export const MODEL_COMMANDS: readonly Command[] = [
     summary: 'Delete a model, and run its method "delete" once',
     confirms: true,
     positionals: [MODEL],
-    flags: [{ name: 'with-data', type: 'switch', description: 'Also when it holds data, which goes with it' }, IF_EXISTS, TRUST, DRY_RUN, FORCE, YES],
-    examples: [['model delete build --with-data --dry-run', 'see what would go']],
+    flags: [{ name: 'with-data', type: 'switch', description: 'Also when it holds data; the data is deleted too' }, IF_EXISTS, TRUST, DRY_RUN, FORCE, YES],
+    examples: [['model delete build --with-data --dry-run', 'see what would be deleted']],
     destructive: true,
   },
   {

@@ -30,7 +30,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
   { name: 'log-level', type: 'value', value: 'LEVEL', description: 'debug, info, warning, error or silent', env: 'SWAMP_LOG_LEVEL' },
   { name: 'log-format', type: 'value', value: 'FORMAT', description: 'Notices and errors on stderr: text, or json, one a line (with --json: json)' },
   { name: 'quiet', alias: 'q', type: 'switch', description: 'Print errors, and what was asked for; no notices, no confirmation' },
-  { name: 'verbose', alias: 'v', type: 'switch', description: 'Tell more; show the stack of an error' },
+  { name: 'verbose', alias: 'v', type: 'switch', description: 'Report more; show the stack of an error' },
   { name: 'no-color', type: 'switch', description: 'No colour on a terminal', env: 'NO_COLOR' },
   { name: 'lock-timeout', type: 'value', value: 'MS', description: 'How long to wait for locks, in milliseconds', env: 'SWAMP_LOCK_TIMEOUT_MS' },
   { name: 'no-wait', type: 'switch', description: 'Do not wait for locks: try once, then exit with 75' },
@@ -48,7 +48,7 @@ export const TRUST: Flag = {
 };
 export const DRY_RUN: Flag = { name: 'dry-run', type: 'switch', description: 'Show what would be done, and do nothing' };
 
-export const IF_EXISTS: Flag = { name: 'if-exists', type: 'switch', description: 'What never existed is a success, too' };
+export const IF_EXISTS: Flag = { name: 'if-exists', type: 'switch', description: 'Succeed also when there is nothing of that name' };
 
 export const MODEL: Positional = { name: 'model', description: 'The name or id of a model', flag: true };
 export const NAME: Positional = { name: 'name', description: 'The name of an artifact', flag: true };

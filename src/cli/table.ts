@@ -13,7 +13,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   data: 'Versioned data',
   'data upload': 'Versions that are written in parts, by many processes at once',
   datastore: 'The store below: health, locks, leftovers',
-  'datastore lock': 'Locks: who holds them, and letting go of them by force',
+  'datastore lock': 'Locks: who holds them, and how to free them by force',
   backup: 'Backups: plain trees for cat, find and sha256sum',
 };
 

@@ -33,6 +33,6 @@ export function unaccounted(versions: readonly Acknowledged[], deletes: readonly
     problems.push(`${versions.length} versions were acknowledged, but ${removed} were removed and ${left.size} are there`);
   }
   const numbers = new Set(versions.map((item) => item.version));
-  for (const version of left) if (!numbers.has(version)) problems.push(`version ${version} is there and nobody was told so`);
+  for (const version of left) if (!numbers.has(version)) problems.push(`version ${version} is there, and no put was told so`);
   return problems;
 }

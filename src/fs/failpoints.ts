@@ -73,7 +73,7 @@ function parseRules(text: string | undefined): readonly Rule[] {
     .map((part) => {
       const match = /^([^#=]*)(?:#([0-9]+))?=(kill|pause)$/.exec(part);
       if (match === null)
-        throw new SwampError('usage', `SWAMP_FAILPOINTS: "${part}" is no rule.`, { hint: 'Examples: fs.rename=kill, write.entered=pause, #17=kill' });
+        throw new SwampError('usage', `SWAMP_FAILPOINTS: "${part}" is not a rule.`, { hint: 'Examples: fs.rename=kill, write.entered=pause, #17=kill' });
       return { name: match[1] ?? '', hit: match[2] === undefined ? undefined : Number(match[2]), action: match[3] as Action };
     });
 }

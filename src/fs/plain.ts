@@ -25,7 +25,7 @@ export function openPlainFile(path: string): Handle | Refused | undefined {
   return NO_FILE;
 }
 
-const NO_FILE: Refused = Object.freeze({ refused: 'wrong_type', message: 'is no regular file' });
+const NO_FILE: Refused = Object.freeze({ refused: 'wrong_type', message: 'is not a regular file' });
 
 /** All bytes of a file that has no more than `limit`. Undefined when nothing stands there. */
 export function readPlainFile(path: string, limit: number): { readonly bytes: Buffer; readonly status: BigIntStats } | Refused | undefined {

@@ -69,7 +69,7 @@ function damagedFence(dir: string, names: readonly string[]): SwampError {
   const [only = '', ...more] = names;
   const single = parseEntry(only) === undefined ? `has an entry without an epoch (${only})` : `has an entry that is not a directory (${only})`;
   const what = names.length === 0 ? 'has no entry' : more.length === 0 ? single : `has ${names.length} entries`;
-  return new SwampError('corrupt', `The lock ${dir} ${what}; nobody can take it.`, {
+  return new SwampError('corrupt', `The lock ${dir} ${what}; no process can take it.`, {
     hint: 'Run "swamp datastore check", then "swamp datastore check --repair".',
     data: { path: dir, entries: names },
   });

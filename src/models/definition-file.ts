@@ -80,7 +80,7 @@ export function isLeaving({ problems }: DeletedContent): boolean {
 }
 
 export function deletedHint(content: DeletedContent): string {
-  return isLeaving(content) ? 'What is left of it is removed by the next "swamp datastore sweep".' : DELETED_HINT;
+  return isLeaving(content) ? 'The next "swamp datastore sweep" removes what is left of it.' : DELETED_HINT;
 }
 
 /** A record that cannot be read does not tell. */

@@ -164,7 +164,7 @@ export function typeHint(type: string): string {
 function readId(source: Source, field: Field | undefined): string | undefined {
   const id = readText(source, field);
   if (field === undefined || id === undefined || isModelId(id)) return id;
-  tell(source, field.line, `id ${JSON.stringify(id)} is no lower-case UUID`, 'Restore it from git: the data of the model is filed under its id.');
+  tell(source, field.line, `id ${JSON.stringify(id)} is not a lower-case UUID`, 'Restore it from git: the data of the model is filed under its id.');
   return undefined;
 }
 

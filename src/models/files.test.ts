@@ -230,7 +230,7 @@ test('everything under models/ that looks like a definition and cannot be one is
   );
   assert.deepEqual(problems.map(({ path, message }) => `${path}: ${message}`).sort(), [
     'models/aws/ec2/vm.yaml: unknown type "aws/ec2"',
-    'models/lonely.yaml: stands in no type directory',
+    'models/lonely.yaml: is in no type directory',
     'models/root: is a symbolic link',
     'models/store/bad name.yaml: "bad name" cannot be a model name',
     'models/store/dir.yaml: is not a regular file',

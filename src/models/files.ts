@@ -331,7 +331,7 @@ function strayReason(entry: Dirent, type: string): { readonly message: string; r
   if (name.endsWith('.yml')) return { message: 'is not read: definitions end in .yaml', hint: 'Rename it.' };
   if (!name.endsWith(SUFFIX)) return undefined;
   if (!entry.isFile()) return { message: 'is not a regular file', hint: 'Remove it, or put the definition there as a plain file.' };
-  if (type === '') return { message: 'stands in no type directory', hint: `Move it to models/<type>/. Types: ${MODEL_TYPES.join(', ')}.` };
+  if (type === '') return { message: 'is in no type directory', hint: `Move it to models/<type>/. Types: ${MODEL_TYPES.join(', ')}.` };
   if (!isModelType(type)) return { message: `unknown type "${type}"`, hint: typeHint(type) };
   const stem = name.slice(0, -SUFFIX.length);
   return isModelName(stem) ? undefined : { message: `${JSON.stringify(stem)} cannot be a model name`, hint: NAME_HINT };

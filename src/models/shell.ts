@@ -181,7 +181,7 @@ async function openGate(child: ShellProcess, before: () => Promise<void> | undef
 /** spawn(2) tells a missing directory as a missing /bin/sh. */
 function requireDirectory(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
-  throw new SwampError('io', `The working directory ${path} is not there, or is no directory.`, {
+  throw new SwampError('io', `The working directory ${path} does not exist, or is not a directory.`, {
     hint: 'Create it, or correct "workingDir" in the definition.',
     data: { path },
   });

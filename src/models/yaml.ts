@@ -69,8 +69,8 @@ export function readFields(source: Source, mapping: Field | undefined, known?: r
     const line = lineOf(source, pair.key) ?? mapping.line;
     const name = isScalar(pair.key) ? scalarText(pair.key) : undefined;
     const first = name === undefined ? undefined : fields.get(name);
-    if (name === undefined || name === '__proto__') tell(source, line, `${titleOf(mapping)} has a key that is no name`, 'Use plain text as the key.');
-    else if (first !== undefined) tell(source, line, `"${name}" stands twice in ${titleOf(mapping)}, first in line ${first.line}`, 'Remove one of them.');
+    if (name === undefined || name === '__proto__') tell(source, line, `${titleOf(mapping)} has a key that is not a name`, 'Use plain text as the key.');
+    else if (first !== undefined) tell(source, line, `"${name}" occurs twice in ${titleOf(mapping)}, first in line ${first.line}`, 'Remove one of them.');
     else if (known !== undefined && !known.includes(name)) tell(source, line, `unknown field "${name}" in ${titleOf(mapping)}`, hintFor(name, known));
     else fields.set(name, { what: mapping.what === '' ? name : `${mapping.what}.${name}`, line, node: pair.value });
   }

@@ -172,7 +172,7 @@ class Restorer {
       this.#session.trashed.push(...(await discard(repo, stagedRestore(this.#session), 'staging')));
       await turn();
     }
-    throw new SwampError('conflict', 'What the restore would replace kept changing; nothing was restored.', { hint: 'Run the command again.' });
+    throw new SwampError('conflict', 'The data that the restore would replace kept changing; nothing was restored.', { hint: 'Run the command again.' });
   }
 
   /** Undefined: more is to be restored now than was staged. Runs again when the global fence was lost on the way. */

@@ -58,13 +58,13 @@ function openArchive(file: string): Handle {
   const archive = Handle.open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   if (archive.status.isFile()) return archive;
   archive.close();
-  throw new SwampError('io', `${file} is no regular file.`, { hint: 'Name an archive that "swamp backup pack" has made.', data: { path: file } });
+  throw new SwampError('io', `${file} is not a regular file.`, { hint: 'Name an archive that "swamp backup pack" has made.', data: { path: file } });
 }
 
 /** What is wrong with the archive is told of the file that the person named, not of scratch that is gone. */
 function told(error: unknown, { file, scratch }: { readonly file: string; readonly scratch: string }): unknown {
   if (!(error instanceof SwampError) || !['backup_invalid', 'checksum_mismatch'].includes(error.code)) return error;
-  return new SwampError(error.code, `${file}: ${error.message.replace(`${scratch} is no whole backup: `, '')}`, {
+  return new SwampError(error.code, `${file}: ${error.message.replace(`${scratch} is not a whole backup: `, '')}`, {
     hint: 'Nothing was unpacked. Take another copy of the archive.',
     data: { file, findings: error.data['findings'] ?? [] },
     cause: error,

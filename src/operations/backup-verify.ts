@@ -44,7 +44,7 @@ export function verdictOf({ dir, findings }: Pick<BackupVerifyResult, 'dir' | 'f
   if (first === undefined) return undefined;
   const more = findings.length === 1 ? '' : `, and ${findings.length - 1} more`;
   const code = findings.every(({ kind }) => kind === 'altered') ? 'checksum_mismatch' : 'backup_invalid';
-  return new SwampError(code, `${dir} is no whole backup: ${first.path} ${first.message}${more}.`, {
+  return new SwampError(code, `${dir} is not a whole backup: ${first.path} ${first.message}${more}.`, {
     hint:
       code === 'checksum_mismatch' ? 'Take another copy of this backup, or another backup.' : 'Run "swamp backup verify" for everything that is wrong with it.',
     data: { dir, findings },

@@ -90,7 +90,7 @@ test('what is wrong with the options is told as usage, and nothing is written', 
     [{ ...base, set: { run: 'x' } }, 'usage', /--set does not know "run"/],
     [{ ...base, set: { 'env.A-B': 'x' } }, 'usage', /"A-B" cannot be the name/],
     [{ ...base, set: { 'env.SWAMP_ANCESTORS': 'x' } }, 'usage', /set by swamp itself/],
-    [{ ...base, set: Object.fromEntries([['env.__proto__', 'x']]) }, 'usage', /no name/],
+    [{ ...base, set: Object.fromEntries([['env.__proto__', 'x']]) }, 'usage', /not a name/],
     [{ ...base, tags: { '': 'x' } }, 'usage', /a tag needs a name/],
     [{ ...base, description: 'a\0b' }, 'usage', /NUL/],
     [{ ...base, name: '../x' }, 'name_invalid', /cannot be a model name/],
@@ -133,7 +133,7 @@ test('a search finds by name, type, id, description and tag, and a listing warns
   writeFileSync(join(repo.root, 'models/store/broken.yaml'), 'id: 1\n');
   assert.deepEqual(await names(''), ['alpha', 'beta']);
   assert.ok(
-    warnings.some((warning) => warning.startsWith('models/store/broken.yaml:1: id "1" is no lower-case UUID')),
+    warnings.some((warning) => warning.startsWith('models/store/broken.yaml:1: id "1" is not a lower-case UUID')),
     warnings.join('\n'),
   );
 });

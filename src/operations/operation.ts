@@ -79,7 +79,7 @@ export async function settled<R>(work: () => Promise<R>, { signal = new AbortCon
 function unfinishedRestore(repo: Repo): SwampError {
   return new SwampError(
     'read_only',
-    'A restore is being carried out, or was interrupted: what stands there is neither the state before it nor the one after it.',
+    'A restore is being carried out, or was interrupted: the repository is neither in the state before it nor in the one after it.',
     {
       hint: 'Any command without --read-only finishes it, for instance "swamp repo info"; then try again.',
       data: { path: displayPath(repo, repo.layout.restoring) },

@@ -39,7 +39,7 @@ export function requireWithin(shown: Loss, now: Loss): void {
   if (first === undefined) return;
   const more = changed.length > 1 ? ` (and ${changed.length - 1} more)` : '';
   throw new SwampError('conflict', `${first}${more} came, or was changed, since you were asked; nothing was restored.`, {
-    hint: 'Run the command again to be asked about what stands there now, or use --force.',
+    hint: 'Run the command again to be asked about what is there now, or use --force.',
     data: { changed: changed.slice(0, 100), changedTotal: changed.length },
   });
 }

@@ -116,7 +116,7 @@ export function remedy({ names, timing }: Pick<Repo, 'names' | 'timing'>, seen: 
   const model = seen.lock.kind === 'global' ? '' : ` --model ${names.get(seen.lock.modelId) ?? seen.lock.modelId}`;
   const unsure =
     seen.unmovedMs > ttlMs / 2 ? `Its heartbeat has not moved for ${duration(seen.unmovedMs)}: a --lock-timeout above ${ttlMs} takes it over. ` : '';
-  return `${unsure}Try again, raise --lock-timeout, or look with "swamp datastore lock status"; a holder that is stuck is put out with "swamp datastore lock release --force${model}".`;
+  return `${unsure}Try again, raise --lock-timeout, or look with "swamp datastore lock status"; to free the lock of a stuck holder: "swamp datastore lock release --force${model}".`;
 }
 
 export function lockLost(what: string, hint = 'Run the command again.'): SwampError {

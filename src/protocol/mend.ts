@@ -163,7 +163,7 @@ function namesIn(dir: string): string[] {
 /** Nothing is moved under a holder who may be at work: his commits pass through his entry. */
 async function waitForHolders({ repo, observer, waiting }: Mender, lock: LockName, names: readonly string[]): Promise<void> {
   const dir = repo.layout.fence(lock);
-  await waiting.until(`${lockTitle(repo, lock)}, which is damaged and cannot be mended while somebody holds it`, async () => {
+  await waiting.until(`${lockTitle(repo, lock)}, which is damaged and cannot be repaired while a process holds it`, async () => {
     const held = names.flatMap((name) => {
       const entry = parseEntry(name);
       return entry?.state !== 'held' || !exists(join(dir, name)) ? [] : [observer.lookAt(lock, entry)];

@@ -126,7 +126,7 @@ export async function digestContent(
 function isDirectory(path: string): boolean {
   const status = lstatSync(path, { throwIfNoEntry: false });
   if (status === undefined || status.isDirectory()) return status !== undefined;
-  throw new SwampError('corrupt', `${path} is damaged: it is no directory.`, { hint: 'Run "swamp datastore check".', data: { path } });
+  throw new SwampError('corrupt', `${path} is damaged: it is not a directory.`, { hint: 'Run "swamp datastore check".', data: { path } });
 }
 
 /** One file of a content, opened, the caller's to close; undefined when it is not there. Throws as openContent. */
@@ -158,7 +158,7 @@ export function partMismatch(told: {
 
 function deletedMeanwhile({ path, part }: Piece, name: string): SwampError {
   return new SwampError('version_not_found', `${JSON.stringify(name)} was deleted while it was read: part ${part?.number} is gone.`, {
-    hint: 'What was read so far is not the whole.',
+    hint: 'The part that was read is not the whole content.',
     data: { name, part: part?.number, path },
   });
 }

@@ -78,7 +78,7 @@ export function requirePlace(repo: Repo, path: string): void {
   const there = above.filter((directory) => {
     const status = lstatSync(directory, { throwIfNoEntry: false });
     if (status === undefined || status.isDirectory()) return status !== undefined;
-    throw new SwampError('config_invalid', `${directory} is ${status.isSymbolicLink() ? 'a symbolic link' : 'no directory'}.`, {
+    throw new SwampError('config_invalid', `${directory} is ${status.isSymbolicLink() ? 'a symbolic link' : 'not a directory'}.`, {
       hint: 'Put a directory there: definitions belong in it, and links under models/ are not followed.',
       data: { path: directory },
     });
@@ -89,7 +89,7 @@ export function requirePlace(repo: Repo, path: string): void {
   accessSync(nearest, constants.W_OK | constants.X_OK);
   const status = lstatSync(join(repo.root, path), { throwIfNoEntry: false });
   if (status === undefined || status.isFile()) return;
-  throw new SwampError('conflict', `${path} is in the way: it is no plain file.`, { hint: 'Remove it, or move it elsewhere.', data: { path } });
+  throw new SwampError('conflict', `${path} is in the way: it is not a plain file.`, { hint: 'Remove it, or move it elsewhere.', data: { path } });
 }
 
 /** Throws `config_invalid` when a directory of models/ is reached through a link: no definition leads outside its tree. */

@@ -147,10 +147,10 @@ export function parseRecord(source: string, path: string, limit: number = MAX_RE
   try {
     value = JSON.parse(source);
   } catch (error) {
-    if (error instanceof SyntaxError) throw malformed(path, source === '' ? 'it is empty' : 'it is no JSON');
+    if (error instanceof SyntaxError) throw malformed(path, source === '' ? 'it is empty' : 'it is not JSON');
     throw error;
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(path, 'it is no JSON object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(path, 'it is not a JSON object');
   return new Map(Object.entries(value));
 }
 

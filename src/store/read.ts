@@ -179,7 +179,7 @@ function keptIf(content: OpenContent, look: () => boolean): boolean {
 
 function inode(dir: string): string | undefined {
   const stats: BigIntStats | undefined = lstatSync(dir, { bigint: true, throwIfNoEntry: false });
-  if (stats !== undefined && !stats.isDirectory()) throw damaged(dir, 'it is no directory');
+  if (stats !== undefined && !stats.isDirectory()) throw damaged(dir, 'it is not a directory');
   return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`;
 }
 

@@ -15,7 +15,7 @@ export async function run({ args, json, signal, reporter }: Context): Promise<Ou
   return {
     ...outcome,
     error: new SwampError('backup_mismatch', `${from} and ${to} differ: ${summary(result)}.`, {
-      hint: 'What differs is the result, on stdout.',
+      hint: 'The result, on stdout, lists the differences.',
       data: { from, to, added, removed, changed },
     }),
   };

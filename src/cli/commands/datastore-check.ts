@@ -24,7 +24,7 @@ export async function run(context: Context): Promise<Outcome> {
   return {
     ...outcome,
     error: new SwampError('corrupt', `${count(findings.length, 'finding')} in the datastore.`, {
-      hint: 'Each finding tells the next step.',
+      hint: 'Each finding names the next step.',
       data: { findings },
     }),
   };

@@ -44,7 +44,7 @@ export function createdText(result: BackupCreateResult): string {
       const what = `${printable(name ?? 'something')} of ${printable(model)}${version === null ? '' : `, version ${version}`}`;
       return `Damaged, and left out: ${what} (${reason})\n`;
     }),
-    ...renamed.map(({ model, name, path, reason }) => `${reason}: ${printable(name)} of ${printable(model)} stands at ${printable(path)}\n`),
+    ...renamed.map(({ model, name, path, reason }) => `${reason}: ${printable(name)} of ${printable(model)} is at ${printable(path)}\n`),
   ].join('');
 }
 

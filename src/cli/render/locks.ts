@@ -88,10 +88,10 @@ const LONG_MS = 60_000;
 /** What a person does about it; undefined when there is nothing to do. */
 function nextStep(lock: LockRecord): string | undefined {
   const release = `swamp datastore lock release --force${lock.modelId === null ? '' : ` --model ${printable(lock.modelName ?? lock.modelId)}`}`;
-  if (lock.state === 'damaged') return `nobody can take it (${lock.holder === '' ? 'no entry' : printable(lock.holder)}): swamp datastore check --repair`;
+  if (lock.state === 'damaged') return `no process can take it (${lock.holder === '' ? 'no entry' : printable(lock.holder)}): swamp datastore check --repair`;
   if (lock.verdict === 'dead') return 'nothing, the next command takes it over';
   if (lock.verdict === 'stale') return `a command that waits for it takes it over by itself; at once: ${release}`;
-  if (lock.verdict === 'unreadable') return `its holder cannot be told; if nobody is at work: ${release}`;
+  if (lock.verdict === 'unreadable') return `its holder cannot be read; if no command is running: ${release}`;
   const longest = Math.max(0, ...lock.waiters.map(({ since }) => Date.now() - Date.parse(since)));
   return longest < LONG_MS ? undefined : `end its holder (${whoText(lock)}), or put it out: ${release}`;
 }
@@ -101,7 +101,7 @@ export function lockSummary(locks: readonly LockRecord[]): string {
   if (locks.length === 0) return 'No lock is held.';
   const conditions = URGENCY.map((condition) => ({ condition, n: locks.filter((lock) => conditionOf(lock) === condition).length })).filter(({ n }) => n > 0);
   const waiting = new Set(locks.flatMap(({ waiters }) => waiters.map(({ host, pid }) => `${host} ${pid}`))).size;
-  const who = waiting === 0 ? 'nobody waits' : `${waiting} wait${waiting === 1 ? 's' : ''}`;
+  const who = waiting === 0 ? 'no command waits' : `${waiting} wait${waiting === 1 ? 's' : ''}`;
   return `${count(locks.length, 'lock')} held (${conditions.map(({ condition, n }) => `${n} ${condition}`).join(', ')}); ${who}`;
 }
 

@@ -75,7 +75,7 @@ interface Step {
 function nextSteps({ locks, teardowns, sweeps, kept }: DatastoreStatusResult): Step[] {
   const steps: Step[] = [];
   const damaged = locks.filter(({ state }) => state === 'damaged').length;
-  if (damaged > 0) steps.push({ command: 'swamp datastore check --repair', why: `${count(damaged, 'lock')} nobody can take` });
+  if (damaged > 0) steps.push({ command: 'swamp datastore check --repair', why: `${count(damaged, 'lock')} that no process can take` });
   const failed = teardowns.filter(({ state }) => state === 'failed');
   for (const { id, name } of failed.slice(0, SHOWN)) {
     steps.push({ command: `swamp model delete ${id}`, why: `runs the delete method of ${printable(name)} again; mend first what made it fail` });

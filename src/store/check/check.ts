@@ -160,7 +160,7 @@ function lookAtTicket(repo: Repo, lock: LockName, file: string): Promise<Look> {
   const path = join(repo.layout.queue(lock), file);
   const ticket = parseTicket(repo.layout.queue(lock), file);
   return lookAtObject(path, 'file', (): Issue[] => {
-    if (ticket === undefined) return [{ path, kind: 'unknown_entry', message: 'is no place in a queue' }];
+    if (ticket === undefined) return [{ path, kind: 'unknown_entry', message: 'is not a place in a queue' }];
     return isDeadTicket(ticket) ? [{ path, kind: 'dead_ticket', message: 'is the place in the queue of a process that has ended' }] : [];
   });
 }

@@ -19,10 +19,11 @@ export function lookAtFence(repo: Repo, lock: LockName): Promise<Look> {
     const names = all.filter((name) => !isForeign(name));
     const [only] = names;
     const notes = notesOn(dir, all);
-    if (only === undefined) return damaged(notes, dir, 'has no entry: nobody can take this lock');
-    if (names.length > 1) return damaged(notes, dir, `has ${names.length} entries, ${names.toSorted().slice(0, 5).join(' and ')}: nobody can take this lock`);
+    if (only === undefined) return damaged(notes, dir, 'has no entry: no process can take this lock');
+    if (names.length > 1)
+      return damaged(notes, dir, `has ${names.length} entries, ${names.toSorted().slice(0, 5).join(' and ')}: no process can take this lock`);
     const entry = parseEntry(only);
-    if (entry === undefined) return damaged(notes, dir, `has an entry without an epoch, ${only}: nobody can take this lock`);
+    if (entry === undefined) return damaged(notes, dir, `has an entry without an epoch, ${only}: no process can take this lock`);
     if (entry.epoch > MAX_EPOCH) return damaged(notes, dir, `has an epoch that no lock reaches, ${only}`);
     const path = join(dir, only);
     const type = typeIssue(path, 'directory');
@@ -50,7 +51,8 @@ function entryIssues(repo: Repo, path: string, entry: Entry, lock: LockName): Is
   // Whoever takes the lock writes and moves through these: a FIFO or a link there would stop it, or lead it elsewhere.
   const details = (ownNames(path) ?? []).filter((name) => isDetails(name, lock)).flatMap((name) => typeIssue(join(path, name), 'file') ?? []);
   const left = leftoversIn(path, lock).flatMap(({ path: inside, kind }): Issue[] => {
-    if (kind === 'unknown') return [typeIssue(inside, undefined) ?? { path: inside, kind: 'unknown_entry', message: 'tells no owner: nobody will clear it' }];
+    if (kind === 'unknown')
+      return [typeIssue(inside, undefined) ?? { path: inside, kind: 'unknown_entry', message: 'names no owner: no command will remove it' }];
     const broken = kind === 'intent' ? intentIssue(repo, inside, lock) : kind === 'staged' ? undefined : typeIssue(inside, 'directory');
     return [broken ?? { path: inside, kind: 'leftover', message: LEFT[kind] }];
   });
@@ -72,7 +74,7 @@ function intentIssue(repo: Repo, dir: string, lock: LockName): Issue | undefined
   const plain = readPlain(path);
   if ('issue' in plain) return { ...plain.issue, kind: plain.issue.kind === 'missing_file' ? 'intent_invalid' : plain.issue.kind };
   try {
-    const obstacle = lock.kind === 'data' ? obstacleTo(repo, lock.modelId, dir) : 'does not belong into this lock';
+    const obstacle = lock.kind === 'data' ? obstacleTo(repo, lock.modelId, dir) : 'does not belong in this lock';
     return obstacle === undefined ? undefined : { path, kind: 'intent_invalid', message: obstacle };
   } catch (error) {
     return { ...recordIssue(path, error), kind: 'intent_invalid' };

@@ -3,7 +3,7 @@
 /** Kinds of damage, each with its next step. */
 export const FINDINGS = {
   marker_invalid: 'Restore .swamp.yaml from git.',
-  model_invalid: 'Correct the file; "swamp model validate" tells the same.',
+  model_invalid: 'Correct the file; "swamp model validate" lists the problems.',
   symlink: 'Links are not followed here: put the file or directory itself there; "swamp datastore check --repair" sets the link aside.',
   wrong_type: '"swamp datastore check --repair" sets it aside; restore what belongs there from a backup.',
   unknown_entry: 'Nothing of swamp has this name: move it away; "swamp datastore check --repair" sets it aside.',

@@ -33,7 +33,7 @@ export function identityOf(path: string): string | undefined {
 export function notesOn(dir: string, names: readonly string[]): Issue[] {
   return names
     .filter((name) => isForeign(name) && !/^\.nfs[0-9a-f]+$/i.test(name))
-    .map((name) => ({ path: join(dir, name), kind: 'foreign', message: 'is no part of the datastore', stray: true }));
+    .map((name) => ({ path: join(dir, name), kind: 'foreign', message: 'is not a part of the datastore', stray: true }));
 }
 
 /** `any`: whatever it is, it may be there. */
@@ -45,7 +45,7 @@ export function typeIssue(path: string, expected: Expected | undefined): Issue |
   if (status === undefined || expected === 'any') return undefined;
   if (status.isSymbolicLink()) return { path, kind: 'symlink', message: 'is a symbolic link' };
   if (expected === undefined || (expected === 'directory' ? status.isDirectory() : status.isFile())) return undefined;
-  return { path, kind: 'wrong_type', message: expected === 'directory' ? 'is no directory' : 'is no regular file' };
+  return { path, kind: 'wrong_type', message: expected === 'directory' ? 'is not a directory' : 'is not a regular file' };
 }
 
 /** A regular file, opened, the caller's to close; or what keeps it from being one. */

@@ -90,7 +90,7 @@ async function partsIssues(dir: string, metadata: VersionMetadata | undefined, o
 }
 
 function strayIssue(path: string): Issue {
-  return { ...(typeIssue(path, undefined) ?? { path, kind: 'unknown_entry', message: 'does not belong into a version' }), stray: true };
+  return { ...(typeIssue(path, undefined) ?? { path, kind: 'unknown_entry', message: 'does not belong in a version' }), stray: true };
 }
 
 function readMetadata(path: string): VersionMetadata | { readonly issue: Issue } {

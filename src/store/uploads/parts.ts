@@ -82,7 +82,7 @@ export function partsIn(dir: string): { readonly number: number; readonly size: 
     const status = lstatSync(join(dir, PARTS, name), { throwIfNoEntry: false });
     if (number !== undefined && status?.isFile() === true) return [{ number, size: status.size }];
     if (status === undefined) return [];
-    throw new SwampError('corrupt', `${join(dir, PARTS, name)} is no part of an upload.`, {
+    throw new SwampError('corrupt', `${join(dir, PARTS, name)} is not a part of an upload.`, {
       hint: 'Run "swamp datastore check".',
       data: { path: join(dir, PARTS, name) },
     });
