@@ -372,6 +372,11 @@ describe('completion', () => {
     assert.deepEqual(await offered('datastore', 'check', '--repa'), ['--repair']);
     assert.deepEqual(await offered('datastore', 'lock', 'status', '--w'), ['--watch']);
     assert.deepEqual(await offered('completion', 'z'), ['zsh']);
+    assert.deepEqual(await offered('data', 'get', '--model=st'), ['--model=store-1']);
+    assert.deepEqual(await offered('data', 'get', 'store-1', 'a/b', '--version', ''), ['1']);
+    assert.deepEqual(await offered('data', 'get', 'store-1', 'a/b', '--version='), ['--version=1']);
+    assert.deepEqual(await offered('backup', 'restore', 'dir', '--mode', 'm'), ['merge']);
+    assert.deepEqual(await offered('data', 'list', '--log-format', ''), ['text', 'json']);
     assert.deepEqual(await offered('nope', ''), []);
     assert.deepEqual(await offered('data', 'get', 'nope', ''), []);
     assert.deepEqual(await offered('data', 'upload', ''), ['begin', 'part', 'complete', 'abort', 'list']);

@@ -2,12 +2,15 @@
 import { SwampError } from '../errors.js';
 import { MODEL_TYPES } from '../models/definition.js';
 import { dataList } from '../operations/data-list.js';
+import { dataVersions } from '../operations/data-versions.js';
 import { modelGet } from '../operations/model-get.js';
 import { modelList } from '../operations/model-list.js';
 import { uploadList } from '../operations/upload-list.js';
 import { findRepoDir, openRepoAt, type Repo, workingDir } from '../repo.js';
 import { argsOf } from './args.js';
+import { MODES } from './commands/backup-restore.js';
 import { findCommand, flagsOf, readFlags } from './parse.js';
+import { FORMATS, LEVELS } from './reporter.js';
 import { SHELLS } from './shells.js';
 import { COMMANDS } from './table.js';
 
@@ -22,6 +25,8 @@ export async function complete(words: readonly string[]): Promise<string> {
 }
 
 async function candidatesFor(before: readonly string[], current: string): Promise<readonly string[]> {
+  const [, flag = '', value] = /^(--[^=]+)=(.*)$/s.exec(current) ?? [];
+  if (value !== undefined && !before.includes('--')) return (await candidatesFor([...before, flag], value)).map((candidate) => `${flag}=${candidate}`);
   const { command, topic, unknown, rest } = findCommand(before);
   if (unknown !== undefined) return [];
   const flags = flagsOf(command);
@@ -53,12 +58,18 @@ interface Known {
 async function valuesOf(what: string | undefined, { text, verb, current }: Known): Promise<readonly string[]> {
   if (what === 'type' && verb === 'model create') return MODEL_TYPES;
   if (what === 'shell') return SHELLS;
+  if (what === 'mode') return MODES;
+  if (what === 'log-level') return LEVELS;
+  if (what === 'log-format') return FORMATS;
   const model = text('model');
   try {
     if (what === 'upload') return (await uploadList(repoFor(text('repo-dir')))).uploads.map(({ uploadId }) => uploadId);
     if (what === 'model') return (await modelList(repoFor(text('repo-dir')), {})).models.map(({ name }) => name);
     if (model === undefined || verb.startsWith('model create')) return [];
     if (what === 'method') return Object.keys((await modelGet(repoFor(text('repo-dir')), { model })).methods);
+    const artifact = text('name');
+    if (what === 'version' && artifact !== undefined)
+      return (await dataVersions(repoFor(text('repo-dir')), { model, name: artifact })).versions.map(({ version }) => String(version));
     if (what !== 'name') return [];
     const { groups } = await dataList(repoFor(text('repo-dir')), { model, prefix: current, limit: LIMIT });
     return groups.flatMap(({ items }) => items.map(({ name }) => name));

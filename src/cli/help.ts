@@ -13,7 +13,7 @@ const NARROWEST = 60;
 export async function helpText(topic: string): Promise<string> {
   const command = COMMANDS.find(({ verb }) => verb === topic);
   const page = command === undefined ? groupPage(topic) : commandPage(command);
-  return `${await page.getHelp()}\n`;
+  return `${await page.getHelp()}\n${command === undefined ? '' : exampleLines(command)}`;
 }
 
 /** yargs only lays out here: it parses nothing and runs nothing. */
@@ -30,7 +30,6 @@ function commandPage(command: Command): Argv {
   const global = GLOBAL_FLAGS.filter(({ name }) => !own.some((flag) => flag.name === name));
   addFlags(page, own, 'Flags:');
   addFlags(page, global, 'Flags of every command:');
-  for (const [line, what] of command.examples) page.example(`swamp ${line}`, what);
   return page;
 }
 
@@ -43,6 +42,11 @@ function groupPage(topic: string): Argv {
   }
   addFlags(page, GLOBAL_FLAGS, 'Flags of every command:');
   return page.epilogue(topic === '' ? `Exit codes:\n${exitCodes()}\n\nMore: swamp COMMAND --help` : 'More: swamp COMMAND --help');
+}
+
+/** Each on a line of its own, never wrapped: it is there to be copied. */
+function exampleLines({ examples }: Command): string {
+  return examples.length === 0 ? '' : `\nExamples:\n${examples.map(([line, what]) => `  # ${what}\n  swamp ${line}\n`).join('')}`;
 }
 
 function withPositionals({ verb, positionals }: Command): string {

@@ -41,7 +41,7 @@ function targetOf({ args, env, readOnly, reporter, openRepo }: Context): Repo | 
   }
 }
 
-const MODES = ['replace', 'merge', 'skip-existing'] as const;
+export const MODES = ['replace', 'merge', 'skip-existing'] as const;
 
 /** `--model A=B`; a model's name has no `=` in it. */
 function inputOf(args: Args): BackupRestoreInput {
