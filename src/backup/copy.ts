@@ -122,9 +122,10 @@ async function copyParts(copying: Copying, source: Source, place: Listed, metada
     ) ?? [];
   const present = new Set(names);
   const missing = declared.find(({ number }) => !present.has(String(number)));
-  const extra = [...present].find((one) => !declared.some(({ number }) => String(number) === one));
+  // What no part is called is a stray, as beside the files of a version.
+  const extra = names.find((one) => partNumber(one) !== undefined && !declared.some(({ number }) => String(number) === one));
   if (missing !== undefined) throw incomplete(source, `part ${missing.number} is missing`, missing.number);
-  if (extra !== undefined) throw incomplete(source, `part ${extra} does not belong to it`, extra);
+  if (extra !== undefined) throw incomplete(source, `part ${extra} does not belong to it`, extra, WHOLE);
   if (declared.reduce((sum, { size }) => sum + size, 0) !== metadata.size)
     throw incomplete(source, `its parts have not the ${metadata.size} bytes that it has`);
   const whole = createHash('sha256');
@@ -240,6 +241,8 @@ function notSent({ id, record: { name } }: ListedUpload, part: number, actual: s
   });
 }
 
+/** Where all of the content is there, no hint says to delete it. */
+const WHOLE = 'Nothing was written. The declared parts are all there: "swamp datastore check --repair" sets the other one aside.';
 const HINT = 'Nothing was written. Delete this version, or restore it from an earlier backup; "swamp datastore check" lists all damage.';
 
 function mismatch({ modelId, artifact, listed }: Source, recorded: Found, found: Found, part?: number): SwampError {
@@ -258,9 +261,9 @@ function mismatch({ modelId, artifact, listed }: Source, recorded: Found, found:
   });
 }
 
-function incomplete({ modelId, artifact, listed }: Source, why: string, part?: number | string): SwampError {
+function incomplete({ modelId, artifact, listed }: Source, why: string, part?: number | string, hint: string = HINT): SwampError {
   return new SwampError('incomplete_chunks', `Version ${listed.version} of ${JSON.stringify(artifact.name)} (model ${modelId}) is not complete: ${why}.`, {
-    hint: HINT,
+    hint,
     data: { modelId, name: artifact.name, version: listed.version, ...(part === undefined ? {} : { part }) },
   });
 }

@@ -6,9 +6,9 @@ import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
-import { exists, listStore, readDir } from '../fs/tree.js';
-import { ARTIFACT_RECORD, GLOBAL, PARTS } from '../layout/layout.js';
-import { nameOf, segmentFor } from '../layout/names.js';
+import { listStore, readDir } from '../fs/tree.js';
+import { ARTIFACT_RECORD, GLOBAL } from '../layout/layout.js';
+import { isRecordName, isSegment, nameOf, segmentFor } from '../layout/names.js';
 import { readFence } from '../locks/fence.js';
 import type { Session } from '../locks/session.js';
 import { listLocks } from '../locks/survey.js';
@@ -18,14 +18,13 @@ import { quietEntry } from '../store/ahead.js';
 import { statusOf } from '../store/check/plain.js';
 import { isIntent } from '../store/intent.js';
 import { readArtifactRecord, readTombstone, type Tombstone } from '../store/metadata.js';
-import { byCodePoint, versionNumbers } from '../store/read.js';
-import { SUMS, uploadsOf } from '../store/uploads/place.js';
-import { readUploadRecord, UPLOAD_RECORD } from '../store/uploads/record.js';
+import { byCodePoint, straysIn, versionNumbers } from '../store/read.js';
 import { Chooser, type Chosen } from './choose.js';
 import { damageOr } from './damage.js';
 import { excludes } from './exclude.js';
-import { type Damage, damaged, identityOf, type ListedArtifact, type ListedModel, type ListedUpload, type Snapshot, type Wanted } from './listed.js';
+import { type Damage, damaged, identityOf, type ListedArtifact, type ListedModel, type Snapshot, type Wanted } from './listed.js';
 import { modelDirectory, orphanDirectory } from './paths.js';
+import { listUploads, NO_UPLOADS, namesIn, standingUploads, type Uploads } from './uploads.js';
 
 /**
  * The point in time, under the global fence of the models in scope. `session` has set its pin before: whatever was listed
@@ -122,11 +121,6 @@ function isSame(a: BigIntStats, b: BigIntStats): boolean {
   return a.ino === b.ino && a.ctimeNs === b.ctimeNs && a.mtimeNs === b.mtimeNs && a.size === b.size && a.dev === b.dev;
 }
 
-interface Uploads {
-  readonly listed: readonly ListedUpload[];
-  readonly damaged: readonly Damage[];
-}
-
 interface ModelData {
   /** What could not be listed, but for uploads. */
   readonly damaged: readonly Damage[];
@@ -141,7 +135,13 @@ interface AheadData extends ModelData {
   readonly quiet: string | undefined;
 }
 
-const NOTHING: ModelData = Object.freeze({ damaged: [], strays: [], artifacts: new Map(), tombstones: new Map(), uploads: { listed: [], damaged: [] } });
+const NOTHING: ModelData = Object.freeze({
+  damaged: [],
+  strays: [],
+  artifacts: new Map(),
+  tombstones: new Map(),
+  uploads: NO_UPLOADS,
+});
 /** Between two turns of the event loop: for the heartbeat of the lock, and for signals. */
 const BATCH = 500;
 
@@ -231,7 +231,8 @@ class Lister {
         (path) => tombstoneAt(path, file),
         (error) => tell(null, error),
       );
-      if (one !== undefined) tombstones.set(file, one);
+      if (one?.value === 'stray') strays.push(`${buried}/${file}`);
+      else if (one !== undefined) tombstones.set(file, one as Known<Tombstone>);
       if (++this.#listed % BATCH === 0) await this.#breathe();
     }
     return { damaged, strays, artifacts, tombstones, uploads: this.#uploads(modelId) };
@@ -263,43 +264,22 @@ class Lister {
   }
 
   #artifact(dir: string, segment: string, status: BigIntStats): ListedArtifact | 'stray' | undefined {
-    if (!status.isDirectory()) return 'stray';
+    if (!status.isDirectory() || !isSegment(segment)) return 'stray';
     const identity = `${status.dev}:${status.ino}`;
     const names = readDir(dir);
     if (names === undefined) return undefined;
     const numbers = versionNumbers(names);
-    const versionNames = new Set(numbers.map(String));
-    const strays = names.filter((name) => name !== ARTIFACT_RECORD && !versionNames.has(name) && !name.startsWith('.')).map((name) => join(dir, name));
     const record = readArtifactRecord(join(dir, ARTIFACT_RECORD));
     if (record === undefined) throw damaged(dir, `${ARTIFACT_RECORD} is missing`);
     if (segmentFor(record.name) !== segment) throw damaged(dir, `it belongs to ${JSON.stringify(record.name)}`);
     const wanted = this.#wanted.allVersions ? numbers : numbers.slice(-1);
     const versions = wanted.map((version) => ({ version, identity: identityOf(join(dir, String(version))) ?? '' }));
     if (versions.length === 0 || versions.some((one) => one.identity === '')) throw damaged(dir, 'it holds no version');
-    return { ...record, dir, identity, versions, older: numbers.length - wanted.length, strays };
+    return { ...record, dir, identity, versions, older: numbers.length - wanted.length, strays: straysIn(dir, names) };
   }
 
-  /** They come and go without the data fence, and parts are sent without a lock: one that is sent again after the listing is as it was, or as it is then. */
   #uploads(modelId: string): Uploads {
-    if (!this.#wanted.incompleteUploads) return NOTHING.uploads;
-    const broken: Damage[] = [];
-    const tell = (name: string | null, error: unknown): void => {
-      broken.push({ modelId, name, version: null, error: damageOr(this.#repo, error) });
-    };
-    const listed = standingUploads(this.#repo, modelId, (error) => tell(null, error)).flatMap(({ id, dir }): ListedUpload[] => {
-      try {
-        const record = readUploadRecord(dir);
-        const identity = identityOf(join(dir, PARTS));
-        if (record !== undefined && identity !== undefined)
-          return [{ id, dir, identity, record, parts: listStore(join(dir, PARTS)) ?? [], sums: listStore(join(dir, SUMS)) ?? [] }];
-        // One that is completed or aborted leaves as a whole.
-        if (exists(dir)) throw damaged(dir, `${record === undefined ? UPLOAD_RECORD : PARTS} is missing`);
-      } catch (error) {
-        tell(id, error);
-      }
-      return [];
-    });
-    return { listed, damaged: broken };
+    return this.#wanted.incompleteUploads ? listUploads(this.#repo, modelId) : NO_UPLOADS;
   }
 
   snapshotOf(chosen: Chosen, global: number, dataOf: (modelId: string) => ModelData): Snapshot {
@@ -308,7 +288,7 @@ class Lister {
     const list = (id: string, directory: string, definition: string | undefined): ListedModel => {
       const { artifacts, tombstones, uploads, ...rest } = dataOf(id);
       damaged.push(...rest.damaged, ...uploads.damaged);
-      strays.push(...rest.strays, ...[...artifacts.values()].flatMap(({ value }) => value.strays));
+      strays.push(...rest.strays, ...uploads.strays, ...[...artifacts.values()].flatMap(({ value }) => value.strays));
       const byName = <T extends { readonly name: string }>(known: ReadonlyMap<string, Known<T>>): T[] => [...known.values()].map(({ value }) => value);
       return { id, directory, definition, artifacts: byName(artifacts), tombstones: byName(tombstones), uploads: uploads.listed, epochs: this.#epochs(id) };
     };
@@ -374,24 +354,6 @@ class Lister {
   }
 }
 
-/** As `listStore`, and nothing where that cannot be read: `tell` is given the error. */
-function namesIn(dir: string, tell: (error: unknown) => void): readonly string[] {
-  return orTold(() => listStore(dir), tell) ?? [];
-}
-
-function standingUploads(repo: Repo, modelId: string, tell: (error: unknown) => void): ReturnType<typeof uploadsOf> {
-  return orTold(() => uploadsOf(repo, modelId), tell) ?? [];
-}
-
-function orTold<T>(read: () => T, tell: (error: unknown) => void): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    tell(error);
-    return undefined;
-  }
-}
-
 function noDefinition({ root }: Repo, models: number): SwampError {
   return new SwampError('model_invalid', `No model in ${root} has a definition, but there is data of ${models}: the backup would hold nothing.`, {
     hint: 'Bring the files under models/ back, as with "git checkout models"; or write the data without them: --include-orphans.',
@@ -399,7 +361,8 @@ function noDefinition({ root }: Repo, models: number): SwampError {
   });
 }
 
-function tombstoneAt(path: string, file: string): Tombstone | undefined {
+function tombstoneAt(path: string, file: string): Tombstone | 'stray' | undefined {
+  if (!isRecordName(file)) return 'stray';
   const tombstone = readTombstone(path);
   if (tombstone !== undefined && `${segmentFor(tombstone.name)}.json` !== file) throw damaged(path, `it belongs to ${JSON.stringify(tombstone.name)}`);
   return tombstone;

@@ -65,6 +65,16 @@ export function isHashedSegment(segment: string): boolean {
   return segment.includes(MARKER);
 }
 
+/** True for a segment that an artifact name can have. */
+export function isSegment(segment: string): boolean {
+  return /%~[0-9a-f]{64}$/.test(segment) || nameOf(segment) !== undefined;
+}
+
+/** True for the name of a file `<segment>.json`. */
+export function isRecordName(file: string): boolean {
+  return file.endsWith('.json') && isSegment(file.slice(0, -'.json'.length));
+}
+
 /** The name of a segment that is not hashed; undefined when no name has this segment. */
 export function nameOf(segment: string): string | undefined {
   const bytes: number[] = [];

@@ -109,7 +109,7 @@ async function itemsOf(
       if (items.length >= input.limit) break;
       let item: DataListItem | undefined;
       try {
-        item = latestItem(repo, model, name);
+        item = latestItem(repo, model, name, strays);
       } catch (error) {
         if (!isDamage(error)) throw error;
         failed.push({ ...failure(model, error), name });
@@ -134,9 +134,11 @@ function wanted(names: readonly string[], { prefix, after }: DataListInput): str
   return names.filter((name) => (prefix === undefined || name.startsWith(prefix)) && (after === undefined || byCodePoint(name, after) > 0));
 }
 
-function latestItem(repo: Repo, model: Model, name: string): DataListItem | undefined {
+/** `strays` takes what is in the artifact's directory and belongs to nothing. */
+function latestItem(repo: Repo, model: Model, name: string, strays: string[]): DataListItem | undefined {
   const found = findVersion(repo, model.id, name);
   if (found === undefined) return undefined;
+  strays.push(...found.strays);
   const { id, version, contentType, size, createdAt, tags } = dataRecord(repo, model, name, found);
   return { id, name, modelId: model.id, modelName: model.name, version, contentType, type: tags['type'] ?? 'data', size, createdAt, tags };
 }

@@ -7,7 +7,7 @@ import { checkArtifactName } from '../layout/names.js';
 import { findModel } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { malformed, readVersionMetadata } from '../store/metadata.js';
-import { type Artifact, findArtifact, resolveName } from '../store/read.js';
+import { type Artifact, findArtifact, resolveName, warnOfStray } from '../store/read.js';
 import { dataNotFound } from '../store/remove.js';
 import { turns } from '../turns.js';
 import { operation } from './operation.js';
@@ -52,6 +52,7 @@ async function versionsOf(repo: Repo, reference: string, asked: string, signal: 
     // What is left of an artifact that is deleted while we read never was all of it.
     if (versions.length < artifact.versions.length && !allStand(artifact)) continue;
     requireLatest(artifact, versions);
+    for (const path of artifact.strays) warnOfStray(repo, path);
     return { dataName: name, modelId: model.id, modelName: model.name, modelType: model.type, versions, total: versions.length };
   }
 }

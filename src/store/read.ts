@@ -4,9 +4,9 @@ import { basename, join } from 'node:path';
 import { type ErrorCode, isErrno, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { reach } from '../fs/reach.js';
-import { listStore, readDir } from '../fs/tree.js';
+import { isForeign, listStore, readDir, readDirTypes } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
-import { isHashedSegment, nameOf } from '../layout/names.js';
+import { isHashedSegment, isSegment, nameOf } from '../layout/names.js';
 import { Stillness } from '../locks/stillness.js';
 import { displayPath, type Repo } from '../repo.js';
 import { closeContent, contentPathIn, type OpenContent, openContent } from './content.js';
@@ -17,6 +17,8 @@ import { type ArtifactRecord, readArtifactRecord, readTombstone, readVersionMeta
 export interface Artifact {
   readonly dir: string;
   readonly versions: readonly number[];
+  /** What is in its directory and belongs to nothing. Paths. */
+  readonly strays: readonly string[];
   /** On its way from another name: its record may still be that of the old one. */
   readonly moving?: true;
 }
@@ -29,6 +31,8 @@ export interface FoundVersion {
   readonly metadata: VersionMetadata;
   /** The version's directory. */
   readonly dir: string;
+  /** Of its artifact. */
+  readonly strays: readonly string[];
 }
 
 /** One version, opened: metadata and content belong together, whatever happens to the path afterwards. */
@@ -51,6 +55,11 @@ export function versionNumbers(names: readonly string[]): number[] {
     .sort((a, b) => a - b);
 }
 
+/** What is in the directory of an artifact and is neither its record nor a version, not even one whose number is written another way. Paths. */
+export function straysIn(dir: string, names: readonly string[]): string[] {
+  return names.filter((name) => name !== ARTIFACT_RECORD && !VERSION.test(name) && !isForeign(name)).map((name) => join(dir, name));
+}
+
 /** The artifact of that name, or undefined when there is none now. */
 export function findArtifact(repo: Repo, modelId: string, name: string): Artifact | undefined {
   const dir = repo.layout.artifact(modelId, name);
@@ -69,7 +78,7 @@ function listArtifact(dir: string): Artifact | undefined {
     const names = listStore(dir);
     if (names === undefined) return undefined;
     const versions = versionNumbers(names);
-    if (versions.length > 0) return { dir, versions };
+    if (versions.length > 0) return { dir, versions, strays: straysIn(dir, names) };
     if (before !== undefined && inode(dir) === before) throw damaged(dir, 'it holds no version');
   }
   throw changesTooFast(dir);
@@ -136,7 +145,7 @@ function lookAtVersion(
       const { metadata, content } = whole;
       const { generation } = record;
       const isSame = (): boolean => artifactRecord(artifact, name)?.generation === generation;
-      if (keptIf(content, isSame)) return { version: { version: wanted, latest, generation, metadata, dir }, content };
+      if (keptIf(content, isSame)) return { version: { version: wanted, latest, generation, metadata, dir, strays: artifact.strays }, content };
     }
     const now = artifact.versions.join(' ');
     if (whole === undefined && now === before) requireStillThere(dir, name);
@@ -222,7 +231,7 @@ export interface ArtifactListing {
 }
 
 /** As artifactNames, with what keeps an artifact from having a name. */
-export function listArtifacts(repo: Repo, modelId: string): ArtifactListing & { readonly names: string[] } {
+export function listArtifacts(repo: Repo, modelId: string): ArtifactListing & { readonly names: string[]; readonly strays: string[] } {
   const still = new Stillness(repo.layout.fence({ kind: 'data', modelId }));
   for (let look = 0; look < LOOKS; look++) {
     still.begin();
@@ -237,23 +246,23 @@ function listNames(repo: Repo, modelId: string): ReturnType<typeof listArtifacts
   const strays: string[] = [];
   const failed: { dir: string; error: unknown }[] = [];
   const root = repo.layout.model(modelId);
-  for (const segment of listStore(root) ?? []) {
+  for (const entry of reach(root) ? (readDirTypes(root) ?? []) : []) {
+    const { name: segment } = entry;
+    if (isForeign(segment)) continue;
     const dir = join(root, segment);
-    if (isHashedSegment(segment)) {
+    // A link is damage (reach), whatever its name.
+    if (!isSegment(segment) || !(entry.isDirectory() || entry.isSymbolicLink())) strays.push(dir);
+    else if (isHashedSegment(segment)) {
       try {
         names.push(...[readArtifactRecord(join(dir, ARTIFACT_RECORD))?.name ?? []].flat());
       } catch (error) {
         if (!isDamage(error)) throw error;
         failed.push({ dir, error });
       }
-      continue;
-    }
-    const name = nameOf(segment);
-    if (name === undefined) strays.push(dir);
-    else names.push(name);
+    } else names.push(nameOf(segment) ?? segment);
   }
   for (const { to } of renamesUnderWay(repo, modelId)) if (!names.includes(to)) names.push(to);
-  return { names: names.sort(byCodePoint), failed, strays };
+  return { names: names.sort(byCodePoint), failed, strays: strays.sort(byCodePoint) };
 }
 
 /**

@@ -3,7 +3,7 @@ import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwampError } from '../../errors.js';
 import { ARTIFACT_RECORD } from '../../layout/layout.js';
-import { isNameOf, nameOf } from '../../layout/names.js';
+import { isNameOf } from '../../layout/names.js';
 import { readFence } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
 import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../metadata.js';
@@ -45,16 +45,6 @@ export function lookAtTombstone(repo: Repo, modelId: string, file: string): Prom
     const { name, generation } = read.record;
     return [...nameIssues(path, name, file.slice(0, -RECORD_SUFFIX.length)), ...generationIssues(repo, modelId, path, generation)];
   });
-}
-
-/** True for the file name of a record `<segment>.json`. */
-export function isRecordName(file: string): boolean {
-  return file.endsWith(RECORD_SUFFIX) && isSegment(file.slice(0, -RECORD_SUFFIX.length));
-}
-
-/** True for a directory name that an artifact name can have. */
-export function isSegment(segment: string): boolean {
-  return /%~[0-9a-f]{64}$/.test(segment) || nameOf(segment) !== undefined;
 }
 
 interface Listing {

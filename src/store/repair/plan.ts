@@ -1,7 +1,7 @@
 /** Sorts what a check found by who mends it: locks first, then each model under its lock, then what belongs to nobody. */
 import { relative, sep } from 'node:path';
 import { isModelId, type Layout, type LockName } from '../../layout/layout.js';
-import { isRecordName, isSegment } from '../check/artifact.js';
+import { isRecordName, isSegment } from '../../layout/names.js';
 import { type FindingKind, type Issue, isFinding } from '../check/kinds.js';
 
 /** What is wrong with one model's files, its fences aside. */
