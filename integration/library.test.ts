@@ -107,6 +107,22 @@ const REFUSED: readonly (readonly [title: string, call: (repo: OpenRepo) => Prom
   ['a signal that is none', ({ data }) => data.list({}, { signal: 'x' } as unknown as Cancel), /"signal" must be an AbortSignal/],
   ['a number as content', ({ data }) => data.put({ ...PUT, source: 7 as unknown as string }), /"source" must be text, bytes/],
   ['numbers as pieces of a content', ({ data }) => data.put({ ...PUT, source: [7] as unknown as string[] }), /must give text or bytes, not a number/],
+  ['numbers of two bytes as content', ({ data }) => data.put({ ...PUT, source: new Uint16Array(2) as unknown as Uint8Array }), /"source" must be text, bytes/],
+  [
+    'numbers of two bytes as a piece of a content',
+    ({ data }) => data.put({ ...PUT, source: [new Uint16Array(2) as unknown as Uint8Array] }),
+    /must give text or bytes, not an object \(Uint16Array\)/,
+  ],
+  [
+    'a view of bytes as a piece of a content',
+    ({ data }) => data.put({ ...PUT, source: [new DataView(new ArrayBuffer(2)) as unknown as Uint8Array] }),
+    /must give text or bytes, not an object \(DataView\)/,
+  ],
+  ['text that is not Unicode', ({ data }) => data.put({ ...PUT, source: 'a\ud800b' }), /not well-formed Unicode/],
+  ['text that ends within a character', ({ data }) => data.put({ ...PUT, source: ['a\ud83d'] }), /not well-formed Unicode/],
+  ['bytes within a character', ({ data }) => data.put({ ...PUT, source: ['a\ud83d', Buffer.from('b'), '\udc0a'] }), /not well-formed Unicode/],
+  ['a file without a name', ({ data }) => data.put({ ...PUT, source: { file: '' } }), /"source" must be text, bytes/],
+  ['a file whose name no file can have', ({ data }) => data.put({ ...PUT, source: { file: 'a\0b' } }), /"source" must be text, bytes/],
   ['no content', ({ data }) => data.put({ model: 'm', name: 'a' } as DataPutInput), /"source" must be text, bytes/],
   ['a negative version', ({ data }) => data.put({ ...PUT, expectVersion: -1 }), /"expectVersion" must be a whole number from 0, not -1/],
   [
@@ -146,7 +162,15 @@ test('text and bytes are content', async (t) => {
   const { data } = openRepo(repo.dir);
   await createModel(repo, 'm');
   const bytes = Buffer.from('\u{1f40a} bytes');
-  for (const source of [bytes.toString(), bytes, new Uint8Array(bytes), [bytes.toString()], Readable.from([bytes]), new Blob([bytes]).stream()]) {
+  for (const source of [
+    bytes.toString(),
+    bytes,
+    new Uint8Array(bytes),
+    [bytes.toString()],
+    Readable.from([bytes]),
+    new Blob([bytes]).stream(),
+    bytes.toString().split(''),
+  ]) {
     await data.put({ model: 'm', name: 'a', source: source as string });
     assert.equal(await (await data.get({ model: 'm', name: 'a' })).text(), bytes.toString());
   }

@@ -2,6 +2,7 @@
  * The door of the library: every operation says what it takes, and whatever else a program gives is refused before anything is
  * done. A field that is not known would be an option that is silently left out: a write that was to be conditional is not.
  */
+import { types } from 'node:util';
 import { asSwampError, isSystemError, SwampError } from '../errors.js';
 import { kindOf } from '../store/stage.js';
 
@@ -46,11 +47,16 @@ export function whole(least: number, most = Number.MAX_SAFE_INTEGER): Field {
   return field(`a whole number ${range}`, (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most);
 }
 
+function isFileName(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && !value.includes('\0');
+}
+
 /** What a version or a part is made of. */
 export const SOURCE = field('text, bytes, a stream or iterable of these, or { file }', (value) => {
-  if (typeof value === 'string' || ArrayBuffer.isView(value)) return true;
+  if (typeof value === 'string') return true;
   if (typeof value !== 'object' || value === null) return false;
-  return Symbol.asyncIterator in value || Symbol.iterator in value || ('file' in value && typeof value.file === 'string');
+  if (ArrayBuffer.isView(value)) return types.isUint8Array(value);
+  return Symbol.asyncIterator in value || Symbol.iterator in value || ('file' in value && isFileName(value.file));
 });
 
 /**

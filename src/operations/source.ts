@@ -1,5 +1,6 @@
 /** Where the bytes of a version or a part come from: memory, an iterable, a stream, a file, a named pipe. */
 import { type BigIntStats, constants, statSync } from 'node:fs';
+import { types } from 'node:util';
 import { SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { Handle } from '../fs/handle.js';
@@ -27,7 +28,7 @@ export interface OpenSource {
 
 /** A file is opened before anything is created, so that one that cannot be read leaves no trace. */
 export async function openSource(source: SourceInput, signal: AbortSignal): Promise<OpenSource> {
-  if (typeof source === 'string' || source instanceof Uint8Array) return { ...STEADY, chunks: [source] };
+  if (typeof source === 'string' || types.isUint8Array(source)) return { ...STEADY, chunks: [source] };
   if (!('file' in source)) return { ...STEADY, chunks: source };
   if (statSync(source.file, { throwIfNoEntry: false })?.isFIFO() === true) {
     const pipe = await openPipe(source.file, 'r', signal);

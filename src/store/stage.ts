@@ -1,6 +1,7 @@
 /** Prepares versions in the session's staging directory: needs no lock, and nobody sees it. */
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { types } from 'node:util';
 import { SwampError } from '../errors.js';
 import { createFile, makeDir, syncDir, syncFile, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
@@ -103,13 +104,14 @@ export async function writeContent(path: string, source: Source, signal: AbortSi
  */
 async function* untilAborted(source: Source, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  const encoder = new Encoder();
   let ended = false;
   try {
     for (;;) {
       const next = await orAborted(iterator.next(), signal);
       ended = next.done === true;
-      if (next.done === true) return;
-      yield bytesOf(next.value);
+      if (next.done === true) return encoder.end();
+      yield encoder.bytesOf(next.value);
     }
   } finally {
     if (!ended) leave(iterator).catch(() => undefined);
@@ -120,11 +122,37 @@ async function leave(iterator: Iterator<unknown> | AsyncIterator<unknown>): Prom
   await iterator.return?.();
 }
 
-function bytesOf(chunk: Uint8Array | string): Uint8Array {
-  if (typeof chunk === 'string') return Buffer.from(chunk);
-  if (ArrayBuffer.isView(chunk)) return chunk;
-  throw new SwampError('usage', `A source must give text or bytes, not ${kindOf(chunk)}.`, {
-    hint: 'Give a string, a Uint8Array, a stream or iterable of these, or { file }.',
+/** Pieces of a content as bytes. Text is refused unless it is Unicode: UTF-8 has other bytes for anything else, and what was stored would not be what was given. */
+class Encoder {
+  /** The first half of a character whose other half the next text begins with, where two pieces share one. */
+  #half = '';
+
+  bytesOf(chunk: unknown): Uint8Array {
+    if (typeof chunk === 'string') return this.#encode(this.#half + chunk);
+    this.end();
+    // No other view of memory: its length counts something else than bytes.
+    if (types.isUint8Array(chunk)) return chunk;
+    throw new SwampError('usage', `A source must give text or bytes, not ${kindOf(chunk)}.`, {
+      hint: 'Give a string, a Uint8Array, a stream or iterable of these, or { file }.',
+    });
+  }
+
+  #encode(text: string): Uint8Array {
+    this.#half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';
+    const whole = text.slice(0, text.length - this.#half.length);
+    if (!whole.isWellFormed()) throw malformed();
+    return Buffer.from(whole);
+  }
+
+  /** Throws `usage` within a character. */
+  end(): void {
+    if (this.#half !== '') throw malformed();
+  }
+}
+
+function malformed(): SwampError {
+  return new SwampError('usage', 'The text of the source is not well-formed Unicode: it has half of a surrogate pair.', {
+    hint: 'Give the content as bytes (a Uint8Array), or correct the text.',
   });
 }
 
