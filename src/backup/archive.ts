@@ -11,21 +11,11 @@ import type { Header, Pack } from 'tar-stream';
 import { isErrno, SwampError } from '../errors.js';
 import { createFile, makeDir, syncDir, syncFile } from '../fs/durable.js';
 import type { Handle } from '../fs/handle.js';
-import { parseChecksumLine } from './checksums.js';
-import {
-  CHECKSUMS,
-  CONTROL_MODE,
-  MANIFEST,
-  MAX_CONTROL_BYTES,
-  MAX_LINE_BYTES,
-  MAX_MANIFEST_BYTES,
-  MAX_SIDECAR_BYTES,
-  type Manifest,
-  UPLOAD_RECORD,
-} from './format.js';
+import { readChecksums } from './checksums.js';
+import { CHECKSUMS, CONTROL_MODE, MANIFEST, MAX_CONTROL_BYTES, MAX_MANIFEST_BYTES, MAX_SIDECAR_BYTES, type Manifest, UPLOAD_RECORD } from './format.js';
 import { finding, invalid } from './invalid.js';
 import { parseManifest } from './manifest.js';
-import { linesOf, openPlain, pieces, textOf } from './open.js';
+import { openRequired, pieces, textOf } from './open.js';
 import { inside, isContained, type Place, placeOf } from './paths.js';
 import type { Checked } from './verify.js';
 
@@ -105,8 +95,7 @@ interface Told {
 
 async function fill(archive: Pack, root: string, { onPiece, onFile }: Told): Promise<void> {
   const add = async (path: string, checksum: string | undefined): Promise<void> => {
-    const opened = openPlain(root, path);
-    if (opened === undefined) throw invalid(finding('missing', path, 'is not there any more'));
+    const opened = openRequired(root, path);
     const digest = await addFile(archive, { path, opened, onPiece }).catch((error: unknown) => {
       // One that has grown or shrunk: the archive knows no system call that failed.
       throw error instanceof Error && !('syscall' in error) && !archive.destroyed ? changed(path) : error;
@@ -116,10 +105,7 @@ async function fill(archive: Pack, root: string, { onPiece, onFile }: Told): Pro
   };
   await add(MANIFEST, undefined);
   await add(CHECKSUMS, undefined);
-  const list = openPlain(root, CHECKSUMS);
-  if (list === undefined) throw invalid(finding('missing', CHECKSUMS, 'is not there any more'));
-  for (const line of linesOf(list, CHECKSUMS, MAX_LINE_BYTES)) {
-    const { path, checksum } = parseChecksumLine(line) ?? {};
+  for (const { path, checksum } of readChecksums(root)) {
     if (path === undefined) throw invalid(finding('manifest', CHECKSUMS, 'has changed since it was verified'));
     if (path !== MANIFEST) await add(path, checksum);
   }

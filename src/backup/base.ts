@@ -5,12 +5,9 @@ import { removeFile } from '../fs/durable.js';
 import { Handle } from '../fs/handle.js';
 import type { Repo } from '../repo.js';
 import type { VersionMetadata } from '../store/metadata.js';
-import { parseChecksumLine } from './checksums.js';
+import { readChecksums } from './checksums.js';
 import { type Copying, digestFile, type Shared } from './copy.js';
-import { CHECKSUMS, MAX_LINE_BYTES } from './format.js';
-import { finding, invalid } from './invalid.js';
 import { readManifest } from './manifest.js';
-import { linesOf, openPlain } from './open.js';
 import { inside, isContained, mayBeShared } from './paths.js';
 
 export interface Base {
@@ -25,13 +22,8 @@ export interface Base {
 /** Reads which contents the backup in `root` has; `copies`: it shares nothing. Throws `backup_invalid`. */
 export function readBase(repo: Repo, root: string, copies: boolean): Base {
   readManifest(root);
-  const opened = openPlain(root, CHECKSUMS);
-  if (opened === undefined) throw invalid(finding('manifest', CHECKSUMS, 'is missing'));
   const files = new Map<string, string>();
-  for (const line of linesOf(opened, CHECKSUMS, MAX_LINE_BYTES)) {
-    const { path = '', checksum = '' } = parseChecksumLine(line) ?? {};
-    if (isContained(path) && mayBeShared(path)) files.set(checksum, path);
-  }
+  for (const { path = '', checksum = '' } of readChecksums(root)) if (isContained(path) && mayBeShared(path)) files.set(checksum, path);
   return { repo, root, files, ways: copies ? ['copy'] : ['clone', 'link', 'copy'] };
 }
 

@@ -1,5 +1,9 @@
 /** CHECKSUMS: the exact format of sha256sum, so that `sha256sum -c` needs no tool of ours (B1). */
+import type { Handle } from '../fs/handle.js';
 import { byCodePoint } from '../store/read.js';
+import { CHECKSUMS, MAX_LINE_BYTES } from './format.js';
+import { finding } from './invalid.js';
+import { linesOf, openRequired } from './open.js';
 
 /** One line, with its newline. A path that would not stand in one line is escaped, which a backslash in front tells. */
 export function checksumLine(checksum: string, path: string): string {
@@ -12,8 +16,22 @@ export function* checksumLines(checksums: ReadonlyMap<string, string>): Generato
   for (const path of [...checksums.keys()].sort(byCodePoint)) yield checksumLine(checksums.get(path) ?? '', path);
 }
 
+export interface ListedFile {
+  readonly path: string;
+  readonly checksum: string;
+}
+
+/** What CHECKSUMS in `root` lists, line by line; neither for a line that `sha256sum` does not write. Throws `backup_invalid`: at once where there is no such file. */
+export function readChecksums(root: string): Generator<Partial<ListedFile>> {
+  return linesIn(openRequired(root, CHECKSUMS, finding('manifest', CHECKSUMS, 'is missing')));
+}
+
+function* linesIn(opened: Handle): Generator<Partial<ListedFile>> {
+  for (const line of linesOf(opened, CHECKSUMS, MAX_LINE_BYTES)) yield parseChecksumLine(line) ?? {};
+}
+
 /** A line without its newline; undefined when `checksumLine` never writes it so. */
-export function parseChecksumLine(line: string): { readonly checksum: string; readonly path: string } | undefined {
+export function parseChecksumLine(line: string): ListedFile | undefined {
   const [, checksum = '', text = ''] = /^\\?([0-9a-f]{64}) {2}(.+)$/s.exec(line) ?? [];
   const path = line.startsWith('\\') ? text.replaceAll(/\\([\\nr])/g, (_, c: string) => (c === 'n' ? '\n' : c === 'r' ? '\r' : '\\')) : text;
   return checksum !== '' && checksumLine(checksum, path) === `${line}\n` ? { checksum, path } : undefined;

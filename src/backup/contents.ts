@@ -1,18 +1,14 @@
-/**
- * What a verified backup holds, for a restore: models with their artifacts, tombstones and uploads. The artifacts are gathered
- * while it is verified, contents are opened one by one, when they are needed.
- */
-import type { Handle } from '../fs/handle.js';
+/** The one reader of what a verified backup holds: its models; sidecars and tombstones are read one by one, when they are needed. */
 import { parseDefinition } from '../models/definition.js';
 import { parseAs } from '../store/metadata.js';
 import { UPLOAD, type UploadRecord } from '../store/uploads/record.js';
 import { MAX_CONTROL_BYTES, MAX_SIDECAR_BYTES, type Manifest, type Sidecar, type TombstoneLine, UPLOAD_RECORD } from './format.js';
 import { finding, invalid, reading } from './invalid.js';
 import { readManifest } from './manifest.js';
-import { openPlain, readControl, textOf } from './open.js';
-import { definitionPath, orphanDirectory, sidecarPath, tombstonesPath } from './paths.js';
+import { controlText } from './open.js';
+import { definitionPath, modelDirectory, orphanDirectory, placeOf, sidecarPath, tombstonesPath } from './paths.js';
 import { parseSidecar, readTombstones } from './records.js';
-import { listDirectory } from './tree.js';
+import { listDirectory, walkTree } from './tree.js';
 
 /** An artifact, as small as a plan needs it. */
 export interface SavedArtifact {
@@ -37,24 +33,30 @@ export interface SavedUpload {
   readonly parts: readonly number[];
 }
 
-/** One model. `definition` is undefined for an orphan. */
-export interface SavedModel {
+export interface BackupModel {
   /** `models/<name>` or `orphans/<id>`. */
   readonly directory: string;
   readonly id: string;
+  /** Undefined for an orphan. */
   readonly definition: { readonly name: string; readonly type: string; readonly text: string } | undefined;
-  readonly artifacts: readonly SavedArtifact[];
   readonly uploads: readonly SavedUpload[];
+}
+
+/** A model for a restore. */
+export interface SavedModel extends BackupModel {
+  readonly artifacts: readonly SavedArtifact[];
   /** Only these artifacts are restored, and nothing beside them. */
   readonly alone?: true;
 }
 
-export interface Saved {
+export interface Backup<M = BackupModel> {
   /** Absolute. */
   readonly root: string;
   readonly manifest: Manifest;
-  readonly models: readonly SavedModel[];
+  readonly models: readonly M[];
 }
+
+export type Saved = Backup<SavedModel>;
 
 /** The artifacts of each directory of a model, in the order of their paths. */
 export type Gathered = Map<string, SavedArtifact[]>;
@@ -69,37 +71,47 @@ export function gather(gathered: Gathered, { directory, content }: { readonly di
   else list.push(artifact);
 }
 
-/** Reads the other control files. Throws `backup_invalid`: something has changed since it was verified. */
+/** The backup, with the artifacts that were gathered while it was verified. Throws `backup_invalid`: something has changed since. */
 export function readSaved(root: string, gathered: Gathered): Saved {
-  const manifest = readManifest(root);
-  const definitions = listDirectory(root, 'models').map((name) => readModel(root, `models/${name}`, gathered));
-  const names = new Set(definitions.map(({ directory }) => directory));
-  // Uploads may be all that an orphan has.
-  const uploaders = listDirectory(root, 'uploads').filter((model) => !names.has(`models/${model}`));
-  const orphans = [...new Set([...listDirectory(root, 'orphans'), ...uploaders])].sort().map((id) => {
-    const directory = orphanDirectory(id);
-    return { id, directory, definition: undefined, artifacts: gathered.get(directory) ?? [] };
-  });
-  const models = [...definitions, ...orphans];
-  return { root, manifest, models: models.map((model) => ({ ...model, uploads: uploadsIn(root, model.directory.slice(model.directory.indexOf('/') + 1)) })) };
+  const backup = readBackup(root);
+  return { ...backup, models: backup.models.map((model) => ({ ...model, artifacts: gathered.get(model.directory) ?? [] })) };
 }
 
-function readModel(root: string, directory: string, gathered: Gathered): Omit<SavedModel, 'uploads'> {
-  const path = definitionPath(directory);
-  const text = textOf(required(readControl(root, path, MAX_CONTROL_BYTES), path), path);
-  const parsed = parseDefinition(text, path, { name: directory.slice('models/'.length) });
+/** Definitions by name, then orphans by id. Throws `backup_invalid`: something has changed since it was verified. */
+export function readBackup(root: string): Backup {
+  const named = listDirectory(root, 'models').map((name) => ({ directory: modelDirectory(name), ...readModel(root, name), uploads: uploadsIn(root, name) }));
+  const names = new Set(named.map(({ definition }) => definition.name));
+  // Uploads may be all that an orphan has.
+  const uploaders = listDirectory(root, 'uploads').filter((model) => !names.has(model));
+  const ids = [...new Set([...listDirectory(root, 'orphans'), ...uploaders])].sort();
+  const orphans = ids.map((id) => ({ directory: orphanDirectory(id), id, definition: undefined, uploads: uploadsIn(root, id) }));
+  return { root, manifest: readManifest(root), models: [...named, ...orphans] };
+}
+
+function readModel(root: string, model: string): { readonly id: string; readonly definition: NonNullable<BackupModel['definition']> } {
+  const path = definitionPath(modelDirectory(model));
+  const text = controlText(root, path, MAX_CONTROL_BYTES);
+  const parsed = parseDefinition(text, path, { name: model });
   if ('problems' in parsed) throw invalid(finding('manifest', path, parsed.problems.map(({ message }) => message).join('; ')));
   const { id, name, type } = parsed.definition;
-  return { directory, id, definition: { name, type, text }, artifacts: gathered.get(directory) ?? [] };
+  return { id, definition: { name, type, text } };
+}
+
+/** The sidecars of one model, one at a time, in the order of their paths. Throws `backup_invalid`. */
+export function* sidecarsOf(root: string, { directory }: Pick<BackupModel, 'directory'>): Generator<Sidecar> {
+  for (const { path } of walkTree(root, `${directory}/data/`)) {
+    const place = placeOf(path);
+    if (place?.kind === 'sidecar') yield readSidecar(root, place.content);
+  }
 }
 
 /** The sidecar of the artifact whose latest content stands at `content`. */
 export function readSidecar(root: string, content: string): Sidecar {
   const path = sidecarPath(content);
-  return parseSidecar(textOf(required(readControl(root, path, MAX_SIDECAR_BYTES), path), path), path);
+  return parseSidecar(controlText(root, path, MAX_SIDECAR_BYTES), path);
 }
 
-export function tombstonesOf(root: string, { directory }: Pick<SavedModel, 'directory'>): Generator<TombstoneLine> {
+export function tombstonesOf(root: string, { directory }: Pick<BackupModel, 'directory'>): Generator<TombstoneLine> {
   return readTombstones(root, tombstonesPath(directory));
 }
 
@@ -107,21 +119,9 @@ function uploadsIn(root: string, model: string): SavedUpload[] {
   return listDirectory(root, `uploads/${model}`).map((id) => {
     const directory = `uploads/${model}/${id}`;
     const path = `${directory}/${UPLOAD_RECORD}`;
-    const source = textOf(required(readControl(root, path, MAX_CONTROL_BYTES), path), path);
+    const source = controlText(root, path, MAX_CONTROL_BYTES);
     const record = reading(path, () => parseAs(UPLOAD, source, path));
     const parts = listDirectory(root, directory).flatMap((name) => (name.startsWith('part-') ? [Number(name.slice('part-'.length))] : []));
     return { id, directory, record, parts: parts.sort((a, b) => a - b) };
   });
-}
-
-/** Opens a content; the caller closes it. Throws `backup_invalid`. */
-export function openSaved(root: string, path: string): Handle {
-  const opened = openPlain(root, path);
-  if (opened === undefined) throw invalid(finding('missing', path, 'is not there any more'));
-  return opened;
-}
-
-function required(bytes: Buffer | undefined, path: string): Buffer {
-  if (bytes === undefined) throw invalid(finding('missing', path, 'is not there any more'));
-  return bytes;
 }

@@ -47,6 +47,17 @@ export function openPlain(root: string, path: string, looked?: Stats): Handle | 
   }
 }
 
+/** As `openPlain`, of what must be there. Throws `backup_invalid`, with `absent` where it is not. */
+export function openRequired(root: string, path: string, absent: BackupFinding = gone(path)): Handle {
+  const opened = openPlain(root, path);
+  if (opened === undefined) throw invalid(absent);
+  return opened;
+}
+
+function gone(path: string): BackupFinding {
+  return finding('missing', path, 'is not there any more');
+}
+
 function requirePlain(path: string, stats: Stats | BigIntStats): void {
   const refused = refusal(path, stats);
   if (refused !== undefined) throw invalid(refused);
@@ -98,6 +109,13 @@ export function readControl(root: string, path: string, limit: number, looked?: 
     parts.push(Buffer.from(piece));
   }
   return Buffer.concat(parts);
+}
+
+/** The text of a control file that must be there. Throws `backup_invalid`. */
+export function controlText(root: string, path: string, limit: number): string {
+  const bytes = readControl(root, path, limit);
+  if (bytes === undefined) throw invalid(gone(path));
+  return textOf(bytes, path);
 }
 
 /** Bytes as UTF-8. Throws `backup_invalid`. */

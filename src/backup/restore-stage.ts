@@ -22,9 +22,9 @@ import { bundleIn, type DefinitionChange, definitionIn, fencesIn, RESTORE_FACTS,
 import { sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
 import { UPLOAD_RECORD } from '../store/uploads/record.js';
-import { openSaved, readSidecar, type Saved, type SavedUpload } from './contents.js';
+import { readSidecar, type Saved, type SavedUpload } from './contents.js';
 import type { SidecarVersion } from './format.js';
-import { bytesOf, SMALL } from './open.js';
+import { bytesOf, openRequired, SMALL } from './open.js';
 import { versionPath } from './paths.js';
 import type { RestorePlan, Target, TargetArtifact } from './restore-plan.js';
 
@@ -159,7 +159,7 @@ class Stager {
     // Thousands of small files are written without a turn of the event loop: signals and timers get theirs.
     if (this.#staged.files % TURN === 0) await turn();
     signal.throwIfAborted();
-    const opened = openSaved(this.#backup.root, from);
+    const opened = openRequired(this.#backup.root, from);
     if (opened.size <= SMALL) {
       const bytes = bytesOf(opened);
       await this.#write(to, bytes);

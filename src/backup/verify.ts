@@ -8,7 +8,7 @@ import { exists } from '../fs/tree.js';
 import { parseAs, parseRecord } from '../store/metadata.js';
 import { byCodePoint } from '../store/read.js';
 import { UPLOAD } from '../store/uploads/record.js';
-import { parseChecksumLine } from './checksums.js';
+import { readChecksums } from './checksums.js';
 import {
   type BackupFinding,
   CHECKSUMS,
@@ -24,13 +24,13 @@ import {
   type Sidecar,
   UPLOAD_RECORD,
 } from './format.js';
-import { finding, findingsOf, invalid, reading } from './invalid.js';
+import { finding, findingsOf, reading } from './invalid.js';
 import { readManifest } from './manifest.js';
 import { bytesOf, digestOf, linesOf, openPlain, pieces, readControl, refusal, SMALL, textOf } from './open.js';
 import { isContained, type Place, placeOf, sidecarPath } from './paths.js';
 import { keymapRecord, parseSidecar, readTombstones } from './records.js';
 import { isUnreadable, type TreeEntry, walkTree } from './tree.js';
-import { addDefinition, newModel, type Settled, settleModel, type VerifiedModel } from './verify-model.js';
+import { addDefinition, newModel, settleModel, type VerifiedModel } from './verify-model.js';
 
 /** What has been read. */
 export interface Checked {
@@ -57,304 +57,313 @@ export interface Verified {
 /** Between two turns of the event loop, in which signals and the terminal are served. Milliseconds. */
 const TURN_MS = 50;
 
-/** `root` is a directory. Throws what the system does not let us read, and the signal's reason. */
-export async function verifyTree(root: string, options: VerifyOptions): Promise<Verified> {
-  return new Verification(root, options).run();
+/** One run: what is looked at, and what was found. */
+interface Run {
+  readonly root: string;
+  readonly options: VerifyOptions;
+  readonly findings: Map<string, BackupFinding>;
+  /** What was refused: nothing is looked for there, or below. */
+  readonly refused: Set<string>;
+  readonly checked: { files: number; bytes: number };
+  /** Bytes of content, as the manifest tells them. */
+  readonly total: number | undefined;
+  /** When there was a turn of the event loop. */
+  turned: number;
 }
 
-/** One run: what is listed, what was seen, what was found. */
-class Verification {
-  readonly #findings = new Map<string, BackupFinding>();
-  readonly #root: string;
-  readonly #options: VerifyOptions;
-  readonly #counts = { models: 0, artifacts: 0, versions: 0, bytes: 0, tombstones: 0, uploads: 0, orphans: 0 };
-  /** Path to checksum; undefined when CHECKSUMS cannot be read: then nothing is unlisted. */
-  #checksums: ReadonlyMap<string, string> | undefined;
-  #keymap: ReadonlyMap<string, KeymapRecord> | undefined;
-  #manifest: Manifest | undefined;
-  /** Sidecars that CHECKSUMS lists, by directory of the model. */
-  readonly #listedSidecars = new Map<string, number>();
-  readonly #unseen = new Set<string>();
-  /** What was refused: nothing is looked for there, or below. */
-  readonly #refused = new Set<string>();
+/** What the control files say is there; undefined for one that cannot be read. */
+interface Lists {
+  /** Path to checksum. Without it nothing is unlisted. */
+  readonly checksums: ReadonlyMap<string, string> | undefined;
+  readonly keymap: ReadonlyMap<string, KeymapRecord> | undefined;
+  /** How many sidecars CHECKSUMS lists, by directory of the model. */
+  readonly sidecars: ReadonlyMap<string, number>;
+}
+
+/** What is there. */
+interface Seen {
+  /** What CHECKSUMS lists and was not met. */
+  readonly absent: Set<string>;
   /** Paths of the artifacts whose sidecars were read. */
-  readonly #artifacts = new Set<string>();
+  readonly artifacts: Set<string>;
   /** By directory of the upload: true when its record is there. */
-  readonly #uploads = new Map<string, boolean>();
+  readonly uploads: Map<string, boolean>;
   /** Path of a model's definition, by its id. */
-  readonly #ids = new Map<string, string>();
-  #model: VerifiedModel | undefined;
-  #checked = { files: 0, bytes: 0 };
-  #turned = performance.now();
+  readonly ids: Map<string, string>;
+  readonly counts: { -readonly [K in keyof Counts]: number };
+  /** The one that is being walked. */
+  model: VerifiedModel | undefined;
+}
 
-  constructor(root: string, options: VerifyOptions) {
-    this.#root = root;
-    this.#options = options;
+/** `root` is a directory. Throws what the system does not let us read, and the signal's reason. */
+export async function verifyTree(root: string, options: VerifyOptions): Promise<Verified> {
+  const findings = new Map<string, BackupFinding>();
+  const refused = new Set<string>();
+  const manifest = collect({ findings, refused }, MANIFEST, () => readManifest(root));
+  const run: Run = { root, options, findings, refused, checked: { files: 0, bytes: 0 }, total: manifest?.counts.bytes, turned: performance.now() };
+  // Without either it is not a backup: whatever is there instead is not read.
+  if (manifest === undefined && !exists(join(root, MANIFEST)) && !exists(join(root, CHECKSUMS))) tell(run, finding('manifest', CHECKSUMS, 'is missing'));
+  else if (![...findings.values()].some(({ kind }) => kind === 'format_version')) {
+    const lists = readLists(run);
+    const seen = await lookAtAll(run, lists);
+    tellAbsent(run, lists, seen);
+    if (manifest !== undefined) compareCounts(run, manifest, seen);
   }
+  const sorted = [...findings.values()].sort((a, b) => byCodePoint(a.path, b.path) || byCodePoint(a.kind, b.kind));
+  return { findings: sorted, manifest, checked: run.checked };
+}
 
-  async run(): Promise<Verified> {
-    this.#manifest = this.#collect(MANIFEST, () => readManifest(this.#root));
-    // Without either it is not a backup: whatever is there instead is not read.
-    if (this.#manifest === undefined && !exists(join(this.#root, MANIFEST)) && !exists(join(this.#root, CHECKSUMS)))
-      this.#tell(finding('manifest', CHECKSUMS, 'is missing'));
-    else if (![...this.#findings.values()].some(({ kind }) => kind === 'format_version')) {
-      this.#checksums = this.#readChecksums();
-      this.#keymap = this.#readKeymap();
-      for (const entry of walkTree(this.#root)) await this.#look(entry);
-      this.#settle();
-      this.#tellAbsent();
-      this.#compareCounts();
-    }
-    const findings = [...this.#findings.values()].sort((a, b) => byCodePoint(a.path, b.path) || byCodePoint(a.kind, b.kind));
-    return { findings, manifest: this.#manifest, checked: { ...this.#checked } };
+function tell({ findings }: Pick<Run, 'findings'>, found: BackupFinding): void {
+  findings.set(`${found.kind} ${found.path} ${found.message}`, found);
+}
+
+/** What `read` answers; undefined when it found something wrong, which is told. `path`: what it reads. */
+function collect<T>(run: Pick<Run, 'findings' | 'refused'>, path: string, read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    tellError(run, path, error);
+    return undefined;
   }
+}
 
-  #tell(found: BackupFinding): void {
-    this.#findings.set(`${found.kind} ${found.path} ${found.message}`, found);
-  }
+/** Throws what is no matter of this one file. */
+function tellError(run: Pick<Run, 'findings' | 'refused'>, path: string, error: unknown): void {
+  const findings = findingsOf(error) ?? (isUnreadable(error) ? [finding('unreadable', path, `cannot be read: ${error.code}`)] : undefined);
+  if (findings === undefined) throw error;
+  for (const found of findings) tell(run, found);
+  if (isUnreadable(error)) run.refused.add(path);
+}
 
-  /** What `read` answers; undefined when it found something wrong, which is told. `path`: what it reads. */
-  #collect<T>(path: string, read: () => T): T | undefined {
-    try {
-      return read();
-    } catch (error) {
-      this.#tellError(path, error);
-      return undefined;
-    }
-  }
+async function breathe(run: Run): Promise<void> {
+  if (performance.now() - run.turned < TURN_MS) return;
+  run.options.onProgress?.({ ...run.checked }, run.total);
+  await turn();
+  run.options.signal.throwIfAborted();
+  run.turned = performance.now();
+}
 
-  /** Throws what is no matter of this one file. */
-  #tellError(path: string, error: unknown): void {
-    const findings = findingsOf(error) ?? (isUnreadable(error) ? [finding('unreadable', path, `cannot be read: ${error.code}`)] : undefined);
-    if (findings === undefined) throw error;
-    for (const found of findings) this.#tell(found);
-    if (isUnreadable(error)) this.#refused.add(path);
-  }
-
-  async #breathe(): Promise<void> {
-    if (performance.now() - this.#turned < TURN_MS) return;
-    this.#options.onProgress?.({ ...this.#checked }, this.#manifest?.counts.bytes);
-    await turn();
-    this.#options.signal.throwIfAborted();
-    this.#turned = performance.now();
-  }
-
-  #readChecksums(): ReadonlyMap<string, string> | undefined {
-    const opened = this.#collect(CHECKSUMS, () => {
-      const file = openPlain(this.#root, CHECKSUMS);
-      if (file === undefined) throw invalid(finding('manifest', CHECKSUMS, 'is missing'));
-      return file;
-    });
-    if (opened === undefined) return undefined;
-    const checksums = new Map<string, string>();
-    let wrong = 0;
-    let first = '';
-    const complain = (line: number, message: string): void => {
-      wrong += 1;
-      if (wrong === 1) first = `line ${line} ${message}`;
-    };
-    this.#collect(CHECKSUMS, () => {
-      let line = 0;
-      let last = '';
-      for (const text of linesOf(opened, CHECKSUMS, MAX_LINE_BYTES)) {
-        line += 1;
-        const { path, checksum } = parseChecksumLine(text) ?? {};
-        if (path === undefined || checksum === undefined) complain(line, 'is not a line that sha256sum writes');
-        else if (!isContained(path)) this.#tell(finding('traversal', CHECKSUMS, `line ${line} leads outside: ${JSON.stringify(path)}`));
-        else if (path === CHECKSUMS) complain(line, 'lists CHECKSUMS itself');
-        else {
-          if (checksums.has(path)) complain(line, `lists ${JSON.stringify(path)} again`);
-          else if (byCodePoint(last, path) >= 0) complain(line, 'is out of order');
-          checksums.set(path, checksum);
-          last = path;
-        }
-      }
-    });
-    if (wrong > 0) this.#tell(finding('manifest', CHECKSUMS, `${first}${wrong === 1 ? '' : `; so are ${wrong - 1} more`}`));
-    for (const path of checksums.keys()) {
-      this.#unseen.add(path);
-      const place = placeOf(path);
-      if (place?.kind === 'sidecar') this.#listedSidecars.set(place.directory, (this.#listedSidecars.get(place.directory) ?? 0) + 1);
-    }
-    return checksums;
-  }
-
-  #readKeymap(): ReadonlyMap<string, KeymapRecord> | undefined {
-    const opened = this.#collect(KEYMAP, () => openPlain(this.#root, KEYMAP));
-    if (opened === undefined) return undefined;
-    const keymap = new Map<string, KeymapRecord>();
-    this.#collect(KEYMAP, () => {
-      let line = 0;
-      let last = '';
-      for (const source of linesOf(opened, KEYMAP, MAX_LINE_BYTES)) {
-        line += 1;
-        const record = this.#collect(KEYMAP, () =>
-          keymapRecord(
-            reading(KEYMAP, () => parseRecord(source, KEYMAP), line),
-            line,
-          ),
-        );
-        if (record === undefined) continue;
-        if (keymap.has(record.path)) this.#tell(finding('keymap', KEYMAP, `line ${line}: names ${JSON.stringify(record.path)} again`));
-        else if (byCodePoint(last, record.path) >= 0) this.#tell(finding('keymap', KEYMAP, `line ${line}: is out of order`));
-        else keymap.set(record.path, record);
-        last = record.path;
-      }
-    });
-    return keymap;
-  }
-
-  async #look({ path, stats, empty, readable, refused: unread }: TreeEntry): Promise<void> {
-    this.#options.signal.throwIfAborted();
-    if (unread !== undefined) return this.#tellError(path, unread);
-    if (!readable) return this.#tell(finding('unlisted', path, 'has a name that is not UTF-8'));
-    if (stats.isDirectory()) {
-      if (empty) this.#tell(finding('unlisted', path, 'is a directory with nothing in it'));
-      return;
-    }
-    const refused = refusal(path, stats);
-    if (refused !== undefined) {
-      this.#refused.add(path);
-      return this.#tell(refused);
-    }
-    this.#unseen.delete(path);
-    if (path === CHECKSUMS) return;
-    const listed = this.#checksums?.get(path);
-    if (listed === undefined && this.#checksums !== undefined) return this.#tell(finding('unlisted', path, 'is not in CHECKSUMS'));
+function readLists(run: Run): Lists {
+  const checksums = listedFiles(run);
+  const sidecars = new Map<string, number>();
+  for (const path of checksums?.keys() ?? []) {
     const place = placeOf(path);
-    if (place === undefined) this.#tell(finding('unlisted', path, 'has no place in a backup'));
-    else if (place.kind !== 'control' && place.kind !== 'upload' && this.#model?.directory !== place.directory) {
-      this.#settle();
-      this.#model = newModel(place.directory);
-    }
-    if (place === undefined || place.kind === 'content' || place.kind === 'version' || place.kind === 'upload')
-      await this.#lookAtContent({ path, stats }, place, listed);
-    else this.#lookAtControl({ path, stats }, place, listed);
-    this.#checked.files += 1;
-    await this.#breathe();
+    if (place?.kind === 'sidecar') sidecars.set(place.directory, (sidecars.get(place.directory) ?? 0) + 1);
   }
+  return { checksums, keymap: listedNames(run), sidecars };
+}
 
-  async #lookAtContent({ path, stats }: Pick<TreeEntry, 'path' | 'stats'>, place: Place | undefined, listed: string | undefined): Promise<void> {
-    const opened = this.#collect(path, () => openPlain(this.#root, path, stats));
-    if (opened === undefined) return;
-    const read = await this.#read(opened).catch((error: unknown) => this.#tellError(path, error));
-    if (read === undefined) return;
-    const { size, checksum } = read;
-    const altered = listed !== undefined && checksum !== listed;
-    if (altered) this.#tell(finding('altered', path, 'does not have its checksum'));
-    if (place?.kind === 'upload') this.#lookAtUpload(path, place.directory);
-    if (place?.kind === 'content' || place?.kind === 'version') this.#model?.contents.set(path, { size, checksum, altered, content: place.content });
-  }
-
-  async #read(opened: Handle): Promise<{ readonly size: number; readonly checksum: string }> {
-    if (opened.size <= SMALL) {
-      const bytes = bytesOf(opened);
-      this.#checked.bytes += bytes.length;
-      return { size: bytes.length, checksum: sha256(bytes) };
-    }
-    const hash = createHash('sha256');
-    let size = 0;
-    for (const piece of pieces(opened)) {
-      hash.update(piece);
-      size += piece.length;
-      this.#checked.bytes += piece.length;
-      await this.#breathe();
-    }
-    return { size, checksum: hash.digest('hex') };
-  }
-
-  #lookAtUpload(path: string, directory: string): void {
-    const isRecord = path.endsWith(`/${UPLOAD_RECORD}`);
-    this.#uploads.set(directory, isRecord || this.#uploads.get(directory) === true);
-    if (!isRecord) return;
-    this.#collect(path, () => {
-      const source = textOf(readControl(this.#root, path, MAX_CONTROL_BYTES) ?? Buffer.alloc(0), path);
-      reading(path, () => parseAs(UPLOAD, source, path));
-    });
-  }
-
-  #lookAtControl(
-    { path, stats }: Pick<TreeEntry, 'path' | 'stats'>,
-    place: Exclude<Place, { kind: 'content' | 'version' | 'upload' }>,
-    listed: string | undefined,
-  ): void {
-    const limit = place.kind === 'sidecar' ? MAX_SIDECAR_BYTES : place.kind === 'definition' ? MAX_CONTROL_BYTES : MAX_MANIFEST_BYTES;
-    // Lists grow with what they list, and are read line by line.
-    const bytes = path === KEYMAP || place.kind === 'tombstones' ? undefined : this.#collect(path, () => readControl(this.#root, path, limit, stats));
-    const checksum = bytes === undefined ? this.#collect(path, () => this.#hashOf(path)) : sha256(bytes);
-    if (listed !== undefined && checksum !== undefined && checksum !== listed) this.#tell(finding('altered', path, 'does not have its checksum'));
-    const model = this.#model;
-    if (model === undefined || place.kind === 'control') return;
-    if (place.kind === 'tombstones') {
-      this.#collect(path, () => {
-        for (const _ of readTombstones(this.#root, path)) this.#counts.tombstones += 1;
-      });
-    } else if (bytes === undefined) model.unreadable.add(path);
-    else if (place.kind === 'definition') this.#collect(path, () => addDefinition(model, { path, text: textOf(bytes, path), ids: this.#ids }));
-    else {
-      const sidecar = this.#collect(path, () => parseSidecar(textOf(bytes, path), path));
-      if (sidecar === undefined) model.unreadable.add(path);
+function listedFiles(run: Run): ReadonlyMap<string, string> | undefined {
+  const lines = collect(run, CHECKSUMS, () => readChecksums(run.root));
+  if (lines === undefined) return undefined;
+  const checksums = new Map<string, string>();
+  const wrong: string[] = [];
+  collect(run, CHECKSUMS, () => {
+    let line = 0;
+    let last = '';
+    for (const { path, checksum } of lines) {
+      line += 1;
+      const complain = (message: string): number => wrong.push(`line ${line} ${message}`);
+      if (path === undefined || checksum === undefined) complain('is not a line that sha256sum writes');
+      else if (!isContained(path)) tell(run, finding('traversal', CHECKSUMS, `line ${line} leads outside: ${JSON.stringify(path)}`));
+      else if (path === CHECKSUMS) complain('lists CHECKSUMS itself');
       else {
-        model.sidecars.set(place.content, {
-          name: sidecar.name,
-          versions: sidecar.versions.map(({ version, size, checksum: sum }) => ({ version, size, checksum: sum })),
-        });
-        this.#options.onSidecar?.(place, sidecar);
+        if (checksums.has(path)) complain(`lists ${JSON.stringify(path)} again`);
+        else if (byCodePoint(last, path) >= 0) complain('is out of order');
+        checksums.set(path, checksum);
+        last = path;
       }
     }
-  }
+  });
+  if (wrong.length > 0) tell(run, finding('manifest', CHECKSUMS, `${wrong[0]}${wrong.length === 1 ? '' : `; so are ${wrong.length - 1} more`}`));
+  return checksums;
+}
 
-  #hashOf(path: string): string | undefined {
-    const opened = openPlain(this.#root, path);
-    return opened === undefined ? undefined : digestOf(opened);
-  }
+function listedNames(run: Run): ReadonlyMap<string, KeymapRecord> | undefined {
+  const opened = collect(run, KEYMAP, () => openPlain(run.root, KEYMAP));
+  if (opened === undefined) return undefined;
+  const keymap = new Map<string, KeymapRecord>();
+  collect(run, KEYMAP, () => {
+    let line = 0;
+    let last = '';
+    for (const source of linesOf(opened, KEYMAP, MAX_LINE_BYTES)) {
+      line += 1;
+      const record = collect(run, KEYMAP, () =>
+        keymapRecord(
+          reading(KEYMAP, () => parseRecord(source, KEYMAP), line),
+          line,
+        ),
+      );
+      if (record === undefined) continue;
+      if (keymap.has(record.path)) tell(run, finding('keymap', KEYMAP, `line ${line}: names ${JSON.stringify(record.path)} again`));
+      else if (byCodePoint(last, record.path) >= 0) tell(run, finding('keymap', KEYMAP, `line ${line}: is out of order`));
+      else keymap.set(record.path, record);
+      last = record.path;
+    }
+  });
+  return keymap;
+}
 
-  /** The model that was walked last is complete. */
-  #settle(): void {
-    const model = this.#model;
-    if (model === undefined) return;
-    this.#model = undefined;
-    const settled: Settled = settleModel(model, {
-      listedSidecars: this.#listedSidecars.get(model.directory),
-      keymap: this.#keymap,
-      isKnown: (path) => this.#checksums?.has(path) === true || this.#isRefused(path),
+/** Walks the tree, one model in memory at a time. */
+async function lookAtAll(run: Run, lists: Lists): Promise<Seen> {
+  const counts = { models: 0, artifacts: 0, versions: 0, bytes: 0, tombstones: 0, uploads: 0, orphans: 0 };
+  const seen: Seen = { absent: new Set(lists.checksums?.keys()), artifacts: new Set(), uploads: new Map(), ids: new Map(), counts, model: undefined };
+  for (const entry of walkTree(run.root)) await look(run, lists, seen, entry);
+  settle(run, lists, seen);
+  counts.uploads = seen.uploads.size;
+  return seen;
+}
+
+async function look(run: Run, lists: Lists, seen: Seen, { path, stats, empty, readable, refused: unread }: TreeEntry): Promise<void> {
+  run.options.signal.throwIfAborted();
+  if (unread !== undefined) return tellError(run, path, unread);
+  if (!readable) return tell(run, finding('unlisted', path, 'has a name that is not UTF-8'));
+  if (stats.isDirectory()) {
+    if (empty) tell(run, finding('unlisted', path, 'is a directory with nothing in it'));
+    return;
+  }
+  const refused = refusal(path, stats);
+  if (refused !== undefined) {
+    run.refused.add(path);
+    return tell(run, refused);
+  }
+  seen.absent.delete(path);
+  if (path === CHECKSUMS) return;
+  const listed = lists.checksums?.get(path);
+  if (listed === undefined && lists.checksums !== undefined) return tell(run, finding('unlisted', path, 'is not in CHECKSUMS'));
+  const place = placeOf(path);
+  if (place === undefined) tell(run, finding('unlisted', path, 'has no place in a backup'));
+  else if (place.kind !== 'control' && place.kind !== 'upload' && seen.model?.directory !== place.directory) {
+    settle(run, lists, seen);
+    seen.model = newModel(place.directory);
+  }
+  if (place === undefined || place.kind === 'content' || place.kind === 'version' || place.kind === 'upload')
+    await lookAtContent(run, seen, { path, stats, listed, place });
+  else lookAtControl(run, seen, { path, stats, listed, place });
+  run.checked.files += 1;
+  await breathe(run);
+}
+
+/** A file that is looked at. `listed`: its checksum in CHECKSUMS. */
+interface File<P> extends Pick<TreeEntry, 'path' | 'stats'> {
+  readonly listed: string | undefined;
+  readonly place: P;
+}
+
+async function lookAtContent(run: Run, seen: Seen, { path, stats, listed, place }: File<Place | undefined>): Promise<void> {
+  const opened = collect(run, path, () => openPlain(run.root, path, stats));
+  if (opened === undefined) return;
+  const read = await digest(run, opened).catch((error: unknown) => tellError(run, path, error));
+  if (read === undefined) return;
+  const { size, checksum } = read;
+  const altered = listed !== undefined && checksum !== listed;
+  if (altered) tell(run, finding('altered', path, 'does not have its checksum'));
+  if (place?.kind === 'upload') lookAtUpload(run, seen, { path, directory: place.directory });
+  if (place?.kind === 'content' || place?.kind === 'version') seen.model?.contents.set(path, { size, checksum, altered, content: place.content });
+}
+
+async function digest(run: Run, opened: Handle): Promise<{ readonly size: number; readonly checksum: string }> {
+  if (opened.size <= SMALL) {
+    const bytes = bytesOf(opened);
+    run.checked.bytes += bytes.length;
+    return { size: bytes.length, checksum: sha256(bytes) };
+  }
+  const hash = createHash('sha256');
+  let size = 0;
+  for (const piece of pieces(opened)) {
+    hash.update(piece);
+    size += piece.length;
+    run.checked.bytes += piece.length;
+    await breathe(run);
+  }
+  return { size, checksum: hash.digest('hex') };
+}
+
+function lookAtUpload(run: Run, { uploads }: Seen, { path, directory }: { readonly path: string; readonly directory: string }): void {
+  const isRecord = path.endsWith(`/${UPLOAD_RECORD}`);
+  uploads.set(directory, isRecord || uploads.get(directory) === true);
+  if (!isRecord) return;
+  collect(run, path, () => {
+    const source = textOf(readControl(run.root, path, MAX_CONTROL_BYTES) ?? Buffer.alloc(0), path);
+    reading(path, () => parseAs(UPLOAD, source, path));
+  });
+}
+
+function lookAtControl(run: Run, seen: Seen, { path, stats, listed, place }: File<Exclude<Place, { kind: 'content' | 'version' | 'upload' }>>): void {
+  const limit = place.kind === 'sidecar' ? MAX_SIDECAR_BYTES : place.kind === 'definition' ? MAX_CONTROL_BYTES : MAX_MANIFEST_BYTES;
+  // Lists grow with what they list, and are read line by line.
+  const bytes = path === KEYMAP || place.kind === 'tombstones' ? undefined : collect(run, path, () => readControl(run.root, path, limit, stats));
+  const checksum = bytes === undefined ? collect(run, path, () => hashOf(run.root, path)) : sha256(bytes);
+  if (listed !== undefined && checksum !== undefined && checksum !== listed) tell(run, finding('altered', path, 'does not have its checksum'));
+  const { model } = seen;
+  if (model === undefined || place.kind === 'control') return;
+  if (place.kind === 'tombstones') {
+    collect(run, path, () => {
+      for (const _ of readTombstones(run.root, path)) seen.counts.tombstones += 1;
     });
-    for (const found of settled.findings) this.#tell(found);
-    for (const content of model.sidecars.keys()) this.#artifacts.add(content);
-    if (model.directory.startsWith('models/')) this.#counts.models += 1;
-    else this.#counts.orphans += 1;
-    this.#counts.artifacts += model.sidecars.size;
-    this.#counts.versions += settled.versions;
-    this.#counts.bytes += settled.bytes;
-  }
-
-  #isRefused(path: string): boolean {
-    if (this.#refused.size === 0) return false;
-    return path.split('/').some((_, i, segments) => this.#refused.has(segments.slice(0, i + 1).join('/')));
-  }
-
-  /** What is listed or must be there, and is not. */
-  #tellAbsent(): void {
-    for (const path of this.#unseen) if (!this.#isRefused(path)) this.#tell(finding('missing', path, 'is in CHECKSUMS, and is not there'));
-    if (this.#keymap === undefined && this.#checksums?.has(KEYMAP) !== true && !this.#isRefused(KEYMAP)) this.#tell(finding('manifest', KEYMAP, 'is missing'));
-    for (const [directory, hasRecord] of this.#uploads) {
-      const path = `${directory}/${UPLOAD_RECORD}`;
-      if (!hasRecord && this.#checksums?.has(path) !== true && !this.#isRefused(path)) this.#tell(finding('manifest', path, 'is missing'));
-    }
-    this.#counts.uploads = this.#uploads.size;
-    for (const { path, name } of this.#keymap?.values() ?? []) {
-      const sidecar = sidecarPath(path);
-      if (this.#artifacts.has(path) || this.#checksums?.has(sidecar) === true || this.#isRefused(sidecar)) continue;
-      this.#tell(finding('keymap', KEYMAP, `names ${JSON.stringify(path)} for ${JSON.stringify(name)}, but no artifact is there`));
+  } else if (bytes === undefined) model.unreadable.add(path);
+  else if (place.kind === 'definition') collect(run, path, () => addDefinition(model, { path, text: textOf(bytes, path), ids: seen.ids }));
+  else {
+    const sidecar = collect(run, path, () => parseSidecar(textOf(bytes, path), path));
+    if (sidecar === undefined) model.unreadable.add(path);
+    else {
+      model.sidecars.set(place.content, {
+        name: sidecar.name,
+        versions: sidecar.versions.map(({ version, size, checksum: sum }) => ({ version, size, checksum: sum })),
+      });
+      run.options.onSidecar?.(place, sidecar);
     }
   }
+}
 
-  /** Only when everything is there: else the counts would tell the same once more. */
-  #compareCounts(): void {
-    if (this.#manifest === undefined || [...this.#findings.values()].some(({ kind }) => kind !== 'altered')) return;
-    for (const [what, n] of Object.entries(this.#manifest.counts) as [keyof Counts, number][]) {
-      const found = this.#counts[what];
-      if (found !== n) this.#tell(finding('manifest', MANIFEST, `counts ${n} ${what}, and there are ${found}`));
-    }
+function hashOf(root: string, path: string): string | undefined {
+  const opened = openPlain(root, path);
+  return opened === undefined ? undefined : digestOf(opened);
+}
+
+/** The model that was walked last is complete. */
+function settle(run: Run, { checksums, keymap, sidecars }: Lists, seen: Seen): void {
+  const { model, counts } = seen;
+  if (model === undefined) return;
+  seen.model = undefined;
+  const settled = settleModel(model, {
+    listedSidecars: sidecars.get(model.directory),
+    keymap,
+    isKnown: (path) => checksums?.has(path) === true || isRefused(run, path),
+  });
+  for (const found of settled.findings) tell(run, found);
+  for (const content of model.sidecars.keys()) seen.artifacts.add(content);
+  counts[model.directory.startsWith('models/') ? 'models' : 'orphans'] += 1;
+  counts.artifacts += model.sidecars.size;
+  counts.versions += settled.versions;
+  counts.bytes += settled.bytes;
+}
+
+function isRefused({ refused }: Run, path: string): boolean {
+  if (refused.size === 0) return false;
+  return path.split('/').some((_, i, segments) => refused.has(segments.slice(0, i + 1).join('/')));
+}
+
+/** What is listed or must be there, and is not. */
+function tellAbsent(run: Run, { checksums, keymap }: Lists, { absent, uploads, artifacts }: Seen): void {
+  for (const path of absent) if (!isRefused(run, path)) tell(run, finding('missing', path, 'is in CHECKSUMS, and is not there'));
+  const isKnown = (path: string): boolean => checksums?.has(path) === true || isRefused(run, path);
+  if (keymap === undefined && !isKnown(KEYMAP)) tell(run, finding('manifest', KEYMAP, 'is missing'));
+  for (const [directory, hasRecord] of uploads) {
+    const path = `${directory}/${UPLOAD_RECORD}`;
+    if (!hasRecord && !isKnown(path)) tell(run, finding('manifest', path, 'is missing'));
+  }
+  for (const { path, name } of keymap?.values() ?? []) {
+    if (artifacts.has(path) || isKnown(sidecarPath(path))) continue;
+    tell(run, finding('keymap', KEYMAP, `names ${JSON.stringify(path)} for ${JSON.stringify(name)}, but no artifact is there`));
+  }
+}
+
+/** Only when everything is there: else the counts would tell the same once more. */
+function compareCounts(run: Run, manifest: Manifest, { counts }: Seen): void {
+  if ([...run.findings.values()].some(({ kind }) => kind !== 'altered')) return;
+  for (const [what, n] of Object.entries(manifest.counts) as [keyof Counts, number][]) {
+    const found = counts[what];
+    if (found !== n) tell(run, finding('manifest', MANIFEST, `counts ${n} ${what}, and there are ${found}`));
   }
 }

@@ -5,7 +5,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { requireBackupDirectory } from '../backup/directory.js';
 import { type Excludes, excludes } from '../backup/exclude.js';
 import type { Sidecar } from '../backup/format.js';
-import { readManifest } from '../backup/manifest.js';
 import { backupSide, repoSide, type Side, type SideModel } from '../backup/sides.js';
 import type { VerifyOptions } from '../backup/verify.js';
 import { failpoint } from '../fs/failpoints.js';
@@ -76,7 +75,7 @@ async function compare(from: Place, to: Place, options: BackupDiffOptions): Prom
   for (const directory of directoriesInScope(first, second)) {
     options.signal.throwIfAborted();
     await failpoint('backup-diff.one-model');
-    const pair = [first, second].map((side) => (side.directories.includes(directory) ? side.read(directory) : undefined));
+    const pair = [first, second].map((side) => side.models.get(directory)?.());
     differences.push(...compareModels(directory, { from: pair[0], to: pair[1], covers: coveredByBoth(first, second) }));
   }
   const count = (change: BackupDifference['change']): number => differences.filter((one) => one.change === change).length;
@@ -97,7 +96,7 @@ function placeIn(dir: string, { reporter }: BackupDiffOptions): Place {
 }
 
 async function sideOf({ dir, repo }: Place): Promise<Side> {
-  if (repo === undefined) return backupSide(dir, readManifest(dir));
+  if (repo === undefined) return backupSide(dir);
   const orphans = await findOrphans(repo, () => knownModels(repo));
   return repoSide(
     repo,
@@ -125,7 +124,9 @@ function directoriesInScope(first: Side, second: Side): string[] {
       const orphan = directory.startsWith('orphans/');
       return (!orphan || covers.orphans) && (covers.models === null || (!orphan && covers.models.includes(directory.slice('models/'.length))));
     });
-  return [...new Set(sides.flatMap(({ directories }) => directories))].filter((directory) => asked(directory) && !leaves(titleOf(directory))).sort(byCodePoint);
+  return [...new Set(sides.flatMap(({ models }) => [...models.keys()]))]
+    .filter((directory) => asked(directory) && !leaves(titleOf(directory)))
+    .sort(byCodePoint);
 }
 
 function titleOf(directory: string): string {
