@@ -89,10 +89,12 @@ export async function planRestore(repo: Repo, backup: Saved, choice: Choice, fre
   const seen = new Seen(repo);
   const { files, seconds } = await surveyDefinitions(repo);
   requireMode(repo, files, choice);
-  const planner = new Planner(repo, backup, choice, files, fresh, seen);
-  for (const model of saved) planner.add(model);
+  const there = { files, present: files.filter(({ deleted }) => !deleted), savedIds: new Set(backup.models.map(({ id }) => id)) };
+  const soFar = { listed: new Map(), targets: [], skipped: [], newIds: [], leaving: new Map(), replaced: [] };
+  const planning: Planning = { repo, backup, choice, fresh, seen, ...there, ...soFar };
+  for (const model of saved) addModel(planning, model);
   await failpoint('restore.planning');
-  const plan = planner.end();
+  const plan = planned(planning);
   const versions = await versionsIn(repo, plan.cleared);
   return { ...plan, removed: { ...plan.removed, versions }, twiceNamed: seconds.map(({ first }) => first) };
 }
@@ -109,244 +111,251 @@ interface Known {
   readonly tombstone: Tombstone | undefined;
 }
 
-class Planner {
-  readonly #repo: Repo;
-  readonly #backup: Saved;
-  readonly #choice: Choice;
-  readonly #present: readonly SurveyedFile[];
-  readonly #files: readonly SurveyedFile[];
-  readonly #fresh: FreshIds;
-  readonly #seen: Seen;
-  readonly #savedIds: ReadonlySet<string>;
-  /** Names of what stands in the families, by directory: listed once, for most names of a backup stand nowhere. */
-  readonly #listed = new Map<string, ReadonlySet<string>>();
-  readonly #targets: Target[] = [];
-  readonly #skipped: Skipped[] = [];
-  readonly #newIds: RestorePlan['newIds'][number][] = [];
+/** What a plan is made from, and what there is of it so far. */
+interface Planning {
+  readonly repo: Repo;
+  readonly backup: Saved;
+  readonly choice: Choice;
+  /** The definitions that are there, also of deleted models. */
+  readonly files: readonly SurveyedFile[];
+  /** Those of models that are not deleted. */
+  readonly present: readonly SurveyedFile[];
+  /** Of the models in the backup. */
+  readonly savedIds: ReadonlySet<string>;
+  readonly fresh: FreshIds;
+  readonly seen: Seen;
+  /** Names of what is in the families, by directory: listed once, for most names of a backup are nowhere. */
+  readonly listed: Map<string, ReadonlySet<string>>;
+  readonly targets: Target[];
+  readonly skipped: Skipped[];
+  readonly newIds: RestorePlan['newIds'][number][];
   /** Definition files that go, by path. */
-  readonly #leaving = new Map<string, { readonly path: string; readonly text: string }>();
-  #replacedModels = 0;
+  readonly leaving: Map<string, { readonly path: string; readonly text: string }>;
+  /** Paths of definitions whose models are replaced by one of the backup. */
+  readonly replaced: string[];
+}
 
-  constructor(repo: Repo, backup: Saved, choice: Choice, files: readonly SurveyedFile[], fresh: FreshIds, seen: Seen) {
-    this.#repo = repo;
-    this.#backup = backup;
-    this.#choice = choice;
-    this.#files = files;
-    this.#present = files.filter(({ deleted }) => !deleted);
-    this.#fresh = fresh;
-    this.#seen = seen;
-    this.#savedIds = new Set(backup.models.map(({ id }) => id));
+function replacesAll({ choice }: Planning): boolean {
+  return choice.mode === 'replace' && choice.only === undefined;
+}
+
+function addModel(planning: Planning, saved: SavedModel): void {
+  const { modelId, definition, foreign } = destinationOf(planning, saved);
+  planning.seen.with([modelId]);
+  const current = epochOf(planning.repo, modelId);
+  const point = planning.backup.manifest.consistencyPoint.models[saved.id] ?? { data: 0, run: 0 };
+  const whole = planning.choice.mode === 'replace';
+  const tombstones = saved.alone === true ? [] : [...tombstonesOf(planning.backup.root, saved)];
+  const highest = [...saved.artifacts, ...tombstones].reduce((most, { generation }) => Math.max(most, generation), Math.max(current, point.data));
+  const next = highest + 1;
+  if (next > MAX_EPOCH || point.run > MAX_EPOCH) throw tooHigh(saved);
+  const artifacts: Target['artifacts'][number][] = [];
+  const names = new Set(saved.artifacts.map(({ name }) => name));
+  for (const artifact of saved.artifacts) {
+    const known = knownOf(planning, modelId, artifact.name);
+    const record = numbered(artifact, known, { current, point: point.data, next, foreign });
+    if (whole || known?.live !== true) artifacts.push({ saved: artifact, record });
+    else artifacts.push(...versionsToAdd(planning, saved, artifact, { modelId, known, record }));
   }
+  planning.targets.push({
+    saved,
+    modelId,
+    whole,
+    epochs: { data: next, run: point.run },
+    artifacts,
+    tombstones: tombstones.flatMap((tombstone) => tombstoneFor(planning, modelId, tombstone, { whole, restored: names.has(tombstone.name) }) ?? []),
+    uploads: uploadsFor(planning, saved, modelId),
+    definition,
+  });
+}
 
-  get #replacesAll(): boolean {
-    return this.#choice.mode === 'replace' && this.#choice.only === undefined;
-  }
+/** B16: what is added to a live artifact of the same generation; any other one stays as it is, and is listed. */
+function versionsToAdd(
+  planning: Planning,
+  model: SavedModel,
+  artifact: SavedArtifact,
+  { modelId, known, record }: { readonly modelId: string; readonly known: Known; readonly record: ArtifactRecord },
+): TargetArtifact[] {
+  const stays = (reason: Skipped['reason']): [] => {
+    planning.skipped.push({ model: titleOf(model), name: artifact.name, reason });
+    return [];
+  };
+  if (planning.choice.mode === 'skip-existing') return stays('exists');
+  if (known.record === undefined) return stays('damaged');
+  if (known.record.generation !== artifact.generation || record.generation !== artifact.generation) return stays('generation');
+  const { versions } = readSidecar(planning.backup.root, artifact.content);
+  const dir = planning.repo.layout.artifact(modelId, artifact.name);
+  // Two histories under one generation: a copy of the repository went on by itself. They are not mixed.
+  if (versions.some((one) => known.versions.includes(one.version) && !isThisVersion(dir, one))) return stays('content');
+  const missing = versions.filter(({ version }) => !known.versions.includes(version));
+  if (missing.length === 0 && record.floor <= known.floor) return [];
+  const bytes = missing.reduce((sum, { size }) => sum + size, 0);
+  const floor = Math.max(record.floor, known.record.floor);
+  return [{ saved: { ...artifact, versions: missing.length, bytes }, record: { ...record, floor }, only: missing.map(({ version }) => version) }];
+}
 
-  add(saved: SavedModel): void {
-    const { modelId, definition, foreign } = this.#place(saved);
-    this.#seen.with([modelId]);
-    const current = epochOf(this.#repo, modelId);
-    const point = this.#backup.manifest.consistencyPoint.models[saved.id] ?? { data: 0, run: 0 };
-    const whole = this.#choice.mode === 'replace';
-    const tombstones = saved.alone === true ? [] : [...tombstonesOf(this.#backup.root, saved)];
-    const highest = [...saved.artifacts, ...tombstones].reduce((most, { generation }) => Math.max(most, generation), Math.max(current, point.data));
-    const next = highest + 1;
-    if (next > MAX_EPOCH || point.run > MAX_EPOCH) throw tooHigh(saved);
-    const artifacts: Target['artifacts'][number][] = [];
-    const names = new Set(saved.artifacts.map(({ name }) => name));
-    for (const artifact of saved.artifacts) {
-      const known = this.#known(modelId, artifact.name);
-      const record = numbered(artifact, known, { current, point: point.data, next, foreign });
-      if (whole || known?.live !== true) artifacts.push({ saved: artifact, record });
-      else artifacts.push(...this.#added(saved, artifact, { modelId, known, record }));
-    }
-    this.#targets.push({
-      saved,
-      modelId,
-      whole,
-      epochs: { data: next, run: point.run },
-      artifacts,
-      tombstones: tombstones.flatMap((tombstone) => this.#tombstone(modelId, tombstone, { whole, restored: names.has(tombstone.name) }) ?? []),
-      uploads: this.#uploads(saved, modelId),
-      definition,
-    });
-  }
+function planned(planning: Planning): Omit<RestorePlan, 'twiceNamed'> {
+  const kept = new Set(planning.targets.map(({ modelId }) => modelId));
+  const gone = replacesAll(planning)
+    ? [...new Set([...idsWithFiles(planning.repo), ...planning.present.flatMap(({ model }) => model?.id ?? [])])].filter((id) => !kept.has(id))
+    : [];
+  planning.seen.with(gone);
+  if (replacesAll(planning)) dismissOthers(planning);
+  const definitions = changesOf(planning);
+  const emptied = planning.choice.mode === 'replace' ? [...kept, ...gone] : [];
+  const cleared = new Map(emptied.map((id) => [id, readDir(planning.repo.layout.model(id)) ?? []]));
+  const clearedArtifacts = [...cleared.values()].reduce((sum, names) => sum + names.length, 0);
+  return {
+    targets: planning.targets,
+    gone,
+    cleared,
+    definitions,
+    skipped: planning.skipped,
+    newIds: planning.newIds,
+    removed: { models: gone.length + planning.replaced.length, artifacts: clearedArtifacts, versions: 0 },
+    globalEpoch: planning.backup.manifest.consistencyPoint.global,
+    seen: planning.seen.text(),
+  };
+}
 
-  /** B16: what is added to a live artifact of the same generation; any other one stays as it is, and is listed. */
-  #added(
-    model: SavedModel,
-    artifact: SavedArtifact,
-    { modelId, known, record }: { readonly modelId: string; readonly known: Known; readonly record: ArtifactRecord },
-  ): TargetArtifact[] {
-    const stays = (reason: Skipped['reason']): [] => {
-      this.#skipped.push({ model: titleOf(model), name: artifact.name, reason });
-      return [];
-    };
-    if (this.#choice.mode === 'skip-existing') return stays('exists');
-    if (known.record === undefined) return stays('damaged');
-    if (known.record.generation !== artifact.generation || record.generation !== artifact.generation) return stays('generation');
-    const { versions } = readSidecar(this.#backup.root, artifact.content);
-    const dir = this.#repo.layout.artifact(modelId, artifact.name);
-    // Two histories under one generation: a copy of the repository went on by itself. They are not mixed.
-    if (versions.some((one) => known.versions.includes(one.version) && !isThisVersion(dir, one))) return stays('content');
-    const missing = versions.filter(({ version }) => !known.versions.includes(version));
-    if (missing.length === 0 && record.floor <= known.floor) return [];
-    const bytes = missing.reduce((sum, { size }) => sum + size, 0);
-    const floor = Math.max(record.floor, known.record.floor);
-    return [{ saved: { ...artifact, versions: missing.length, bytes }, record: { ...record, floor }, only: missing.map(({ version }) => version) }];
-  }
-
-  end(): Omit<RestorePlan, 'twiceNamed'> {
-    const kept = new Set(this.#targets.map(({ modelId }) => modelId));
-    const gone = this.#replacesAll
-      ? [...new Set([...idsWithFiles(this.#repo), ...this.#present.flatMap(({ model }) => model?.id ?? [])])].filter((id) => !kept.has(id))
-      : [];
-    this.#seen.with(gone);
-    if (this.#replacesAll) this.#dismissOthers();
-    const definitions = this.#definitions();
-    const emptied = this.#choice.mode === 'replace' ? [...kept, ...gone] : [];
-    const cleared = new Map(emptied.map((id) => [id, readDir(this.#repo.layout.model(id)) ?? []]));
-    const clearedArtifacts = [...cleared.values()].reduce((sum, names) => sum + names.length, 0);
+/** Under which id a model goes, and what becomes of its definition. `foreign`: the id is that of another model of the same name. */
+function destinationOf(
+  planning: Planning,
+  saved: SavedModel,
+): { readonly modelId: string; readonly definition: Target['definition']; readonly foreign: boolean } {
+  const { mode, only } = planning.choice;
+  const { definition, id } = saved;
+  if (definition === undefined) return { modelId: idOrNew(planning, saved), definition: undefined, foreign: false };
+  if (only?.as !== undefined) {
+    requireFree(planning, only.as, undefined);
+    const newId = freshId(planning, saved);
     return {
-      targets: this.#targets,
-      gone,
-      cleared,
-      definitions,
-      skipped: this.#skipped,
-      newIds: this.#newIds,
-      removed: { models: gone.length + this.#replacedModels, artifacts: clearedArtifacts, versions: 0 },
-      globalEpoch: this.#backup.manifest.consistencyPoint.global,
-      seen: this.#seen.text(),
+      modelId: newId,
+      definition: definitionFile(planning, definition.type, only.as, withFields(definition.text, { id: newId, name: only.as })),
+      foreign: false,
     };
   }
-
-  /** Under which id a model goes, and what becomes of its definition. `foreign`: the id is that of another model of the same name. */
-  #place(saved: SavedModel): { readonly modelId: string; readonly definition: Target['definition']; readonly foreign: boolean } {
-    const { mode, only } = this.#choice;
-    const { definition, id } = saved;
-    if (definition === undefined) return { modelId: this.#idOrNew(saved), definition: undefined, foreign: false };
-    if (only?.as !== undefined) {
-      this.#requireFree(only.as, undefined);
-      const newId = this.#newId(saved);
-      return { modelId: newId, definition: this.#file(definition.type, only.as, withFields(definition.text, { id: newId, name: only.as })), foreign: false };
-    }
-    const own = this.#present.find(({ model }) => model?.id === id);
-    const named = this.#present.find(({ name, model }) => name === definition.name && model !== undefined && !this.#savedIds.has(model.id));
-    const there = own ?? (this.#replacesAll ? undefined : named);
-    if (there?.model !== undefined && mode !== 'replace') {
-      if (mode === 'skip-existing' || there.name !== definition.name || there.model.text !== definition.text)
-        this.#skipped.push({ model: definition.name, name: null, reason: 'exists' });
-      return { modelId: there.model.id, definition: undefined, foreign: there !== own };
-    }
-    const modelId = there?.model?.id ?? this.#idOrNew(saved);
-    const text = modelId === id ? definition.text : withFields(definition.text, { id: modelId });
-    const publish = this.#file(definition.type, definition.name, text);
-    if (there !== undefined) {
-      this.#leave(there);
-      this.#replacedModels++;
-    }
-    if (!this.#replacesAll) this.#requireFree(definition.name, there);
-    return { modelId, definition: publish, foreign: there !== undefined && there !== own };
+  const own = planning.present.find(({ model }) => model?.id === id);
+  const named = planning.present.find(({ name, model }) => name === definition.name && model !== undefined && !planning.savedIds.has(model.id));
+  const there = own ?? (replacesAll(planning) ? undefined : named);
+  if (there?.model !== undefined && mode !== 'replace') {
+    if (mode === 'skip-existing' || there.name !== definition.name || there.model.text !== definition.text)
+      planning.skipped.push({ model: definition.name, name: null, reason: 'exists' });
+    return { modelId: there.model.id, definition: undefined, foreign: there !== own };
   }
-
-  /** The id in the backup, unless it was deleted here: such an id is gone for good (D8, O6), and the model comes back under another one. */
-  #idOrNew(saved: SavedModel): string {
-    return isDeletedModel(this.#repo, saved.id) ? this.#newId(saved) : saved.id;
+  const modelId = there?.model?.id ?? idOrNew(planning, saved);
+  const text = modelId === id ? definition.text : withFields(definition.text, { id: modelId });
+  const publish = definitionFile(planning, definition.type, definition.name, text);
+  if (there !== undefined) {
+    leave(planning, there);
+    planning.replaced.push(there.path);
   }
+  if (!replacesAll(planning)) requireFree(planning, definition.name, there);
+  return { modelId, definition: publish, foreign: there !== undefined && there !== own };
+}
 
-  #newId(saved: SavedModel): string {
-    const newId = this.#fresh.get(saved.directory) ?? randomUUID();
-    this.#fresh.set(saved.directory, newId);
-    this.#newIds.push({ model: titleOf(saved), id: saved.id, newId });
-    return newId;
-  }
+/** The id in the backup, unless it was deleted here: such an id is gone for good (D8, O6), and the model comes back under another one. */
+function idOrNew(planning: Planning, saved: SavedModel): string {
+  return isDeletedModel(planning.repo, saved.id) ? freshId(planning, saved) : saved.id;
+}
 
-  #file(type: string, name: string, text: string): NonNullable<Target['definition']> {
-    if (!isModelType(type)) throw new TypeError(`${type} is not a type`);
-    return { path: displayPath(this.#repo, modelPath(this.#repo, type, name)), text };
-  }
+function freshId(planning: Planning, saved: SavedModel): string {
+  const newId = planning.fresh.get(saved.directory) ?? randomUUID();
+  planning.fresh.set(saved.directory, newId);
+  planning.newIds.push({ model: titleOf(saved), id: saved.id, newId });
+  return newId;
+}
 
-  /** A name is free when no other model has it, case aside, but those that leave for this restore. The file of a deleted model leaves. */
-  #requireFree(name: string, own: SurveyedFile | undefined): void {
-    for (const file of this.#files) {
-      if (file === own || file.name.toLowerCase() !== name.toLowerCase()) continue;
-      if (file.deleted) this.#leave(file);
-      else if (file.model === undefined || !this.#leavesAnyway(file)) throw taken(this.#repo, name, file);
-    }
-  }
+function definitionFile(planning: Planning, type: string, name: string, text: string): NonNullable<Target['definition']> {
+  if (!isModelType(type)) throw new TypeError(`${type} is not a type`);
+  return { path: displayPath(planning.repo, modelPath(planning.repo, type, name)), text };
+}
 
-  /** A model of the backup that stands here under a name that another one of the backup has: it is renamed by the restore. */
-  #leavesAnyway({ model, name }: SurveyedFile): boolean {
-    if (!this.#replacesAll) return false;
-    const saved = this.#backup.models.find(({ id }) => id === model?.id);
-    return saved?.definition !== undefined && saved.definition.name !== name;
+/** A name is free when no other model has it, case aside, but those that leave for this restore. The file of a deleted model leaves. */
+function requireFree(planning: Planning, name: string, own: SurveyedFile | undefined): void {
+  for (const file of planning.files) {
+    if (file === own || file.name.toLowerCase() !== name.toLowerCase()) continue;
+    if (file.deleted) leave(planning, file);
+    else if (file.model === undefined || !leavesAnyway(planning, file)) throw taken(planning.repo, name, file);
   }
+}
 
-  #leave({ path }: SurveyedFile): void {
-    const text = textAt(path);
-    if (text !== undefined) this.#leaving.set(path, { path: displayPath(this.#repo, path), text });
-  }
+/** A model of the backup that stands here under a name that another one of the backup has: it is renamed by the restore. */
+function leavesAnyway(planning: Planning, { model, name }: SurveyedFile): boolean {
+  if (!replacesAll(planning)) return false;
+  const saved = planning.backup.models.find(({ id }) => id === model?.id);
+  return saved?.definition !== undefined && saved.definition.name !== name;
+}
 
-  /** Every definition that can be read goes; what cannot is nobody's model, and stays unless its name is needed. */
-  #dismissOthers(): void {
-    const wanted = new Set(this.#targets.flatMap(({ saved }) => saved.definition?.name.toLowerCase() ?? []));
-    for (const file of this.#files) {
-      if (file.model !== undefined || (file.deleted && wanted.has(file.name.toLowerCase()))) this.#leave(file);
-      else if (wanted.has(file.name.toLowerCase())) throw taken(this.#repo, file.name, file);
-    }
-  }
+function leave(planning: Planning, { path }: SurveyedFile): void {
+  const text = textAt(path);
+  if (text !== undefined) planning.leaving.set(path, { path: displayPath(planning.repo, path), text });
+}
 
-  /** What stands there already, with the very text, neither goes nor comes. Throws for what could not be carried out once it is published. */
-  #definitions(): DefinitionChange[] {
-    const publish = this.#targets.flatMap(({ definition }) => definition ?? []);
-    const same = publish.filter(({ path, text }) => hasText(join(this.#repo.root, path), text));
-    const remove = [...this.#leaving.values()].filter((file) => !same.some(({ path }) => path === file.path));
-    const come = publish.filter((file) => !same.includes(file));
-    for (const { path } of [...remove, ...come]) requirePlace(this.#repo, path);
-    return [...remove.map((file) => ({ remove: [file] })), ...come.map((file) => ({ publish: file, remove: [] }))];
+/** Every definition that can be read goes; what cannot is nobody's model, and stays unless its name is needed. */
+function dismissOthers(planning: Planning): void {
+  const wanted = new Set(planning.targets.flatMap(({ saved }) => saved.definition?.name.toLowerCase() ?? []));
+  for (const file of planning.files) {
+    if (file.model !== undefined || (file.deleted && wanted.has(file.name.toLowerCase()))) leave(planning, file);
+    else if (wanted.has(file.name.toLowerCase())) throw taken(planning.repo, file.name, file);
   }
+}
 
-  #known(modelId: string, name: string): Known | undefined {
-    const { layout } = this.#repo;
-    const dir = layout.artifact(modelId, name);
-    // A file or a link in the place of an artifact is damage, and is replaced.
-    const isDirectory = this.#stands(dir) && lstatSync(dir, { throwIfNoEntry: false })?.isDirectory() === true;
-    const names = isDirectory ? readable(() => readDir(dir)) : undefined;
-    const deleted = layout.tombstone(modelId, name);
-    const tombstone = this.#stands(deleted) ? readable(() => readTombstone(deleted)) : undefined;
-    if (names === undefined)
-      return tombstone === undefined
-        ? undefined
-        : { live: false, generation: tombstone.generation, floor: tombstone.floor, record: undefined, versions: [], tombstone };
-    const record = readable(() => readArtifactRecord(join(dir, ARTIFACT_RECORD)));
-    // A record that cannot be read may have told of the newest generation there was.
-    const generation = Math.max(record?.generation ?? epochOf(this.#repo, modelId), tombstone?.generation ?? 0);
-    const versions = versionNumbers(names);
-    return { live: true, generation, floor: Math.max(record?.floor ?? 0, tombstone?.floor ?? 0, versions.at(-1) ?? 0), record, versions, tombstone };
-  }
+/** What stands there already, with the very text, neither goes nor comes. Throws for what could not be carried out once it is published. */
+function changesOf(planning: Planning): DefinitionChange[] {
+  const publish = planning.targets.flatMap(({ definition }) => definition ?? []);
+  const same = publish.filter(({ path, text }) => hasText(join(planning.repo.root, path), text));
+  const remove = [...planning.leaving.values()].filter((file) => !same.some(({ path }) => path === file.path));
+  const come = publish.filter((file) => !same.includes(file));
+  for (const { path } of [...remove, ...come]) requirePlace(planning.repo, path);
+  return [...remove.map((file) => ({ remove: [file] })), ...come.map((file) => ({ publish: file, remove: [] }))];
+}
 
-  #stands(path: string): boolean {
-    const [dir, name] = [dirname(path), basename(path)];
-    const names = this.#listed.get(dir) ?? new Set(readDir(dir) ?? []);
-    this.#listed.set(dir, names);
-    return names.has(name);
-  }
+function knownOf(planning: Planning, modelId: string, name: string): Known | undefined {
+  const { layout } = planning.repo;
+  const dir = layout.artifact(modelId, name);
+  // A file or a link in the place of an artifact is damage, and is replaced.
+  const isDirectory = stands(planning, dir) && lstatSync(dir, { throwIfNoEntry: false })?.isDirectory() === true;
+  const names = isDirectory ? readable(() => readDir(dir)) : undefined;
+  const deleted = layout.tombstone(modelId, name);
+  const tombstone = stands(planning, deleted) ? readable(() => readTombstone(deleted)) : undefined;
+  if (names === undefined)
+    return tombstone === undefined
+      ? undefined
+      : { live: false, generation: tombstone.generation, floor: tombstone.floor, record: undefined, versions: [], tombstone };
+  const record = readable(() => readArtifactRecord(join(dir, ARTIFACT_RECORD)));
+  // A record that cannot be read may have told of the newest generation there was.
+  const generation = Math.max(record?.generation ?? epochOf(planning.repo, modelId), tombstone?.generation ?? 0);
+  const versions = versionNumbers(names);
+  return { live: true, generation, floor: Math.max(record?.floor ?? 0, tombstone?.floor ?? 0, versions.at(-1) ?? 0), record, versions, tombstone };
+}
 
-  #tombstone(modelId: string, tombstone: Tombstone, { whole, restored }: { readonly whole: boolean; readonly restored: boolean }): Tombstone | undefined {
-    const known = this.#known(modelId, tombstone.name);
-    if (known === undefined || (whole && restored)) return tombstone;
-    if (!whole) return undefined;
-    return { ...tombstone, generation: Math.max(tombstone.generation, known.generation), floor: Math.max(tombstone.floor, known.floor) };
-  }
+function stands(planning: Planning, path: string): boolean {
+  const [dir, name] = [dirname(path), basename(path)];
+  const names = planning.listed.get(dir) ?? new Set(readDir(dir) ?? []);
+  planning.listed.set(dir, names);
+  return names.has(name);
+}
 
-  #uploads(saved: SavedModel, modelId: string): SavedUpload[] {
-    if (this.#choice.mode === 'replace') return [...saved.uploads];
-    const standing = new Set(readDir(this.#repo.layout.modelUploads(modelId)) ?? []);
-    return saved.uploads.filter(({ id }) => {
-      if (standing.has(id)) this.#skipped.push({ model: titleOf(saved), name: id, reason: 'exists' });
-      return !standing.has(id);
-    });
-  }
+function tombstoneFor(
+  planning: Planning,
+  modelId: string,
+  tombstone: Tombstone,
+  { whole, restored }: { readonly whole: boolean; readonly restored: boolean },
+): Tombstone | undefined {
+  const known = knownOf(planning, modelId, tombstone.name);
+  if (known === undefined || (whole && restored)) return tombstone;
+  if (!whole) return undefined;
+  return { ...tombstone, generation: Math.max(tombstone.generation, known.generation), floor: Math.max(tombstone.floor, known.floor) };
+}
+
+function uploadsFor(planning: Planning, saved: SavedModel, modelId: string): SavedUpload[] {
+  if (planning.choice.mode === 'replace') return [...saved.uploads];
+  const standing = new Set(readDir(planning.repo.layout.modelUploads(modelId)) ?? []);
+  return saved.uploads.filter(({ id }) => {
+    if (standing.has(id)) planning.skipped.push({ model: titleOf(saved), name: id, reason: 'exists' });
+    return !standing.has(id);
+  });
 }
 
 /**
