@@ -11,11 +11,12 @@ import type { Header, Pack } from 'tar-stream';
 import { isErrno, SwampError } from '../errors.js';
 import { createFile, makeDir, syncDir, syncFile } from '../fs/durable.js';
 import type { Handle } from '../fs/handle.js';
+import { pieces } from '../fs/pieces.js';
 import { readChecksums } from './checksums.js';
 import { CHECKSUMS, CONTROL_MODE, MANIFEST, MAX_CONTROL_BYTES, MAX_MANIFEST_BYTES, MAX_SIDECAR_BYTES, type Manifest, UPLOAD_RECORD } from './format.js';
 import { finding, invalid } from './invalid.js';
 import { parseManifest } from './manifest.js';
-import { openRequired, pieces, textOf } from './open.js';
+import { openRequired, textOf } from './open.js';
 import { inside, isContained, type Place, placeOf } from './paths.js';
 import type { Checked } from './verify.js';
 

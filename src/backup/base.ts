@@ -3,10 +3,11 @@ import { lstatSync } from 'node:fs';
 import { isErrno } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
 import { Handle } from '../fs/handle.js';
+import { digest } from '../fs/pieces.js';
 import type { Repo } from '../repo.js';
 import type { VersionMetadata } from '../store/metadata.js';
 import { readChecksums } from './checksums.js';
-import { type Copying, digestFile, type Shared } from './copy.js';
+import type { Copying, Shared } from './copy.js';
 import { readManifest } from './manifest.js';
 import { inside, isContained, mayBeShared } from './paths.js';
 
@@ -36,7 +37,7 @@ export async function takeFromBase(base: Base, content: Pick<VersionMetadata, 'c
     const status = lstatSync(from, { throwIfNoEntry: false });
     if (status?.isFile() === true && status.size === content.size) {
       const how = await bring(base, { from, mode: status.mode }, copying, path);
-      if ((await checksumOf(copying, path)) === content.checksum) return how;
+      if ((await digest(Handle.open(path), copying)).checksum === content.checksum) return how;
     }
   } catch (error) {
     if (!isErrno(error, 'EACCES', 'EPERM', 'EIO', 'ENOENT')) throw error;
@@ -70,13 +71,4 @@ async function bring(
     }
   }
   throw new TypeError('a copy is the last way');
-}
-
-async function checksumOf(copying: Copying, path: string): Promise<string> {
-  const file = Handle.open(path);
-  try {
-    return (await digestFile(copying, file)).checksum;
-  } finally {
-    file.close();
-  }
 }

@@ -4,8 +4,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SwampError } from '../errors.js';
 import type { Bulk } from '../fs/bulk.js';
-import { sha256 } from '../fs/digest.js';
 import type { Handle } from '../fs/handle.js';
+import { type Digest, pour, type Reading } from '../fs/pieces.js';
 import { listStore, readDir, readText } from '../fs/tree.js';
 import { CONTENT, METADATA, PARTS } from '../layout/layout.js';
 import { openPiece } from '../store/content.js';
@@ -14,18 +14,12 @@ import { partNumber, sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
 import { damaged, type ListedArtifact, type ListedUpload, type ListedVersion } from './listed.js';
 import type { Listed, Locator } from './locate.js';
-import { SMALL } from './open.js';
 
-/** Of two buffers for a larger one: one is filled while the other is hashed and written. Bytes. */
-const CHUNK = 1024 * 1024;
-
-export interface Copying {
+export interface Copying extends Reading {
   readonly locator: Locator;
   readonly bulk: Bulk;
   /** Takes a content from an earlier backup, where that has it. */
   readonly fromBase: FromBase | undefined;
-  readonly signal: AbortSignal;
-  onBytes(bytes: number): void;
 }
 
 /** Where a content came from: written anew from the store, copied from the base, or shared with it, which takes no space. */
@@ -89,29 +83,13 @@ function openVersion(dir: string, name: string): Opened | undefined {
   return file === undefined ? undefined : { metadata, file };
 }
 
-interface Found {
-  readonly size: number;
-  readonly checksum: string;
-}
-
-async function copyFile(copying: Copying, file: Handle, recorded: number, path: string): Promise<Found> {
-  const { size } = file;
-  // What is shorter or longer than was written is not copied before it is refused.
-  if (size !== recorded) return { size, checksum: '' };
-  if (size <= SMALL) {
-    const bytes = Buffer.alloc(size);
-    for (let at = 0, read = 1; at < size && read > 0; at += read) read = file.readSync(bytes.subarray(at), at);
-    await copying.bulk.write(path, bytes);
-    copying.onBytes(bytes.length);
-    return { size: bytes.length, checksum: sha256(bytes) };
-  }
-  const hash = createHash('sha256');
-  const written = await copying.bulk.stream(path, (sink) => pump(copying, file, sink, [hash]));
-  return { size: written, checksum: hash.digest('hex') };
+/** What is shorter or longer than was written is not copied before it is refused. */
+async function copyFile(copying: Copying, file: Handle, recorded: number, path: string): Promise<Digest> {
+  return file.size === recorded ? copying.bulk.copy(path, file, copying) : { size: file.size, checksum: '' };
 }
 
 /** B5, B6: exactly those that the version declares, in their order; each is opened when its turn comes. */
-async function copyParts(copying: Copying, source: Source, place: Listed, metadata: VersionMetadata, path: string): Promise<Found> {
+async function copyParts(copying: Copying, source: Source, place: Listed, metadata: VersionMetadata, path: string): Promise<Digest> {
   const { name } = source.artifact;
   const declared = metadata.parts ?? [];
   const names =
@@ -148,7 +126,7 @@ async function copyPart(
   if (file === undefined) throw incomplete(source, `part ${part.number} is missing`, part.number);
   try {
     const own = createHash('sha256');
-    const size = await pump(copying, file, sink, [whole, own]);
+    const size = await pour(file, sink, { ...copying, hashes: [whole, own] });
     const checksum = own.digest('hex');
     if (checksum === part.checksum && size === part.size) return size;
     throw mismatch(source, part, { size, checksum }, part.number);
@@ -159,36 +137,6 @@ async function copyPart(
 
 function close(file: Handle): void {
   file.close();
-}
-
-/** Copies one open file to its end, hashing on this thread while the next piece is read and the last one is written. How many bytes it had. */
-async function pump({ signal, onBytes }: Copying, file: Handle, sink: FileHandle | undefined, hashes: readonly Hash[]): Promise<number> {
-  let [full, empty] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
-  let size = 0;
-  let bytesRead = await file.read(full, size);
-  while (bytesRead > 0) {
-    signal.throwIfAborted();
-    const bytes = full.subarray(0, bytesRead);
-    size += bytesRead;
-    // Both are waited for before either may fail: nobody writes to a buffer, or reads a file, that is given up.
-    const work = [file.read(empty, size), sink?.writeFile(bytes).then(() => 0) ?? 0];
-    const settled = Promise.allSettled(work);
-    for (const hash of hashes) hash.update(bytes);
-    onBytes(bytesRead);
-    const [next, written] = await settled;
-    if (written?.status === 'rejected') throw written.reason;
-    if (next?.status === 'rejected') throw next.reason;
-    bytesRead = next?.value ?? 0;
-    [full, empty] = [empty, full];
-  }
-  return size;
-}
-
-/** The digest of an open file, read to its end. */
-export async function digestFile(copying: Copying, file: Handle): Promise<Found> {
-  const hash = createHash('sha256');
-  const size = await pump(copying, file, undefined, [hash]);
-  return { size, checksum: hash.digest('hex') };
 }
 
 /**
@@ -208,9 +156,7 @@ export async function copyUpload(
     const file = copying.locator.within(place, (dir) => openPiece({ path: join(dir, String(number)), part: undefined }, name), close);
     if (file === undefined) throw damaged(place.dir, `part ${number} went away`);
     try {
-      const hash = createHash('sha256');
-      const size = await copying.bulk.stream(pathOf(number), (sink) => pump(copying, file, sink, [hash]));
-      const checksum = hash.digest('hex');
+      const { size, checksum } = await copying.bulk.copy(pathOf(number), file, copying);
       const sum = sumOf({ number, size, checksum });
       const known =
         upload.sums.includes(sum) ||
@@ -245,7 +191,7 @@ function notSent({ id, record: { name } }: ListedUpload, part: number, actual: s
 const WHOLE = 'Nothing was written. The declared parts are all there: "swamp datastore check --repair" sets the other one aside.';
 const HINT = 'Nothing was written. Delete this version, or restore it from an earlier backup; "swamp datastore check" lists all damage.';
 
-function mismatch({ modelId, artifact, listed }: Source, recorded: Found, found: Found, part?: number): SwampError {
+function mismatch({ modelId, artifact, listed }: Source, recorded: Digest, found: Digest, part?: number): SwampError {
   const what = `${part === undefined ? 'Version' : `Part ${part} of version`} ${listed.version} of ${JSON.stringify(artifact.name)} (model ${modelId})`;
   const bytes = found.size === recorded.size ? `SHA-256 ${found.checksum}, recorded ${recorded.checksum}` : `${found.size} bytes, recorded ${recorded.size}`;
   return new SwampError('checksum_mismatch', `${what} is not what was written: it has ${bytes}.`, {

@@ -1,19 +1,13 @@
 /** Opens files of a backup: regular ones with one name, no link followed, no FIFO waited for, within limits (B11). */
 import { isUtf8 } from 'node:buffer';
-import { createHash } from 'node:crypto';
 import { type BigIntStats, lstatSync, type Stats } from 'node:fs';
 import { isErrno } from '../errors.js';
 import { createFile } from '../fs/durable.js';
 import { Handle } from '../fs/handle.js';
+import { bytesOf, pieces, SMALL } from '../fs/pieces.js';
 import { type BackupFinding, CONTROL_MODE } from './format.js';
 import { finding, invalid } from './invalid.js';
 import { inside, mayBeShared } from './paths.js';
-
-/** Content is read in pieces of this size. Bytes. */
-const PIECE = 256 * 1024;
-
-/** Files up to this size are read, hashed and written in one piece: a turn of the event loop costs more. Bytes. */
-export const SMALL = 128 * 1024;
 
 /** Why what is there is not read; undefined for a regular file that has one name, or may be shared with another backup. */
 export function refusal(path: string, stats: Stats | BigIntStats): BackupFinding | undefined {
@@ -61,39 +55,6 @@ function gone(path: string): BackupFinding {
 function requirePlain(path: string, stats: Stats | BigIntStats): void {
   const refused = refusal(path, stats);
   if (refused !== undefined) throw invalid(refused);
-}
-
-/** The pieces of an open file, which is closed at the end; each is valid until the next one is asked for. */
-export function* pieces(file: Handle): Generator<Uint8Array> {
-  const buffer = Buffer.allocUnsafe(Math.min(PIECE, file.size + 1));
-  try {
-    for (let at = 0, read = file.readSync(buffer, 0); read > 0; read = file.readSync(buffer, at)) {
-      at += read;
-      yield buffer.subarray(0, read);
-    }
-  } finally {
-    file.close();
-  }
-}
-
-/** The bytes of a small open file, which is closed: one read(2). Of what has grown since it was opened, one byte more: it is not what it was. */
-export function bytesOf(file: Handle): Buffer {
-  const { size } = file;
-  try {
-    const bytes = Buffer.allocUnsafe(size + 1);
-    let length = 0;
-    for (let read = -1; read !== 0 && length < size; length += read) read = file.readSync(bytes.subarray(length), length);
-    return bytes.subarray(0, length);
-  } finally {
-    file.close();
-  }
-}
-
-/** SHA-256 of what an open file holds, which is closed at the end. */
-export function digestOf(opened: Handle): string {
-  const hash = createHash('sha256');
-  for (const piece of pieces(opened)) hash.update(piece);
-  return hash.digest('hex');
 }
 
 /** The bytes of a control file; undefined when there is none. Throws `backup_invalid` when it is no plain file, or larger than `limit`. */

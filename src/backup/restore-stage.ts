@@ -1,15 +1,12 @@
 /** Stages what a plan brings, whole and durable, in the session's staging: streamed, in bounded memory, outside every lock. Each content is compared with its checksum once more. */
-import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
 import { Bulk } from '../fs/bulk.js';
-import { sha256 } from '../fs/digest.js';
 import { makeDirs, takeBack } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
-import type { Handle } from '../fs/handle.js';
+import type { Digest } from '../fs/pieces.js';
 import { ARTIFACT_RECORD, CONTENT, METADATA, PARTS } from '../layout/layout.js';
 import { segmentFor } from '../layout/names.js';
 import { newNonce } from '../locks/holder.js';
@@ -23,8 +20,7 @@ import { sumOf } from '../store/uploads/parts.js';
 import { SUMS } from '../store/uploads/place.js';
 import { UPLOAD_RECORD } from '../store/uploads/record.js';
 import { readSidecar, type Saved, type SavedUpload } from './contents.js';
-import type { SidecarVersion } from './format.js';
-import { bytesOf, openRequired, SMALL } from './open.js';
+import { openRequired } from './open.js';
 import { versionPath } from './paths.js';
 import type { RestorePlan, Target, TargetArtifact } from './restore-plan.js';
 
@@ -39,9 +35,9 @@ export async function stageRestore(session: Session, backup: Saved, plan: Restor
   await openStaging(session);
   const record = stagedRestore(session);
   await makeDirs(record);
-  const stager = new Stager(session, backup, record, options);
-  for (const target of plan.targets) await stager.stage(target);
-  await stager.finish(plan);
+  const staging: Staging = { session, root: backup.root, record, bulk: new Bulk(record), options, staged: { files: 0, bytes: 0 }, told: 0 };
+  for (const target of plan.targets) await stageTarget(staging, target);
+  await stageRest(staging, plan);
 }
 
 /** What becomes of a model; without one: nothing of it stays. */
@@ -87,143 +83,96 @@ export async function stageDefinitions(
   for (const file of standing.values()) await discardStaged(repo, file);
 }
 
-class Stager {
-  readonly #session: Session;
-  readonly #backup: Saved;
-  readonly #record: string;
-  readonly #bulk: Bulk;
-  readonly #options: StageOptions;
-  readonly #staged = { files: 0, bytes: 0 };
-  #told = 0;
+/** What is staged, and how much of it is. */
+interface Staging {
+  readonly session: Session;
+  /** Of the backup. */
+  readonly root: string;
+  /** The directory that becomes the restore. */
+  readonly record: string;
+  readonly bulk: Bulk;
+  readonly options: StageOptions;
+  readonly staged: { files: number; bytes: number };
+  /** When this was told. */
+  told: number;
+}
 
-  constructor(session: Session, backup: Saved, record: string, options: StageOptions) {
-    this.#session = session;
-    this.#backup = backup;
-    this.#record = record;
-    this.#bulk = new Bulk(record);
-    this.#options = options;
-  }
+async function stageTarget(staging: Staging, target: Target): Promise<void> {
+  const { modelId, epochs, artifacts, tombstones, uploads } = target;
+  const bundle = bundleIn(staging.record, modelId);
+  for (const artifact of artifacts) await stageArtifact(staging, join(bundle, 'data', segmentFor(artifact.saved.name)), artifact);
+  for (const tombstone of tombstones) await json(staging, join(bundle, 'tombstones', `${segmentFor(tombstone.name)}.json`), tombstone);
+  for (const upload of uploads) await stageUpload(staging, modelId, upload);
+  await json(staging, join(bundle, INTENT), intentOf(target));
+  await json(staging, fencesIn(staging.record, modelId), epochs);
+}
 
-  async stage(target: Target): Promise<void> {
-    const { modelId, epochs, artifacts, tombstones, uploads } = target;
-    const bundle = bundleIn(this.#record, modelId);
-    for (const artifact of artifacts) await this.#artifact(join(bundle, 'data', segmentFor(artifact.saved.name)), artifact);
-    for (const tombstone of tombstones) await this.#json(join(bundle, 'tombstones', `${segmentFor(tombstone.name)}.json`), tombstone);
-    for (const upload of uploads) await this.#upload(join(bundle, 'uploads'), upload, target);
-    await this.#json(join(bundle, INTENT), intentOf(target));
-    await this.#json(fencesIn(this.#record, modelId), epochs);
+/** What belongs to no target; then all of it is made durable. */
+async function stageRest(staging: Staging, { gone, definitions }: RestorePlan): Promise<void> {
+  const { repo } = staging.session;
+  for (const modelId of gone) {
+    await json(staging, join(bundleIn(staging.record, modelId), INTENT), intentOf());
+    await json(staging, fencesIn(staging.record, modelId), { data: 0, run: 0 });
   }
+  await stageDefinitions(repo, definitions, (index, change) => json(staging, definitionIn(staging.record, index), change));
+  await json(staging, join(staging.record, RESTORE_FACTS), { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() });
+  await staging.bulk.sync(staging.options.signal);
+  await failpoint('restore.staged');
+}
 
-  async finish({ gone, definitions }: RestorePlan): Promise<void> {
-    const { repo } = this.#session;
-    for (const modelId of gone) {
-      await this.#json(join(bundleIn(this.#record, modelId), INTENT), intentOf());
-      await this.#json(fencesIn(this.#record, modelId), { data: 0, run: 0 });
-    }
-    await stageDefinitions(repo, definitions, (index, change) => this.#json(definitionIn(this.#record, index), change));
-    await this.#json(join(this.#record, RESTORE_FACTS), { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() });
-    await this.#bulk.sync(this.#options.signal);
-    await failpoint('restore.staged');
+async function stageArtifact(staging: Staging, dir: string, { saved: { content }, record, only }: TargetArtifact): Promise<void> {
+  const sidecar = readSidecar(staging.root, content);
+  const latest = sidecar.versions.at(-1);
+  for (const version of sidecar.versions) {
+    if (only?.includes(version.version) === false) continue;
+    const { version: number, ...metadata } = version;
+    const from = version === latest ? content : versionPath(content, number);
+    const to = join(dir, String(number));
+    const { size, checksum } = await copy(staging, from, join(to, CONTENT));
+    if (size !== metadata.size || checksum !== metadata.checksum) throw altered(from, record.name, number);
+    await json(staging, join(to, METADATA), metadata);
   }
+  await json(staging, join(dir, ARTIFACT_RECORD), record);
+}
 
-  async #artifact(dir: string, { saved: { content }, record, only }: TargetArtifact): Promise<void> {
-    const sidecar = readSidecar(this.#backup.root, content);
-    const latest = sidecar.versions.at(-1);
-    for (const version of sidecar.versions) {
-      if (only?.includes(version.version) === false) continue;
-      await this.#version(join(dir, String(version.version)), version === latest ? content : versionPath(content, version.version), version, record.name);
-    }
-    await this.#json(join(dir, ARTIFACT_RECORD), record);
+/** An upload's id begins with that of its model. */
+async function stageUpload(staging: Staging, modelId: string, { id, directory, record, parts }: SavedUpload): Promise<void> {
+  const to = join(bundleIn(staging.record, modelId), 'uploads', modelId + id.slice(modelId.length));
+  await json(staging, join(to, UPLOAD_RECORD), { ...record, modelId });
+  for (const number of parts) {
+    const part = await copy(staging, `${directory}/part-${number}`, join(to, PARTS, String(number)));
+    await staging.bulk.write(join(to, SUMS, sumOf({ number, ...part })), Buffer.alloc(0));
   }
+  for (const empty of parts.length === 0 ? [PARTS, SUMS] : []) await makeDirs(join(to, empty));
+}
 
-  async #version(dir: string, from: string, { version: number, ...metadata }: SidecarVersion, name: string): Promise<void> {
-    const { size, checksum } = await this.#copy(from, join(dir, CONTENT));
-    if (size !== metadata.size || checksum !== metadata.checksum) throw altered(from, name, number);
-    await this.#json(join(dir, METADATA), metadata);
-  }
+/** Size and checksum of what was copied. */
+async function copy(staging: Staging, from: string, to: string): Promise<Digest> {
+  const { signal } = staging.options;
+  // Thousands of small files are written without a turn of the event loop: signals and timers get theirs.
+  if (staging.staged.files % TURN === 0) await turn();
+  signal.throwIfAborted();
+  const opened = openRequired(staging.root, from);
+  const copied = await staging.bulk.copy(to, opened, { signal, onBytes: (bytes) => count(staging, 0, bytes) }).finally(() => opened.close());
+  count(staging, 1, 0);
+  return copied;
+}
 
-  /** An upload's id begins with that of its model. */
-  async #upload(dir: string, { id, directory, record, parts }: SavedUpload, { modelId }: Target): Promise<void> {
-    const to = join(dir, modelId + id.slice(modelId.length));
-    await this.#json(join(to, UPLOAD_RECORD), { ...record, modelId });
-    for (const number of parts) {
-      const part = await this.#copy(`${directory}/part-${number}`, join(to, PARTS, String(number)));
-      await this.#write(join(to, SUMS, sumOf({ number, ...part })), Buffer.alloc(0));
-    }
-    for (const empty of parts.length === 0 ? [PARTS, SUMS] : []) await makeDirs(join(to, empty));
-  }
+function json(staging: Staging, path: string, record: object): Promise<void> {
+  return staging.bulk.write(path, Buffer.from(serialise(record)));
+}
 
-  /** Size and checksum of what was copied. */
-  async #copy(from: string, to: string): Promise<{ readonly size: number; readonly checksum: string }> {
-    const { signal } = this.#options;
-    // Thousands of small files are written without a turn of the event loop: signals and timers get theirs.
-    if (this.#staged.files % TURN === 0) await turn();
-    signal.throwIfAborted();
-    const opened = openRequired(this.#backup.root, from);
-    if (opened.size <= SMALL) {
-      const bytes = bytesOf(opened);
-      await this.#write(to, bytes);
-      return { size: bytes.length, checksum: sha256(bytes) };
-    }
-    const hash = createHash('sha256');
-    let size = 0;
-    try {
-      await this.#bulk.stream(to, async (file: FileHandle) => {
-        for await (const chunk of ahead(opened)) {
-          signal.throwIfAborted();
-          const written = file.writeFile(chunk);
-          hash.update(chunk);
-          await written;
-          size += chunk.length;
-          this.#count(0, chunk.length);
-        }
-      });
-    } finally {
-      opened.close();
-    }
-    this.#count(1, 0);
-    return { size, checksum: hash.digest('hex') };
-  }
-
-  #json(path: string, record: object): Promise<void> {
-    return this.#bulk.write(path, Buffer.from(serialise(record)));
-  }
-
-  async #write(path: string, bytes: Uint8Array): Promise<void> {
-    await this.#bulk.write(path, bytes);
-    this.#count(1, bytes.length);
-  }
-
-  #count(files: number, bytes: number): void {
-    this.#staged.files += files;
-    this.#staged.bytes += bytes;
-    const now = this.#session.repo.timing.now();
-    if (now - this.#told < TELL_EVERY_MS) return;
-    this.#told = now;
-    this.#options.onProgress?.({ ...this.#staged });
-  }
+function count(staging: Staging, files: number, bytes: number): void {
+  staging.staged.files += files;
+  staging.staged.bytes += bytes;
+  const now = staging.session.repo.timing.now();
+  if (now - staging.told < TELL_EVERY_MS) return;
+  staging.told = now;
+  staging.options.onProgress?.({ ...staging.staged });
 }
 
 const TELL_EVERY_MS = 200;
 const TURN = 32;
-/** Bytes of large contents that are read ahead of hashing and writing. */
-const AHEAD = 1024 * 1024;
-
-/** The pieces of an open file; the next one is read while the last one is used. Each is valid until the next one is asked for. */
-async function* ahead(file: Handle): AsyncGenerator<Uint8Array> {
-  const buffers = [Buffer.allocUnsafe(AHEAD), Buffer.allocUnsafe(AHEAD)] as const;
-  let position = 0;
-  let next = file.read(buffers[0], position);
-  for (let at: 0 | 1 = 0; ; at = at === 0 ? 1 : 0) {
-    const length = await next;
-    if (length === 0) return;
-    position += length;
-    next = file.read(buffers[at === 0 ? 1 : 0], position);
-    // Nobody waits for it when the reader stops here.
-    next.catch(() => undefined);
-    yield buffers[at].subarray(0, length);
-  }
-}
 
 function altered(path: string, name: string, version: number): SwampError {
   return new SwampError('checksum_mismatch', `${path} changed while it was restored: it is not version ${version} of ${JSON.stringify(name)} any more.`, {

@@ -1,5 +1,6 @@
 /** What `backup diff` compares: the models of a backup, or those of a repository, in one form; one model in memory at a time. */
 import { join } from 'node:path';
+import { digestOf } from '../fs/pieces.js';
 import { exists, readDir, readText } from '../fs/tree.js';
 import { METADATA, PARTS } from '../layout/layout.js';
 import { listModels } from '../models/files.js';
@@ -12,7 +13,7 @@ import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js'
 import { readChecksums } from './checksums.js';
 import { type BackupModel, readBackup, type SavedUpload, sidecarsOf, tombstonesOf } from './contents.js';
 import type { Manifest, Sidecar, SidecarVersion, TombstoneLine } from './format.js';
-import { digestOf, openPlain } from './open.js';
+import { openPlain } from './open.js';
 
 export interface Side {
   /** What it holds of what there is: nothing else can be compared. `models`: names, or null for all. */

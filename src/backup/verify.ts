@@ -1,9 +1,8 @@
 /** Verifies the tree of a backup: every finding in one run, content streamed, nothing followed, nothing waited for (B11, B15). */
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { sha256 } from '../fs/digest.js';
-import type { Handle } from '../fs/handle.js';
+import { digest, digestOf } from '../fs/pieces.js';
 import { exists } from '../fs/tree.js';
 import { parseAs, parseRecord } from '../store/metadata.js';
 import { byCodePoint } from '../store/read.js';
@@ -26,7 +25,7 @@ import {
 } from './format.js';
 import { finding, findingsOf, reading } from './invalid.js';
 import { readManifest } from './manifest.js';
-import { bytesOf, digestOf, linesOf, openPlain, pieces, readControl, refusal, SMALL, textOf } from './open.js';
+import { linesOf, openPlain, readControl, refusal, textOf } from './open.js';
 import { isContained, type Place, placeOf, sidecarPath } from './paths.js';
 import { keymapRecord, parseSidecar, readTombstones } from './records.js';
 import { isUnreadable, type TreeEntry, walkTree } from './tree.js';
@@ -136,11 +135,23 @@ function tellError(run: Pick<Run, 'findings' | 'refused'>, path: string, error: 
 }
 
 async function breathe(run: Run): Promise<void> {
-  if (performance.now() - run.turned < TURN_MS) return;
-  run.options.onProgress?.({ ...run.checked }, run.total);
+  if (!report(run)) return;
   await turn();
   run.options.signal.throwIfAborted();
-  run.turned = performance.now();
+}
+
+function count(run: Run, bytes: number): void {
+  run.checked.bytes += bytes;
+  report(run);
+}
+
+/** True when it was time to. */
+function report(run: Run): boolean {
+  const now = performance.now();
+  if (now - run.turned < TURN_MS) return false;
+  run.turned = now;
+  run.options.onProgress?.({ ...run.checked }, run.total);
+  return true;
 }
 
 function readLists(run: Run): Lists {
@@ -253,30 +264,15 @@ interface File<P> extends Pick<TreeEntry, 'path' | 'stats'> {
 async function lookAtContent(run: Run, seen: Seen, { path, stats, listed, place }: File<Place | undefined>): Promise<void> {
   const opened = collect(run, path, () => openPlain(run.root, path, stats));
   if (opened === undefined) return;
-  const read = await digest(run, opened).catch((error: unknown) => tellError(run, path, error));
+  const read = await digest(opened, { signal: run.options.signal, onBytes: (bytes) => count(run, bytes) }).catch((error: unknown) =>
+    tellError(run, path, error),
+  );
   if (read === undefined) return;
   const { size, checksum } = read;
   const altered = listed !== undefined && checksum !== listed;
   if (altered) tell(run, finding('altered', path, 'does not have its checksum'));
   if (place?.kind === 'upload') lookAtUpload(run, seen, { path, directory: place.directory });
   if (place?.kind === 'content' || place?.kind === 'version') seen.model?.contents.set(path, { size, checksum, altered, content: place.content });
-}
-
-async function digest(run: Run, opened: Handle): Promise<{ readonly size: number; readonly checksum: string }> {
-  if (opened.size <= SMALL) {
-    const bytes = bytesOf(opened);
-    run.checked.bytes += bytes.length;
-    return { size: bytes.length, checksum: sha256(bytes) };
-  }
-  const hash = createHash('sha256');
-  let size = 0;
-  for (const piece of pieces(opened)) {
-    hash.update(piece);
-    size += piece.length;
-    run.checked.bytes += piece.length;
-    await breathe(run);
-  }
-  return { size, checksum: hash.digest('hex') };
 }
 
 function lookAtUpload(run: Run, { uploads }: Seen, { path, directory }: { readonly path: string; readonly directory: string }): void {

@@ -3,6 +3,7 @@
  * files costs more than writing them.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
 import { copyFile, type FileHandle, open } from 'node:fs/promises';
 import { release } from 'node:os';
@@ -10,6 +11,8 @@ import { dirname, join, relative, sep } from 'node:path';
 import { isErrno } from '../errors.js';
 import { linkFile, removeFile, rename, syncDir, syncFile } from './durable.js';
 import { failpoint } from './failpoints.js';
+import type { Handle } from './handle.js';
+import { bytesOf, type Digest, digestOfBytes, pour, type Reading, SMALL } from './pieces.js';
 
 /** So many files are synced one by one, and so many at a time. */
 const FEW = 64;
@@ -55,6 +58,18 @@ export class Bulk {
     }
     await file.close();
     return result;
+  }
+
+  /** Creates a file with what an open file holds. The digest of what was read and written. */
+  async copy(path: string, file: Handle, reading: Reading): Promise<Digest> {
+    if (file.size <= SMALL) {
+      const bytes = bytesOf(file);
+      await this.write(path, bytes);
+      return digestOfBytes(bytes, reading);
+    }
+    const hash = createHash('sha256');
+    const size = await this.stream(path, (sink) => pour(file, sink, { ...reading, hashes: [hash] }));
+    return { size, checksum: hash.digest('hex') };
   }
 
   /** A whole file as another one: cloned, linked or copied; the first two throw the system's error where the file system cannot. The mode of a link is that of its file, else the umask decides it. */
