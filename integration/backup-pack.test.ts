@@ -9,7 +9,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { type Header, pack } from 'tar-stream';
 import { scratchFor } from '../src/backup/scratch.js';
-import { verifyTree } from '../src/backup/verify.js';
+import { verifyTree } from '../src/backup/verify/verify.js';
 import { SwampError } from '../src/errors.js';
 import { backupPack, backupPackTo } from '../src/operations/backup-pack.js';
 import { backupUnpack } from '../src/operations/backup-unpack.js';

@@ -5,7 +5,7 @@ import { chmodSync, cpSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rena
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { verifyTree } from '../src/backup/verify.js';
+import { verifyTree } from '../src/backup/verify/verify.js';
 import type { BackupVerifyResult } from '../src/operations/backup-verify.js';
 import { verifyCases } from './support/backup-property.js';
 import { DAMAGES, type Tree, type TreeModel, writeTree } from './support/backup-tree.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { verifyTree } from '../../src/backup/verify.js';
+import { verifyTree } from '../../src/backup/verify/verify.js';
 import { DAMAGES, randomTree } from './backup-tree.js';
 import { NEVER } from './library-repo.js';
 import { snapshot } from './snapshot.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { verifyTree } from '../../src/backup/verify.js';
+import { verifyTree } from '../../src/backup/verify/verify.js';
 import { openRepo, SwampError } from '../../src/index.js';
 import { GLOBAL } from '../../src/layout/layout.js';
 import { currentProcess, formatHolder, newNonce } from '../../src/locks/holder.js';

@@ -18,7 +18,7 @@ import { finding, invalid } from './invalid.js';
 import { parseManifest } from './manifest.js';
 import { openRequired, textOf } from './open.js';
 import { inside, isContained, type Place, placeOf } from './paths.js';
-import type { Checked } from './verify.js';
+import type { Checked } from './verify/verify.js';
 
 const CONTENT_MODE = 0o644;
 

@@ -1,17 +1,17 @@
 /** `backup create`: one point in time, read while everybody works on, written aside, and published by one rename. The order of the steps is design/backup.md's. */
 
 import { join } from 'node:path';
-import { type Base, readBase } from '../backup/base.js';
-import { inOrder, leftOut, refusedFor, withoutDamaged } from '../backup/damage.js';
+import { type Base, readBase } from '../backup/create/base.js';
+import { inOrder, leftOut, refusedFor, withoutDamaged } from '../backup/create/damage.js';
+import type { Damage, ExcludedCounts, ListedModel, Snapshot } from '../backup/create/listed.js';
+import { type MakingOptions, makeBackup } from '../backup/create/make.js';
+import { lookWithoutLock, takeSnapshot, takeStill } from '../backup/create/snapshot.js';
+import { type Target, targetOf } from '../backup/create/target.js';
 import { requireBackupDirectory } from '../backup/directory.js';
 import { BACKUP_FORMAT, type BackupOptions, type Counts, type Excluded, type KeymapRecord, type LeftOut, type Manifest } from '../backup/format.js';
 import { findingsOf } from '../backup/invalid.js';
-import type { Damage, ExcludedCounts, ListedModel, Snapshot } from '../backup/listed.js';
-import { type MakingOptions, makeBackup } from '../backup/make.js';
 import { type NamePlan, planNames } from '../backup/names.js';
 import { reclaimScratch } from '../backup/scratch.js';
-import { lookWithoutLock, takeSnapshot, takeStill } from '../backup/snapshot.js';
-import { type Target, targetOf } from '../backup/target.js';
 import { errnoOf, isErrno, reasonOf, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { METADATA } from '../layout/layout.js';

@@ -6,7 +6,7 @@ import { requireBackupDirectory } from '../backup/directory.js';
 import { type Excludes, excludes } from '../backup/exclude.js';
 import type { Sidecar } from '../backup/format.js';
 import { backupSide, repoSide, type Side, type SideModel } from '../backup/sides.js';
-import type { VerifyOptions } from '../backup/verify.js';
+import type { VerifyOptions } from '../backup/verify/verify.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
 import { MARKER, openRepoAt, type Repo, type Reporter } from '../repo.js';

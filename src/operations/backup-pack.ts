@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { type ArchiveOptions, codecFor, packTree } from '../backup/archive.js';
 import { requireBackupDirectory } from '../backup/directory.js';
 import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
-import type { VerifyOptions } from '../backup/verify.js';
+import type { VerifyOptions } from '../backup/verify/verify.js';
 import { isErrno, SwampError } from '../errors.js';
 import { createFile, publishFile, syncFile, takeBack } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';

@@ -1,11 +1,11 @@
 /** `backup restore`: verified, planned and staged without a lock; one rename publishes it; then it is carried out, by this command or by whoever comes next (B15 to B17). */
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Gathered, gather, readSaved, type Saved } from '../backup/contents.js';
-import { adaptStaged } from '../backup/restore-adapt.js';
-import type { Choice, RestoreMode } from '../backup/restore-choice.js';
-import { type FreshIds, planRestore, type Removed, type RestorePlan, type Skipped } from '../backup/restore-plan.js';
-import { stageRestore } from '../backup/restore-stage.js';
-import { seenNow, unfinished } from '../backup/restore-state.js';
+import { adaptStaged } from '../backup/restore/adapt.js';
+import type { Choice, RestoreMode } from '../backup/restore/choice.js';
+import { type FreshIds, planRestore, type Removed, type RestorePlan, type Skipped } from '../backup/restore/plan.js';
+import { stageRestore } from '../backup/restore/stage.js';
+import { seenNow, unfinished } from '../backup/restore/state.js';
 import { errnoOf, SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost, MAX_EPOCH } from '../locks/fence.js';

@@ -2,9 +2,9 @@
 import { constants } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { codecFor, unpackTree } from '../backup/archive.js';
+import { inTheWay, parentOf, requireFree } from '../backup/create/target.js';
 import { resolveNamed } from '../backup/directory.js';
 import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
-import { inTheWay, parentOf, requireFree } from '../backup/target.js';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDir, rename, syncDir, takeBack } from '../fs/durable.js';
 import { Handle } from '../fs/handle.js';

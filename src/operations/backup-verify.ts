@@ -1,7 +1,7 @@
 /** `backup verify`: every finding of a backup in one run; reads all of it and changes nothing. */
 import { requireBackupDirectory } from '../backup/directory.js';
 import type { BackupFinding, Counts } from '../backup/format.js';
-import { type Checked, type VerifyOptions, verifyTree } from '../backup/verify.js';
+import { type Checked, type VerifyOptions, verifyTree } from '../backup/verify/verify.js';
 import { SwampError } from '../errors.js';
 
 export interface BackupVerifyResult {

@@ -1,7 +1,7 @@
 /** What `backup restore --mode replace` takes away: a person agrees to it before any lock is taken, and it is looked at again under the lock. */
 import { join } from 'node:path';
-import type { RestorePlan } from '../backup/restore-plan.js';
-import { readable } from '../backup/restore-state.js';
+import type { RestorePlan } from '../backup/restore/plan.js';
+import { readable } from '../backup/restore/state.js';
 import { SwampError } from '../errors.js';
 import { readDir } from '../fs/tree.js';
 import { displayPath, type Repo } from '../repo.js';

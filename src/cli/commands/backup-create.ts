@@ -1,6 +1,6 @@
 /** `swamp backup create DIR` */
 
-import type { BackupProgress } from '../../backup/make.js';
+import type { BackupProgress } from '../../backup/create/make.js';
 import { backupCreate } from '../../operations/backup-create.js';
 import { given, pairs } from '../args.js';
 import type { Context, Outcome } from '../context.js';

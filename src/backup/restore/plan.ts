@@ -5,22 +5,22 @@
 import { randomUUID } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { SwampError } from '../errors.js';
-import { failpoint } from '../fs/failpoints.js';
-import { readDir } from '../fs/tree.js';
-import { ARTIFACT_RECORD } from '../layout/layout.js';
-import { MAX_EPOCH } from '../locks/fence.js';
-import { isModelType, withFields } from '../models/definition.js';
-import { modelPath, type SurveyedFile, surveyDefinitions } from '../models/files.js';
-import { displayPath, type Repo } from '../repo.js';
-import { hasText, requirePlace, textAt } from '../store/definition-text.js';
-import { isDeletedModel } from '../store/deleted.js';
-import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../store/metadata.js';
-import { versionNumbers } from '../store/read.js';
-import type { DefinitionChange, FenceEpochs } from '../store/restoration.js';
-import { readSidecar, type Saved, type SavedArtifact, type SavedModel, type SavedUpload, tombstonesOf } from './contents.js';
-import { type Choice, requireMode, selected, titleOf } from './restore-choice.js';
-import { epochOf, idsWithFiles, isThisVersion, readable, Seen, versionsIn } from './restore-state.js';
+import { SwampError } from '../../errors.js';
+import { failpoint } from '../../fs/failpoints.js';
+import { readDir } from '../../fs/tree.js';
+import { ARTIFACT_RECORD } from '../../layout/layout.js';
+import { MAX_EPOCH } from '../../locks/fence.js';
+import { isModelType, withFields } from '../../models/definition.js';
+import { modelPath, type SurveyedFile, surveyDefinitions } from '../../models/files.js';
+import { displayPath, type Repo } from '../../repo.js';
+import { hasText, requirePlace, textAt } from '../../store/definition-text.js';
+import { isDeletedModel } from '../../store/deleted.js';
+import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../../store/metadata.js';
+import { versionNumbers } from '../../store/read.js';
+import type { DefinitionChange, FenceEpochs } from '../../store/restoration.js';
+import { readSidecar, type Saved, type SavedArtifact, type SavedModel, type SavedUpload, tombstonesOf } from '../contents.js';
+import { type Choice, requireMode, selected, titleOf } from './choice.js';
+import { epochOf, idsWithFiles, isThisVersion, readable, Seen, versionsIn } from './state.js';
 
 /** One model of the backup, and where it goes. */
 export interface Target {

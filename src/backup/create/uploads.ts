@@ -1,10 +1,10 @@
 /** The unfinished uploads of a model, as a snapshot lists them; and how a directory is listed that may be damaged. */
 import { join } from 'node:path';
-import { exists, listStore } from '../fs/tree.js';
-import { PARTS } from '../layout/layout.js';
-import type { Repo } from '../repo.js';
-import { parseUploadEntry, SUMS, uploadsOf } from '../store/uploads/place.js';
-import { readUploadRecord, UPLOAD_RECORD } from '../store/uploads/record.js';
+import { exists, listStore } from '../../fs/tree.js';
+import { PARTS } from '../../layout/layout.js';
+import type { Repo } from '../../repo.js';
+import { parseUploadEntry, SUMS, uploadsOf } from '../../store/uploads/place.js';
+import { readUploadRecord, UPLOAD_RECORD } from '../../store/uploads/record.js';
 import { damageOr } from './damage.js';
 import { type Damage, damaged, identityOf, type ListedUpload } from './listed.js';
 

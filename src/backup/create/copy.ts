@@ -2,16 +2,16 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { SwampError } from '../errors.js';
-import type { Bulk } from '../fs/bulk.js';
-import type { Handle } from '../fs/handle.js';
-import { type Digest, pour, type Reading } from '../fs/pieces.js';
-import { listStore, readDir, readText } from '../fs/tree.js';
-import { CONTENT, METADATA, PARTS } from '../layout/layout.js';
-import { openPiece } from '../store/content.js';
-import { METADATA_RECORD, type Part, parseAs, readVersionMetadata, type VersionMetadata } from '../store/metadata.js';
-import { partNumber, sumOf } from '../store/uploads/parts.js';
-import { SUMS } from '../store/uploads/place.js';
+import { SwampError } from '../../errors.js';
+import type { Bulk } from '../../fs/bulk.js';
+import type { Handle } from '../../fs/handle.js';
+import { type Digest, pour, type Reading } from '../../fs/pieces.js';
+import { listStore, readDir, readText } from '../../fs/tree.js';
+import { CONTENT, METADATA, PARTS } from '../../layout/layout.js';
+import { openPiece } from '../../store/content.js';
+import { METADATA_RECORD, type Part, parseAs, readVersionMetadata, type VersionMetadata } from '../../store/metadata.js';
+import { partNumber, sumOf } from '../../store/uploads/parts.js';
+import { SUMS } from '../../store/uploads/place.js';
 import { damaged, type ListedArtifact, type ListedUpload, type ListedVersion } from './listed.js';
 import type { Listed, Locator } from './locate.js';
 

@@ -1,16 +1,16 @@
 /** Brings what was staged for one plan in line with a later one: small records are written anew, what is not wanted any more is set aside. No content is touched. */
 import { basename, join } from 'node:path';
-import { Bulk } from '../fs/bulk.js';
-import { exists, readDir } from '../fs/tree.js';
-import { ARTIFACT_RECORD } from '../layout/layout.js';
-import { segmentFor } from '../layout/names.js';
-import { newNonce } from '../locks/holder.js';
-import type { Session } from '../locks/session.js';
-import { INTENT } from '../store/intent.js';
-import { serialise } from '../store/metadata.js';
-import { bundleIn, changesIn, definitionIn, fencesIn, stagedRestore } from '../store/restoration.js';
-import type { RestorePlan, Target } from './restore-plan.js';
-import { intentOf, stageDefinitions } from './restore-stage.js';
+import { Bulk } from '../../fs/bulk.js';
+import { exists, readDir } from '../../fs/tree.js';
+import { ARTIFACT_RECORD } from '../../layout/layout.js';
+import { segmentFor } from '../../layout/names.js';
+import { newNonce } from '../../locks/holder.js';
+import type { Session } from '../../locks/session.js';
+import { INTENT } from '../../store/intent.js';
+import { serialise } from '../../store/metadata.js';
+import { bundleIn, changesIn, definitionIn, fencesIn, stagedRestore } from '../../store/restoration.js';
+import type { RestorePlan, Target } from './plan.js';
+import { intentOf, stageDefinitions } from './stage.js';
 
 /** False: more is wanted now than was staged, and it has to be staged again. */
 export async function adaptStaged(session: Session, before: RestorePlan, after: RestorePlan, { signal }: { readonly signal: AbortSignal }): Promise<boolean> {

@@ -1,9 +1,9 @@
 /** One model of a backup, once all its files were seen: sidecars, contents and names must tell the same. */
-import { parseDefinition } from '../models/definition.js';
-import { type BackupFinding, type KeymapRecord, LEAF_SUFFIX, SAFE_SUFFIX } from './format.js';
-import { finding, invalid } from './invalid.js';
-import { placeNames } from './names.js';
-import { contentPath, definitionPath, sidecarPath, versionPath } from './paths.js';
+import { parseDefinition } from '../../models/definition.js';
+import { type BackupFinding, type KeymapRecord, LEAF_SUFFIX, SAFE_SUFFIX } from '../format.js';
+import { finding, invalid } from '../invalid.js';
+import { placeNames } from '../names.js';
+import { contentPath, definitionPath, sidecarPath, versionPath } from '../paths.js';
 
 /** What is kept of a model while its files are walked. */
 export interface VerifiedModel {

@@ -1,13 +1,13 @@
 /** Verifies the tree of a backup: every finding in one run, content streamed, nothing followed, nothing waited for (B11, B15). */
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { sha256 } from '../fs/digest.js';
-import { digest, digestOf } from '../fs/pieces.js';
-import { exists } from '../fs/tree.js';
-import { parseAs, parseRecord } from '../store/metadata.js';
-import { byCodePoint } from '../store/read.js';
-import { UPLOAD } from '../store/uploads/record.js';
-import { readChecksums } from './checksums.js';
+import { sha256 } from '../../fs/digest.js';
+import { digest, digestOf } from '../../fs/pieces.js';
+import { exists } from '../../fs/tree.js';
+import { parseAs, parseRecord } from '../../store/metadata.js';
+import { byCodePoint } from '../../store/read.js';
+import { UPLOAD } from '../../store/uploads/record.js';
+import { readChecksums } from '../checksums.js';
 import {
   type BackupFinding,
   CHECKSUMS,
@@ -22,13 +22,13 @@ import {
   type Manifest,
   type Sidecar,
   UPLOAD_RECORD,
-} from './format.js';
-import { finding, findingsOf, reading } from './invalid.js';
-import { readManifest } from './manifest.js';
-import { linesOf, openPlain, readControl, refusal, textOf } from './open.js';
-import { isContained, type Place, placeOf, sidecarPath } from './paths.js';
-import { keymapRecord, parseSidecar, readTombstones } from './records.js';
-import { isUnreadable, type TreeEntry, walkTree } from './tree.js';
+} from '../format.js';
+import { finding, findingsOf, reading } from '../invalid.js';
+import { readManifest } from '../manifest.js';
+import { linesOf, openPlain, readControl, refusal, textOf } from '../open.js';
+import { isContained, type Place, placeOf, sidecarPath } from '../paths.js';
+import { keymapRecord, parseSidecar, readTombstones } from '../records.js';
+import { isUnreadable, type TreeEntry, walkTree } from '../tree.js';
 import { addDefinition, newModel, settleModel, type VerifiedModel } from './verify-model.js';
 
 /** What has been read. */

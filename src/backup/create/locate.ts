@@ -3,10 +3,10 @@
  * keeps its inode through every rename, and no inode is given out again while our pin keeps the old one from being removed.
  */
 import { join } from 'node:path';
-import { SwampError } from '../errors.js';
-import { readDir, readDirTypes } from '../fs/tree.js';
-import { readFence } from '../locks/fence.js';
-import type { Repo } from '../repo.js';
+import { SwampError } from '../../errors.js';
+import { readDir, readDirTypes } from '../../fs/tree.js';
+import { readFence } from '../../locks/fence.js';
+import type { Repo } from '../../repo.js';
 import { type Identity, identityOf } from './listed.js';
 
 /** A directory as it was listed. */

@@ -1,10 +1,10 @@
 /** What a person chooses to restore, and how: which models of a backup, which artifact, and what becomes of what is there (B16). */
-import { SwampError } from '../errors.js';
-import { checkModelName } from '../models/definition.js';
-import type { SurveyedFile } from '../models/files.js';
-import type { Repo } from '../repo.js';
-import type { Saved, SavedModel } from './contents.js';
-import { idsWithFiles } from './restore-state.js';
+import { SwampError } from '../../errors.js';
+import { checkModelName } from '../../models/definition.js';
+import type { SurveyedFile } from '../../models/files.js';
+import type { Repo } from '../../repo.js';
+import type { Saved, SavedModel } from '../contents.js';
+import { idsWithFiles } from './state.js';
 
 export type RestoreMode = 'replace' | 'merge' | 'skip-existing';
 

@@ -1,8 +1,8 @@
 /** What a point in time consists of: plain data, and the identity by which a directory is found again. */
 import { lstatSync } from 'node:fs';
-import { SwampError } from '../errors.js';
-import type { ArtifactRecord, Tombstone } from '../store/metadata.js';
-import type { UploadRecord } from '../store/uploads/record.js';
+import { SwampError } from '../../errors.js';
+import type { ArtifactRecord, Tombstone } from '../../store/metadata.js';
+import type { UploadRecord } from '../../store/uploads/record.js';
 
 /** What a backup is to hold. */
 export interface Wanted {

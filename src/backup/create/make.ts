@@ -3,26 +3,26 @@
  * contents, write the records, sync, write CHECKSUMS, publish (design/backup.md, "Making one").
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { errnoOf, reasonOf } from '../errors.js';
-import { Bulk } from '../fs/bulk.js';
-import { sha256 } from '../fs/digest.js';
-import { syncDir, syncFile } from '../fs/durable.js';
-import { failpoint } from '../fs/failpoints.js';
-import type { Repo } from '../repo.js';
-import { serialise } from '../store/metadata.js';
+import { errnoOf, reasonOf } from '../../errors.js';
+import { Bulk } from '../../fs/bulk.js';
+import { sha256 } from '../../fs/digest.js';
+import { syncDir, syncFile } from '../../fs/durable.js';
+import { failpoint } from '../../fs/failpoints.js';
+import type { Repo } from '../../repo.js';
+import { serialise } from '../../store/metadata.js';
+import { checksumLines } from '../checksums.js';
+import { CHECKSUMS, CONTROL_MODE, type Counts, KEYMAP, MANIFEST, type Manifest, type SidecarVersion, UPLOAD_RECORD } from '../format.js';
+import { serialiseManifest } from '../manifest.js';
+import type { NamePlan } from '../names.js';
+import { createControl } from '../open.js';
+import { definitionPath, inside, sidecarPath, tombstonesPath, versionPath } from '../paths.js';
+import { keymapLine, serialiseSidecar, tombstoneLine } from '../records.js';
+import { removeScratch } from '../scratch.js';
 import { type Base, takeFromBase } from './base.js';
-import { checksumLines } from './checksums.js';
 import { type Copying, copyUpload, copyVersion, type Shared } from './copy.js';
 import { damageOr } from './damage.js';
-import { CHECKSUMS, CONTROL_MODE, type Counts, KEYMAP, MANIFEST, type Manifest, type SidecarVersion, UPLOAD_RECORD } from './format.js';
 import type { Damage, ListedArtifact, ListedModel, ListedUpload, Snapshot } from './listed.js';
 import { Locator } from './locate.js';
-import { serialiseManifest } from './manifest.js';
-import type { NamePlan } from './names.js';
-import { createControl } from './open.js';
-import { definitionPath, inside, sidecarPath, tombstonesPath, versionPath } from './paths.js';
-import { keymapLine, serialiseSidecar, tombstoneLine } from './records.js';
-import { removeScratch } from './scratch.js';
 import { makeScratch, publish, type Target } from './target.js';
 
 /** What is to be written. */

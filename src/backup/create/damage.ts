@@ -1,9 +1,9 @@
 /** What of a datastore cannot be read as it was written: refused all at once, or left out of the backup and recorded there (B18). */
 import { sep } from 'node:path';
-import { asSwampError, type ErrorCode, isErrno, SwampError } from '../errors.js';
-import type { Repo } from '../repo.js';
-import { byCodePoint } from '../store/read.js';
-import type { LeftOut } from './format.js';
+import { asSwampError, type ErrorCode, isErrno, SwampError } from '../../errors.js';
+import type { Repo } from '../../repo.js';
+import { byCodePoint } from '../../store/read.js';
+import type { LeftOut } from '../format.js';
 import type { Damage, ListedArtifact, ListedModel, Snapshot } from './listed.js';
 
 const CODES: readonly ErrorCode[] = ['corrupt', 'checksum_mismatch', 'incomplete_chunks'];

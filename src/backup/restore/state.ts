@@ -2,19 +2,19 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { isErrno, SwampError } from '../errors.js';
-import { readDir } from '../fs/tree.js';
-import { FAMILIES } from '../layout/families.js';
-import { isModelId, METADATA } from '../layout/layout.js';
-import { readFence } from '../locks/fence.js';
-import { HOLDER_DETAILS } from '../locks/lease.js';
-import { definitionFiles } from '../models/files.js';
-import type { Repo } from '../repo.js';
-import { hasEntries } from '../store/check/check.js';
-import { isDeletedModel } from '../store/deleted.js';
-import { readVersionMetadata } from '../store/metadata.js';
-import { versionNumbers } from '../store/read.js';
-import type { SidecarVersion } from './format.js';
+import { isErrno, SwampError } from '../../errors.js';
+import { readDir } from '../../fs/tree.js';
+import { FAMILIES } from '../../layout/families.js';
+import { isModelId, METADATA } from '../../layout/layout.js';
+import { readFence } from '../../locks/fence.js';
+import { HOLDER_DETAILS } from '../../locks/lease.js';
+import { definitionFiles } from '../../models/files.js';
+import type { Repo } from '../../repo.js';
+import { hasEntries } from '../../store/check/check.js';
+import { isDeletedModel } from '../../store/deleted.js';
+import { readVersionMetadata } from '../../store/metadata.js';
+import { versionNumbers } from '../../store/read.js';
+import type { SidecarVersion } from '../format.js';
 
 /** Ids of everything that has files. */
 export function idsWithFiles({ layout }: Repo): string[] {

@@ -1,12 +1,12 @@
 /** DIR, where a backup is to appear: what must not stand there, the scratch beside it, and the one rename (B3, B13). */
 import { lstatSync, realpathSync, type Stats } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { isErrno, SwampError } from '../errors.js';
-import { makeDir, rename, syncDir } from '../fs/durable.js';
-import { failpoint } from '../fs/failpoints.js';
-import { readDir } from '../fs/tree.js';
-import type { Repo } from '../repo.js';
-import { scratchFor } from './scratch.js';
+import { isErrno, SwampError } from '../../errors.js';
+import { makeDir, rename, syncDir } from '../../fs/durable.js';
+import { failpoint } from '../../fs/failpoints.js';
+import { readDir } from '../../fs/tree.js';
+import type { Repo } from '../../repo.js';
+import { scratchFor } from '../scratch.js';
 
 /** A place where a backup can appear; links on the way to it are resolved. */
 export interface Target {

@@ -1,15 +1,15 @@
 /** `--base`: an earlier backup, whose contents are shared where they have the checksum that is wanted. Nothing of it is trusted: what it gives is hashed. */
 import { lstatSync } from 'node:fs';
-import { isErrno } from '../errors.js';
-import { removeFile } from '../fs/durable.js';
-import { Handle } from '../fs/handle.js';
-import { digest } from '../fs/pieces.js';
-import type { Repo } from '../repo.js';
-import type { VersionMetadata } from '../store/metadata.js';
-import { readChecksums } from './checksums.js';
+import { isErrno } from '../../errors.js';
+import { removeFile } from '../../fs/durable.js';
+import { Handle } from '../../fs/handle.js';
+import { digest } from '../../fs/pieces.js';
+import type { Repo } from '../../repo.js';
+import type { VersionMetadata } from '../../store/metadata.js';
+import { readChecksums } from '../checksums.js';
+import { readManifest } from '../manifest.js';
+import { inside, isContained, mayBeShared } from '../paths.js';
 import type { Copying, Shared } from './copy.js';
-import { readManifest } from './manifest.js';
-import { inside, isContained, mayBeShared } from './paths.js';
 
 export interface Base {
   readonly repo: Repo;
