@@ -148,7 +148,7 @@ test(
 
 interface Status {
   readonly healthy: boolean;
-  readonly sweeps: readonly { readonly path: string; readonly kind: string }[];
+  readonly sweeps: readonly { readonly path: string; readonly kind: string; readonly bytes: number }[];
 }
 
 test(
@@ -170,9 +170,10 @@ test(
     assert.equal((JSON.parse(again.stdout) as Deleted).alreadyDeleted, true);
     await runUnprivileged(repo, ['datastore', 'sweep'], 0);
     const { sweeps } = await runJson<Status>(repo, ['datastore', 'status']);
-    assert.deepEqual(sweeps, [
-      { path: 'models/command/shell/m.yaml', kind: 'deleted', bytes: sweeps[0] === undefined ? 0 : statSync(join(definitions, 'm.yaml')).size },
-    ]);
+    assert.deepEqual(
+      sweeps.map(({ path, kind, bytes }) => [path, kind, bytes]),
+      [['models/command/shell/m.yaml', 'deleted_model', statSync(join(definitions, 'm.yaml')).size]],
+    );
     chmodSync(definitions, 0o700);
     await run(repo, ['datastore', 'sweep']);
     assert.deepEqual([readdirSync(definitions), linesOf(repo)], [[], 1]);
@@ -204,7 +205,7 @@ test('a record of a deleted model that is damaged is told, and keeps neither sta
   const { stdout, stderr } = await run(repo, ['datastore', 'status', '--json']);
   assert.match(stderr, new RegExp(`${damaged}\\.json is damaged`));
   const { healthy, sweeps } = JSON.parse(stdout) as Status;
-  assert.deepEqual([healthy, sweeps.filter(({ kind }) => kind === 'deleted').map(({ path }) => path)], [false, ['models/command/shell/m.yaml']]);
+  assert.deepEqual([healthy, sweeps.filter(({ kind }) => kind === 'deleted_model').map(({ path }) => path)], [false, ['models/command/shell/m.yaml']]);
   const swept = await run(repo, ['datastore', 'sweep', '--json']);
   assert.match(swept.stderr, new RegExp(`${damaged}\\.json is damaged`));
   assert.deepEqual((JSON.parse(swept.stdout) as { teardowns: unknown }).teardowns, [{ id, name: 'm', state: 'done' }]);

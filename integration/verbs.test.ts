@@ -62,6 +62,7 @@ const LOCK: Shape = {
   waiters: [WAITER],
 };
 const SWEPT: Shape = { ...fields('path kind', 'text'), bytes: 'number' };
+const UNFINISHED: Shape = { ...fields('path kind message', 'text'), bytes: 'number' };
 const TEARDOWN: Shape = fields('id name state', 'text');
 /** A backup beside the repository, the same for all rows. */
 function backupIn(base: string): string {
@@ -281,10 +282,11 @@ const VERBS: readonly Verb[] = [
     result: {
       healthy: 'flag',
       bytes: 'number',
-      sweeps: [SWEPT],
+      sweeps: [UNFINISHED],
       pins: [{ ...fields('path command host since', 'text'), pid: 'number' }],
       teardowns: [TEARDOWN],
-      kept: [{ ...fields('modelId path', 'text'), bytes: 'number' }],
+      kept: [{ ...fields('modelId path kind message', 'text'), bytes: 'number' }],
+      manual: [UNFINISHED],
       uploads: [UPLOAD],
       locks: [LOCK],
       catalog: { state: 'text', bytes: 'number' },
@@ -309,7 +311,7 @@ const VERBS: readonly Verb[] = [
     verb: 'datastore sweep',
     args: () => ['datastore', 'sweep'],
     text: /^Nothing to sweep\.\n$/,
-    result: { removed: [SWEPT], left: [SWEPT], teardowns: [TEARDOWN], bytesReclaimed: 'number', dryRun: 'flag' },
+    result: { removed: [SWEPT], left: [SWEPT], teardowns: [TEARDOWN], manual: [UNFINISHED], bytesReclaimed: 'number', dryRun: 'flag' },
     fails: [['datastore', 'sweep', '--retry-teardown', 'none'], 'model_not_found'],
     writes: ['datastore', 'sweep', '--retry-teardown', 'none'],
   },

@@ -25,7 +25,7 @@ export const DATASTORE_COMMANDS: readonly Command[] = [
   },
   {
     verb: 'datastore sweep',
-    summary: 'Finish pending removals',
+    summary: 'Finish what is pending',
     confirms: true,
     positionals: [],
     flags: [

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { errnoOf, isErrno, isFull, isSystemError, reasonOf } from '../errors.js';
 import { makeDirs, removeEmptyDir, removeFile, writeAdvisory } from '../fs/durable.js';
 import { exists, listStore, modifiedAt, readText } from '../fs/tree.js';
-import type { Layout, LockName } from '../layout/layout.js';
+import { GLOBAL, isModelId, type Layout, type LockName } from '../layout/layout.js';
 import { type Holder, hostName, isProvablyDead, parseHolder } from './holder.js';
 import type { Session } from './session.js';
 
@@ -40,6 +40,18 @@ const TICKET = /^[0-9]{13}-([awd])-(.+)\.json$/;
 export function readQueue(layout: Layout, lock: LockName): Ticket[] {
   const dir = layout.queue(lock);
   return (listStore(dir) ?? []).flatMap((name) => parseTicket(dir, name) ?? []);
+}
+
+/** The locks that have a queue, taken or not. */
+export function queuedLocks(layout: Layout): LockName[] {
+  return (listStore(layout.queues) ?? []).flatMap((name) => lockOfQueue(name) ?? []);
+}
+
+/** The lock whose queue the directory `name` is; undefined for any other name. */
+export function lockOfQueue(name: string): LockName | undefined {
+  if (name === GLOBAL.kind) return GLOBAL;
+  const [modelId = '', kind = ''] = [name.slice(0, name.lastIndexOf('.')), name.slice(name.lastIndexOf('.') + 1)];
+  return (kind === 'data' || kind === 'run') && isModelId(modelId) ? { kind, modelId } : undefined;
 }
 
 /** The ticket that a file name in the queue `dir` stands for; undefined for one that is no ticket. */

@@ -1,15 +1,18 @@
 /** Names of models: unique over all types, case aside. A definition is published whole, and never over another one. */
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SwampError } from '../errors.js';
 import { syncDir } from '../fs/durable.js';
+import { exists } from '../fs/tree.js';
+import { readFence } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import type { Lease } from '../locks/lease.js';
 import { displayPath, type Repo } from '../repo.js';
 import { requireHeld } from '../store/commit.js';
 import { publishText, removeDefinition, removeIf } from '../store/definition-text.js';
+import { isHeldByDead } from '../store/leftovers.js';
 import { checkModelName, type Definition, serialiseDefinition } from './definition.js';
 import { type DefinitionFile, deletedHint, isLeaving, readOrTell } from './definition-file.js';
-import { definitionFiles, isSameFile, modelPath, otherNames } from './files.js';
+import { definitionFiles, isSameFile, modelPath, otherNames, type SecondName, surveyDefinitions } from './files.js';
 
 /** Throws `model_exists` when a definition of any type has that name, case aside. Holds only as long as the global fence does. */
 export function assertNameFree(repo: Repo, name: string): void {
@@ -25,6 +28,20 @@ export function leavingUnder(repo: Repo, name: string): string | undefined {
   if (file === undefined || content === undefined) return undefined;
   if (content.kind === 'deleted') return isLeaving(content) ? content.id : undefined;
   return content.kind === 'valid' && otherNames(repo, file.path).length > 0 ? content.definition.id : undefined;
+}
+
+/** Second names that renames which died have left. */
+export async function interruptedRenames(repo: Repo): Promise<SecondName[]> {
+  if (!definitionFiles(repo).files.some(({ path }) => otherNames(repo, path).length > 0)) return [];
+  const { seconds } = await surveyDefinitions(repo);
+  return seconds.filter((second) => !isBeingRenamed(repo, second));
+}
+
+/** A renamer that lives holds the lock of the model until one name is gone. */
+export function isBeingRenamed({ layout }: Repo, { modelId, path }: SecondName): boolean {
+  const fence = layout.fence({ kind: 'data', modelId });
+  const entry = readFence(fence);
+  return (entry?.state === 'held' && !isHeldByDead(join(fence, entry.name), entry)) || !exists(path);
 }
 
 /** Takes that name, case aside, from a file that has another one, too. `stillHeld` is asked before. */

@@ -9,13 +9,12 @@ import { backupSide, repoSide, type Side, type SideModel } from '../backup/sides
 import type { VerifyOptions } from '../backup/verify/verify.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
+import { findOrphans } from '../models/orphans.js';
 import { MARKER, openRepoAt, type Repo, type Reporter } from '../repo.js';
-import { findOrphans } from '../store/check/orphans.js';
 import { byCodePoint } from '../store/read.js';
 import { readWhole } from '../store/restoring.js';
 import { requireWholeBackup } from './backup-verify.js';
 import { settled } from './operation.js';
-import { knownModels } from './orphans.js';
 
 export interface BackupDifference {
   /** From the first to the second. */
@@ -97,7 +96,7 @@ function placeIn(dir: string, { reporter }: BackupDiffOptions): Place {
 
 async function sideOf({ dir, repo }: Place): Promise<Side> {
   if (repo === undefined) return backupSide(dir);
-  const orphans = await findOrphans(repo, () => knownModels(repo));
+  const orphans = await findOrphans(repo);
   return repoSide(
     repo,
     orphans.map(({ modelId }) => modelId),

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { type Expectation, edit, heldByDead, INJURIES, type Places, UUID, writeDeleted, written } from '../../integration/support/injuries.js';
-import { deadHolder, libraryRepo, NEVER, newModel, putAll } from '../../integration/support/library-repo.js';
+import { edit, INJURIES, written } from '../../integration/support/injuries.js';
+import { libraryRepo, NEVER, newModel, putAll } from '../../integration/support/library-repo.js';
 import { SwampError } from '../errors.js';
 import { newSession } from '../locks/session.js';
 import { openRepoAt, type Repo } from '../repo.js';
@@ -34,98 +34,6 @@ describe('an injury', { concurrency: 4 }, () => {
     });
   }
 });
-
-/** What a later command mends, and the one thing that must be told of it. */
-const PENDING: Readonly<Record<string, (places: Places) => Expectation>> = {
-  'a fence is held by a process that has ended': (places) => [['dead_holder', heldByDead(places)]],
-  'a removal stands in a free entry': ({ entry }) => {
-    mkdirSync(join(entry, 'trash'));
-    return [['leftover', join(entry, 'trash')]];
-  },
-  'a dead holder left a staged version': (places) => {
-    const held = heldByDead(places);
-    const item = join(held, `${held.slice(held.lastIndexOf('.') + 1)}.v`);
-    mkdirSync(item);
-    return [
-      ['dead_holder', held],
-      ['leftover', item],
-    ];
-  },
-  'an intent stands in a free entry': ({ entry, repo }) => {
-    const intent = join(entry, `${newSession(repo).holder}.intent`);
-    mkdirSync(intent);
-    writeFileSync(join(intent, 'intent.json'), '{"kind": "steps", "steps": [{"out": "gone", "to": {"artifact": "a"}}]}');
-    return [['leftover', intent]];
-  },
-  'a session ended and left its staging': ({ repo }) => {
-    const staging = repo.layout.staging(deadHolder(newSession(repo).holder));
-    mkdirSync(staging);
-    return [['staging', staging]];
-  },
-  'something is in the trash': ({ repo }) => {
-    const trash = repo.layout.trash(UUID, 1, 'abcdefabcdef');
-    mkdirSync(trash);
-    return [['trash', trash]];
-  },
-  'a method kept its outputs': ({ repo, id }) => {
-    const kept = repo.layout.keptOutputs(id, 3, 'abcdefabcdef');
-    mkdirSync(kept, { recursive: true });
-    return [['kept', kept]];
-  },
-  'a process that has ended stands in a queue': ({ repo }) => {
-    const queue = repo.layout.queue({ kind: 'global' });
-    mkdirSync(queue, { recursive: true });
-    const ticket = join(queue, `1700000000000-a-${deadHolder(newSession(repo).holder)}.json`);
-    writeFileSync(ticket, '');
-    return [['dead_ticket', ticket]];
-  },
-  'a model with data lost its definition': ({ repo, id }) => {
-    unlinkSync(join(repo.root, 'models/store/m.yaml'));
-    return [['orphan_model', repo.layout.model(id)]];
-  },
-  'nothing but tombstones is left of a model without a definition': ({ repo, id }) => {
-    unlinkSync(join(repo.root, 'models/store/m.yaml'));
-    rmSync(repo.layout.model(id), { recursive: true });
-    return [['orphan_model', repo.layout.tombstones(id)]];
-  },
-  'a model was deleted, and its data still stands': ({ repo, id }) => {
-    writeDeleted(repo, id, {});
-    unlinkSync(join(repo.root, 'models/store/m.yaml'));
-    return [['deleted_model', repo.layout.deletedModel(id)]];
-  },
-  'a model was deleted, and its definition and data still stand': ({ repo, id }) => {
-    writeDeleted(repo, id, {});
-    return [['deleted_model', repo.layout.deletedModel(id)]];
-  },
-  'a teardown has not run': ({ repo }) => {
-    writeDeleted(repo, UUID, { definition: 'another text', teardown: { state: 'pending' } });
-    return [['teardown', repo.layout.deletedModel(UUID)]];
-  },
-  'a teardown failed': ({ repo }) => {
-    writeDeleted(repo, UUID, { definition: 'another text', teardown: { state: 'failed', reason: 'it exited with 1', output: '' } });
-    return [['teardown', repo.layout.deletedModel(UUID)]];
-  },
-  'the runner of a teardown has ended': ({ repo }) => {
-    writeDeleted(repo, UUID, {
-      definition: 'another text',
-      teardown: { state: 'running', runner: deadHolder(newSession(repo).holder), pid: 1, startedAt: '', processStart: '', host: '' },
-    });
-    return [['teardown', repo.layout.deletedModel(UUID)]];
-  },
-};
-
-for (const [title, leave] of Object.entries(PENDING)) {
-  test(`check calls it pending, not damage: ${title}`, { timeout: 20_000 }, async (t) => {
-    const places = await written(t);
-    const expected = leave(places);
-    const { findings, pending } = await check(places.repo);
-    assert.deepEqual(findings, []);
-    assert.deepEqual(
-      pending.map(({ kind, path }) => `${kind} ${path}`),
-      expected.map(([kind, path]) => `${kind} ${path.slice(places.repo.root.length + 1)}`),
-    );
-  });
-}
 
 test('check finds nothing in a repository that was used, and counts what it looked at', async (t) => {
   const { repo } = await written(t);
@@ -190,15 +98,6 @@ test('check finds nothing after an artifact was renamed onto a name that was del
   await modelDelete(repo, { model: 'n', withData: true }, NEVER);
   const { findings, pending } = await check(repo);
   assert.deepEqual({ findings, pending }, { findings: [], pending: [] });
-});
-
-test('check leaves alone a teardown whose runner lives', async (t) => {
-  const { repo } = await written(t);
-  writeDeleted(repo, UUID, {
-    definition: 'another text',
-    teardown: { state: 'running', runner: newSession(repo).holder, pid: 1, startedAt: '', processStart: '', host: '' },
-  });
-  assert.deepEqual((await check(repo)).pending, []);
 });
 
 test('check calls no data an orphan while a definition cannot be read', async (t) => {

@@ -6,23 +6,12 @@ import type { Problem } from '../models/problem.js';
 import { displayPath, MARKER, openRepoAt, type Repo } from '../repo.js';
 import { checkStore } from '../store/check/check.js';
 import { Checker, type Counts, type Look, lookAtObject } from '../store/check/checker.js';
-import {
-  FINDINGS,
-  type FindingKind,
-  type Issue,
-  isFinding,
-  isNote,
-  isPending,
-  NOTES,
-  type NoteKind,
-  PENDINGS,
-  type PendingKind,
-} from '../store/check/kinds.js';
-import { lookAtOrphans } from '../store/check/orphans.js';
+import { FINDINGS, type FindingKind, type Issue, isFinding, isNote, NOTES, type NoteKind, type PendingKind } from '../store/check/kinds.js';
 import { stateOf, typeIssue } from '../store/check/plain.js';
 import { isDefinitionLeft, listDeleted } from '../store/deletion.js';
+import { INTENT } from '../store/intent.js';
 import { operation } from './operation.js';
-import { knownModels } from './orphans.js';
+import { isPending, KINDS, messageOf, type PendingItem, unfinished } from './unfinished.js';
 
 /** A repair is an operation of its own. */
 export interface DatastoreCheckInput {
@@ -37,13 +26,6 @@ export interface Finding {
   readonly hint: string;
 }
 
-/** What a later command mends; `message` tells which one. */
-export interface PendingItem {
-  readonly path: string;
-  readonly kind: PendingKind;
-  readonly message: string;
-}
-
 /** What is no part of the datastore, and is left alone. */
 export interface NoteItem {
   readonly path: string;
@@ -53,7 +35,8 @@ export interface NoteItem {
 
 export interface DatastoreCheckResult {
   readonly findings: readonly Finding[];
-  readonly pending: readonly PendingItem[];
+  /** What is unfinished, and no damage; `message` says what finishes it. */
+  readonly pending: readonly Omit<PendingItem, 'bytes'>[];
   readonly notes: readonly NoteItem[];
   /** What was looked at; `bytes` of content were read. */
   readonly checked: Readonly<Counts>;
@@ -96,9 +79,28 @@ export async function surveyDatastore(
   await checker.look(marker, () => lookAtMarker(repo, marker));
   await checkDefinitions(checker);
   await checkStore(checker);
+  for (const kind of KINDS) await checker.look(repo.layout.root, () => lookAtUnfinished(repo, kind));
   const checked = { ...checker.counts };
-  const issues = (await checker.settle()).sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  const issues = withoutDamaged(await checker.settle()).sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   return { issues, checked };
+}
+
+/** State: the kind, for what a session does inside changes nothing. What keeps them from being listed is damage, and found as such. */
+async function lookAtUnfinished(repo: Repo, kind: PendingKind): Promise<Look> {
+  try {
+    const issues = (await unfinished(repo, kind)).map(({ path, message, same }) => ({ path, kind, message, ...(same === undefined ? {} : { same }) }));
+    return { issues, state: kind };
+  } catch (error) {
+    if (!(error instanceof SwampError) || !['config_invalid', 'corrupt'].includes(error.code)) throw error;
+    return { issues: [], state: kind };
+  }
+}
+
+/** What is damaged, an intent's record included, is reported as damage alone: nothing finishes it. */
+function withoutDamaged(issues: readonly Issue[]): Issue[] {
+  const nameOf = ({ path, same = path }: Issue): string => same;
+  const damaged = new Set(issues.filter(({ kind }) => isFinding(kind)).flatMap((issue) => [nameOf(issue), nameOf(issue).replace(`/${INTENT}`, '')]));
+  return issues.filter((issue) => !isPending(issue.kind) || !damaged.has(nameOf(issue)));
 }
 
 /** Issues as the result tells them. */
@@ -114,8 +116,8 @@ function findingOf(repo: Repo, { path, kind, message, hint }: Issue): Finding | 
   return isFinding(kind) ? { path: displayPath(repo, path), kind, message, hint: hint ?? FINDINGS[kind] } : undefined;
 }
 
-function pendingOf(repo: Repo, { path, kind, message }: Issue): PendingItem | undefined {
-  return isPending(kind) ? { path: displayPath(repo, path), kind, message: `${message}; ${PENDINGS[kind]}` } : undefined;
+function pendingOf(repo: Repo, { path, kind, message }: Issue): Omit<PendingItem, 'bytes'> | undefined {
+  return isPending(kind) ? { path: displayPath(repo, path), kind, message: messageOf(kind, message) } : undefined;
 }
 
 function noteOf(repo: Repo, { path, kind, message }: Issue): NoteItem | undefined {
@@ -135,13 +137,12 @@ function lookAtMarker(repo: Repo, path: string): Promise<Look> | Look {
   });
 }
 
-/** The definitions, and whether all data belongs to one. A models/ that is a link is told, and not followed. */
+/** The definitions. A models/ that is a link is told, and not followed. */
 async function checkDefinitions(checker: Checker): Promise<void> {
   const { repo } = checker;
   const models = join(repo.root, 'models');
   if (typeIssue(models, 'directory') !== undefined) return checker.look(models, () => lookAtObject(models, 'directory', () => []));
   await checker.look(models, () => lookAtDefinitions(checker));
-  await checker.look(repo.layout.data, () => lookAtOrphans(repo, () => knownModels(repo)));
 }
 
 /** State: what is wrong, since one file's problem can be that of another. */

@@ -1,12 +1,15 @@
 /** `datastore status`: size, what is pending, which locks are held; takes none. */
 import { lstatSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { asSwampError } from '../errors.js';
 import { treeBytes } from '../fs/tree.js';
 import { displayPath, type Repo } from '../repo.js';
+import type { PendingKind } from '../store/check/kinds.js';
 import { type PinFacts, readPin, standingPins } from '../store/pins.js';
-import { keptOutputs, pendingTeardowns, type SweepItem, sweepPlan, type TeardownItem, tellDamaged } from './datastore-sweep.js';
+import type { TeardownItem } from './datastore-sweep.js';
 import { type LockRecord, lockStatus } from './lock-status.js';
 import { operation } from './operation.js';
+import { itemOf, KINDS, PENDING, type PendingItem, unfinished, waitingTeardowns, warnOfDamagedRecords } from './unfinished.js';
 import { listUploads, type UploadItem } from './upload-list.js';
 
 export interface DatastoreStatusResult {
@@ -14,11 +17,14 @@ export interface DatastoreStatusResult {
   readonly healthy: boolean;
   /** All files of the datastore. */
   readonly bytes: number;
-  readonly sweeps: readonly SweepItem[];
+  /** What a sweep finishes, if no command does before. */
+  readonly sweeps: readonly PendingItem[];
   /** Backups that run: while there is one, what was removed stays in the trash. */
   readonly pins: readonly PinFacts[];
   readonly teardowns: readonly TeardownItem[];
-  readonly kept: readonly { readonly modelId: string; readonly path: string; readonly bytes: number }[];
+  readonly kept: readonly KeptItem[];
+  /** What only a person can finish; `message` says how. */
+  readonly manual: readonly PendingItem[];
   /** Unfinished multi-part writes: neither damage nor pending. */
   readonly uploads: readonly UploadItem[];
   readonly locks: readonly LockRecord[];
@@ -27,9 +33,14 @@ export interface DatastoreStatusResult {
   readonly unreadable: readonly UnreadablePart[];
 }
 
+/** Outputs that a method kept because it could not commit them: a sweep removes them when it is told to. */
+export interface KeptItem extends PendingItem {
+  readonly modelId: string;
+}
+
 /** Named as the field of the answer that it would be. */
 export interface UnreadablePart {
-  readonly part: 'locks' | 'sweeps' | 'kept' | 'uploads' | 'teardowns' | 'pins' | 'catalog' | 'bytes';
+  readonly part: 'locks' | 'sweeps' | 'kept' | 'manual' | 'uploads' | 'teardowns' | 'pins' | 'catalog' | 'bytes';
   readonly message: string;
 }
 
@@ -50,11 +61,17 @@ async function statusOf(repo: Repo, _input: object = {}, { signal }: { readonly 
     }
   };
   const locks = await part('locks', async () => (await lockStatus(repo)).locks, []);
-  const sweeps = await part('sweeps', () => sweepPlan(repo, { signal }), []);
-  const kept = await part('kept', () => keptOutputs(repo, signal), []);
+  const found = { sweeps: [] as PendingItem[], kept: [] as PendingItem[], manual: [] as PendingItem[] };
+  for (const kind of KINDS) {
+    const { by } = PENDING[kind];
+    if (by === 'teardown') continue;
+    const field = LISTS[by];
+    await part(field, async () => void found[field].push(...(await itemsOf(repo, kind, signal))), undefined);
+  }
+  const { sweeps, kept, manual } = found;
   const uploads = await part('uploads', async () => (await listUploads(repo)).uploads, []);
-  const teardowns = await part('teardowns', () => pendingTeardowns(repo), []);
-  const damaged = await part('teardowns', () => tellDamaged(repo), 0);
+  const teardowns = await part('teardowns', () => waitingTeardowns(repo).map(({ id, name, state }) => ({ id, name, state })), []);
+  const damaged = await part('teardowns', () => warnOfDamagedRecords(repo), 0);
   const pins = await part('pins', () => standingPins(repo).map((path) => ({ ...readPin(path), path: displayPath(repo, path) })), []);
   const catalog = await part('catalog', () => lstatSync(repo.layout.catalog, { throwIfNoEntry: false }), undefined);
   const bytes = await part('bytes', () => treeBytes(repo.layout.root, signal), 0);
@@ -62,13 +79,23 @@ async function statusOf(repo: Repo, _input: object = {}, { signal }: { readonly 
   return {
     healthy: inOrder && damaged === 0 && unreadable.length === 0,
     bytes,
-    sweeps: sweeps.map((item) => ({ ...item, path: displayPath(repo, item.path) })),
+    sweeps,
     pins,
     teardowns,
-    kept: kept.map(({ modelId, path, bytes: size }) => ({ modelId, path: displayPath(repo, path), bytes: size })),
+    kept: kept.map((item) => ({ modelId: basename(dirname(item.path)), ...item })),
+    manual,
     uploads,
     locks,
     catalog: { state: catalog === undefined ? 'absent' : 'present', bytes: catalog?.size ?? 0 },
     unreadable,
   };
+}
+
+/** Where the answer lists a kind, by what finishes it. */
+const LISTS = { sweep: 'sweeps', 'sweep --kept': 'kept', person: 'manual' } as const;
+
+async function itemsOf(repo: Repo, kind: PendingKind, signal: AbortSignal | undefined): Promise<PendingItem[]> {
+  const items: PendingItem[] = [];
+  for (const one of await unfinished(repo, kind)) items.push(await itemOf(repo, one, signal));
+  return items;
 }

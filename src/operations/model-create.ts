@@ -8,8 +8,8 @@ import { assertNameFree, giveWay, publishDefinition, requireOnly } from '../mode
 import { nearest } from '../models/suggest.js';
 import { restructure, type Structural } from '../protocol/restructure.js';
 import { displayPath, type Repo } from '../repo.js';
+import { clearName } from './finish.js';
 import { operation } from './operation.js';
-import { clearName } from './unfinished.js';
 
 export interface ModelCreateInput {
   readonly type: string;

@@ -14,9 +14,9 @@ import { commitDeletion, type DeletedModel, listDeleted, moveModelAside, readDel
 import { artifactNames, findArtifact } from '../store/read.js';
 import { turns } from '../turns.js';
 import { hasNew } from './data-delete.js';
+import { finishMovingAside } from './finish.js';
 import { operation } from './operation.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
-import { finishMovingAside } from './unfinished.js';
 
 export interface ModelDeleteInput {
   /** Name or id. */

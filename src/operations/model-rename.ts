@@ -14,8 +14,8 @@ import { displayPath, type Repo } from '../repo.js';
 import { requireHeld } from '../store/commit.js';
 import { discardStaged, hasText, stageText } from '../store/definition-text.js';
 import { requireModel } from './data-put.js';
+import { clearName } from './finish.js';
 import { operation } from './operation.js';
-import { clearName } from './unfinished.js';
 
 export interface ModelRenameResult {
   readonly id: string;

@@ -1,11 +1,9 @@
 /** `model validate`: every problem of one definition or of all, by file and line. */
-import { basename, dirname, join } from 'node:path/posix';
-import { exists } from '../fs/tree.js';
-import { readFence } from '../locks/fence.js';
+import { basename, dirname } from 'node:path/posix';
 import { findModel, type SecondName, type SurveyedFile, surveyDefinitions } from '../models/files.js';
+import { isBeingRenamed } from '../models/names.js';
 import type { Problem } from '../models/problem.js';
 import { displayPath, type Repo } from '../repo.js';
-import { isHeldByDead } from '../store/leftovers.js';
 import { operation } from './operation.js';
 
 export interface ValidatedModel {
@@ -53,13 +51,6 @@ function noteOf(repo: Repo, { first, path }: SecondName): Problem {
     message: `is the same file as ${displayPath(repo, path)}: a rename was interrupted`,
     hint: 'Run the rename again, or remove one of the two names.',
   };
-}
-
-/** A renamer that lives holds the lock of the model until one name is gone. */
-function isBeingRenamed({ layout }: Repo, { modelId, path }: SecondName): boolean {
-  const fence = layout.fence({ kind: 'data', modelId });
-  const entry = readFence(fence);
-  return (entry?.state === 'held' && !isHeldByDead(join(fence, entry.name), entry)) || !exists(path);
 }
 
 function strayModel(problem: Problem): ValidatedModel {

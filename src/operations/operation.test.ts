@@ -46,7 +46,7 @@ const ACCESS: Readonly<Record<string, 'reads' | 'writes'>> = {
 };
 
 /** These look at the store as it is, a restore under way or not. */
-const AS_IT_IS = ['datastore status', 'datastore check', 'datastore check --repair', 'datastore lock status', 'datastore lock release'];
+const AS_IT_IS = ['datastore status', 'datastore check', 'datastore check --repair', 'datastore sweep', 'datastore lock status', 'datastore lock release'];
 
 /** Commands without an operation on a repository; `model search` is `model list`. */
 const OTHERS = /^(repo init|model search|backup (verify|diff|list|pack|unpack|prune)|demo|completion)$/;

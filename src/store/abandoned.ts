@@ -24,6 +24,11 @@ export function hasEnded(repo: Repo, owned: Owned): boolean {
   return holder !== undefined && isProvablyDead(holder, () => lastBeat(repo, owned));
 }
 
+/** True when the session has ended, or cannot be judged and looks a week old: a sweep would watch it. */
+export function looksAbandoned(repo: Repo, owned: Owned): boolean {
+  return hasEnded(repo, owned) || isOld(repo, owned);
+}
+
 /**
  * Those of `owned` whose session cannot be judged, looks a week old, and shows no heartbeat while this process watches for
  * the ttl. The wall clock only spares the watch: one that is eight days ahead, or has jumped, must cost no living session its work.

@@ -1,5 +1,5 @@
 /** What holders left inside fence entries that nobody holds any more, or only the dead: the next holder clears it; a sweep plays that part. */
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { modifiedAt, ownNames } from '../fs/tree.js';
 import type { Layout, LockName } from '../layout/layout.js';
@@ -21,6 +21,7 @@ export interface Leftover {
 /** An entry whose last holder has ended, or gave it up, without clearing it. */
 export interface AbandonedEntry {
   readonly lock: LockName;
+  readonly path: string;
   readonly dead: boolean;
   /** What the next holder clears. */
   readonly leftovers: readonly Leftover[];
@@ -34,16 +35,23 @@ export function abandonedEntries(layout: Layout): AbandonedEntry[] {
   return listLocks(layout).flatMap((lock) => {
     const dir = layout.fence(lock);
     const entry = readableEntry(dir);
-    const dead = entry !== undefined && isHeldByDead(join(dir, entry.name), entry);
-    if (entry === undefined || (entry.state === 'held' && !dead)) return [];
-    const leftovers = leftoversIn(join(dir, entry.name), lock).filter(({ kind }) => kind !== 'unknown');
-    return dead || leftovers.length > 0 ? [{ lock, dead, leftovers }] : [];
+    if (entry === undefined) return [];
+    const path = join(dir, entry.name);
+    const dead = isHeldByDead(path, entry);
+    if (entry.state === 'held' && !dead) return [];
+    const leftovers = leftoversIn(path, lock).filter(({ kind }) => kind !== 'unknown');
+    return dead || leftovers.length > 0 ? [{ lock, path, dead, leftovers }] : [];
   });
 }
 
 /** `path`: of the entry. */
 export function isHeldByDead(path: string, entry: Entry): boolean {
   return entry.state === 'held' && entry.holder !== undefined && isEnded(entry.holder, () => modifiedAt(path));
+}
+
+/** The same path whatever the entry is called: one that is taken and given back again and again has another name each time. */
+export function inEntry(entryPath: string, path: string): string {
+  return join(entryPath, '..', 'entry', relative(entryPath, path));
 }
 
 /** What is inside an entry besides the details of its holder; nothing when the entry has gone. */

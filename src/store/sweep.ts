@@ -4,19 +4,12 @@ import { basename } from 'node:path';
 import { errnoOf, reasonOf } from '../errors.js';
 import { removeFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
-import { exists, modifiedAt, pathsIn, removeTree, treeBytes } from '../fs/tree.js';
+import { exists, modifiedAt, pathsIn, removeTree } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { discard, STAGING } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { hasEnded, type Owned } from './abandoned.js';
 import { isPinned, pins } from './pins.js';
-
-/** Something that waits to be removed. */
-export interface Pending {
-  readonly path: string;
-  readonly kind: 'trash' | 'staging' | 'pin';
-  readonly bytes: number;
-}
 
 /**
  * Removes these trash directories. One that cannot be removed is told with path and error, and stays pending (D5, P8); one
@@ -57,35 +50,9 @@ function removalOf({ names, layout }: Repo, path: string): { readonly text: stri
   };
 }
 
-/** What a sweep would remove now: pins and staging of sessions that have ended, or are among `silent`, and everything in the trash. Pins first: they hold the trash up. */
-export async function pendingRemovals(repo: Repo, silent: ReadonlySet<string>, signal?: AbortSignal): Promise<Pending[]> {
-  const isAbandoned = (owned: Owned): boolean => silent.has(owned.path) || hasEnded(repo, owned);
-  const pending: Pending[] = pins(repo)
-    .filter(isAbandoned)
-    .map(({ path }) => ({ path, kind: 'pin', bytes: 0 }));
-  for (const path of pathsIn(repo.layout.trashes)) pending.push({ path, kind: 'trash', bytes: await treeBytes(path, signal) });
-  for (const { path } of stagings(repo).filter(isAbandoned)) pending.push({ path, kind: 'staging', bytes: await treeBytes(path, signal) });
-  return pending;
-}
-
 /** Every staging directory, and whose it is. */
 export function stagings({ layout }: Repo): Owned[] {
   return pathsIn(layout.stagings).map((path) => ({ path, holder: basename(path) }));
-}
-
-/** Staging directories whose session cannot write any more. */
-export function abandonedStagings(repo: Repo): string[] {
-  return stagings(repo).flatMap((owned) => (hasEnded(repo, owned) ? owned.path : []));
-}
-
-/** Removes one pending thing; a staging moves into the trash first (P5). True when it is gone. */
-export async function sweepOne(repo: Repo, pending: Pending, signal: AbortSignal): Promise<boolean> {
-  if (pending.kind === 'pin') {
-    await removeFile(pending.path);
-    return true;
-  }
-  const paths = pending.kind === 'staging' ? await discard(repo, pending.path, STAGING) : [pending.path];
-  return (await sweepTrash(repo, paths, signal)).length === paths.length;
 }
 
 /** What a backup does for others when its pin is gone: everything that was removed meanwhile goes. */
@@ -105,7 +72,7 @@ export async function reclaimLeftovers(repo: Repo, signal: AbortSignal): Promise
   try {
     orphaned.push(...pathsIn(repo.layout.trashes).filter((path) => Date.now() - (modifiedAt(path) ?? Date.now()) > ORPHANED_MS));
     for (const owned of pins(repo)) if (hasEnded(repo, owned)) await removeFile(owned.path);
-    for (const path of abandonedStagings(repo)) orphaned.push(...(await discard(repo, path, STAGING)));
+    for (const owned of stagings(repo)) if (hasEnded(repo, owned)) orphaned.push(...(await discard(repo, owned.path, STAGING)));
   } catch (error) {
     repo.reporter.warn(`What a dead command left could not be cleared: ${reasonOf(error)}. "swamp datastore sweep" says more.`, {
       topic: 'sweep',

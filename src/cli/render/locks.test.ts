@@ -111,6 +111,7 @@ describe('the state of a datastore', () => {
     pins: [],
     teardowns: [],
     kept: [],
+    manual: [],
     uploads: [],
     locks: [],
     catalog: { state: 'absent', bytes: 0 },
@@ -127,21 +128,23 @@ describe('the state of a datastore', () => {
     const text = shown({
       healthy: false,
       locks: [damaged],
-      sweeps: [{ path: 'p', kind: 'trash', bytes: 5 }],
+      sweeps: [{ path: 'p', kind: 'trash', bytes: 5, message: 'waits' }],
       teardowns: [
         { id: ID, name: 'box', state: 'failed' },
         { id: ID, name: 'bag', state: 'pending' },
       ],
-      kept: [{ modelId: ID, path: 'k', bytes: 7 }],
+      kept: [{ modelId: ID, path: 'k', kind: 'kept', bytes: 7, message: 'waits' }],
+      manual: [{ path: 'n.yaml', kind: 'second_name', bytes: 0, message: 'is the same file; rename' }],
     });
     assert.match(text, /^Healthy: +no: a lock is damaged, a teardown failed\n/);
     const commands = [...text.matchAll(/^ {2}(swamp .*)$/gm)].map(([, command]) => command);
     assert.deepEqual(commands, ['swamp datastore check --repair', `swamp model delete ${ID}`, 'swamp datastore sweep', 'swamp datastore sweep --kept']);
-    assert.match(text, /finishes 1 removal and 1 delete method/);
+    assert.match(text, /finishes 1 thing and 1 delete method/);
+    assert.match(text, /^second_name: n\.yaml is the same file; rename$/m);
   });
 
   it('counts what is too much for a list', () => {
-    const sweeps = Array.from({ length: 30 }, (_, i) => ({ path: `p${i}`, kind: 'trash' as const, bytes: 1 }));
+    const sweeps = Array.from({ length: 30 }, (_, i) => ({ path: `p${i}`, kind: 'trash' as const, bytes: 1, message: 'waits' }));
     assert.match(shown({ sweeps }), /p19\nand 10 more\n/);
   });
 });

@@ -10,15 +10,16 @@ const SHOWN = 20;
 
 /** What there is first, what waits below, what to do about it last: that is where the prompt leaves the eye. */
 export function statusText(result: DatastoreStatusResult, page: Page): string {
-  const { bytes, locks, sweeps, pins, teardowns, kept, uploads, catalog } = result;
+  const { bytes, locks, sweeps, pins, teardowns, kept, manual, uploads, catalog } = result;
   const head = fields([
     ['Healthy', healthText(result)],
     ['Size', size(bytes)],
     ['Locks', lockSummary(locks)],
-    ['Removals pending', amount(sweeps)],
+    ['Unfinished', amount(sweeps)],
     ['Running backups', pinnedBy(pins)],
     ['Teardowns pending', teardowns.length === 0 ? 'none' : String(teardowns.length)],
     ['Kept outputs', amount(kept)],
+    ['Left to you', manual.length === 0 ? undefined : String(manual.length)],
     ['Unfinished uploads', amount(uploads)],
     ['Catalog', catalog.state === 'absent' ? 'absent' : `present, ${size(catalog.bytes)}`],
   ]);
@@ -31,8 +32,9 @@ export function statusText(result: DatastoreStatusResult, page: Page): string {
     ),
     listed(
       ['PENDING', 'SIZE', 'PATH'],
-      [...sweeps, ...kept.map((item) => ({ ...item, kind: 'kept' }))].map((item) => [item.kind, size(item.bytes), item.path]),
+      [...sweeps, ...kept].map((item) => [item.kind, size(item.bytes), item.path]),
     ),
+    manual.map(({ kind, path, message }) => `${kind}: ${printable(path)} ${printable(message)}\n`).join(''),
     uploads.length === 0 ? '' : uploadTable(uploads),
     stepsText(nextSteps(result), page),
   ];
@@ -83,11 +85,10 @@ function nextSteps({ locks, teardowns, sweeps, kept }: DatastoreStatusResult): S
   const runnable = teardowns.filter(({ state }) => state === 'pending').length;
   const running = teardowns.filter(({ state }) => state === 'running').length;
   if (sweeps.length + runnable > 0) {
-    const what = [sweeps.length === 0 ? '' : count(sweeps.length, 'removal'), runnable === 0 ? '' : count(runnable, 'delete method')];
+    const what = [sweeps.length === 0 ? '' : count(sweeps.length, 'thing'), runnable === 0 ? '' : count(runnable, 'delete method')];
     steps.push({ command: 'swamp datastore sweep', why: `finishes ${what.filter((part) => part !== '').join(' and ')}` });
   }
-  if (running > 0)
-    steps.push({ command: 'swamp datastore sweep', why: `goes on with ${count(running, 'delete method')} whose runner has died; one that runs is left alone` });
+  if (running > 0) steps.push({ command: 'swamp datastore sweep', why: `goes on with ${count(running, 'delete method')} whose runner has died` });
   if (kept.length > 0) steps.push({ command: 'swamp datastore sweep --kept', why: 'removes the kept outputs, when you have looked at them' });
   return steps;
 }

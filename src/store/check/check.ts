@@ -9,18 +9,15 @@ import { isForeign } from '../../fs/tree.js';
 import { ARTIFACT_RECORD, GLOBAL, isModelId, type LockName } from '../../layout/layout.js';
 import { isRecordName, isSegment, nameOf } from '../../layout/names.js';
 import { parseHolder } from '../../locks/holder.js';
-import { isDeadTicket, parseTicket } from '../../locks/queue.js';
+import { lockOfQueue, parseTicket } from '../../locks/queue.js';
 import type { Repo } from '../../repo.js';
-import { hasEnded } from '../abandoned.js';
-import { pins } from '../pins.js';
 import { versionNumbers } from '../read.js';
 import { obstacleToRestore } from '../restoration.js';
-import { abandonedStagings } from '../sweep.js';
 import { lookAtArtifact, lookAtTombstone } from './artifact.js';
 import { type Checker, type Look, lookAtObject } from './checker.js';
 import { lookAtDeleted } from './deleted.js';
 import { lookAtFence, lookForFence } from './fence.js';
-import type { Issue, PendingKind } from './kinds.js';
+import type { Issue } from './kinds.js';
 import { type Expected, statusOf } from './plain.js';
 import { checkUploadsOf } from './uploads.js';
 import { lookAtVersion } from './version.js';
@@ -158,24 +155,13 @@ async function checkQueues(checker: Checker): Promise<void> {
 
 function lookAtTicket(repo: Repo, lock: LockName, file: string): Promise<Look> {
   const path = join(repo.layout.queue(lock), file);
-  const ticket = parseTicket(repo.layout.queue(lock), file);
-  return lookAtObject(path, 'file', (): Issue[] => {
-    if (ticket === undefined) return [{ path, kind: 'unknown_entry', message: 'is not a place in a queue' }];
-    return isDeadTicket(ticket) ? [{ path, kind: 'dead_ticket', message: 'is the place in the queue of a process that has ended' }] : [];
-  });
-}
-
-function lockOfQueue(name: string): LockName | undefined {
-  if (name === GLOBAL.kind) return GLOBAL;
-  const [modelId = '', kind = ''] = [name.slice(0, name.lastIndexOf('.')), name.slice(name.lastIndexOf('.') + 1)];
-  return isModelLock(kind) && isModelId(modelId) ? { kind, modelId } : undefined;
+  const isTicket = parseTicket(repo.layout.queue(lock), file) !== undefined;
+  return lookAtObject(path, 'file', (): Issue[] => (isTicket ? [] : [{ path, kind: 'unknown_entry', message: 'is not a place in a queue' }]));
 }
 
 async function checkStagings(checker: Checker): Promise<void> {
   const { repo } = checker;
   for await (const _ of checker.entries(repo.layout.stagings, (name) => (parseHolder(name) === undefined ? undefined : 'directory')));
-  const message = 'was left by a process that has ended';
-  await checker.look(repo.layout.stagings, () => ({ issues: abandonedStagings(repo).map((path) => ({ path, kind: 'staging', message })), state: 'staging' }));
 }
 
 async function checkDeleted(checker: Checker): Promise<void> {
@@ -198,27 +184,18 @@ async function checkUploads(checker: Checker): Promise<void> {
 async function checkKept(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
   for await (const modelId of checker.entries(layout.kept, (name) => (isModelId(name) ? 'directory' : undefined))) {
-    const dir = join(layout.kept, modelId);
-    for await (const name of checker.entries(dir, (entry) => (/^[0-9]+-[0-9a-f]+$/.test(entry) ? 'directory' : undefined))) {
-      await checker.look(join(dir, name), () => lookAtPending(join(dir, name), 'kept', 'holds the outputs of a method that could not be committed'));
-    }
+    for await (const _ of checker.entries(join(layout.kept, modelId), (entry) => (/^[0-9]+-[0-9a-f]+$/.test(entry) ? 'directory' : undefined)));
   }
 }
 
 async function checkPins(checker: Checker): Promise<void> {
   const { repo } = checker;
   for await (const _ of checker.entries(repo.layout.pins, (name) => (parseHolder(name) === undefined ? undefined : 'file')));
-  const message = 'was left by a backup that has ended';
-  const ended = (): Issue[] => pins(repo).flatMap((owned) => (hasEnded(repo, owned) ? [{ path: owned.path, kind: 'pin', message }] : []));
-  await checker.look(repo.layout.pins, () => ({ issues: ended(), state: 'pin' }));
 }
 
 /** Whatever stands in the trash was committed to be removed. */
 async function checkTrash(checker: Checker): Promise<void> {
-  const { trashes } = checker.repo.layout;
-  for await (const name of checker.entries(trashes, () => 'any')) {
-    await checker.look(join(trashes, name), () => lookAtPending(join(trashes, name), 'trash', 'waits to be removed'));
-  }
+  for await (const _ of checker.entries(checker.repo.layout.trashes, () => 'any'));
 }
 
 /** Pieces that removals give back to a full disk. */
@@ -231,15 +208,9 @@ async function checkRestoring(checker: Checker): Promise<void> {
   const { restoring } = checker.repo.layout;
   if (!isDirectory(restoring)) return;
   await checker.look(restoring, () => {
-    const obstacle = obstacleToRestore(checker.repo);
-    if (obstacle === undefined) return lookAtPending(restoring, 'restore', 'is a restore that is being carried out, or was interrupted');
-    return { issues: [{ path: restoring, kind: 'intent_invalid', message: obstacle, hint: RESTORE_HINT }], state: 'restore' };
+    const message = obstacleToRestore(checker.repo);
+    return { issues: message === undefined ? [] : [{ path: restoring, kind: 'intent_invalid', message, hint: RESTORE_HINT }], state: 'restore' };
   });
-}
-
-/** State: that it is there; what its owner does inside, if it lives after all, changes nothing. */
-function lookAtPending(path: string, kind: PendingKind, message: string): Look {
-  return { issues: statusOf(path) === undefined ? [] : [{ path, kind, message }], state: kind };
 }
 
 const RESTORE_HINT = '"swamp datastore check --repair" sets it aside with all it has not brought yet; then restore the backup again.';

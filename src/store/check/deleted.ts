@@ -1,7 +1,6 @@
-/** The record of one deleted model: whether it can be read, and what is still to be done after the delete. */
-import { isProvablyAlive, parseHolder } from '../../locks/holder.js';
+/** The record of one deleted model: whether it can be read, and was written under an epoch that its lock has reached. */
 import type { Repo } from '../../repo.js';
-import { type DeletedModel, isMovedAside, readDeleted, type Teardown } from '../deletion.js';
+import { type DeletedModel, readDeleted } from '../deletion.js';
 import { MAX_TEXTS_BYTES } from '../metadata.js';
 import { generationIssues } from './artifact.js';
 import { type Look, lookAtObject } from './checker.js';
@@ -20,18 +19,6 @@ export function lookAtDeleted(repo: Repo, modelId: string): Promise<Look> {
     } catch (error) {
       return [recordIssue(path, error)];
     }
-    if (record === undefined) return [];
-    const aside: Issue[] = isMovedAside(repo, record)
-      ? []
-      : [{ path, kind: 'deleted_model', message: 'belongs to a deleted model that has not been moved aside yet' }];
-    const teardown: Issue[] = isWaiting(record.teardown) ? [{ path, kind: 'teardown', message: `has a delete method that is ${record.teardown.state}` }] : [];
-    return [...generationIssues(repo, modelId, path, record.epoch), ...aside, ...teardown];
+    return record === undefined ? [] : generationIssues(repo, modelId, path, record.epoch);
   });
-}
-
-/** A teardown whose runner can be seen to live is nobody else's business. */
-export function isWaiting(teardown: Teardown | null): teardown is Teardown {
-  if (teardown === null || teardown.state === 'done') return false;
-  const runner = teardown.state === 'running' ? parseHolder(teardown.runner) : undefined;
-  return runner === undefined || !isProvablyAlive(runner);
 }

@@ -1,11 +1,11 @@
-/** One fence directory: exactly one entry with an epoch; what is left in it when nobody lives who would clear it. */
-import { join, relative } from 'node:path';
+/** One fence directory: exactly one entry with an epoch, and nothing in it that would stop its next holder. */
+import { join } from 'node:path';
 import { isForeign, ownNames, readDir } from '../../fs/tree.js';
 import type { LockName } from '../../layout/layout.js';
 import { type Entry, MAX_EPOCH, parseEntry } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
 import { obstacleTo } from '../intent.js';
-import { isDetails, isHeldByDead, leftoversIn } from '../leftovers.js';
+import { inEntry, isDetails, isHeldByDead, leftoversIn } from '../leftovers.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
 import { notesOn, readPlain, statusOf, typeIssue } from './plain.js';
@@ -29,7 +29,7 @@ export function lookAtFence(repo: Repo, lock: LockName): Promise<Look> {
     const type = typeIssue(path, 'directory');
     // Those who fail at it take the lock and give it back again and again, each time under another name.
     const inside = type === undefined ? [...entryIssues(repo, path, entry, lock), ...notesOn(path, readDir(path) ?? [])] : [type];
-    return [...notes, ...inside.map((issue) => ({ ...issue, same: join(dir, 'entry', relative(path, issue.path)) }))];
+    return [...notes, ...inside.map((issue) => ({ ...issue, same: inEntry(path, issue.path) }))];
   });
 }
 
@@ -45,26 +45,17 @@ function damaged(notes: readonly Issue[], path: string, message: string): Issue[
 }
 
 function entryIssues(repo: Repo, path: string, entry: Entry, lock: LockName): Issue[] {
-  const dead = isHeldByDead(path, entry);
-  if (entry.state === 'held' && !dead) return [];
-  const holder: Issue[] = dead ? [{ path, kind: 'dead_holder', message: 'is held by a process that has ended' }] : [];
+  if (entry.state === 'held' && !isHeldByDead(path, entry)) return [];
   // Whoever takes the lock writes and moves through these: a FIFO or a link there would stop it, or lead it elsewhere.
   const details = (ownNames(path) ?? []).filter((name) => isDetails(name, lock)).flatMap((name) => typeIssue(join(path, name), 'file') ?? []);
   const left = leftoversIn(path, lock).flatMap(({ path: inside, kind }): Issue[] => {
     if (kind === 'unknown')
       return [typeIssue(inside, undefined) ?? { path: inside, kind: 'unknown_entry', message: 'names no owner: no command will remove it' }];
     const broken = kind === 'intent' ? intentIssue(repo, inside, lock) : kind === 'staged' ? undefined : typeIssue(inside, 'directory');
-    return [broken ?? { path: inside, kind: 'leftover', message: LEFT[kind] }];
+    return broken === undefined ? [] : [broken];
   });
-  return [...holder, ...details, ...left];
+  return [...details, ...left];
 }
-
-const LEFT = {
-  trash: 'waits to be removed',
-  quarantined: 'waits to be set aside',
-  intent: 'waits to be finished',
-  staged: 'waits to be given back',
-} as const;
 
 /** An intent that cannot be read or carried out stops everybody who takes the lock. */
 function intentIssue(repo: Repo, dir: string, lock: LockName): Issue | undefined {

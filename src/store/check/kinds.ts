@@ -1,4 +1,4 @@
-/** The closed lists of what a check tells: a finding is damage, with the person's next step; something pending is mended by the next command; a note asks for nothing. */
+/** The closed lists of what a check tells: a finding is damage, with the person's next step; something pending is unfinished, not damage; a note asks for nothing. */
 
 /** Kinds of damage, each with its next step. */
 export const FINDINGS = {
@@ -22,21 +22,22 @@ export const FINDINGS = {
   unreadable: 'Check the disk and the permissions.',
 } as const satisfies Record<string, string>;
 
-/** What waits, and what becomes of it. */
-export const PENDINGS = {
-  dead_holder: 'the next command that needs this lock takes it over',
-  leftover: 'the next command that takes this lock, or "swamp datastore sweep", clears it',
-  staging: '"swamp datastore sweep" removes it',
-  pin: 'the next sweep removes it',
-  trash: '"swamp datastore sweep" removes it',
-  restore: 'the next command finishes it before it does its own work',
-  upload: 'the next "swamp data upload" that needs it, or "swamp datastore sweep", puts it back',
-  kept: '"swamp datastore sweep --kept" removes it',
-  dead_ticket: 'the next command that waits for this lock, or "swamp datastore sweep", removes it',
-  orphan_model: 'bring its definition back, with this id; "swamp model delete --with-data" then removes both',
-  deleted_model: 'the next "swamp model delete" of it, or "swamp datastore sweep", finishes it',
-  teardown: 'the next "swamp model delete" of it, or "swamp datastore sweep", runs it',
-} as const satisfies Record<string, string>;
+/** Kinds of what is unfinished. src/operations/unfinished.ts says of each what it is and what finishes it. */
+export type PendingKind =
+  | 'restore'
+  | 'dead_holder'
+  | 'leftover'
+  | 'deleted_model'
+  | 'upload'
+  | 'pin'
+  | 'trash'
+  | 'staging'
+  | 'dead_ticket'
+  | 'temporary'
+  | 'kept'
+  | 'teardown'
+  | 'second_name'
+  | 'orphan_model';
 
 /** What is no part of the store and does no harm there. */
 export const NOTES = {
@@ -45,7 +46,6 @@ export const NOTES = {
 
 export type NoteKind = keyof typeof NOTES;
 export type FindingKind = keyof typeof FINDINGS;
-export type PendingKind = keyof typeof PENDINGS;
 
 /** One thing that does not look as it should. `message` goes on where the path ends: "holds no version". */
 export interface Issue {
@@ -63,10 +63,6 @@ export interface Issue {
   readonly seen?: string;
   /** Something beside the files of a version: it can go without the version. */
   readonly stray?: true;
-}
-
-export function isPending(kind: Issue['kind']): kind is PendingKind {
-  return Object.hasOwn(PENDINGS, kind);
 }
 
 export function isNote(kind: Issue['kind']): kind is NoteKind {

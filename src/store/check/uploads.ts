@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { SwampError } from '../../errors.js';
 import { PARTS } from '../../layout/layout.js';
 import type { Repo } from '../../repo.js';
-import { hasEnded } from '../abandoned.js';
 import { hasIntent } from '../intent.js';
 import { parseAs } from '../metadata.js';
 import { isSum, partNumber, sumOf } from '../uploads/parts.js';
@@ -41,7 +40,7 @@ function lookAtUpload(repo: Repo, modelId: string, { dir, holder }: Standing): P
   return lookAtObject(dir, 'directory', (): Issue[] => {
     const missing = [UPLOAD_RECORD, PARTS, SUMS].find((name) => statusOf(join(dir, name)) === undefined);
     // A completion that died in the middle: whoever takes the data fence goes on.
-    if (missing === PARTS && holder !== undefined && isBeingFinished(repo, modelId)) return pending(repo, dir, holder);
+    if (missing === PARTS && holder !== undefined && isBeingFinished(repo, modelId)) return [];
     if (missing !== undefined) return [{ path: dir, kind: 'missing_file', message: `is an upload without its ${missing}`, hint: HINT }];
     const plain = readPlain(join(dir, UPLOAD_RECORD));
     if ('issue' in plain) return [{ path: dir, kind: 'record_invalid', message: `is an upload whose record ${plain.issue.message}`, hint: HINT }];
@@ -51,12 +50,8 @@ function lookAtUpload(repo: Repo, modelId: string, { dir, holder }: Standing): P
     } catch (error) {
       return [{ path: dir, kind: 'record_invalid', message: `is an upload whose record ${recordIssue(join(dir, UPLOAD_RECORD), error).message}`, hint: HINT }];
     }
-    return holder === undefined ? [] : pending(repo, dir, holder);
+    return [];
   });
-}
-
-function pending(repo: Repo, path: string, holder: string): Issue[] {
-  return hasEnded(repo, { path, holder }) ? [{ path, kind: 'upload', message: 'was being completed by a process that has ended' }] : [];
 }
 
 /** False for a fence that is damaged: that is told of the fence itself. */
