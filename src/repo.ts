@@ -282,7 +282,14 @@ export function ownerText(repoId: string): string {
 }
 
 function requireDirectory(path: string, marker: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory() === true) return;
+  if (stats !== undefined) {
+    throw new SwampError('config_invalid', `The datastore ${path}, configured in ${marker}, is not a directory.`, {
+      hint: `Correct datastore.path in ${marker}.`,
+      data: { path },
+    });
+  }
   throw new SwampError('config_invalid', `The datastore ${path}, configured in ${marker}, is missing.`, {
     hint: `Mount the disk it lies on, or correct datastore.path. To make a datastore there: mkdir -p ${path} && swamp repo init ${dirname(marker)}`,
     data: { path },

@@ -73,7 +73,7 @@ const WANTS_HELP = ['kept', 'orphan_model'];
 /** A second run has nobody to wait for: the holder is found dead by its pid, long before the ttl of 30 s. */
 const AT_ONCE_MS = 5_000;
 
-const WARNING = /^swamp: warning: /m;
+const WARNING = /^swamp: warning: |"level":"warning"/m;
 /** Who holds and who waits is written for people alone: an error of these costs nothing, and is not told. */
 const ADVISORY = /holder\.json|\/queues\//;
 

@@ -128,6 +128,6 @@ test('a repository that lost something since it was shown is replaced: no more g
   t.after(() => rmSync(dir, { recursive: true }));
   await putAll(repo, 'm', 'c', '1', '2');
   const { options } = agreeAfter(() => dataDelete(repo, { model: 'm', name: 'c', version: 1 }, NEVER));
-  assert.deepEqual((await backupRestore(repo, { dir, mode: 'replace' }, options)).removed, { models: 1, artifacts: 3 });
+  assert.deepEqual((await backupRestore(repo, { dir, mode: 'replace' }, options)).removed, { models: 1, artifacts: 3, versions: 3 });
   assert.doesNotMatch(readFileSync(definition, 'utf8'), /an edit/);
 });

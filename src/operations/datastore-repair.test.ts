@@ -171,7 +171,7 @@ test('a damaged lock is mended when its holder lets go, and when the heartbeat o
   const told = new EventEmitter();
   const waits = once(told, 'info');
   const info = (message: string): void => void (message.startsWith('Waiting') && told.emit('info'));
-  const repo = { ...plain, timing: { ...plain.timing, ttlMs: 1_500 }, reporter: { ...plain.reporter, info } };
+  const repo = { ...plain, timing: { ...plain.timing, ttlMs: 1_500, noticeMs: 100 }, reporter: { ...plain.reporter, info } };
   mkdirSync(join(data, '50.somebody'));
   const { holder } = newSession(repo);
   mkdirSync(join(data, `51.${holder}`));

@@ -46,8 +46,13 @@ export async function setImmediate(): Promise<void> {}
 
 export async function setTimeout(): Promise<void> {}
 
-// node:util: only for named pipes
+// node:util
 
+export const types = {
+  isUint8Array: (value: unknown): value is Uint8Array => Object.prototype.toString.call(value) === '[object Uint8Array]',
+};
+
+/** Only for named pipes. */
 export function promisify(): () => Promise<never> {
   return async () => {
     throw new TypeError('not simulated');
