@@ -70,7 +70,7 @@ export class SimulatedProcess {
       module,
       exports: module.exports,
       require: (id: string) => this.#require(id),
-      process: { pid: this.#pid, platform: 'linux', env: {}, cwd: () => ROOT, kill: () => true },
+      process: { pid: this.#pid, platform: 'linux', env: {}, cwd: () => ROOT, kill: () => true, listeners: () => [], on: () => undefined },
       setTimeout,
       clearTimeout,
       Date: dateOf(date, dateNow),
