@@ -67,7 +67,7 @@ for (const [what, file, then] of [
     await createModel(repo, 'm');
     await put(repo, 'm', 'a', 'mine');
     const { dir } = writeTree(join(repo.base, 'backup'), [{ name: 'm', artifacts: { b: ['one'] } }]);
-    await run(repo, ['backup', 'restore', dir, '--mode', 'merge'], { env: { SWAMP_FAILPOINTS: 'restore.published=kill' }, expect: 'any' });
+    await run(repo, ['backup', 'restore', dir, '--mode', 'replace', '--force'], { env: { SWAMP_FAILPOINTS: 'restore.published=kill' }, expect: 'any' });
     const [id = ''] = readdirSync(join(repo.layout.restoring, 'models'));
     writeFileSync(join(repo.layout.restoring, file(id)), then);
     await refused(repo, ['data', 'get', 'm', 'a'], 'corrupt');
@@ -143,7 +143,7 @@ test('a lock with several entries is not mended while one names a live holder; t
   const before = readdirSync(places.data).sort();
   const refusal = await run(repo, [...REPAIR, '--force', '--json', '--lock-timeout', '300'], { expect: 75 });
   assert.equal(refusal.stdout, '');
-  assert.match(refusal.stderr, /"lock_timeout".*is damaged and cannot be mended while somebody holds it/);
+  assert.match(refusal.stderr, /"lock_timeout".*is damaged and cannot be repaired while a process holds it/);
   assert.match(refusal.stderr, new RegExp(`pid ${process.pid}`));
   assert.deepEqual(readdirSync(places.data).sort(), before);
   // And nobody acquires a damaged lock meanwhile.

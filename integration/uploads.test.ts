@@ -139,7 +139,8 @@ describe('parts', { concurrency: 2 }, () => {
     await refused(repo, ['data', 'upload', 'part', id, '1', join(repo.base, 'none')], 'io');
     await refused(repo, ['data', 'upload', 'part', id, '1', repo.base], 'io');
     await refused(repo, ['data', 'upload', 'part', id, '1', '--nope'], 'usage');
-    for (const wrong of ['', '..', `${id}x`, `${id.slice(0, -1)}/`, `../${id}`, id.replace(/.$/, 'g')]) {
+    await refused(repo, ['data', 'upload', 'abort', ''], 'usage');
+    for (const wrong of ['..', `${id}x`, `${id.slice(0, -1)}/`, `../${id}`, id.replace(/.$/, 'g')]) {
       await refused(repo, ['data', 'upload', 'part', wrong, '1'], 'upload_not_found', { stdin: 'x' });
       await refused(repo, ['data', 'upload', 'abort', wrong], 'upload_not_found');
     }

@@ -91,7 +91,7 @@ const VERBS: readonly Verb[] = [
   {
     verb: 'repo info',
     args: () => ['repo', 'info'],
-    text: /^Repository: +\/.*\nId: .*\nFormat: +1\n/,
+    text: /^Repository: +\/.*\nId: .*\nFormat: +2\n/,
     result: { ...fields('repoDir repoId datastore', 'text'), ...fields('formatVersion models artifacts versions bytes', 'number') },
     fails: [['repo', 'info', '--repo-dir', '/nonexistent'], 'not_a_repo'],
   },
@@ -349,7 +349,7 @@ const VERBS: readonly Verb[] = [
   {
     verb: 'backup restore',
     args: (_, { base }) => ['backup', 'restore', backupIn(base), '--mode', 'merge'],
-    text: /^Restored 1 model, 1 artifact, 1 version, 7 B\n/,
+    text: /^Restored 0 models, 0 artifacts, 0 versions, 0 B\nStayed as it was:\n/,
     result: {
       mode: 'text?',
       ...fields('models artifacts versions bytes uploads orphans', 'number'),

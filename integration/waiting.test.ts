@@ -124,7 +124,7 @@ describe('a method that runs', { concurrency: 2 }, () => {
     const { stdout, stderr } = await finished(deleter);
     const notices = stderr.trimEnd().split('\n');
     assert.equal(notices.length, 2, stderr);
-    assert.match(notices[0] ?? '', new RegExp(`held by "model (method )?run.*pid ${gated.running.pid} on .*for [0-9.]+ s`));
+    assert.match(notices[0] ?? '', new RegExp(`held by \\\\?"model (method )?run.*pid ${gated.running.pid} on .*for [0-9.]+ s`));
     assert.match(notices[1] ?? '', /[0-9.]+ s/);
     assert.equal((JSON.parse(stdout) as { versionsDeleted: number }).versionsDeleted, 2);
     assert.deepEqual(await versionsOf(repo, 'p', 'result'), []);

@@ -36,7 +36,7 @@ const reporters = [
   `--test-reporter-destination=${skipped}`,
 ];
 // Many tests wait, and leave a core idle; two of the long ones do for half of their time.
-const options = ['--enable-source-maps', '--test', `--test-concurrency=${long ? 4 : 3}`, `--test-timeout=${(long ? 120 : 5) * MINUTE}`, ...reporters];
+const options = ['--enable-source-maps', '--test', `--test-concurrency=${long ? 4 : 3}`, `--test-timeout=${(long ? 120 : 10) * MINUTE}`, ...reporters];
 const { status, error } = spawnSync(process.execPath, [...options, ...files], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
 if (error) throw error;
 const reasons = existsSync(skipped) ? readFileSync(skipped, 'utf8').trim() : '';

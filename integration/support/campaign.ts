@@ -189,6 +189,8 @@ function endingOf(result: Result, point: Point, fault: Fault): string {
   assert.doesNotMatch(stderr, /^ +at /m, 'a stack trace');
   if (code === 0) {
     if (WARNING.test(stderr)) return 'done with a warning';
+    // A removal has spent the reserve.
+    if (fault === 'ENOSPC') return 'done from the reserve';
     assert.match(point.label, ADVISORY, 'it succeeded without a word');
     return 'done (advisory)';
   }

@@ -57,7 +57,7 @@ export async function deletesAgainst(t: TestContext, startWriters: StartWriters)
 
 /** Writers that are one process each, all the time. */
 export function writingPrograms(repo: TestRepo): () => Promise<Written[]> {
-  const options = { stdin: 'open', timeoutMs: 280_000 } as const;
+  const options = { stdin: 'open', timeoutMs: 560_000 } as const;
   const writers = Array.from({ length: WRITERS }, (_, i) => startProgram(repo, 'writer', ['m', 'a', `writer ${i}`, PAUSE], options));
   return async () => {
     for (const running of writers) running.closeStdin();

@@ -68,7 +68,10 @@ export async function settled<R>(work: () => Promise<R>, { signal = new AbortCon
     } catch (error) {
       if (!(error instanceof Unsettled)) throw error;
       const { repo } = error;
-      if (repo.readOnly) throw unfinishedRestore(repo);
+      if (repo.readOnly) {
+        if (isRestoring(repo)) throw unfinishedRestore(repo);
+        continue;
+      }
       // A command that only reads does not load what finishes a restore.
       const { settle } = await import('../protocol/restructure.js');
       await settle(repo, { signal });
