@@ -3,12 +3,13 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { syncDir } from '../fs/durable.js';
 import { createFence, raiseEntry, readFence } from '../locks/fence.js';
 import type { Session } from '../locks/session.js';
-import { endRestore, fencesToReach, modelsToRestore, restoreDefinitions, restoreModel } from '../store/restoration.js';
+import { endRestore, fencesToReach, modelsToRestore, readRestoreThrough, restoreDefinitions, restoreModel } from '../store/restoration.js';
 import type { Structural } from './inside.js';
 
 /** Throws FenceLost, `lock_lost` when the global fence went; the next one goes on. */
 export async function carryOut(hands: Structural, session: Session): Promise<void> {
   const { repo } = session;
+  readRestoreThrough(repo);
   for (const modelId of modelsToRestore(repo)) {
     const { data, run } = fencesToReach(repo, modelId);
     await raiseRunFence(session, modelId, run);

@@ -106,21 +106,27 @@ export async function discardTexts(session: Session): Promise<void> {
   }
 }
 
+/** Reads every record of the published restore, before anything of it is done: one that is damaged would leave half of it (B16). Throws `corrupt`. */
+export function readRestoreThrough(repo: Repo): void {
+  const { restoring } = repo.layout;
+  for (const modelId of modelsToRestore(repo)) {
+    fencesToReach(repo, modelId);
+    const bundle = bundleIn(restoring, modelId);
+    try {
+      if (exists(bundle)) readIntent(bundle);
+    } catch (error) {
+      // Moved into its fence under the look: it is reported there.
+      if (exists(bundle)) throw error;
+    }
+  }
+  for (const _ of changesIn(restoring));
+}
+
 /** What keeps the published restore from being carried out, as a clause; undefined when nothing does, or it has been carried out meanwhile. */
 export function obstacleToRestore(repo: Repo): string | undefined {
   const { restoring } = repo.layout;
   try {
-    for (const modelId of modelsToRestore(repo)) {
-      fencesToReach(repo, modelId);
-      const bundle = bundleIn(restoring, modelId);
-      try {
-        if (exists(bundle)) readIntent(bundle);
-      } catch (error) {
-        // Moved into its fence under the look: it is told of there.
-        if (exists(bundle)) throw error;
-      }
-    }
-    for (const _ of changesIn(restoring));
+    readRestoreThrough(repo);
     return undefined;
   } catch (error) {
     if (!(error instanceof SwampError && error.code === 'corrupt') && !isErrno(error, 'ENOTDIR', 'EISDIR', 'ELOOP')) throw error;
