@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MODEL = fileURLToPath(new URL('../design/protocol.pml', import.meta.url));
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = 900_000;
 /** Two searches at a time, so that a machine with 6 GB will do. */
 const PARALLEL = Math.min(2, availableParallelism());
 const MEGABYTES_EACH = 2800;
