@@ -165,7 +165,8 @@ async function untilClosed(
       child.once('exit', (code, signal) => {
         const done = (): void => resolve({ code, signal, late });
         child.once('close', done);
-        setTimeout(done, 500).unref();
+        // Between two check phases of the event loop lies one poll: what the pipes hold is read, however late the timer fires.
+        setTimeout(() => setImmediate(() => setImmediate(done)), 500).unref();
       });
     });
   } finally {
