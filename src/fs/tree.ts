@@ -129,7 +129,7 @@ async function removeBelow(path: string, pass: ReturnType<typeof turns>): Promis
 }
 
 /** A link to one is none. */
-function isDirectory(path: string): boolean {
+export function isDirectory(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 

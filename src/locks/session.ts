@@ -89,6 +89,7 @@ export function newSession(repo: Repo, { removes = false }: Partial<Pick<Session
  * first one, so that a full disk does not keep anything from being discarded.
  */
 export async function openStaging(session: Session): Promise<string> {
+  if (session.pulse.started && exists(session.staging)) return session.staging;
   const { layout } = session.repo;
   const isFirst = !exists(layout.trashes);
   await makePlace(session, layout.trashes);

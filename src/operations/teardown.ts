@@ -1,11 +1,10 @@
 /** The teardown of a deleted model: its delete method, run once by whoever holds the model's run fence, as a recorded state (O1, O5, O7). */
 import { statSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { FenceLost } from '../locks/fence.js';
-import { isProvablyAlive, isProvablyDead, parseHolder, startTime } from '../locks/holder.js';
+import { hostName, isProvablyAlive, isProvablyDead, parseHolder, startTime } from '../locks/holder.js';
 import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import { methodOf, parseDefinition, type ShellMethod } from '../models/definition.js';
@@ -111,7 +110,7 @@ async function execute(session: Session, run: Lease, record: DeletedModel, optio
           pid,
           startedAt: new Date().toISOString(),
           processStart: startTime(pid) ?? 'x',
-          host: hostname(),
+          host: hostName(),
         });
         await forgetTeardownExit(repo, record.id);
         await failpoint('teardown.recorded');

@@ -2,12 +2,11 @@
  * Pins: pins/<holder> is a backup that runs. While one stands, nothing goes for good that a commit moved into the trash:
  * what the backup has listed can still be read there. Argued in design/backup.md, "Pins".
  */
-import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { makeDirs, removeFile, takeBack, writeAdvisory } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { pathsIn, readText } from '../fs/tree.js';
-import { parseHolder } from '../locks/holder.js';
+import { hostName, parseHolder } from '../locks/holder.js';
 import { openStaging, type Session, STAGING } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { hasEnded, type Owned } from './abandoned.js';
@@ -28,7 +27,7 @@ export async function pin(session: Session): Promise<void> {
   const path = repo.layout.pin(holder);
   await openStaging(session);
   await makeDirs(repo.layout.pins);
-  const facts = { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() };
+  const facts = { command: repo.command, host: hostName(), pid: process.pid, since: new Date().toISOString() };
   try {
     writeAdvisory(path, `${JSON.stringify(facts)}\n`);
   } catch (error) {

@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { asSwampError, isErrno, isSystemError, SwampError } from '../errors.js';
 import { makeDirs, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
-import { exists, readDir } from '../fs/tree.js';
+import { exists, isDirectory, readDir } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
@@ -154,10 +154,6 @@ async function takesPlace(fence: Lease, staged: string, place: string): Promise<
 
 function isPlainFile(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
-
-function isDirectory(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function isDirectoryOrNothing(path: string): boolean {

@@ -140,17 +140,17 @@ class Encoder {
   #encode(text: string): Uint8Array {
     this.#half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';
     const whole = text.slice(0, text.length - this.#half.length);
-    if (!whole.isWellFormed()) throw malformed();
+    if (!whole.isWellFormed()) throw notUnicode();
     return Buffer.from(whole);
   }
 
   /** Throws `usage` within a character. */
   end(): void {
-    if (this.#half !== '') throw malformed();
+    if (this.#half !== '') throw notUnicode();
   }
 }
 
-function malformed(): SwampError {
+function notUnicode(): SwampError {
   return new SwampError('usage', 'The text of the source is not well-formed Unicode: it has half of a surrogate pair.', {
     hint: 'Give the content as bytes (a Uint8Array), or correct the text.',
   });

@@ -1,5 +1,4 @@
 /** Removes what was committed to the trash, and the staging of dead sessions: outside every lock, late, resumable. */
-
 import { basename } from 'node:path';
 import { errnoOf, reasonOf } from '../errors.js';
 import { removeFile } from '../fs/durable.js';

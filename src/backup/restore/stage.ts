@@ -1,5 +1,4 @@
 /** Stages what a plan brings, whole and durable, in the session's staging: streamed, in bounded memory, outside every lock. Each content is compared with its checksum once more. */
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../../errors.js';
@@ -9,7 +8,7 @@ import { failpoint } from '../../fs/failpoints.js';
 import type { Digest } from '../../fs/pieces.js';
 import { ARTIFACT_RECORD, CONTENT, METADATA, PARTS } from '../../layout/layout.js';
 import { segmentFor } from '../../layout/names.js';
-import { newNonce } from '../../locks/holder.js';
+import { hostName, newNonce } from '../../locks/holder.js';
 import { openStaging, type Session } from '../../locks/session.js';
 import type { Repo } from '../../repo.js';
 import { discardStaged, type StagedText, stageText } from '../../store/definition-text.js';
@@ -115,7 +114,7 @@ async function stageRest(staging: Staging, { gone, definitions }: RestorePlan): 
     await json(staging, fencesIn(staging.record, modelId), { data: 0, run: 0 });
   }
   await stageDefinitions(repo, definitions, (index, change) => json(staging, definitionIn(staging.record, index), change));
-  await json(staging, join(staging.record, RESTORE_FACTS), { command: repo.command, host: hostname(), pid: process.pid, since: new Date().toISOString() });
+  await json(staging, join(staging.record, RESTORE_FACTS), { command: repo.command, host: hostName(), pid: process.pid, since: new Date().toISOString() });
   await staging.bulk.sync(staging.options.signal);
   await failpoint('restore.staged');
 }
