@@ -590,6 +590,25 @@ describe('unfinished uploads and orphans', () => {
     assert.deepEqual(readFileSync(join(parts, 'part-1'), 'utf8') + readFileSync(join(parts, 'part-3'), 'utf8'), 'onethree');
     assert.equal((JSON.parse(readFileSync(join(parts, 'record.json'), 'utf8')) as { name: string }).name, 'unfinished');
   });
+
+  test('an orphan of which an upload is all, or of which nothing is left, makes a whole backup (B12, B18)', async (t) => {
+    const repo = await tempRepo(t, { pending: 'allowed' });
+    await stock(repo);
+    const { upload } = openRepo(repo.dir);
+    await createModel(repo, 'u');
+    const { uploadId } = await upload.begin({ model: 'u', name: 'unfinished' });
+    await upload.part({ upload: uploadId, partNumber: 1, source: ['one'] });
+    const [u, n] = await Promise.all(['u', 'n'].map((name) => idOfModel(repo, name)));
+    for (const name of ['u', 'n']) rmSync(join(repo.dir, `models/store/${name}.yaml`));
+    const dir = join(repo.base, 'backup');
+    const made = await backup(repo, dir, '--include-incomplete-uploads', '--include-orphans', '--exclude', `${n}/*`);
+    assert.deepEqual([made.uploads, made.orphans, made.excluded['excludedArtifacts']], [1, 0, 1]);
+    await whole(repo, dir);
+    assert.equal(readFileSync(join(dir, `uploads/${u}`, uploadId, 'part-1'), 'utf8'), 'one');
+    const other = await tempRepo(t, { pending: 'allowed' });
+    await run(other, ['backup', 'restore', dir]);
+    assert.deepEqual(readdirSync(other.layout.modelUploads(u ?? '')), [uploadId]);
+  });
 });
 
 describe('DIR', () => {

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { type Base, readBase } from '../backup/create/base.js';
 import { inOrder, leftOut, refusedFor, withoutDamaged } from '../backup/create/damage.js';
-import type { Damage, ExcludedCounts, ListedModel, Snapshot } from '../backup/create/listed.js';
+import { countsOf, type Damage, type ExcludedCounts, type ListedModel, type Snapshot } from '../backup/create/listed.js';
 import { type MakingOptions, makeBackup } from '../backup/create/make.js';
 import { lookWithoutLock, takeSnapshot, takeStill } from '../backup/create/snapshot.js';
 import { type Target, targetOf } from '../backup/create/target.js';
@@ -161,8 +161,8 @@ async function makeSound(
     const names = planned(snapshot, plan.wanted);
     const recorded = { options: plan.wanted, tags: plan.tags, damaged: leftOut(snapshot, damaged) };
     const making = { snapshot, names, base: plan.base, manifestOf: (counts: Counts) => manifestOf(repo, snapshot, recorded, counts) };
-    const { counts, reused, sharedBytes, damaged: more } = await makeBackup(repo, making, target, options);
-    if (more.length === 0) return { ...resultOf(repo, target, snapshot, { names, damaged }), ...counts, reused, sharedBytes, dryRun: false };
+    const { damaged: more, ...made } = await makeBackup(repo, making, target, options);
+    if (more.length === 0) return { ...resultOf(repo, target, snapshot, { names, damaged }), ...made, dryRun: false };
     found.push(...more);
   }
 }
@@ -214,19 +214,13 @@ function resultOf(
   snapshot: Snapshot,
   { names, damaged }: { readonly names: NamePlan; readonly damaged: readonly Damage[] },
 ): Omit<BackupCreateResult, 'bytes' | 'reused' | 'sharedBytes' | 'dryRun'> {
-  const { createdAt, models, excluded, strays } = snapshot;
+  const { createdAt, excluded, strays } = snapshot;
   for (const stray of strays)
     repo.reporter.warn(`${displayPath(repo, stray)} does not belong in the datastore, and is not in the backup.`, { topic: 'backup', path: stray });
-  const sum = (of: (model: ListedModel) => number): number => models.reduce((total, model) => total + of(model), 0);
   return {
     backupDir: path,
     createdAt,
-    models: models.filter(({ definition }) => definition !== undefined).length,
-    artifacts: sum(({ artifacts }) => artifacts.length),
-    versions: sum(({ artifacts }) => artifacts.reduce((total, { versions }) => total + versions.length, 0)),
-    tombstones: sum(({ tombstones }) => tombstones.length),
-    uploads: sum(({ uploads }) => uploads.length),
-    orphans: models.filter(({ definition }) => definition === undefined).length,
+    ...countsOf(snapshot),
     excluded,
     renamed: names.keymap,
     damaged: leftOut(snapshot, damaged),

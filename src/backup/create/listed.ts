@@ -3,6 +3,7 @@ import { lstatSync } from 'node:fs';
 import { SwampError } from '../../errors.js';
 import type { ArtifactRecord, Tombstone } from '../../store/metadata.js';
 import type { UploadRecord } from '../../store/uploads/record.js';
+import type { Counts } from '../format.js';
 
 /** What a backup is to hold. */
 export interface Wanted {
@@ -94,6 +95,20 @@ export interface Snapshot {
   readonly damaged: readonly Damage[];
   /** Paths of what is among the data and belongs to nothing. */
   readonly strays: readonly string[];
+}
+
+/** What a backup of it holds; how many bytes is known when the contents are read. */
+export function countsOf({ models }: Snapshot): Omit<Counts, 'bytes'> {
+  const sum = (of: (model: ListedModel) => number): number => models.reduce((total, model) => total + of(model), 0);
+  return {
+    models: models.filter(({ definition }) => definition !== undefined).length,
+    artifacts: sum(({ artifacts }) => artifacts.length),
+    versions: sum(({ artifacts }) => artifacts.reduce((total, { versions }) => total + versions.length, 0)),
+    tombstones: sum(({ tombstones }) => tombstones.length),
+    uploads: sum(({ uploads }) => uploads.length),
+    // Uploads are not written to the directory of their model.
+    orphans: models.filter(({ definition, artifacts, tombstones }) => definition === undefined && artifacts.length + tombstones.length > 0).length,
+  };
 }
 
 /** Undefined when nothing is there. Throws `corrupt` for what is no directory: no link is followed. */

@@ -21,7 +21,7 @@ import { removeScratch } from '../scratch.js';
 import { type Base, takeFromBase } from './base.js';
 import { type Copying, copyUpload, copyVersion, type Shared } from './copy.js';
 import { damageOr } from './damage.js';
-import type { Damage, ListedArtifact, ListedModel, ListedUpload, Snapshot } from './listed.js';
+import { countsOf, type Damage, type ListedArtifact, type ListedModel, type ListedUpload, type Snapshot } from './listed.js';
 import { Locator } from './locate.js';
 import { makeScratch, publish, type Target } from './target.js';
 
@@ -49,7 +49,8 @@ export interface MakingOptions {
 
 /** What has come of it. Where something is damaged nothing was published. */
 export interface Made {
-  readonly counts: Counts;
+  /** Of all contents. */
+  readonly bytes: number;
   /** What was taken from the base. */
   readonly reused: number;
   /** Bytes of it that take no space of their own. */
@@ -64,9 +65,9 @@ interface Making {
   readonly copying: Copying;
   /** By path in the backup. */
   readonly checksums: Map<string, string>;
-  readonly counts: { -readonly [K in keyof Counts]: number };
   readonly damaged: Damage[];
-  readonly taken: { reused: number; sharedBytes: number; copied: number };
+  /** How far it is. `copied`: bytes that were read, those of parts of uploads included. */
+  readonly done: { versions: number; bytes: number; reused: number; sharedBytes: number; copied: number };
 }
 
 /** So many artifacts are copied at a time; each holds at most two files open. */
@@ -103,24 +104,23 @@ async function writeTree(repo: Repo, root: string, plan: MakingPlan, options: Ma
   const began = performance.now();
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, options.signal]);
-  const taken = { reused: 0, sharedBytes: 0, copied: 0 };
+  const done = { versions: 0, bytes: 0, reused: 0, sharedBytes: 0, copied: 0 };
   const onBytes = (bytes: number): void => {
-    taken.copied += bytes;
+    done.copied += bytes;
   };
   const { base } = plan;
   const fromBase: Copying['fromBase'] = base && ((content, to, path) => takeFromBase(base, content, to, path));
   const copying: Copying = { locator: new Locator(repo), bulk: new Bulk(root), fromBase, signal, onBytes };
-  const counts = { models: 0, artifacts: 0, versions: 0, bytes: 0, tombstones: 0, uploads: 0, orphans: 0 };
-  const making: Making = { repo, root, plan, copying, checksums: new Map(), counts, damaged: [], taken };
+  const making: Making = { repo, root, plan, copying, checksums: new Map(), damaged: [], done };
   await copyAll(making, stop, options);
-  const { reused, sharedBytes } = taken;
   if (making.damaged.length === 0) await writeControls(making, began);
-  return { counts, reused, sharedBytes, damaged: making.damaged };
+  const { bytes, reused, sharedBytes } = done;
+  return { bytes, reused, sharedBytes, damaged: making.damaged };
 }
 
 /** The first error ends the others, and is the one that is thrown, when all have let go of their files (B13). */
 async function copyAll(making: Making, stop: AbortController, { onProgress }: MakingOptions): Promise<void> {
-  const { copying, counts, taken } = making;
+  const { copying, done } = making;
   const breathe = breathing(making, onProgress);
   const queue = tasksOf(making);
   const work = async (): Promise<void> => {
@@ -139,17 +139,17 @@ async function copyAll(making: Making, stop: AbortController, { onProgress }: Ma
   );
   await Promise.all(guarded);
   if (first !== undefined) throw first.error;
-  onProgress?.({ versions: counts.versions, total: counts.versions, bytes: taken.copied });
+  onProgress?.({ versions: done.versions, total: done.versions, bytes: done.copied });
 }
 
 /** Asks the clock now and then only: where it is a system call, it costs as much as reading a file. */
-function breathing({ plan, counts, taken }: Making, onProgress: MakingOptions['onProgress']): () => Promise<void> {
-  const total = plan.snapshot.models.reduce((sum, { artifacts }) => sum + artifacts.reduce((n, { versions }) => n + versions.length, 0), 0);
+function breathing({ plan, done }: Making, onProgress: MakingOptions['onProgress']): () => Promise<void> {
+  const { versions: total } = countsOf(plan.snapshot);
   let tasks = 0;
   let turned = performance.now();
   return async () => {
     if (++tasks % BATCH !== 0 || performance.now() - turned < TURN_MS) return;
-    onProgress?.({ versions: counts.versions, total, bytes: taken.copied });
+    onProgress?.({ versions: done.versions, total, bytes: done.copied });
     await turn();
     turned = performance.now();
   };
@@ -174,12 +174,10 @@ async function writeControl({ root, copying, checksums }: Making, path: string, 
 async function writeRecords(making: Making, { directory, definition, tombstones }: ListedModel): Promise<void> {
   if (definition !== undefined) await writeControl(making, definitionPath(directory), definition);
   if (tombstones.length > 0) await writeControl(making, tombstonesPath(directory), tombstones.map(tombstoneLine).join(''));
-  making.counts[definition === undefined ? 'orphans' : 'models'] += 1;
-  making.counts.tombstones += tombstones.length;
 }
 
 async function copyArtifact(making: Making, { id, directory }: ListedModel, artifact: ListedArtifact): Promise<void> {
-  const { counts, plan, root, taken } = making;
+  const { plan, root, done } = making;
   const { name, generation, floor } = artifact;
   const content = plan.names.places.get(directory)?.get(name)?.path;
   if (content === undefined) throw new TypeError(`no place was planned for ${JSON.stringify(name)}`);
@@ -191,15 +189,14 @@ async function copyArtifact(making: Making, { id, directory }: ListedModel, arti
       const { metadata, from } = await copyVersion(making.copying, { modelId: id, artifact, listed }, inside(root, path));
       versions.push({ version: listed.version, ...metadata });
       making.checksums.set(path, metadata.checksum);
-      counts.versions += 1;
-      counts.bytes += metadata.size;
-      taken.reused += from === 'store' ? 0 : 1;
-      taken.sharedBytes += from === ('shared' satisfies Shared) ? metadata.size : 0;
+      done.versions += 1;
+      done.bytes += metadata.size;
+      done.reused += from === 'store' ? 0 : 1;
+      done.sharedBytes += from === ('shared' satisfies Shared) ? metadata.size : 0;
     });
   }
   if (versions.length < artifact.versions.length) return;
   await writeControl(making, sidecarPath(content), serialiseSidecar({ name, generation, floor, versions }));
-  counts.artifacts += 1;
 }
 
 async function copyUnfinished(making: Making, { id, directory }: ListedModel, upload: ListedUpload): Promise<void> {
@@ -209,7 +206,6 @@ async function copyUnfinished(making: Making, { id, directory }: ListedModel, up
     await writeControl(making, `${place}/${UPLOAD_RECORD}`, serialise(upload.record));
     const sums = await copyUpload(making.copying, id, upload, (number) => inside(making.root, pathOf(number)));
     for (const [number, checksum] of sums) making.checksums.set(pathOf(number), checksum);
-    making.counts.uploads += 1;
   });
 }
 
@@ -224,9 +220,9 @@ async function unlessDamaged({ repo, damaged }: Making, what: Omit<Damage, 'erro
 
 /** CHECKSUMS comes last, when everything else is on disk: what has it is whole, and nothing else passes for a backup (B3). */
 async function writeControls(making: Making, began: number): Promise<void> {
-  const { repo, root, plan, copying, checksums, counts } = making;
+  const { repo, root, plan, copying, checksums, done } = making;
   await writeControl(making, KEYMAP, plan.names.keymap.map(keymapLine).join(''));
-  await writeControl(making, MANIFEST, serialiseManifest(plan.manifestOf({ ...counts })));
+  await writeControl(making, MANIFEST, serialiseManifest(plan.manifestOf({ ...countsOf(plan.snapshot), bytes: done.bytes })));
   await failpoint('backup.before-sync');
   const written = performance.now();
   await copying.bulk.sync(copying.signal);

@@ -314,21 +314,18 @@ class Lister {
     return { data: epoch('data'), run: epoch('run') };
   }
 
-  /** What needs no lock: the order, what is only counted, and orphans with nothing to keep. */
+  /** What needs no lock: the order, what a pattern leaves out, and what is only counted. */
   withCounts(snapshot: Snapshot): Snapshot {
     const repo = this.#repo;
     const { orphans } = snapshot.excluded;
     if (this.#wanted.models === null && snapshot.models.length === 0 && orphans > 0) throw noDefinition(repo, orphans);
     const sum = (of: (model: ListedModel) => number): number => snapshot.models.reduce((total, model) => total + of(model), 0);
-    const isEmpty = ({ definition, artifacts, tombstones }: ListedModel): boolean =>
-      definition === undefined && artifacts.length === 0 && tombstones.length === 0;
     const leaves = excludes(this.#wanted.exclude ?? []);
     const titles = new Map(snapshot.models.map(({ id, directory }) => [id, directory.slice(directory.indexOf('/') + 1)]));
     const titleOf = ({ id }: Pick<ListedModel, 'id'>): string => titles.get(id) ?? id;
-    const full = snapshot.models.filter((model) => !isEmpty(model));
-    const wholly = full.filter((model) => leaves(titleOf(model)));
-    const models = full
-      .filter((model) => !wholly.includes(model))
+    const wholly = snapshot.models.filter((model) => leaves(titleOf(model)));
+    const models = snapshot.models
+      .filter((model) => !leaves(titleOf(model)))
       .map((model) => {
         const wanted = <T extends { readonly name: string }>(list: readonly T[]): T[] =>
           list.filter(({ name }) => !leaves(titleOf(model), name)).sort((a, b) => byCodePoint(a.name, b.name));
