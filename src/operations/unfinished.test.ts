@@ -15,11 +15,11 @@ import { datastoreSweep } from './datastore-sweep.js';
 import { modelCreate } from './model-create.js';
 import { KINDS, PENDING } from './unfinished.js';
 
-type Expected = readonly (readonly [kind: PendingKind, path: string])[];
-
 interface Case {
-  /** Leaves it; what there is to list then. */
-  readonly leave: (places: Places) => Expected | Promise<Expected>;
+  /** The kinds of what it leaves. */
+  readonly kinds: readonly PendingKind[];
+  /** Leaves it; the path of each of them. */
+  readonly leave: (places: Places) => readonly string[] | Promise<readonly string[]>;
   /** What a person does, as its row says. */
   readonly byHand?: (places: Places) => void;
 }
@@ -43,121 +43,126 @@ async function deletedWithTeardown(repo: Repo, teardown: object): Promise<string
 }
 
 const CASES: Readonly<Record<string, Case>> = {
-  'a restore was published, and not carried out': { leave: ({ repo }) => [['restore', directory(repo.layout.restoring)]] },
-  'a fence is held by a process that has ended': { leave: (places) => [['dead_holder', heldByDead(places)]] },
-  'a removal is in a free entry': { leave: ({ entry }) => [['leftover', directory(join(entry, 'trash'))]] },
+  'a restore was published, and not carried out': { kinds: ['restore'], leave: ({ repo }) => [directory(repo.layout.restoring)] },
+  'a fence is held by a process that has ended': { kinds: ['dead_holder'], leave: (places) => [heldByDead(places)] },
+  'a removal is in a free entry': { kinds: ['leftover'], leave: ({ entry }) => [directory(join(entry, 'trash'))] },
   'a dead holder left a staged version': {
+    kinds: ['dead_holder', 'leftover'],
     leave: (places) => {
       const held = heldByDead(places);
-      return [
-        ['dead_holder', held],
-        ['leftover', directory(join(held, `${held.slice(held.lastIndexOf('.') + 1)}.v`))],
-      ];
+      return [held, directory(join(held, `${held.slice(held.lastIndexOf('.') + 1)}.v`))];
     },
   },
   'an intent is in a free entry': {
+    kinds: ['leftover'],
     leave: ({ entry, repo }) => {
       const intent = directory(join(entry, `${newSession(repo).holder}.intent`));
       writeFileSync(join(intent, 'intent.json'), '{"kind": "steps", "steps": [{"out": "gone", "to": {"artifact": "a"}}]}');
-      return [['leftover', intent]];
+      return [intent];
     },
   },
   'what a repair set aside is in a free entry': {
+    kinds: ['leftover'],
     leave: ({ entry }) => {
       writeFileSync(join(directory(join(entry, 'quarantine')), 'x'), '');
-      return [['leftover', join(entry, 'quarantine')]];
+      return [join(entry, 'quarantine')];
     },
   },
   'a model was deleted, and its data is still there': {
+    kinds: ['deleted_model', 'deleted_model', 'deleted_model'],
     leave: ({ repo, id, upload }) => {
       writeDeleted(repo, id, {});
       unlinkSync(definition(repo));
-      return [
-        ['deleted_model', repo.layout.model(id)],
-        ['deleted_model', repo.layout.tombstones(id)],
-        ['deleted_model', join(upload, '..')],
-      ];
+      return [repo.layout.model(id), repo.layout.tombstones(id), join(upload, '..')];
     },
   },
   'a model was deleted, and its definition is still there': {
+    kinds: ['deleted_model'],
     leave: ({ repo, id, upload }) => {
       writeDeleted(repo, id, {});
       for (const path of [repo.layout.model(id), repo.layout.tombstones(id), join(upload, '..')]) rmSync(path, { recursive: true });
-      return [['deleted_model', definition(repo)]];
+      return [definition(repo)];
     },
   },
   'the completion of an upload died': {
+    kinds: ['upload'],
     leave: ({ repo, upload }) => {
       const aside = `${upload}.${dead(repo)}`;
       renameSync(upload, aside);
-      return [['upload', aside]];
+      return [aside];
     },
   },
   'a backup died, and what was removed meanwhile waits for it': {
+    kinds: ['pin', 'trash'],
     leave: ({ repo }) => {
       const pin = join(directory(repo.layout.pins), dead(repo));
       writeFileSync(pin, '');
-      return [
-        ['pin', pin],
-        ['trash', directory(repo.layout.trash(UUID, 1, 'abcdefabcdef'))],
-      ];
+      return [pin, directory(repo.layout.trash(UUID, 1, 'abcdefabcdef'))];
     },
   },
-  'something is in the trash': { leave: ({ repo }) => [['trash', directory(repo.layout.trash(UUID, 1, 'abcdefabcdef'))]] },
-  'a session ended and left its staging': { leave: ({ repo }) => [['staging', directory(repo.layout.staging(dead(repo)))]] },
+  'something is in the trash': { kinds: ['trash'], leave: ({ repo }) => [directory(repo.layout.trash(UUID, 1, 'abcdefabcdef'))] },
+  'a session ended and left its staging': { kinds: ['staging'], leave: ({ repo }) => [directory(repo.layout.staging(dead(repo)))] },
   'a session that cannot be judged left its staging more than a week ago': {
+    kinds: ['staging'],
     leave: ({ repo }) => {
       const staging = directory(repo.layout.staging(newSession(repo).holder.replace(/^x?[0-9a-f]{12}/, '0123456789ab')));
       utimesSync(staging, OLD, OLD);
-      return [['staging', staging]];
+      return [staging];
     },
   },
   'a process that has ended is in the queue of a lock that nobody ever took': {
+    kinds: ['dead_ticket'],
     leave: ({ repo }) => {
       const ticket = join(directory(repo.layout.queue({ kind: 'run', modelId: UUID })), `1700000000000-a-${dead(repo)}.json`);
       writeFileSync(ticket, '');
-      return [['dead_ticket', ticket]];
+      return [ticket];
     },
   },
   'a definition was not published, more than a week ago': {
+    kinds: ['temporary'],
     leave: ({ repo }) => {
       const temporary = join(repo.root, 'models/store/.n.abcdefabcdef.tmp');
       writeFileSync(temporary, 'x');
       utimesSync(temporary, OLD, OLD);
-      return [['temporary', temporary]];
+      return [temporary];
     },
   },
-  'a method kept its outputs': { leave: ({ repo, id }) => [['kept', directory(repo.layout.keptOutputs(id, 3, 'abcdefabcdef'))]] },
-  'a teardown has not run': { leave: async ({ repo }) => [['teardown', await deletedWithTeardown(repo, { state: 'pending' })]] },
+  'a method kept its outputs': { kinds: ['kept'], leave: ({ repo, id }) => [directory(repo.layout.keptOutputs(id, 3, 'abcdefabcdef'))] },
+  'a teardown has not run': { kinds: ['teardown'], leave: async ({ repo }) => [await deletedWithTeardown(repo, { state: 'pending' })] },
   'a teardown failed': {
-    leave: async ({ repo }) => [['teardown', await deletedWithTeardown(repo, { state: 'failed', reason: 'it exited with 1', output: '' })]],
+    kinds: ['teardown'],
+    leave: async ({ repo }) => [await deletedWithTeardown(repo, { state: 'failed', reason: 'it exited with 1', output: '' })],
   },
   'the runner of a teardown has ended': {
+    kinds: ['teardown'],
     leave: async ({ repo }) => {
       const runner = { state: 'running', runner: dead(repo), pid: 2147483646, startedAt: '2026-01-01T00:00:00Z', processStart: '1', host: 'here' };
-      return [['teardown', await deletedWithTeardown(repo, runner)]];
+      return [await deletedWithTeardown(repo, runner)];
     },
   },
   'a rename of a model died between its two names': {
+    kinds: ['second_name'],
     leave: ({ repo }) => {
       const second = join(repo.root, 'models/store/n.yaml');
       linkSync(definition(repo), second);
-      return [['second_name', second]];
+      return [second];
     },
     byHand: ({ repo }) => unlinkSync(definition(repo)),
   },
   'a model with data lost its definition': {
+    kinds: ['orphan_model'],
     leave: ({ repo, id }) => {
       renameSync(definition(repo), saved(repo));
-      return [['orphan_model', repo.layout.model(id)]];
+      return [repo.layout.model(id)];
     },
     byHand: ({ repo }) => cpSync(saved(repo), definition(repo)),
   },
   'nothing but tombstones is left of a model without a definition': {
+    kinds: ['orphan_model'],
     leave: ({ repo, id }) => {
       renameSync(definition(repo), saved(repo));
       rmSync(repo.layout.model(id), { recursive: true });
-      return [['orphan_model', repo.layout.tombstones(id)]];
+      return [repo.layout.tombstones(id)];
     },
     byHand: ({ repo }) => cpSync(saved(repo), definition(repo)),
   },
@@ -185,17 +190,15 @@ function shownTeardowns(repo: Repo, teardowns: readonly { readonly id: string }[
   return teardowns.map(({ id }) => ({ kind: 'teardown', path: displayPath(repo, repo.layout.deletedModel(id)) }));
 }
 
-const left = new Set<string>();
-
 // Each has a repository of its own and mostly waits for the disk.
 describe('P8:', { concurrency: 4 }, () => {
-  for (const [title, { leave, byHand }] of Object.entries(CASES)) {
+  for (const [title, { kinds, leave, byHand }] of Object.entries(CASES)) {
     test(`${title}: check, status and a dry run of sweep list it, and what finishes it does`, { timeout: 60_000 }, async (t) => {
       const places = await written(t);
       const repo: Repo = { ...places.repo, timing: { ...timingFrom({}), ttlMs: 200, heartbeatMs: 50, pollMs: 20 } };
-      const expected = await leave({ ...places, repo });
-      const wanted = expected.map(([kind, path]) => `${kind} ${displayPath(repo, path)}`).sort();
-      for (const [kind] of expected) left.add(kind);
+      const paths = await leave({ ...places, repo });
+      assert.equal(paths.length, kinds.length);
+      const wanted = named(paths.map((path, i) => ({ kind: kinds[i] ?? '', path: displayPath(repo, path) })));
 
       const { findings, pending } = await datastoreCheck(repo, {}, NEVER);
       assert.deepEqual([findings, named(pending)], [[], wanted]);
@@ -216,6 +219,7 @@ describe('P8:', { concurrency: 4 }, () => {
 });
 
 test('every kind is left by one of these, and a person finishes those alone of which the table says so', () => {
+  const left = new Set(Object.values(CASES).flatMap(({ kinds }) => kinds));
   assert.deepEqual([...left].sort(), [...KINDS].sort());
   const byPerson = new Set(KINDS.filter((kind) => PENDING[kind].by === 'person'));
   assert.deepEqual(
