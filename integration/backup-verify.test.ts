@@ -59,12 +59,14 @@ describe('every damage', () => {
     writeFileSync(join(dir, 'models/m0/data/a.swamp-leaf'), 'TWO');
     rmSync(join(dir, 'models/m0/data/a/b'));
     writeFileSync(join(dir, 'extra'), 'x');
+    writeFileSync(join(dir, 'models/.DS_Store'), 'x');
     symlinkSync('/etc', join(dir, 'models/web/etc'));
     execFileSync('mkfifo', [join(dir, 'models/web/pipe')], { timeout: 10_000 });
     mkdirSync(join(dir, 'nothing'));
     linkSync(join(dir, 'models/web/_model.yaml'), join(dir, 'models/web/again'));
     assert.deepEqual(await kindsIn(dir), [
       'unlisted extra',
+      'unlisted models/.DS_Store',
       'altered models/m0/data/a.swamp-leaf',
       'missing models/m0/data/a/b',
       'hardlink models/web/_model.yaml',

@@ -1,9 +1,9 @@
 /** Verifies the tree of a backup: every finding in one run, content streamed, nothing followed, nothing waited for (B11, B15). */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { sha256 } from '../../fs/digest.js';
 import { digest, digestOf } from '../../fs/pieces.js';
-import { exists } from '../../fs/tree.js';
+import { exists, isForeign } from '../../fs/tree.js';
 import { parseAs, parseRecord } from '../../store/metadata.js';
 import { byCodePoint } from '../../store/read.js';
 import { UPLOAD } from '../../store/uploads/record.js';
@@ -241,7 +241,10 @@ async function look(run: Run, lists: Lists, seen: Seen, { path, stats, empty, re
   seen.absent.delete(path);
   if (path === CHECKSUMS) return;
   const listed = lists.checksums?.get(path);
-  if (listed === undefined && lists.checksums !== undefined) return tell(run, finding('unlisted', path, 'is not in CHECKSUMS'));
+  if (listed === undefined && lists.checksums !== undefined) {
+    const advice = isForeign(basename(path)) ? ': if a file manager made it, remove it' : '';
+    return tell(run, finding('unlisted', path, `is not in CHECKSUMS${advice}`));
+  }
   const place = placeOf(path);
   if (place === undefined) tell(run, finding('unlisted', path, 'has no place in a backup'));
   else if (place.kind !== 'control' && place.kind !== 'upload' && seen.model?.directory !== place.directory) {
