@@ -18,7 +18,7 @@ import type { Repo } from '../repo.js';
 import { discardTexts, publishRestore, stagedRestore } from '../store/restoration.js';
 import { requireWholeBackup } from './backup-verify.js';
 import { operation } from './operation.js';
-import { type Loss, lossOf, requireWithin } from './restore-loss.js';
+import { requireWithin } from './restore-loss.js';
 
 export interface BackupRestoreInput {
   /** The directory of the backup. */
@@ -70,11 +70,6 @@ export interface BackupRestoreOptions {
   readonly onProgress?: (done: { readonly files: number; readonly bytes: number }, phase: 'verified' | 'staged') => void;
 }
 
-/** What the person was shown. */
-interface Asked extends RestorePlan {
-  readonly loss: Loss;
-}
-
 /** How often what was staged may turn out to be too little, because something was deleted meanwhile. */
 const ATTEMPTS = 3;
 
@@ -104,9 +99,8 @@ export async function restoreInto(open: () => Promise<Repo>, input: BackupRestor
   const result = resultOf(shown, input);
   if (input.dryRun === true) return result;
   const asks = choice.mode === 'replace' && options.confirm !== undefined;
-  const asked = asks ? { ...shown, loss: await lossOf(repo, shown, options.signal) } : undefined;
   if (asks && !(await options.confirm({ dir, removed: shown.removed, restored: result }))) return { ...nothing(input), cancelled: true };
-  const done = await withSession(repo, (session) => new Restorer(session, backup, choice, fresh, asked, options).run());
+  const done = await withSession(repo, (session) => new Restorer(session, backup, choice, fresh, asks ? shown : undefined, options).run());
   for (const { model, newId } of done.newIds)
     if (choice.only?.as === undefined)
       repo.reporter.info(`The id of the model "${model}" was deleted here and cannot be used again: the model now has the id ${newId}.`, {
@@ -131,12 +125,13 @@ class Restorer {
   readonly #backup: Saved;
   readonly #choice: Choice;
   readonly #fresh: FreshIds;
-  readonly #asked: Asked | undefined;
+  /** What the person was shown. */
+  readonly #asked: RestorePlan | undefined;
   readonly #options: BackupRestoreOptions;
   #plan: RestorePlan | undefined;
   #published = false;
 
-  constructor(session: Session, backup: Saved, choice: Choice, fresh: FreshIds, asked: Asked | undefined, options: BackupRestoreOptions) {
+  constructor(session: Session, backup: Saved, choice: Choice, fresh: FreshIds, asked: RestorePlan | undefined, options: BackupRestoreOptions) {
     this.#session = session;
     this.#backup = backup;
     this.#choice = choice;
@@ -185,7 +180,7 @@ class Restorer {
       });
     const plan = await this.#planAgain(hands);
     if (plan === undefined) return undefined;
-    await this.#requireAgreed(plan);
+    this.#requireAgreed(plan);
     this.#options.signal.throwIfAborted();
     const began = performance.now();
     await this.#publish(hands);
@@ -194,9 +189,9 @@ class Restorer {
   }
 
   /** The person agreed to lose what was shown, and no more. */
-  async #requireAgreed(plan: RestorePlan): Promise<void> {
+  #requireAgreed(plan: RestorePlan): void {
     if (this.#asked === undefined || this.#asked.seen === plan.seen) return;
-    requireWithin(this.#asked.loss, await lossOf(this.#session.repo, plan, this.#options.signal));
+    requireWithin(this.#session.repo, this.#asked, plan);
   }
 
   /** Whoever gets an error here must know that it is too late for another decision. */

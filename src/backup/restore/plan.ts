@@ -20,7 +20,7 @@ import { versionNumbers } from '../../store/read.js';
 import type { DefinitionChange, FenceEpochs } from '../../store/restoration.js';
 import { readSidecar, type Saved, type SavedArtifact, type SavedModel, type SavedUpload, tombstonesOf } from '../contents.js';
 import { type Choice, requireMode, selected, titleOf } from './choice.js';
-import { epochOf, idsWithFiles, isThisVersion, readable, Seen, versionsIn } from './state.js';
+import { epochOf, idsWithFiles, isThisVersion, readable, Seen, versionsOf } from './state.js';
 
 /** One model of the backup, and where it goes. */
 export interface Target {
@@ -57,8 +57,8 @@ export interface RestorePlan {
   readonly targets: readonly Target[];
   /** Ids of models that go as a whole and do not come back. */
   readonly gone: readonly string[];
-  /** With `replace`: the directories of artifacts that stand there and go, by the ids of their models. */
-  readonly cleared: ReadonlyMap<string, readonly string[]>;
+  /** With `replace`: the versions that are removed, by the directories of their artifacts. */
+  readonly cleared: ReadonlyMap<string, readonly number[]>;
   readonly definitions: readonly DefinitionChange[];
   readonly skipped: readonly Skipped[];
   /** Models that come back under another id. */
@@ -94,9 +94,7 @@ export async function planRestore(repo: Repo, backup: Saved, choice: Choice, fre
   const planning: Planning = { repo, backup, choice, fresh, seen, ...there, ...soFar };
   for (const model of saved) addModel(planning, model);
   await failpoint('restore.planning');
-  const plan = planned(planning);
-  const versions = await versionsIn(repo, plan.cleared);
-  return { ...plan, removed: { ...plan.removed, versions }, twiceNamed: seconds.map(({ first }) => first) };
+  return { ...(await planned(planning)), twiceNamed: seconds.map(({ first }) => first) };
 }
 
 /** What the repository knows of a name. */
@@ -194,7 +192,7 @@ function versionsToAdd(
   return [{ saved: { ...artifact, versions: missing.length, bytes }, record: { ...record, floor }, only: missing.map(({ version }) => version) }];
 }
 
-function planned(planning: Planning): Omit<RestorePlan, 'twiceNamed'> {
+async function planned(planning: Planning): Promise<Omit<RestorePlan, 'twiceNamed'>> {
   const kept = new Set(planning.targets.map(({ modelId }) => modelId));
   const gone = replacesAll(planning)
     ? [...new Set([...idsWithFiles(planning.repo), ...planning.present.flatMap(({ model }) => model?.id ?? [])])].filter((id) => !kept.has(id))
@@ -202,9 +200,8 @@ function planned(planning: Planning): Omit<RestorePlan, 'twiceNamed'> {
   planning.seen.with(gone);
   if (replacesAll(planning)) dismissOthers(planning);
   const definitions = changesOf(planning);
-  const emptied = planning.choice.mode === 'replace' ? [...kept, ...gone] : [];
-  const cleared = new Map(emptied.map((id) => [id, readDir(planning.repo.layout.model(id)) ?? []]));
-  const clearedArtifacts = [...cleared.values()].reduce((sum, names) => sum + names.length, 0);
+  const cleared = await versionsOf(planning.repo, planning.choice.mode === 'replace' ? [...kept, ...gone] : []);
+  const versions = [...cleared.values()].reduce((sum, numbers) => sum + numbers.length, 0);
   return {
     targets: planning.targets,
     gone,
@@ -212,7 +209,7 @@ function planned(planning: Planning): Omit<RestorePlan, 'twiceNamed'> {
     definitions,
     skipped: planning.skipped,
     newIds: planning.newIds,
-    removed: { models: gone.length + planning.replaced.length, artifacts: clearedArtifacts, versions: 0 },
+    removed: { models: gone.length + planning.replaced.length, artifacts: cleared.size, versions },
     globalEpoch: planning.backup.manifest.consistencyPoint.global,
     seen: planning.seen.text(),
   };

@@ -1,7 +1,6 @@
 /** What stands in the repository that a restore's plan depends on, looked at without a lock. */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../../errors.js';
 import { readDir } from '../../fs/tree.js';
 import { FAMILIES } from '../../layout/families.js';
@@ -14,6 +13,7 @@ import { hasEntries } from '../../store/check/check.js';
 import { isDeletedModel } from '../../store/deleted.js';
 import { readVersionMetadata } from '../../store/metadata.js';
 import { versionNumbers } from '../../store/read.js';
+import { turns } from '../../turns.js';
 import type { SidecarVersion } from '../format.js';
 
 /** Ids of everything that has files. */
@@ -84,21 +84,19 @@ export function isThisVersion(dir: string, { version, id, checksum }: SidecarVer
   return metadata?.id === id && metadata.checksum === checksum;
 }
 
-/** How many versions the artifacts in these directories have. */
-export async function versionsIn({ layout }: Repo, cleared: ReadonlyMap<string, readonly string[]>): Promise<number> {
-  let versions = 0;
-  let listed = 0;
-  for (const [modelId, names] of cleared) {
-    for (const name of names) {
-      versions += versionNumbers(readable(() => readDir(join(layout.model(modelId), name))) ?? []).length;
-      if (++listed % BATCH === 0) await turn();
+/** The numbers of the versions of these models, by the directories of their artifacts. */
+export async function versionsOf({ layout }: Repo, modelIds: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>> {
+  const versions = new Map<string, readonly number[]>();
+  const pass = turns();
+  for (const modelId of modelIds) {
+    for (const name of readDir(layout.model(modelId)) ?? []) {
+      await pass();
+      const dir = join(layout.model(modelId), name);
+      versions.set(dir, versionNumbers(readable(() => readDir(dir)) ?? []));
     }
   }
   return versions;
 }
-
-/** Artifacts listed between two turns of the event loop. */
-const BATCH = 500;
 
 /** A damaged record is replaced, or left to `datastore check`. */
 export function readable<T>(read: () => T): T | undefined {
