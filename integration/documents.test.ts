@@ -143,12 +143,17 @@ function anchorsOf(markdown: string): string[] {
   );
 }
 
+test('API.md has every declaration that a program can get hold of, as the sources have it', async () => {
+  const { apiDocument } = (await import(pathToFileURL(join(ROOT, 'scripts/generate-api.mjs')).href)) as { apiDocument: () => string };
+  assert.equal(read('API.md'), apiDocument(), 'run "npm run generate"');
+});
+
 describe('design/errors.md and README.md', () => {
   test('have the codes of src/errors.ts: the document as generated, and every exit code in the README', async () => {
     const { errorsDocument } = (await import(pathToFileURL(join(ROOT, 'scripts/generate-errors.mjs')).href)) as {
       errorsDocument: (codes: typeof CODES) => string;
     };
-    assert.equal(read('design/errors.md'), errorsDocument(CODES), 'run "npm run generate:errors"');
+    assert.equal(read('design/errors.md'), errorsDocument(CODES), 'run "npm run generate"');
     const exits = [...read('README.md').matchAll(/^ *\| ([0-9n+]+) \| /gm)].map(([, exit]) => exit);
     const wanted = [0, ...new Set(Object.values(CODES).map(({ exit }) => exit))].sort((a, b) => a - b).map(String);
     assert.deepEqual(exits, [...wanted, '128+n']);

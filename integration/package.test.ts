@@ -19,6 +19,7 @@ const NEEDED = [
   'tsconfig.types.json',
   'README.md',
   'LICENSE',
+  'API.md',
   'CHANGELOG.md',
   'examples',
   '.npmrc',
@@ -81,8 +82,9 @@ test('the package needs nothing but itself: it installs offline, runs, is import
     assert.deepEqual(
       paths.filter(
         (path) =>
-          !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md|examples\/[^/]+|bin\/[^/]+|dist\/.*\.(cjs|js|map|d\.ts)|dist\/THIRD-PARTY\.txt)$/.test(path) ||
-          /\.test\./.test(path),
+          !/^(package\.json|README\.md|LICENSE|API\.md|CHANGELOG\.md|examples\/[^/]+|bin\/[^/]+|dist\/.*\.(cjs|js|map|d\.ts)|dist\/THIRD-PARTY\.txt)$/.test(
+            path,
+          ) || /\.test\./.test(path),
       ),
       [],
     );
