@@ -91,8 +91,8 @@ describe('a command that fails', () => {
 test('a command that waits for what never comes ends as a bug, not as done', async (t) => {
   const repo = await brokenRepo(t, {
     file: 'operations/repo-info.ts',
-    from: 'await listModels(repo)',
-    to: 'await new Promise<never>(() => listModels)',
+    from: 'await modelsOrWarn(repo)',
+    to: 'await new Promise<never>(() => modelsOrWarn)',
   });
   const { stdout } = await run(repo, ['repo', 'info'], { expect: 70 });
   assert.equal(stdout, '');

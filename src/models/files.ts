@@ -88,6 +88,13 @@ export async function listModels(repo: Repo): Promise<{ readonly models: readonl
   return { models: files.flatMap(({ model }) => model ?? []), problems: [...files.flatMap(({ problems }) => problems), ...strays] };
 }
 
+/** Every model, by name; what keeps a definition from being one is reported, not left out in silence. */
+export async function modelsOrWarn(repo: Repo): Promise<readonly Model[]> {
+  const { models, problems } = await listModels(repo);
+  for (const problem of problems) repo.reporter.warn(problemText(problem), { topic: 'model', path: problem.path, line: problem.line });
+  return models;
+}
+
 /** Reads every definition file, by name; what stands under models/ and cannot be one is a stray. `read`: how a file is read, for who has read it before. */
 export async function surveyDefinitions(
   repo: Repo,

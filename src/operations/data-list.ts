@@ -1,7 +1,7 @@
 /** `data list`: the latest version of each artifact, of one model or of all; no lock. */
 import { asSwampError, type ErrorCode } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
-import { findModel, listModels, type Model, problemText } from '../models/files.js';
+import { findModel, type Model, modelsOrWarn } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { byCodePoint, changesTooFast, findVersion, isDamage, LOOKS, listArtifacts, resolveName, warnOfStray } from '../store/read.js';
 import { turns } from '../turns.js';
@@ -60,7 +60,7 @@ export const dataList = operation({ verb: 'data list', access: 'reads' }, list);
 
 async function list(repo: Repo, input: DataListInput, { signal }: { readonly signal?: AbortSignal } = {}): Promise<DataListResult> {
   const model = input.model === undefined ? undefined : await findModel(repo, input.model);
-  const models = model === undefined ? await allModels(repo) : [model];
+  const models = model === undefined ? await modelsOrWarn(repo) : [model];
   const found: DataListItem[] = [];
   const failed: FailedItem[] = [];
   const pass = turns(signal);
@@ -82,13 +82,6 @@ async function list(repo: Repo, input: DataListInput, { signal }: { readonly sig
     more: found.length > most,
     failed,
   };
-}
-
-/** Those whose definition has problems are told, not left out in silence. */
-async function allModels(repo: Repo): Promise<readonly Model[]> {
-  const { models, problems } = await listModels(repo);
-  for (const problem of problems) repo.reporter.warn(problemText(problem), { topic: 'model', path: problem.path, line: problem.line });
-  return models;
 }
 
 /** A name that went on as another one while the items were read, or came back, may be missing under both: then the model is listed again. */

@@ -1,5 +1,5 @@
 /** `model list` and `model search`: every definition; those with problems are told, not left out in silence. */
-import { listModels, problemText } from '../models/files.js';
+import { modelsOrWarn } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import { operation } from './operation.js';
 
@@ -18,8 +18,7 @@ export interface ModelListResult {
 export const modelList = operation({ verb: 'model list', access: 'reads' }, list);
 
 async function list(repo: Repo, { text }: { readonly text?: string } = {}): Promise<ModelListResult> {
-  const { models, problems } = await listModels(repo);
-  for (const problem of problems) repo.reporter.warn(problemText(problem), { topic: 'model', path: problem.path, line: problem.line });
+  const models = await modelsOrWarn(repo);
   const wanted = text?.toLowerCase() ?? '';
   const found = models.filter(({ id, name, type, description, tags }) =>
     [id, name, type, description ?? '', ...Object.entries(tags).map(([key, value]) => `${key}=${value}`)].some((word) => word.toLowerCase().includes(wanted)),

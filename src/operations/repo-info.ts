@@ -5,7 +5,7 @@ import { asSwampError, errnoOf } from '../errors.js';
 import { reach } from '../fs/reach.js';
 import { isForeign, listStore, readDirTypes, treeBytes } from '../fs/tree.js';
 import { CONTENT, isModelId, PARTS } from '../layout/layout.js';
-import { listModels, problemText } from '../models/files.js';
+import { modelsOrWarn } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { isDamage, versionNumbers } from '../store/read.js';
@@ -35,8 +35,7 @@ interface Counts {
 export const repoInfo = operation({ verb: 'repo info', access: 'reads' }, infoOf);
 
 async function infoOf(repo: Repo, _input: object = {}, { signal }: { readonly signal?: AbortSignal } = {}): Promise<RepoInfoResult> {
-  const { models, problems } = await listModels(repo);
-  for (const problem of problems) repo.reporter.warn(problemText(problem), { topic: 'model', path: problem.path, line: problem.line });
+  const models = await modelsOrWarn(repo);
   const counts = await countData(repo, signal);
   return {
     repoDir: repo.root,
