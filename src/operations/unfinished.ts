@@ -4,7 +4,7 @@
  */
 import { basename } from 'node:path';
 import { removeFile } from '../fs/durable.js';
-import { listStore, pathsIn, treeBytes } from '../fs/tree.js';
+import { pathsIn, treeBytes } from '../fs/tree.js';
 import { isModelId, type LockName } from '../layout/layout.js';
 import { isProvablyAlive, parseHolder } from '../locks/holder.js';
 import { dropTicket, isDeadTicket, queuedLocks, readQueue, type Ticket } from '../locks/queue.js';
@@ -16,13 +16,12 @@ import { settle } from '../protocol/restructure.js';
 import { displayPath, type Repo } from '../repo.js';
 import { hasEnded, looksAbandoned } from '../store/abandoned.js';
 import type { PendingKind } from '../store/check/kinds.js';
-import { isDeletedModel } from '../store/deleted.js';
 import { type DeletedModel, leftBehind, listDeleted, type Teardown } from '../store/deletion.js';
 import { abandonedEntries, inEntry, type LeftoverKind } from '../store/leftovers.js';
 import { pins } from '../store/pins.js';
 import { isRestoring } from '../store/restoring.js';
 import { stagings, sweepTrash } from '../store/sweep.js';
-import { asideUploads } from '../store/uploads/place.js';
+import { asideUploads, modelsWithUploads } from '../store/uploads/place.js';
 import { clearEntry, finishMovingAside } from './finish.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
 import { reclaimUploads } from './upload-reclaim.js';
@@ -193,11 +192,6 @@ function clearLock(repo: Repo, { lock }: Left & { readonly lock: LockName }, opt
 
 async function sweepAll(repo: Repo, trashed: readonly string[], signal: AbortSignal): Promise<boolean> {
   return (await sweepTrash(repo, trashed, signal)).length === trashed.length;
-}
-
-/** Without deleted ones: their uploads are removed with them. */
-function modelsWithUploads(repo: Repo): string[] {
-  return (listStore(repo.layout.uploads) ?? []).filter((id) => isModelId(id) && !isDeletedModel(repo, id));
 }
 
 /** The delete method of a deleted model, and how far it has come. */

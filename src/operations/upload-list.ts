@@ -1,13 +1,11 @@
 /** `data upload list`: the unfinished uploads, those of one model or all; no lock. */
 import { SwampError } from '../errors.js';
-import { exists, listStore } from '../fs/tree.js';
-import { isModelId } from '../layout/layout.js';
+import { exists } from '../fs/tree.js';
 import { findModel, listModels } from '../models/files.js';
 import type { Repo } from '../repo.js';
-import { isDeletedModel } from '../store/deleted.js';
 import { byCodePoint } from '../store/read.js';
 import { partsIn } from '../store/uploads/parts.js';
-import { uploadsOf } from '../store/uploads/place.js';
+import { modelsWithUploads, uploadsOf } from '../store/uploads/place.js';
 import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js';
 import { operation } from './operation.js';
 
@@ -28,16 +26,14 @@ export interface UploadListResult {
 }
 
 /** One that is being completed is listed until it is a version. Throws `model_not_found`. */
-export const uploadList = operation({ verb: 'data upload list', access: 'reads' }, (repo: Repo, { model }: { readonly model?: string } = {}) =>
-  listUploads(repo, model),
-);
+export const uploadList = operation({ verb: 'data upload list', access: 'reads' }, listUploads);
 
 /** As it stands, also while a restore is being carried out. */
-export async function listUploads(repo: Repo, reference?: string): Promise<UploadListResult> {
+export async function listUploads(repo: Repo, { model: reference }: { readonly model?: string } = {}): Promise<UploadListResult> {
   const one = reference === undefined ? undefined : await findModel(repo, reference);
   const models = one === undefined ? (await listModels(repo)).models : [one];
   const names = new Map(models.map(({ id, name }) => [id, name]));
-  const ids = one === undefined ? (listStore(repo.layout.uploads) ?? []).filter((id) => isModelId(id) && !isDeletedModel(repo, id)) : [one.id];
+  const ids = one === undefined ? modelsWithUploads(repo) : [one.id];
   const uploads = ids.flatMap((id) => itemsOf(repo, id, names.get(id) ?? id));
   return { uploads: uploads.sort((a, b) => byCodePoint(a.createdAt, b.createdAt) || byCodePoint(a.uploadId, b.uploadId)) };
 }

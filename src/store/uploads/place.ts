@@ -15,6 +15,7 @@ import { openStaging, type Session } from '../../locks/session.js';
 import type { Repo } from '../../repo.js';
 import { hasEnded, type Owned } from '../abandoned.js';
 import { syncCommit } from '../commit.js';
+import { isDeletedModel } from '../deleted.js';
 import { serialise } from '../metadata.js';
 import { UPLOAD_RECORD, type UploadRecord } from './record.js';
 
@@ -44,6 +45,11 @@ export function parseUploadEntry(repo: Repo, modelId: string, entry: string): St
   const holder = dot < 0 ? undefined : entry.slice(dot + 1);
   if (modelOfUpload(id) !== modelId || (holder !== undefined && parseHolder(holder) === undefined)) return undefined;
   return { id, dir: repo.layout.upload(modelId, entry), holder };
+}
+
+/** The ids of the models with uploads, without deleted ones: their uploads are removed with them. */
+export function modelsWithUploads(repo: Repo): string[] {
+  return (listStore(repo.layout.uploads) ?? []).filter((id) => isModelId(id) && !isDeletedModel(repo, id));
 }
 
 /** The uploads of a model, by id. */
