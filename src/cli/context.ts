@@ -1,6 +1,6 @@
 /** What a command is given to work with, and what it gives back. */
 import { SwampError } from '../errors.js';
-import { findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter, workingDir } from '../repo.js';
+import { findRepoDir, isReadOnly, openRepoAt, type Repo, type RepoOptions, type Reporter, workingDir } from '../repo.js';
 import { timingFrom } from '../timing.js';
 import type { Args } from './args.js';
 import type { Command } from './command.js';
@@ -15,6 +15,8 @@ export interface Context {
   readonly readOnly: boolean;
   /** What text on stdout may be like. */
   readonly page: { readonly columns?: number | undefined; readonly colour: boolean };
+  /** What a repository is opened with, wherever it is. Throws `usage`. */
+  repoOptions(): RepoOptions;
   /** Opens the repository that the flags, the environment or the working directory name. */
   openRepo(): Repo;
   /** Asks the person, on the terminal, below the lines `above`; never called while a lock is held. Undefined when --force or --yes stands for the answer. */
@@ -48,6 +50,10 @@ export function contextFor({ command, args, signal, reporter }: Surroundings): C
   const readOnly = args.has('read-only') || isReadOnly(env);
   // Every relative path of every command is one in this directory.
   const cwd = workingDir();
+  const repoOptions = (): RepoOptions => {
+    const timing = timingFrom(env, args.has('no-wait') ? '0' : args.text('lock-timeout'), process.stderr.isTTY ? 'terminal' : 'log');
+    return { timing, readOnly, reporter, command: command.verb, env };
+  };
   return {
     args,
     json: args.has('json'),
@@ -59,11 +65,12 @@ export function contextFor({ command, args, signal, reporter }: Surroundings): C
       const { stdout } = process;
       return { columns: stdout.isTTY ? stdout.columns : undefined, colour: hasColour(stdout, args.has('no-color'), env) };
     },
+    repoOptions,
     openRepo: () => {
-      const timing = timingFrom(env, args.has('no-wait') ? '0' : args.text('lock-timeout'), process.stderr.isTTY ? 'terminal' : 'log');
+      const options = repoOptions();
       const named = args.text('repo-dir');
       const found = named === undefined && env['SWAMP_REPO_DIR'] === undefined && !args.has('trust');
-      return openRepoAt(findRepoDir(named, env, cwd), { timing, readOnly, reporter, command: command.verb, env, found });
+      return openRepoAt(findRepoDir(named, env, cwd), { ...options, found });
     },
     confirm: isForced(args) ? undefined : async (question, above) => (await import('./ask.js')).ask(question, signal, above),
   };

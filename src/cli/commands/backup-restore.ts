@@ -5,7 +5,6 @@ import { readDir } from '../../fs/tree.js';
 import { type BackupRestoreInput, backupRestore, type RestoreQuestion, restoreInto } from '../../operations/backup-restore.js';
 import { repoInit } from '../../operations/repo-init.js';
 import { openRepoAt, type Repo, unmadeRepoAt } from '../../repo.js';
-import { timingFrom } from '../../timing.js';
 import { type Args, given } from '../args.js';
 import type { Context, Outcome } from '../context.js';
 import { createProgress } from '../progress.js';
@@ -25,13 +24,13 @@ export async function run(context: Context): Promise<Outcome> {
 }
 
 /** The repository; where there is none, and its directory is empty or missing, it is made once the backup is known to be whole, and a dry run makes none. */
-function targetOf({ args, env, readOnly, reporter, openRepo }: Context): Repo | (() => Promise<Repo>) {
+function targetOf({ args, env, readOnly, reporter, openRepo, repoOptions }: Context): Repo | (() => Promise<Repo>) {
   try {
     return openRepo();
   } catch (error) {
     const dir = resolve(args.text('repo-dir') ?? (env['SWAMP_REPO_DIR'] || '.'));
     if (!(error instanceof SwampError) || error.code !== 'not_a_repo' || (readDir(dir) ?? []).length > 0) throw error;
-    const options = { timing: timingFrom(env, args.text('lock-timeout')), reporter, env, command: `backup restore ${args.need('dir')}` };
+    const options = { ...repoOptions(), command: `backup restore ${args.need('dir')}` };
     return async () => {
       if (args.has('dry-run')) return unmadeRepoAt(dir, options);
       const { repoDir } = await repoInit(dir, { readOnly });
