@@ -13,6 +13,8 @@ export interface Context {
   readonly reporter: Reporter;
   readonly env: NodeJS.ProcessEnv;
   readonly readOnly: boolean;
+  /** Nothing is shown of how far the work has come. */
+  readonly silent: boolean;
   /** What text on stdout may be like. */
   readonly page: { readonly columns?: number | undefined; readonly colour: boolean };
   /** What a repository is opened with, wherever it is. Throws `usage`. */
@@ -61,6 +63,7 @@ export function contextFor({ command, args, signal, reporter }: Surroundings): C
     reporter,
     env,
     readOnly,
+    silent: args.has('json') || args.has('quiet'),
     get page() {
       const { stdout } = process;
       return { columns: stdout.isTTY ? stdout.columns : undefined, colour: hasColour(stdout, args.has('no-color'), env) };

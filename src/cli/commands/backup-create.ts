@@ -7,8 +7,8 @@ import type { Context, Outcome } from '../context.js';
 import { createProgress } from '../progress.js';
 import { createdText } from '../render/backup.js';
 
-export async function run({ args, json, openRepo, signal }: Context): Promise<Outcome> {
-  const progress = createProgress({ silent: json || args.has('quiet') });
+export async function run({ args, openRepo, signal, silent }: Context): Promise<Outcome> {
+  const progress = createProgress({ silent });
   const show = progress.phase('Copied');
   const onProgress = ({ versions, total, bytes }: BackupProgress): void => show({ versions, bytes }, { versions: total });
   const input = {

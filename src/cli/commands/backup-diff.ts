@@ -5,8 +5,8 @@ import type { Context, Outcome } from '../context.js';
 import { createProgress } from '../progress.js';
 import { printable } from '../render/text.js';
 
-export async function run({ args, json, signal, reporter }: Context): Promise<Outcome> {
-  const progress = createProgress({ silent: json || args.has('quiet') });
+export async function run({ args, signal, reporter, silent }: Context): Promise<Outcome> {
+  const progress = createProgress({ silent });
   const input = { dir: args.need('dir'), other: args.need('other') };
   const result = await backupDiff(input, { signal, reporter, onProgress: progress.phase('Verified') }).finally(progress.end);
   const outcome = { result, text: () => `${result.differences.map(lineOf).join('')}${summary(result)}\n` };

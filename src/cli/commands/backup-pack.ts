@@ -6,8 +6,8 @@ import { print } from '../output.js';
 import { createProgress } from '../progress.js';
 import { count, printable, size } from '../render/text.js';
 
-export async function run({ args, json, signal, reporter }: Context): Promise<Outcome | undefined> {
-  const progress = createProgress({ silent: json || args.has('quiet') });
+export async function run({ args, json, signal, reporter, silent }: Context): Promise<Outcome | undefined> {
+  const progress = createProgress({ silent });
   const input = { dir: args.need('dir'), file: args.need('file') };
   const options = { signal, reporter, onProgress: progress.phase('Packed'), onVerify: progress.phase('Verified') };
   if (input.file === '-') {

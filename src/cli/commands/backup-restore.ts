@@ -11,10 +11,10 @@ import { createProgress } from '../progress.js';
 import { questionText, restoredText } from '../render/backup.js';
 
 export async function run(context: Context): Promise<Outcome> {
-  const { args, json, signal, confirm } = context;
+  const { args, signal, confirm, silent } = context;
   const input = inputOf(args);
   const repo = targetOf(context);
-  const progress = createProgress({ silent: json || args.has('quiet') });
+  const progress = createProgress({ silent });
   const phases = { verified: progress.phase('Verified'), staged: progress.phase('Restored') };
   const asked = given({ confirm: confirm && ((question: RestoreQuestion) => confirm(questionText(question))) });
   const onProgress = (done: { readonly files: number; readonly bytes: number }, phase: keyof typeof phases): void => phases[phase](done);

@@ -4,8 +4,8 @@ import type { Context, Outcome } from '../context.js';
 import { createProgress } from '../progress.js';
 import { count, printable, size } from '../render/text.js';
 
-export async function run({ args, json, signal, reporter }: Context): Promise<Outcome> {
-  const progress = createProgress({ silent: json || args.has('quiet') });
+export async function run({ args, signal, reporter, silent }: Context): Promise<Outcome> {
+  const progress = createProgress({ silent });
   const input = { file: args.need('file'), dir: args.need('dir') };
   const options = { signal, reporter, onProgress: progress.phase('Unpacked'), onVerify: progress.phase('Verified') };
   const result = await backupUnpack(input, options).finally(progress.end);

@@ -6,8 +6,8 @@ import type { Context, Outcome } from '../context.js';
 import { createProgress } from '../progress.js';
 import { count, printable, size } from '../render/text.js';
 
-export async function run({ args, json, signal }: Context): Promise<Outcome> {
-  const progress = createProgress({ silent: json || args.has('quiet') });
+export async function run({ args, signal, silent }: Context): Promise<Outcome> {
+  const progress = createProgress({ silent });
   const input = { dir: args.need('dir'), ...given({ base: args.text('base') }) };
   const result = await backupVerify(input, { signal, onProgress: progress.phase('Verified') }).finally(progress.end);
   const error = verdictOf(result) ?? (result.base === null ? undefined : verdictOf(result.base));

@@ -7,7 +7,7 @@ import type { Context, Outcome } from '../context.js';
 import { createProgress } from '../progress.js';
 import { count, printable } from '../render/text.js';
 
-export async function run({ args, json, openRepo, signal, confirm }: Context): Promise<Outcome> {
+export async function run({ args, openRepo, signal, confirm, silent }: Context): Promise<Outcome> {
   const input = {
     model: args.need('model'),
     all: args.has('all'),
@@ -16,7 +16,7 @@ export async function run({ args, json, openRepo, signal, confirm }: Context): P
     ...given({ name: args.text('name'), version: wholeNumber(args, 'version', 1), prefix: args.text('prefix') }),
   };
   const asked = given({ confirm: confirm && ((plan: DeletePlan) => confirm(question(plan))) });
-  const progress = createProgress({ silent: json || args.has('quiet') });
+  const progress = createProgress({ silent });
   const show = progress.phase('Deleted');
   const onProgress = (artifacts: number, total: number): void => show({ artifacts, bytes: 0 }, { artifacts: total });
   const result = await dataDelete(openRepo(), input, { signal, onProgress, ...asked }).finally(progress.end);

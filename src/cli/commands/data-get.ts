@@ -8,13 +8,13 @@ import type { Context, Outcome } from '../context.js';
 import { print } from '../output.js';
 import { metadata } from '../render/record.js';
 
-export async function run({ args, json, openRepo, signal }: Context): Promise<Outcome | undefined> {
+export async function run({ args, json, openRepo, signal, silent }: Context): Promise<Outcome | undefined> {
   const input = { model: args.need('model'), name: args.need('name'), verify: args.has('verify'), ...given({ version: wholeNumber(args, 'version', 1) }) };
   const repo = openRepo();
   if (args.has('metadata')) return metadata(await dataGetRecord(repo, input, { signal }));
   const data = await dataGet(repo, input, { signal });
   try {
-    return await give(data, { args, json, signal, spared: repo.datastore });
+    return await give(data, { args, json, signal, silent, spared: repo.datastore });
   } finally {
     closeContent(data.content);
   }
@@ -22,7 +22,7 @@ export async function run({ args, json, openRepo, signal }: Context): Promise<Ou
 
 async function give(
   { record, content }: OpenData,
-  { args, json, signal, spared }: Pick<Context, 'args' | 'json' | 'signal'> & { readonly spared: string },
+  { args, json, signal, silent, spared }: Pick<Context, 'args' | 'json' | 'signal' | 'silent'> & { readonly spared: string },
 ): Promise<Outcome | undefined> {
   const chunks = chunksOf(content, record.name, signal);
   const file = args.text('output');
@@ -30,7 +30,7 @@ async function give(
     const { isStdout, writeOutputFile } = await import('../output-file.js');
     if (!isStdout(file)) {
       const { createProgress } = await import('../progress.js');
-      const progress = createProgress({ silent: json || args.has('quiet') });
+      const progress = createProgress({ silent });
       const show = progress.phase('Wrote');
       const shown = counted(chunks, (bytes) => show({ bytes }, { bytes: record.size }));
       await writeOutputFile(file, shown, { signal, spared }).finally(progress.end);

@@ -7,12 +7,12 @@ import { demandsOf, noteEmpty, noteUnused, sizeAhead, sourceOf, versionOf, versi
 import { withOutputOf } from '../output-of.js';
 import { createProgress } from '../progress.js';
 
-export async function run({ args, json, openRepo, reporter, signal }: Context): Promise<Outcome> {
+export async function run({ args, openRepo, reporter, signal, silent }: Context): Promise<Outcome> {
   const input = { ...versionOf(args), ...demandsOf(args) };
   const repo = openRepo();
   const runs = args.has('command');
   // What a command prints on stderr is shown: a line that is erased would take some of it away.
-  const progress = createProgress({ silent: json || runs || args.has('quiet') });
+  const progress = createProgress({ silent: silent || runs });
   const show = progress.phase('Stored');
   const store = (source: SourceInput) => {
     const total = runs ? undefined : sizeAhead(args);

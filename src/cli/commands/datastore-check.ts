@@ -9,11 +9,11 @@ import { checkedText, checkText, planText } from '../render/check.js';
 import { count } from '../render/text.js';
 
 export async function run(context: Context): Promise<Outcome> {
-  const { args, json } = context;
+  const { args, silent } = context;
   if (args.has('dry-run') && !args.has('repair')) {
     throw new SwampError('usage', '--dry-run goes with --repair: a check alone changes nothing.', { hint: 'Run "swamp datastore check --repair --dry-run".' });
   }
-  const live = createLive({ silent: json || args.has('quiet') });
+  const live = createLive({ silent });
   const onProgress = (checked: DatastoreCheckResult['checked']): void => live.show(`Checked ${checkedText(checked)}\n`);
   const result = await (args.has('repair') ? repair(context, onProgress, live.end) : check(context, onProgress)).finally(() => live.end());
   const outcome = { result, text: () => checkText(result) };

@@ -6,8 +6,8 @@ import type { Context, Outcome } from '../context.js';
 import { createLive } from '../live.js';
 import { fields } from '../render/text.js';
 
-export async function run({ args, json, signal }: Context): Promise<Outcome> {
-  const live = createLive({ silent: json || args.has('quiet') });
+export async function run({ args, signal, silent }: Context): Promise<Outcome> {
+  const live = createLive({ silent });
   const options = {
     seconds: wholeNumber(args, 'seconds', 1) ?? 60,
     writers: wholeNumber(args, 'writers', 1) ?? 4,
