@@ -79,6 +79,11 @@ export function contextFor({ command, args, signal, reporter }: Surroundings): C
   };
 }
 
+/** As the option of an operation that asks before it goes on: the question is made of its plan. */
+export function asking<P>({ confirm }: Pick<Context, 'confirm'>, question: (plan: P) => string): { readonly confirm?: (plan: P) => Promise<boolean> } {
+  return confirm === undefined ? {} : { confirm: (plan) => confirm(question(plan)) };
+}
+
 /** Refuses a destructive command that nobody can be asked about. Throws `usage`. */
 export function requireConsent(command: Command, args: Args): void {
   const { destructive } = command;

@@ -2,23 +2,22 @@
 import { resolve } from 'node:path';
 import { SwampError } from '../../errors.js';
 import { readDir } from '../../fs/tree.js';
-import { type BackupRestoreInput, backupRestore, type RestoreQuestion, restoreInto } from '../../operations/backup-restore.js';
+import { type BackupRestoreInput, backupRestore, restoreInto } from '../../operations/backup-restore.js';
 import { repoInit } from '../../operations/repo-init.js';
 import { openRepoAt, type Repo, unmadeRepoAt } from '../../repo.js';
 import { type Args, given } from '../args.js';
-import type { Context, Outcome } from '../context.js';
+import { asking, type Context, type Outcome } from '../context.js';
 import { createProgress } from '../progress.js';
 import { questionText, restoredText } from '../render/backup.js';
 
 export async function run(context: Context): Promise<Outcome> {
-  const { args, signal, confirm, silent } = context;
+  const { args, signal, silent } = context;
   const input = inputOf(args);
   const repo = targetOf(context);
   const progress = createProgress({ silent });
   const phases = { verified: progress.phase('Verified'), staged: progress.phase('Restored') };
-  const asked = given({ confirm: confirm && ((question: RestoreQuestion) => confirm(questionText(question))) });
   const onProgress = (done: { readonly files: number; readonly bytes: number }, phase: keyof typeof phases): void => phases[phase](done);
-  const options = { signal, onProgress, ...asked };
+  const options = { signal, onProgress, ...asking(context, questionText) };
   const result = await (typeof repo === 'function' ? restoreInto(repo, input, options) : backupRestore(repo, input, options)).finally(progress.end);
   return { result, text: () => restoredText(result) };
 }

@@ -3,11 +3,12 @@
 import { type ErrorCode, SwampError } from '../../errors.js';
 import { type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from '../../operations/data-delete.js';
 import { given, wholeNumber } from '../args.js';
-import type { Context, Outcome } from '../context.js';
+import { asking, type Context, type Outcome } from '../context.js';
 import { createProgress } from '../progress.js';
 import { count, printable } from '../render/text.js';
 
-export async function run({ args, openRepo, signal, confirm, silent }: Context): Promise<Outcome> {
+export async function run(context: Context): Promise<Outcome> {
+  const { args, openRepo, signal, silent } = context;
   const input = {
     model: args.need('model'),
     all: args.has('all'),
@@ -15,11 +16,10 @@ export async function run({ args, openRepo, signal, confirm, silent }: Context):
     ifExists: args.has('if-exists'),
     ...given({ name: args.text('name'), version: wholeNumber(args, 'version', 1), prefix: args.text('prefix') }),
   };
-  const asked = given({ confirm: confirm && ((plan: DeletePlan) => confirm(question(plan))) });
   const progress = createProgress({ silent });
   const show = progress.phase('Deleted');
   const onProgress = (artifacts: number, total: number): void => show({ artifacts, bytes: 0 }, { artifacts: total });
-  const result = await dataDelete(openRepo(), input, { signal, onProgress, ...asked }).finally(progress.end);
+  const result = await dataDelete(openRepo(), input, { signal, onProgress, ...asking(context, question) }).finally(progress.end);
   const text = (): string => ('dataName' in result ? oneText(result) : manyText(result));
   const error = 'failed' in result ? firstFailure(result) : undefined;
   return error === undefined ? { result, text } : { result, text, error };

@@ -1,14 +1,13 @@
 /** `swamp model delete M`: the output of its teardown goes to stderr as it comes. */
 import { type ModelDeletePlan, type ModelDeleteResult, modelDelete } from '../../operations/model-delete.js';
-import { given } from '../args.js';
-import type { Context, Outcome } from '../context.js';
+import { asking, type Context, type Outcome } from '../context.js';
 import { relay } from '../output.js';
 import { count } from '../render/text.js';
 
-export async function run({ args, openRepo, signal, confirm }: Context): Promise<Outcome> {
+export async function run(context: Context): Promise<Outcome> {
+  const { args, openRepo, signal } = context;
   const input = { model: args.need('model'), withData: args.has('with-data'), dryRun: args.has('dry-run'), ifExists: args.has('if-exists') };
-  const asked = given({ confirm: confirm && ((plan: ModelDeletePlan) => confirm(question(plan))) });
-  const result = await modelDelete(openRepo(), input, { signal, onOutput: relay, ...asked });
+  const result = await modelDelete(openRepo(), input, { signal, onOutput: relay, ...asking(context, question) });
   return { result, text: () => text(result) };
 }
 
