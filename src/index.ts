@@ -193,7 +193,7 @@ export const backups: Backups = Object.freeze({
   diff: operation('backups.diff', fields.TWO_SIDES, backupDiff),
   list: operation('backups.list', fields.DIRECTORY, backupList),
   prune: operation('backups.prune', fields.BACKUP_PRUNE, (input: BackupPruneInput, options) =>
-    backupPrune(input, { ...options, reporter: LOGGERS, readOnly: isReadOnly(process.env), command: 'backup prune' }),
+    backupPrune(input, { ...options, reporter: LOGGERS, readOnly: isReadOnly(process.env) }),
   ),
   pack: operation('backups.pack', fields.ARCHIVE, (input: Parameters<Backups['pack']>[0], options) => backupPack(input, { ...options, reporter: LOGGERS })),
   unpack: operation('backups.unpack', fields.ARCHIVE, (input: Parameters<Backups['unpack']>[0], options) =>
@@ -206,7 +206,7 @@ export const backups: Backups = Object.freeze({
  * directory. Throws `not_a_repo`, `config_invalid`, `usage`.
  */
 export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
-  accept('openRepo', { ...(dir === undefined ? {} : { dir }) }, fields.OPEN);
+  accept('openRepo', { dir }, fields.OPEN);
   accept('openRepo, options', options, fields.OPEN_OPTIONS);
   const { env } = process;
   const { lockTimeoutMs, ...rest } = options;

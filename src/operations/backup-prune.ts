@@ -42,7 +42,7 @@ export interface BackupPruneResult {
   readonly cancelled?: true;
 }
 
-export interface BackupPruneOptions extends Pick<Repo, 'readOnly' | 'command'> {
+export interface BackupPruneOptions extends Pick<Repo, 'readOnly'> {
   readonly signal: AbortSignal;
   readonly reporter: Reporter;
   /** Asked once, when there is something to remove. */
@@ -51,9 +51,9 @@ export interface BackupPruneOptions extends Pick<Repo, 'readOnly' | 'command'> {
 
 /** Whatever has no readable manifest and no CHECKSUMS is never removed. Throws `read_only`, `usage`, `io`. */
 export async function backupPrune(input: BackupPruneInput, options: BackupPruneOptions): Promise<BackupPruneResult> {
-  const { signal, reporter, confirm } = options;
+  const { signal, reporter, confirm, readOnly } = options;
   const dryRun = input.dryRun === true;
-  if (!dryRun) requireWritable(options);
+  if (!dryRun) requireWritable({ readOnly, command: 'backup prune' });
   if (RULES.every((rule) => input[rule] === undefined)) throw nothingToKeep();
   const { dir, backups, skipped } = readFolder(input.dir);
   const { kept, removed: planned } = planPrune(backups, input);

@@ -1,22 +1,22 @@
 /** `swamp backup prune FOLDER --keep-daily N --keep-weekly N` */
 import { type BackupPruneResult, backupPrune } from '../../operations/backup-prune.js';
 import { given, wholeNumber } from '../args.js';
-import type { Context, Outcome } from '../context.js';
+import { asking, type Context, type Outcome } from '../context.js';
 import { scopeText } from '../render/backup.js';
 import { count, printable, size, table } from '../render/text.js';
 
 type Plan = Pick<BackupPruneResult, 'dir' | 'kept' | 'removed'>;
 
-export async function run({ args, signal, reporter, confirm, readOnly }: Context): Promise<Outcome> {
+export async function run(context: Context): Promise<Outcome> {
+  const { args, signal, reporter, readOnly } = context;
   const keep = given({
     keepLast: wholeNumber(args, 'keep-last', 1),
     keepDaily: wholeNumber(args, 'keep-daily', 1),
     keepWeekly: wholeNumber(args, 'keep-weekly', 1),
     keepMonthly: wholeNumber(args, 'keep-monthly', 1),
   });
-  const asked = given({ confirm: confirm && ((plan: Plan) => confirm(question(plan))) });
   const input = { dir: args.need('dir'), dryRun: args.has('dry-run'), ...keep };
-  const result = await backupPrune(input, { signal, reporter, readOnly, command: 'backup prune', ...asked });
+  const result = await backupPrune(input, { signal, reporter, readOnly, ...asking(context, question) });
   return { result, text: () => text(result) };
 }
 
