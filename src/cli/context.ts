@@ -13,7 +13,7 @@ export interface Context {
   readonly reporter: Reporter;
   readonly env: NodeJS.ProcessEnv;
   readonly readOnly: boolean;
-  /** Nothing is shown of how far the work has come. */
+  /** No progress is shown. */
   readonly silent: boolean;
   /** What text on stdout may be like. */
   readonly page: { readonly columns?: number | undefined; readonly colour: boolean };
