@@ -424,7 +424,7 @@ const VERBS: readonly Verb[] = [
     verb: 'demo',
     args: () => ['demo', '--seconds', '1', '--writers', '1', '--deletes', '1', '--quiet'],
     text: /\nPassed: /,
-    result: { ...fields('versions deletes deletesWon errors waits slowestMs seconds', 'number'), verdict: 'text', problems: ['text'] },
+    result: { ...fields('versions deletes deletesWon errors waits slowestMs seconds', 'number'), stoppedBy: 'text', verdict: 'text', problems: ['text'] },
     fails: [['demo', '--seconds', '0'], 'usage'],
   },
   {

@@ -42,11 +42,11 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Writers against a deleter in a throw-away repository; a verdict',
     positionals: [],
     flags: [
-      { name: 'seconds', type: 'value', value: 'N', description: 'For how long' },
-      { name: 'writers', type: 'value', value: 'N', description: 'How many writers' },
-      { name: 'deletes', type: 'value', value: 'N', description: 'At least so many deletes' },
+      { name: 'deletes', type: 'value', value: 'N', description: 'Stop after so many deletes that removed something; 250 unless given' },
+      { name: 'seconds', type: 'value', value: 'N', description: 'Stop after so many seconds; 60 unless given' },
+      { name: 'writers', type: 'value', value: 'N', description: 'How many writers; 4 unless given' },
     ],
-    examples: [],
+    examples: [['demo --deletes 1000 --seconds 300', 'a longer one']],
   },
   {
     verb: 'completion',

@@ -7,10 +7,10 @@ import { SwampError } from '../errors.js';
 import { type Acknowledged, type Deleted, unaccounted } from './account.js';
 
 export interface DemoOptions {
-  /** At least this long, in seconds. */
-  readonly seconds: number;
-  /** At least so many deletes that found something to delete. */
+  /** It stops after so many deletes that removed something, ... */
   readonly deletes: number;
+  /** ... or after this long, whichever is first. */
+  readonly seconds: number;
   readonly writers: number;
   readonly signal: AbortSignal;
   /** Called about ten times a second with the state so far. */
@@ -19,6 +19,8 @@ export interface DemoOptions {
 
 export interface DemoState {
   readonly elapsedMs: number;
+  /** At most, and by the pace of the deletes so far. */
+  readonly leftMs: number;
   /** Versions acknowledged. */
   readonly versions: number;
   /** Deletes acknowledged; `won` of them found something. */
@@ -39,6 +41,8 @@ export interface DemoResult {
   readonly errors: number;
   readonly slowestMs: number;
   readonly seconds: number;
+  /** What it stopped at: `deletes`, all that were asked for were made; `seconds`, the time was up before. */
+  readonly stoppedBy: 'deletes' | 'seconds';
   /** What went wrong, one sentence each; empty when all is well. */
   readonly problems: readonly string[];
   readonly verdict: 'passed' | 'failed';
@@ -99,6 +103,7 @@ class Demo {
       clearInterval(ticker);
     }
     this.#options.signal.throwIfAborted();
+    const stoppedBy = this.#won >= this.#options.deletes ? 'deletes' : 'seconds';
     const { versions, deletes, won, slowestMs, waits, elapsedMs } = this.#state();
     await this.#audit();
     const problems = [...new Set(this.#problems)];
@@ -110,15 +115,18 @@ class Demo {
       errors: this.#problems.length,
       slowestMs,
       seconds: Math.round(elapsedMs / 1000),
+      stoppedBy,
       problems,
       verdict: problems.length === 0 ? 'passed' : 'failed',
     };
   }
 
   #state(): DemoState {
-    const won = this.#deleted.filter((item) => item.versions > 0).length;
+    const won = this.#won;
+    const elapsedMs = performance.now() - this.#started;
     return {
-      elapsedMs: performance.now() - this.#started,
+      elapsedMs,
+      leftMs: leftMs({ ...this.#options, won, elapsedMs }),
       versions: this.#versions.length,
       deletes: this.#deleted.length,
       won,
@@ -126,6 +134,11 @@ class Demo {
       waits: this.#waits,
       slowestMs: Math.round(this.#slowestMs),
     };
+  }
+
+  /** Deletes that removed something: one that finds nothing has met no writer. */
+  get #won(): number {
+    return this.#deleted.filter((item) => item.versions > 0).length;
   }
 
   async #write(writer: number): Promise<void> {
@@ -139,10 +152,10 @@ class Demo {
     this.#versions.push({ version, generation, startedAt: done.startedAt, endedAt: done.endedAt });
   }
 
-  /** The tight loop. Ends when both the time and the number of deletes are reached. */
+  /** The tight loop. Ends when the number of deletes is reached, or the time is up. */
   async #delete(): Promise<void> {
     const { seconds, deletes } = this.#options;
-    const enough = (): boolean => performance.now() - this.#started >= seconds * 1000 && this.#state().won >= deletes;
+    const enough = (): boolean => this.#won >= deletes || performance.now() - this.#started >= seconds * 1000;
     while (!this.#done() && !enough()) {
       const done = await this.#swamp(['data', 'delete', MODEL, ARTIFACT, '--force']);
       if (done.code !== 0) continue;
@@ -180,6 +193,14 @@ class Demo {
     }
     return done;
   }
+}
+
+/** What is left: of the time, or, where that is less, of the deletes at their pace so far. */
+export function leftMs(state: Pick<DemoOptions, 'deletes' | 'seconds'> & Pick<DemoState, 'won' | 'elapsedMs'>): number {
+  const { deletes, seconds, won, elapsedMs } = state;
+  const ofTime = seconds * 1000 - elapsedMs;
+  const ofDeletes = won === 0 ? ofTime : ((deletes - won) / won) * elapsedMs;
+  return Math.max(0, Math.min(ofTime, ofDeletes));
 }
 
 /** So many problems end the demo early: it has failed. */
