@@ -230,6 +230,22 @@ describe('a damaged fence', { concurrency: 2 }, () => {
   }
 });
 
+test('a lock that this account may not read is listed as damaged, and costs no other lock (L7)', unprivileged, async (t) => {
+  const held = await heldBy(t);
+  const fence = held.repo.layout.fence({ kind: 'data', modelId: await createModel(held.repo, 'hidden') });
+  await put(held.repo, 'hidden', 'a', 'seed');
+  chmodSync(fence, 0o000);
+  const { stdout } = await runUnprivileged(held.repo, ['datastore', 'lock', 'status', '--json'], 0);
+  chmodSync(fence, 0o755);
+  const { locks } = JSON.parse(stdout) as { locks: readonly { modelName: string; state: string; holder: string }[] };
+  assert.deepEqual(locks.map(({ modelName, state }) => [modelName, state]).sort(), [
+    ['hidden', 'damaged'],
+    ['m', 'held'],
+  ]);
+  assert.match(locks.find(({ state }) => state === 'damaged')?.holder ?? '', /EACCES/);
+  await letGo(held);
+});
+
 test('lock release without --force refuses, with it works while every lock is held (L11)', async (t) => {
   const repo = await tempRepo(t, { pending: 'allowed' });
   await createModel(repo, 'm');
