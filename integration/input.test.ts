@@ -478,19 +478,19 @@ describe('content', () => {
     assert.ok(Number(readFileSync(told, 'utf8')) / 1024 < most);
   });
 
-  /** What stdin can be, in bash; what is stored, or the code. */
-  const inputs: readonly (readonly [title: string, command: string, expected: string | ErrorCode])[] = [
+  /** What stdin can be, in bash; what is stored, or the code, with the system's own. */
+  const inputs: readonly (readonly [title: string, command: string, expected: string | readonly [ErrorCode, string?]])[] = [
     ['a file', 'swamp data put m s < file', 'from a file'],
     ['the rest of a file', '{ read -r -N 5 _; swamp data put m s; } < file', 'a file'],
-    ['a file, named', 'swamp data put m s /dev/stdin < file', 'from a file'],
+    ['the rest of a file, named', '{ read -r -N 5 _; swamp data put m s /dev/stdin; } < file', 'a file'],
     ['a pipe', 'printf piped | swamp data put m s', 'piped'],
     ['a pipe, named', 'printf piped | swamp data put m s /proc/self/fd/0', 'piped'],
     ['nothing', 'swamp data put m s < /dev/null', ''],
     ['a device', 'head -c 9 /dev/zero | swamp data put m s', '\0'.repeat(9)],
     ['a stream socket', 'node -e "$SOCKET" stream', 'from a socket'],
-    ['a directory', 'swamp data put m s < .', 'io'],
-    ['closed', 'swamp data put m s <&-', 'usage'],
-    ['open for writing only', 'swamp data put m s 0> other', 'io'],
+    ['a directory', 'swamp data put m s < .', ['io', 'EISDIR']],
+    ['closed', 'swamp data put m s <&-', ['usage']],
+    ['open for writing only', 'swamp data put m s 0> other', ['io', 'EBADF']],
   ];
   /** Starts swamp with one end of a pair of sockets as its stdin. */
   const SOCKET = `
@@ -508,8 +508,9 @@ describe('content', () => {
     const env = { SOCKET, SWAMP_BIN_UNDER_TEST: SWAMP_BIN, SWAMP_REPO_DIR: repo.dir };
     for (const [title, command, expected] of inputs) {
       const result = await launch(repo, 'bash', ['-c', command.replace('swamp data put m s', 'swamp data put m s --json')], { cwd: repo.base, env }).exited;
-      if (expected === 'io' || expected === 'usage') {
-        toldError(result, expected);
+      if (typeof expected !== 'string') {
+        const [code, errno] = expected;
+        assert.equal(toldError(result, code).data['errno'], errno, title);
         assert.deepEqual(await versionsOf(repo, 'm', 's'), [], title);
         continue;
       }
