@@ -1,34 +1,17 @@
 /** The conventions of every command, on the program as it is shipped: what goes where, exit codes, prompts, signals, a reader that goes away. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
-import { CODES, type ErrorCode } from '../src/errors.js';
+import { describe, test } from 'node:test';
 import { brokenRepo } from './support/broken.js';
+import { refused, toldError } from './support/refused.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { finished, launch, type Result, type Running, run, runJson, start } from './support/swamp.js';
+import { onTerminal, startOnTerminal } from './support/terminal.js';
 import { until } from './support/until.js';
 
 /** More than a pipe holds. Bytes. */
 const LARGE = 1_000_000;
-
-interface TestError {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint: string | null;
-  readonly data: Record<string, unknown>;
-}
-
-/** The error of a command that failed: nothing on stdout, the error as the last line of stderr, the exit code of the table. */
-async function failure(repo: TestRepo, args: readonly string[], code: ErrorCode, options: { readonly stdin?: string } = {}): Promise<TestError> {
-  const { stdout, stderr } = await run(repo, [...args, '--json'], { expect: CODES[code].exit, ...options });
-  assert.equal(stdout, '');
-  const { error } = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '') as { error: TestError };
-  assert.deepEqual(Object.keys(error), ['code', 'message', 'hint', 'data']);
-  assert.equal(error.code, code);
-  return error;
-}
 
 /** A command of the shell, in which `swamp` is the program under test. */
 function shell(repo: TestRepo, command: string): Promise<Result> {
@@ -39,22 +22,22 @@ describe('a command that fails', () => {
   test('tells one error, as JSON or in words, and prints nothing', async (t) => {
     const repo = await tempRepo(t);
     await put2(repo);
-    await failure(repo, ['data', 'fly'], 'usage');
-    await failure(repo, ['data', 'get', 'm'], 'usage');
-    await failure(repo, ['data', 'get', 'm', 'a', '--nope'], 'usage');
-    await failure(repo, ['data', 'get', 'm', 'a', '--version', 'two'], 'usage');
-    await failure(repo, ['data', 'put', 'm', 'a', '--tag', 'novalue'], 'usage');
-    await failure(repo, ['repo', 'info', '--log-level', 'loud'], 'usage');
-    await failure(repo, ['repo', 'info', '--lock-timeout', '-1'], 'usage');
-    await failure(repo, ['data', 'put', 'new', 'a', '--create', '--expect-version', '5'], 'conflict');
-    await failure(repo, ['model', 'get', 'new'], 'model_not_found');
-    await failure(repo, ['data', 'get', 'm', 'b'], 'data_not_found');
-    await failure(repo, ['data', 'get', 'm', 'a', '--version', '9'], 'version_not_found');
-    await failure(repo, ['data', 'get', 'none', 'a'], 'model_not_found');
-    await failure(repo, ['repo', 'info', '--repo-dir', repo.base], 'not_a_repo');
-    await failure(repo, ['data', 'put', 'm', ''], 'usage');
-    await failure(repo, ['data', 'put', 'm', 'a', '--read-only'], 'read_only');
-    await failure(repo, ['repo', 'init', join(repo.base, 'other'), '--read-only'], 'read_only');
+    await refused(repo, ['data', 'fly'], 'usage');
+    await refused(repo, ['data', 'get', 'm'], 'usage');
+    await refused(repo, ['data', 'get', 'm', 'a', '--nope'], 'usage');
+    await refused(repo, ['data', 'get', 'm', 'a', '--version', 'two'], 'usage');
+    await refused(repo, ['data', 'put', 'm', 'a', '--tag', 'novalue'], 'usage');
+    await refused(repo, ['repo', 'info', '--log-level', 'loud'], 'usage');
+    await refused(repo, ['repo', 'info', '--lock-timeout', '-1'], 'usage');
+    await refused(repo, ['data', 'put', 'new', 'a', '--create', '--expect-version', '5'], 'conflict');
+    await refused(repo, ['model', 'get', 'new'], 'model_not_found');
+    await refused(repo, ['data', 'get', 'm', 'b'], 'data_not_found');
+    await refused(repo, ['data', 'get', 'm', 'a', '--version', '9'], 'version_not_found');
+    await refused(repo, ['data', 'get', 'none', 'a'], 'model_not_found');
+    await refused(repo, ['repo', 'info', '--repo-dir', repo.base], 'not_a_repo');
+    await refused(repo, ['data', 'put', 'm', ''], 'usage');
+    await refused(repo, ['data', 'put', 'm', 'a', '--read-only'], 'read_only');
+    await refused(repo, ['repo', 'init', join(repo.base, 'other'), '--read-only'], 'read_only');
     assert.equal(existsSync(join(repo.base, 'other')), false);
     const words = await run(repo, ['data', 'gte', 'm', 'a'], { expect: 64 });
     assert.equal(words.stdout, '');
@@ -75,13 +58,13 @@ describe('a command that fails', () => {
     const { stdout, stderr } = await run(repo, ['data'], { expect: 64 });
     assert.equal(stdout, '');
     assert.match(stderr, /swamp data get MODEL NAME/);
-    await failure(repo, ['data'], 'usage');
+    await refused(repo, ['data'], 'usage');
   });
 
   test('leaves no trace of a FILE that cannot be read', async (t) => {
     const repo = await tempRepo(t);
-    await failure(repo, ['data', 'put', 'new', 'a', join(repo.base, 'none'), '--create'], 'io');
-    const directory = await failure(repo, ['data', 'put', 'new', 'a', repo.base, '--create'], 'io');
+    await refused(repo, ['data', 'put', 'new', 'a', join(repo.base, 'none'), '--create'], 'io');
+    const directory = await refused(repo, ['data', 'put', 'new', 'a', repo.base, '--create'], 'io');
     assert.equal(directory.data['errno'], 'EISDIR');
     const { total } = await runJson<{ total: number }>(repo, ['model', 'list']);
     assert.equal(total, 0);
@@ -157,7 +140,7 @@ describe('a destructive command', () => {
     const repo = await tempRepo(t);
     await put2(repo);
     for (const args of [['a'], ['nothing'], ['--all'], ['--prefix', 'x']]) {
-      const { hint } = await failure(repo, ['data', 'delete', 'm', ...args], 'usage');
+      const { hint } = await refused(repo, ['data', 'delete', 'm', ...args], 'usage');
       assert.match(hint ?? '', /--force/);
     }
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
@@ -168,14 +151,14 @@ describe('a destructive command', () => {
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), []);
   });
 
-  test('asks on a terminal, and takes nothing but y and yes for a yes', async (t) => {
+  test('asks on a terminal, and takes nothing but y and yes for a yes', onTerminal, async (t) => {
     const repo = await tempRepo(t);
     await createModel(repo, 'm');
     for (const answer of ['n\n', '\n', 'yesterday\n', '\u0004', 'y\n', 'YES\n']) {
       const agreed = /^y(es)?\n$/i.test(answer);
       const { version } = await put(repo, 'm', 'a', 'content');
-      const asked = await onTerminal(t, repo, 'swamp data delete m a --json');
-      if (asked === undefined) return;
+      const asked = startOnTerminal(repo, ['data', 'delete', 'm', 'a', '--json']);
+      await asked.says(/\[y\/N\]/);
       asked.write(answer);
       const { stdout } = await finished(asked);
       const result = JSON.parse(/\{.*\}/.exec(stdout)?.[0] ?? '') as { cancelled?: boolean; versionsDeleted: number };
@@ -185,29 +168,11 @@ describe('a destructive command', () => {
     }
   });
 
-  test('asks nothing when there is nothing to delete, and takes what never existed for deleted with --if-exists', async (t) => {
-    const repo = await tempRepo(t);
-    await createModel(repo, 'm');
-    const never = await onTerminal(t, repo, 'swamp data delete m never', /hint/);
-    if (never !== undefined) assert.doesNotMatch((await finished(never, 66)).stdout, /\[y\/N\]/);
-    for (const args of [
-      ['data', 'delete', 'm', 'never'],
-      ['data', 'delete', 'm', 'never', '--version', '3'],
-      ['data', 'delete', 'm', 'never', '--dry-run'],
-      ['model', 'delete', 'never'],
-    ]) {
-      await failure(repo, [...args, '--force'], args[0] === 'data' ? 'data_not_found' : 'model_not_found');
-      const { alreadyDeleted } = await runJson<{ alreadyDeleted: boolean }>(repo, [...args, '--force', '--if-exists']);
-      assert.equal(alreadyDeleted, true, args.join(' '));
-    }
-    await failure(repo, ['data', 'delete', 'm', 'never', '--if-exists'], 'usage');
-  });
-
-  test('holds no lock while it waits for the answer, and goes back on what was not shown', async (t) => {
+  test('holds no lock while it waits for the answer, and goes back on what was not shown', onTerminal, async (t) => {
     const repo = await tempRepo(t);
     await put2(repo);
-    const asked = await onTerminal(t, repo, 'swamp data delete m a --json');
-    if (asked === undefined) return;
+    const asked = startOnTerminal(repo, ['data', 'delete', 'm', 'a', '--json']);
+    await asked.says(/\[y\/N\]/);
     assert.deepEqual(heldLocks(repo), []);
     await put(repo, 'm', 'a', 'three');
     asked.write('y\n');
@@ -216,14 +181,27 @@ describe('a destructive command', () => {
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2, 3]);
   });
 
-  test('ends with 130 when Ctrl-C answers', async (t) => {
+  test('asks nothing on a terminal when there is nothing to delete', onTerminal, async (t) => {
     const repo = await tempRepo(t);
-    await put2(repo);
-    const asked = await onTerminal(t, repo, 'swamp data delete m a');
-    if (asked === undefined) return;
-    asked.write('\u0003');
-    await finished(asked, 130);
-    assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
+    await createModel(repo, 'm');
+    const { stdout } = await finished(startOnTerminal(repo, ['data', 'delete', 'm', 'never']), 66);
+    assert.doesNotMatch(stdout, /\[y\/N\]/);
+  });
+
+  test('takes what never existed for deleted with --if-exists', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    for (const args of [
+      ['data', 'delete', 'm', 'never'],
+      ['data', 'delete', 'm', 'never', '--version', '3'],
+      ['data', 'delete', 'm', 'never', '--dry-run'],
+      ['model', 'delete', 'never'],
+    ]) {
+      await refused(repo, [...args, '--force'], args[0] === 'data' ? 'data_not_found' : 'model_not_found');
+      const { alreadyDeleted } = await runJson<{ alreadyDeleted: boolean }>(repo, [...args, '--force', '--if-exists']);
+      assert.equal(alreadyDeleted, true, args.join(' '));
+    }
+    await refused(repo, ['data', 'delete', 'm', 'never', '--if-exists'], 'usage');
   });
 });
 
@@ -261,7 +239,7 @@ test('a listing gives names as they are, says on stderr that there is nothing or
   assert.deepEqual([limited.stdout, /There is more/.test(limited.stderr)], ['a\nb\nc\n', true]);
   assert.equal((await run(repo, ['data', 'list', 'm', '--limit', '3'])).stderr, '');
   assert.equal((await runJson<{ more: boolean }>(repo, ['data', 'list', '--limit', '2'])).more, true);
-  await failure(repo, ['data', 'list', 'm', '-0'], 'usage');
+  await refused(repo, ['data', 'list', 'm', '-0'], 'usage');
   const { items } = await runJson<{ items: unknown }>(repo, ['data', 'delete', 'm', '--all', '--dry-run']);
   assert.deepEqual(
     items,
@@ -319,7 +297,7 @@ describe('stdout', () => {
     // After the commit it says that there is nothing to repeat, and what was done.
     const stored = await shell(repo, 'echo x | swamp data put m large --json > /dev/full; echo $?');
     assert.equal(stored.stdout, '74\n');
-    const { error } = JSON.parse(stored.stderr) as { error: TestError };
+    const error = toldError(stored);
     assert.match(`${error.message} ${error.hint}`, /"data put" is done.*Do not repeat/);
     assert.equal((error.data['result'] as { version: number }).version, 2);
     assert.deepEqual(await versionsOf(repo, 'm', 'large'), [1, 2]);
@@ -409,17 +387,6 @@ async function put2(repo: TestRepo): Promise<void> {
 
 async function contentOfName(repo: TestRepo, name: string): Promise<string> {
   return name.startsWith('-') ? (await run(repo, ['data', 'get', '--verify', '--', 'm', name])).stdout : contentOf(repo, 'm', name);
-}
-
-/** Starts a command on a terminal of its own and waits for its question; skips the test where `script` is missing. */
-async function onTerminal(t: TestContext, repo: TestRepo, command: string, says = /\[y\/N\]/): Promise<Running | undefined> {
-  if (spawnSync('script', ['--version'], { timeout: 10_000 }).status !== 0) {
-    t.skip('needs script(1), of util-linux');
-    return undefined;
-  }
-  const running = launch(repo, 'script', ['-qec', command, '/dev/null'], { stdin: 'open' });
-  await running.says(says);
-  return running;
 }
 
 /** Waits until the command has begun to stage its input. */

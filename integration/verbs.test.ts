@@ -15,8 +15,8 @@ import { copyRepo, createModel, heldLocks, put, type TestRepo, tempRepo, version
 import { assertShape, fields, type Shape } from './support/shape.js';
 import { snapshot } from './support/snapshot.js';
 import { checkedCopy, stockedRepo } from './support/stocked.js';
-import { finished, launch, type Result, type Running, run, runJson, SWAMP_BIN, start } from './support/swamp.js';
-import { onTerminal } from './support/terminal.js';
+import { finished, launch, type Result, run, runJson, SWAMP_BIN, start } from './support/swamp.js';
+import { onTerminal, startOnTerminal } from './support/terminal.js';
 
 interface Verb {
   readonly verb: string;
@@ -629,7 +629,7 @@ describe('a destructive verb', () => {
   test('lock release wants --force, with a terminal and without', onTerminal, async (t) => {
     const repo = await stockedRepo(t);
     assert.match((await refused(repo, ['datastore', 'lock', 'release'], 'usage')).hint, /--force/);
-    const asked = onPty(repo, 'swamp datastore lock release');
+    const asked = startOnTerminal(repo, 'swamp datastore lock release');
     await finished(asked, 64);
     assert.match(asked.stdout(), /--force/);
   });
@@ -640,7 +640,7 @@ describe('a destructive verb', () => {
     await Promise.all(
       DESTRUCTIVE.filter((_, i) => i % 2 === 0).map(async ({ args }, i) => {
         const out = join(repo.base, `out${i}`);
-        const asked = onPty(repo, `swamp ${args.join(' ')} --json >'${out}'`);
+        const asked = startOnTerminal(repo, `swamp ${args.join(' ')} --json >'${out}'`);
         await asked.says(/\? \[y\/N\] /);
         assert.equal(readFileSync(out, 'utf8'), '');
         asked.write('n\n');
@@ -656,7 +656,7 @@ describe('a destructive verb', () => {
   test('at whose question somebody types Ctrl-C ends with 130, and nothing is done', onTerminal, async (t) => {
     const repo = await stockedRepo(t);
     const before = snapshot(repo.dir);
-    const asked = onPty(repo, 'swamp model delete m --with-data');
+    const asked = startOnTerminal(repo, 'swamp model delete m --with-data');
     await asked.says(/Delete the model m with 2 artifacts, 3 versions\? \[y\/N\] /);
     asked.write('\u0003');
     await finished(asked, 130);
@@ -759,7 +759,7 @@ describe('stderr', () => {
   test('has colour on a terminal, and none with --no-color, NO_COLOR, or a dumb terminal', onTerminal, async (t) => {
     const repo = await tempRepo(t);
     const colour = async (args: string, env: Record<string, string | undefined>): Promise<boolean> => {
-      const shown = onPty(repo, `swamp data get none x ${args}`, { NO_COLOR: undefined, TERM: 'xterm', ...env });
+      const shown = startOnTerminal(repo, `swamp data get none x ${args}`, { NO_COLOR: undefined, TERM: 'xterm', ...env });
       const { stdout } = await finished(shown, 66);
       assert.match(stdout, /There is no model/);
       return stdout.includes('\u001b[');
@@ -893,9 +893,4 @@ function pick({ stdout, stderr }: Result): { stdout: string; stderr: string } {
 /** A line of bash in which `swamp` is the program under test. */
 function bash(repo: TestRepo, line: string): Promise<Result> {
   return finished(launch(repo, 'bash', ['-c', line]));
-}
-
-/** A line of sh on a terminal of its own, whose stdin is what `write` gives. */
-function onPty(repo: TestRepo, line: string, env: Readonly<Record<string, string | undefined>> = {}): Running {
-  return launch(repo, 'script', ['-qec', line, '/dev/null'], { stdin: 'open', env: { SHELL: '/bin/sh', TERM: 'dumb', ...env } });
 }
