@@ -222,6 +222,14 @@ describe('a source file', () => {
     assert.deepEqual(found, []);
   });
 
+  test('exports nothing under a name that another one exports, but for what the program loads by its name', () => {
+    const exported = SHIPPED.flatMap(({ path, text }) =>
+      [...text.matchAll(/^export (?:async )?(?:function\*?|const|class|interface|type) (\w+)/gm)].map(([, name = '']) => ({ path, name })),
+    ).filter(({ path, name }) => !(name === 'run' && path.startsWith('cli/commands/')) && !(name === 'start' && path.startsWith('cli/')));
+    const twice = exported.filter(({ path, name }) => exported.some((other) => other.name === name && other.path !== path));
+    assert.deepEqual(twice, []);
+  });
+
   test('that is a verb has fewer than 70 lines', () => {
     assert.deepEqual(
       SHIPPED.filter(({ path, text }) => path.startsWith('cli/commands/') && text.split('\n').length > 70).map(({ path }) => path),

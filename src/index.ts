@@ -1,6 +1,6 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
 import { setMaxListeners } from 'node:events';
-import { accept, type Field, forProgram } from './operations/accept.js';
+import { accept, forProgram, type InputField } from './operations/accept.js';
 import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './operations/backup-create.js';
 import { type BackupDifference, type BackupDiffResult, backupDiff } from './operations/backup-diff.js';
 import { type BackupListResult, backupList } from './operations/backup-list.js';
@@ -230,7 +230,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
     model: Object.freeze({
       create: bound('model.create', fields.MODEL_CREATE, modelCreate),
       list: bound('model.list', fields.MODEL_LIST, modelList),
-      get: bound('model.get', fields.MODEL, modelGet),
+      get: bound('model.get', fields.NEEDED_MODEL, modelGet),
       validate: bound('model.validate', fields.MODEL_IF_GIVEN, modelValidate),
       rename: bound('model.rename', fields.MODEL_RENAME, modelRename),
       delete: bound('model.delete', fields.MODEL_DELETE, modelDelete),
@@ -249,7 +249,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       begin: bound('upload.begin', fields.VERSION, uploadBegin),
       part: bound('upload.part', fields.UPLOAD_PART, uploadPart),
       complete: bound('upload.complete', fields.UPLOAD_COMPLETE, uploadComplete),
-      abort: bound('upload.abort', fields.UPLOAD, uploadAbort),
+      abort: bound('upload.abort', fields.NEEDED_UPLOAD, uploadAbort),
       list: bound('upload.list', fields.MODEL_IF_GIVEN, uploadList),
     }),
     backup: Object.freeze({
@@ -275,7 +275,7 @@ function opened(open: () => Repo): Repo {
   }
 }
 
-type Takes = Readonly<Record<string, Field>>;
+type Takes = Readonly<Record<string, InputField>>;
 type Cancelled = { readonly signal: AbortSignal };
 type Operation<I, O, R> = (input?: I, options?: O) => Promise<R>;
 

@@ -108,7 +108,7 @@ function notARepo(message: string): SwampError {
 }
 
 /** Where the datastore of a repository lies. */
-export interface Place {
+export interface RepoPlace {
   /** The repository's directory, links resolved. */
   readonly root: string;
   readonly marker: string;
@@ -118,7 +118,7 @@ export interface Place {
 }
 
 /** Reads the marker in `dir`. Throws `not_a_repo`, or `config_invalid` for a broken marker, another format, a configured datastore that is missing. */
-export function placeOf(dir: string): Place {
+export function repoPlaceOf(dir: string): RepoPlace {
   const marker = join(dir, MARKER);
   let text: string;
   try {
@@ -137,9 +137,9 @@ export function placeOf(dir: string): Place {
   return { root, marker, config, datastore, layout: new Layout(datastore) };
 }
 
-/** Opens the repository in `dir`. Throws as `placeOf`, and `config_invalid` for a configured datastore that is not this repository's. */
+/** Opens the repository in `dir`. Throws as `repoPlaceOf`, and `config_invalid` for a configured datastore that is not this repository's. */
 export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
-  const place = placeOf(dir);
+  const place = repoPlaceOf(dir);
   const { root, config, datastore } = place;
   if (config.datastorePath !== undefined && ownerOf(place) === undefined) {
     throw new SwampError('config_invalid', `${datastore}, configured in ${place.marker}, does not hold the datastore of this repository.`, {
@@ -168,7 +168,7 @@ function realOf(path: string): string {
   }
 }
 
-function opened({ root, marker, config, datastore, layout }: Place, options: RepoOptions): Repo {
+function opened({ root, marker, config, datastore, layout }: RepoPlace, options: RepoOptions): Repo {
   const env = options.env ?? process.env;
   return Object.freeze({
     root,
@@ -261,7 +261,7 @@ function parseMarker(text: string, path: string): MarkerConfig {
  * The repository that the datastore says it belongs to; undefined where it says nothing: the mount point of a disk that is
  * not mounted looks so. Throws `config_invalid` when it belongs to another repository.
  */
-export function ownerOf({ config, layout, marker }: Place): string | undefined {
+export function ownerOf({ config, layout, marker }: RepoPlace): string | undefined {
   let owner: unknown;
   try {
     owner = (JSON.parse(readMarker(layout.repository)) as { repoId?: unknown } | null)?.repoId;

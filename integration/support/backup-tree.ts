@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { checksumLines } from '../../src/backup/checksums.js';
-import type { BackupFinding, Counts, Manifest, SidecarVersion } from '../../src/backup/format.js';
+import type { BackupCounts, BackupFinding, Manifest, SidecarVersion } from '../../src/backup/format.js';
 import { serialiseManifest } from '../../src/backup/manifest.js';
 import { planNames } from '../../src/backup/names.js';
 import { definitionPath, mayBeShared, sidecarPath, tombstonesPath, versionPath } from '../../src/backup/paths.js';
@@ -48,7 +48,7 @@ export function writeTree(dir: string, models: readonly TreeModel[], manifest: P
     writeFileSync(join(dir, path), text, { mode });
     checksums.set(path, sha256(text));
   };
-  const counts: { -readonly [K in keyof Counts]: number } = { models: 0, artifacts: 0, versions: 0, bytes: 0, tombstones: 0, uploads: 0, orphans: 0 };
+  const counts: { -readonly [K in keyof BackupCounts]: number } = { models: 0, artifacts: 0, versions: 0, bytes: 0, tombstones: 0, uploads: 0, orphans: 0 };
   const directoryOf = ({ name, orphan }: TreeModel): string => `${orphan === true ? 'orphans' : 'models'}/${name}`;
   const plan = planNames(
     models.map((model) => ({ directory: directoryOf(model), names: Object.keys(model.artifacts) })),

@@ -13,11 +13,11 @@ import { createFile, makeDir, syncDir, syncFile } from '../fs/durable.js';
 import type { Handle } from '../fs/handle.js';
 import { pieces } from '../fs/pieces.js';
 import { readChecksums } from './checksums.js';
-import { CHECKSUMS, CONTROL_MODE, MANIFEST, MAX_CONTROL_BYTES, MAX_MANIFEST_BYTES, MAX_SIDECAR_BYTES, type Manifest, UPLOAD_RECORD } from './format.js';
+import { CHECKSUMS, CONTROL_MODE, MANIFEST, MAX_CONTROL_BYTES, MAX_MANIFEST_BYTES, MAX_SIDECAR_BYTES, type Manifest, SAVED_UPLOAD_RECORD } from './format.js';
 import { finding, invalid } from './invalid.js';
 import { parseManifest } from './manifest.js';
 import { openRequired, textOf } from './open.js';
-import { inside, isContained, type Place, placeOf } from './paths.js';
+import { type BackupPlace, backupPlaceOf, inside, isContained } from './paths.js';
 import type { Checked } from './verify/verify.js';
 
 const CONTENT_MODE = 0o644;
@@ -122,8 +122,8 @@ function changed(path: string): SwampError {
 
 /** True for what follows the umask: contents, and parts of uploads. */
 function isContent(path: string): boolean {
-  const kind = placeOf(path)?.kind;
-  return kind === 'content' || kind === 'version' || (kind === 'upload' && !path.endsWith(`/${UPLOAD_RECORD}`));
+  const kind = backupPlaceOf(path)?.kind;
+  return kind === 'content' || kind === 'version' || (kind === 'upload' && !path.endsWith(`/${SAVED_UPLOAD_RECORD}`));
 }
 
 /** The checksum of what went into the archive. */
@@ -179,7 +179,7 @@ class Limits {
     if (type === 'symlink') throw invalid(finding('symlink', name, `is a symbolic link to ${JSON.stringify(linkname)}`));
     if (type === 'link') throw invalid(finding('hardlink', name, `is a link to ${JSON.stringify(linkname)}`));
     if (type !== 'file') throw invalid(finding('special_file', name, `is not a file, but ${type ?? 'something unknown'}`));
-    const place = placeOf(name);
+    const place = backupPlaceOf(name);
     if (place === undefined) throw invalid(finding('unlisted', name, 'has no place in a backup'));
     if (this.#seen.has(name)) throw invalid(finding('manifest', name, 'is there twice'));
     this.#seen.add(name);
@@ -187,7 +187,7 @@ class Limits {
     this.#checkSize(name, place, size);
   }
 
-  #checkSize(name: string, place: Place, size: number): void {
+  #checkSize(name: string, place: BackupPlace, size: number): void {
     const tooLarge = (limit: string): SwampError => invalid(finding('manifest', name, `has ${size} bytes, ${limit}`));
     if (place.kind === 'content' || place.kind === 'version') {
       if (size > this.#left) throw tooLarge(`more than the ${this.#manifest?.counts.bytes ?? 0} bytes of content that the manifest states leave room for`);

@@ -2,11 +2,11 @@
 import { parseDefinition } from '../models/definition.js';
 import { parseAs } from '../store/metadata.js';
 import { UPLOAD, type UploadRecord } from '../store/uploads/record.js';
-import { MAX_CONTROL_BYTES, MAX_SIDECAR_BYTES, type Manifest, type Sidecar, type TombstoneLine, UPLOAD_RECORD } from './format.js';
+import { MAX_CONTROL_BYTES, MAX_SIDECAR_BYTES, type Manifest, SAVED_UPLOAD_RECORD, type Sidecar, type TombstoneLine } from './format.js';
 import { finding, invalid, reading } from './invalid.js';
 import { readManifest } from './manifest.js';
 import { controlText } from './open.js';
-import { definitionPath, modelDirectory, orphanDirectory, placeOf, sidecarPath, tombstonesPath } from './paths.js';
+import { backupPlaceOf, definitionPath, modelDirectory, orphanDirectory, sidecarPath, tombstonesPath } from './paths.js';
 import { parseSidecar, readTombstones } from './records.js';
 import { listDirectory, walkTree } from './tree.js';
 
@@ -100,7 +100,7 @@ function readModel(root: string, model: string): { readonly id: string; readonly
 /** The sidecars of one model, one at a time, in the order of their paths. Throws `backup_invalid`. */
 export function* sidecarsOf(root: string, { directory }: Pick<BackupModel, 'directory'>): Generator<Sidecar> {
   for (const { path } of walkTree(root, `${directory}/data/`)) {
-    const place = placeOf(path);
+    const place = backupPlaceOf(path);
     if (place?.kind === 'sidecar') yield readSidecar(root, place.content);
   }
 }
@@ -118,7 +118,7 @@ export function tombstonesOf(root: string, { directory }: Pick<BackupModel, 'dir
 function uploadsIn(root: string, model: string): SavedUpload[] {
   return listDirectory(root, `uploads/${model}`).map((id) => {
     const directory = `uploads/${model}/${id}`;
-    const path = `${directory}/${UPLOAD_RECORD}`;
+    const path = `${directory}/${SAVED_UPLOAD_RECORD}`;
     const source = controlText(root, path, MAX_CONTROL_BYTES);
     const record = reading(path, () => parseAs(UPLOAD, source, path));
     const parts = listDirectory(root, directory).flatMap((name) => (name.startsWith('part-') ? [Number(name.slice('part-'.length))] : []));

@@ -8,7 +8,7 @@ import { requireBackupDirectory } from './directory.js';
 import { CHECKSUMS, type Excluded, MANIFEST, type Manifest } from './format.js';
 import { finding, findingsOf, invalid } from './invalid.js';
 import { readManifest } from './manifest.js';
-import { openPlain } from './open.js';
+import { openInBackup } from './open.js';
 import { listDirectory } from './tree.js';
 
 /** One backup of a folder. */
@@ -71,7 +71,7 @@ function manifestIn(path: string): Manifest | string | undefined {
   if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return undefined;
   try {
     const manifest = readManifest(path);
-    const checksums = openPlain(path, CHECKSUMS);
+    const checksums = openInBackup(path, CHECKSUMS);
     if (checksums === undefined) throw invalid(finding('manifest', CHECKSUMS, 'is missing'));
     checksums.close();
     return manifest;

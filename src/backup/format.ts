@@ -9,7 +9,7 @@ export const CHECKSUMS = 'CHECKSUMS';
 export const KEYMAP = 'KEYMAP.jsonl';
 export const DEFINITION = '_model.yaml';
 export const TOMBSTONES = '_tombstones.jsonl';
-export const UPLOAD_RECORD = 'record.json';
+export const SAVED_UPLOAD_RECORD = 'record.json';
 
 /** What stands behind an artifact's path. No natural name has a segment that ends like one of these (B10). */
 export const SIDECAR_SUFFIX = '.swamp-meta.json';
@@ -41,7 +41,7 @@ export interface Manifest {
   readonly createdAt: string;
   readonly consistencyPoint: ConsistencyPoint;
   readonly options: BackupOptions;
-  readonly counts: Counts;
+  readonly counts: BackupCounts;
   readonly excluded: readonly Excluded[];
   /** What the person noted; absent when nothing was. */
   readonly tags?: Readonly<Record<string, string>>;
@@ -81,7 +81,7 @@ export interface BackupOptions {
 }
 
 /** What stands in the backup. `artifacts`, `versions`, `bytes` and `tombstones` count those of orphans too. */
-export interface Counts {
+export interface BackupCounts {
   /** Definitions. */
   readonly models: number;
   /** Sidecars. */

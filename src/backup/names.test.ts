@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { SwampError } from '../errors.js';
 import { fold, type NameOptions, type Offender, placeNames, planNames } from './names.js';
-import { isContained, placeOf } from './paths.js';
+import { backupPlaceOf, isContained } from './paths.js';
 
 const NONE: NameOptions = { encodeNames: false, renameCollisions: false };
 const BOTH: NameOptions = { encodeNames: true, renameCollisions: true };
@@ -144,7 +144,7 @@ describe('any set of names', () => {
           const above = path.split('/').map((_, i, segments) => segments.slice(0, i).join('/'));
           for (const directory of above) assert.ok(!folded.has(fold(directory)), `${path} lies in the file ${directory}`);
         }
-        for (const [, { path }] of placed) assert.deepEqual(placeOf(path), { kind: 'content', directory: 'models/m', content: path });
+        for (const [, { path }] of placed) assert.deepEqual(backupPlaceOf(path), { kind: 'content', directory: 'models/m', content: path });
       }),
       { numRuns: 2_000 },
     );

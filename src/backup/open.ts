@@ -18,7 +18,7 @@ export function refusal(path: string, stats: Stats | BigIntStats): BackupFinding
 }
 
 /** `path` below `root`, the caller's to close; undefined when nothing stands there. `looked`: what lstat(2) told of it just now. Throws `backup_invalid` with the finding. */
-export function openPlain(root: string, path: string, looked?: Stats): Handle | undefined {
+export function openInBackup(root: string, path: string, looked?: Stats): Handle | undefined {
   const at = inside(root, path);
   // A device may act when it is opened, so it is looked at first; and once more when open, since it may have been replaced.
   const before = looked ?? lstatSync(at, { throwIfNoEntry: false });
@@ -41,9 +41,9 @@ export function openPlain(root: string, path: string, looked?: Stats): Handle | 
   }
 }
 
-/** As `openPlain`, of what must be there. Throws `backup_invalid`, with `absent` where it is not. */
+/** As `openInBackup`, of what must be there. Throws `backup_invalid`, with `absent` where it is not. */
 export function openRequired(root: string, path: string, absent: BackupFinding = gone(path)): Handle {
-  const opened = openPlain(root, path);
+  const opened = openInBackup(root, path);
   if (opened === undefined) throw invalid(absent);
   return opened;
 }
@@ -59,7 +59,7 @@ function requirePlain(path: string, stats: Stats | BigIntStats): void {
 
 /** The bytes of a control file; undefined when there is none. Throws `backup_invalid` when it is no plain file, or larger than `limit`. */
 export function readControl(root: string, path: string, limit: number, looked?: Stats): Buffer | undefined {
-  const opened = openPlain(root, path, looked);
+  const opened = openInBackup(root, path, looked);
   if (opened === undefined) return undefined;
   if (opened.size <= Math.min(SMALL, limit)) return bytesOf(opened);
   const parts: Buffer[] = [];

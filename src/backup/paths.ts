@@ -3,7 +3,7 @@ import { join, sep } from 'node:path';
 import { SwampError } from '../errors.js';
 import { isModelId } from '../layout/layout.js';
 import { isModelName } from '../models/definition.js';
-import { CHECKSUMS, DEFINITION, KEYMAP, MANIFEST, SIDECAR_SUFFIX, TOMBSTONES, UPLOAD_RECORD, VERSION_SUFFIX } from './format.js';
+import { CHECKSUMS, DEFINITION, KEYMAP, MANIFEST, SAVED_UPLOAD_RECORD, SIDECAR_SUFFIX, TOMBSTONES, VERSION_SUFFIX } from './format.js';
 
 /** `models/<name>`. Throws a TypeError for what is no model name. */
 export function modelDirectory(name: string): string {
@@ -40,7 +40,7 @@ export function versionPath(content: string, version: number): string {
 }
 
 /** What a path is in the format; undefined for what the format has no place for. */
-export type Place =
+export type BackupPlace =
   | { readonly kind: 'control' }
   | { readonly kind: 'definition'; readonly directory: string }
   | { readonly kind: 'tombstones'; readonly directory: string }
@@ -55,12 +55,12 @@ const OLDER = /^(.+)\.swamp-v([1-9][0-9]{0,14})$/s;
 const UPLOAD_FILE = /^part-[1-9][0-9]{0,14}$/;
 const UPLOAD_ID = /^[A-Za-z0-9][A-Za-z0-9-]{0,99}$/;
 
-export function placeOf(path: string): Place | undefined {
+export function backupPlaceOf(path: string): BackupPlace | undefined {
   if (path === MANIFEST || path === CHECKSUMS || path === KEYMAP) return { kind: 'control' };
   const [top, model = '', third = '', ...rest] = path.split('/');
   if (top === 'uploads') {
     const [file = '', ...more] = rest;
-    const fits = isModelOrId(model) && UPLOAD_ID.test(third) && more.length === 0 && (file === UPLOAD_RECORD || UPLOAD_FILE.test(file));
+    const fits = isModelOrId(model) && UPLOAD_ID.test(third) && more.length === 0 && (file === SAVED_UPLOAD_RECORD || UPLOAD_FILE.test(file));
     return fits ? { kind: 'upload', directory: `uploads/${model}/${third}` } : undefined;
   }
   const fits = top === 'models' ? isModelName(model) : top === 'orphans' && isModelId(model);
@@ -78,7 +78,7 @@ export function placeOf(path: string): Place | undefined {
 
 /** True for what may be one file with a content of another backup: contents, whose checksums are compared; a control file never is (B11, B15). */
 export function mayBeShared(path: string): boolean {
-  const kind = placeOf(path)?.kind;
+  const kind = backupPlaceOf(path)?.kind;
   return kind === 'content' || kind === 'version';
 }
 

@@ -4,7 +4,7 @@ import { byCodePoint } from '../store/read.js';
 import { artifactName, type Field, listOf, natural, oneOf, record, text } from '../store/record.js';
 import { KEYMAP, type KeymapRecord, MAX_LINE_BYTES, MAX_SIDECAR_BYTES, type Sidecar, TOMBSTONES, type TombstoneLine } from './format.js';
 import { finding, invalid, reading } from './invalid.js';
-import { linesOf, openPlain } from './open.js';
+import { linesOf, openInBackup } from './open.js';
 import { isContained } from './paths.js';
 
 /** A version has one content in a backup, however many parts it was written in. */
@@ -66,7 +66,7 @@ export function keymapRecord(fields: Fields, line: number): KeymapRecord {
 
 /** A JSON object a line, from 1. What is malformed is a `manifest` finding, of KEYMAP a `keymap` one. */
 export function* recordsOf(root: string, path: string): Generator<{ readonly fields: Fields; readonly line: number }> {
-  const opened = openPlain(root, path);
+  const opened = openInBackup(root, path);
   if (opened === undefined) return;
   let line = 0;
   for (const source of linesOf(opened, path, MAX_LINE_BYTES)) {

@@ -13,7 +13,7 @@ import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js'
 import { readChecksums } from './checksums.js';
 import { type BackupModel, readBackup, type SavedUpload, sidecarsOf, tombstonesOf } from './contents.js';
 import type { Manifest, Sidecar, SidecarVersion, TombstoneLine } from './format.js';
-import { openPlain } from './open.js';
+import { openInBackup } from './open.js';
 
 export interface Side {
   /** What it holds of what there is: nothing else can be compared. `models`: names, or null for all. */
@@ -104,7 +104,7 @@ function uploadsIn(repo: Repo, modelId: string): ReadonlyMap<string, SideUpload>
     const parts = partsIn(dir);
     if (record === undefined || parts === undefined) return [];
     const present = parts.flatMap(({ number }) => {
-      const opened = openPlain(dir, `${PARTS}/${number}`);
+      const opened = openInBackup(dir, `${PARTS}/${number}`);
       return opened === undefined ? [] : [{ number, checksum: digestOf(opened) }];
     });
     return [[id, { record, parts: present.sort((a, b) => a.number - b.number) }] as const];

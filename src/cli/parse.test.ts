@@ -1,7 +1,7 @@
 /** Words to commands: nothing is guessed, nothing is turned into a number, nothing is eaten that was not meant for a flag. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { flagsOf, type Parsed, parse } from './parse.js';
+import { flagsOf, type ParsedCommand, parse } from './parse.js';
 import { COMMANDS } from './table.js';
 
 /** The command line as a shell would split it: words at spaces, `''` for the empty word. */
@@ -9,16 +9,16 @@ function words(line: string): string[] {
   return line === '' ? [] : line.split(' ').map((word) => (word === "''" ? '' : word));
 }
 
-function run(argv: readonly string[]): Extract<Parsed, { kind: 'run' }> {
+function run(argv: readonly string[]): Extract<ParsedCommand, { kind: 'run' }> {
   const parsed = parse(argv);
   assert.equal(parsed.kind, 'run', parsed.kind === 'refused' ? parsed.error.message : parsed.kind);
-  return parsed as Extract<Parsed, { kind: 'run' }>;
+  return parsed as Extract<ParsedCommand, { kind: 'run' }>;
 }
 
-function refused(argv: readonly string[]): Extract<Parsed, { kind: 'refused' }> {
+function refused(argv: readonly string[]): Extract<ParsedCommand, { kind: 'refused' }> {
   const parsed = parse(argv);
   assert.equal(parsed.kind, 'refused', `understood: ${argv.join(' ')}`);
-  return parsed as Extract<Parsed, { kind: 'refused' }>;
+  return parsed as Extract<ParsedCommand, { kind: 'refused' }>;
 }
 
 describe('a command line that is understood', () => {
@@ -218,7 +218,7 @@ describe('every word of every command', () => {
 });
 
 describe('help and version', () => {
-  const cases: readonly (readonly [line: string, expected: Parsed])[] = [
+  const cases: readonly (readonly [line: string, expected: ParsedCommand])[] = [
     ['', { kind: 'help', topic: '' }],
     ['--help', { kind: 'help', topic: '' }],
     ['-h', { kind: 'help', topic: '' }],

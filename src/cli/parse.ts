@@ -15,7 +15,7 @@ const EMPTY_HINT = 'Is a variable of your shell not set? Leave the word out to u
 /** The list of the words after `--`, where they are a command line. */
 const COMMAND_LINE = 'command-line';
 
-export type Parsed =
+export type ParsedCommand =
   | { readonly kind: 'run'; readonly command: Command; readonly args: Args }
   /** `topic` is a verb, a group, or empty. */
   | { readonly kind: 'help'; readonly topic: string }
@@ -27,7 +27,7 @@ export type Parsed =
  * next word whatever it begins with; after `--` every word is positional; no value is ever turned into a number. A problem
  * outranks help and version: a mistyped word must never end as a success that did nothing.
  */
-export function parse(argv: readonly string[]): Parsed {
+export function parse(argv: readonly string[]): ParsedCommand {
   const undecodable = argv.find((word) => word.includes(UNDECODABLE));
   if (undecodable !== undefined)
     return refused(`The word ${JSON.stringify(undecodable)} is not valid UTF-8.`, UTF8_HINT, { json: argv.includes('--json'), topic: '' });
@@ -51,17 +51,17 @@ export function parse(argv: readonly string[]): Parsed {
   return { kind: 'run', command, args: argsOf(given) };
 }
 
-function refused(message: string, hint: string, { json, topic, group = false }: { json: boolean; topic: string; group?: boolean }): Parsed {
+function refused(message: string, hint: string, { json, topic, group = false }: { json: boolean; topic: string; group?: boolean }): ParsedCommand {
   return { kind: 'refused', error: new SwampError('usage', message, { hint }), json, topic, group };
 }
 
-function unknownCommand(topic: string, word: string, json: boolean): Parsed {
+function unknownCommand(topic: string, word: string, json: boolean): ParsedCommand {
   const name = topic === '' ? word : `${topic} ${word}`;
   return refused(`There is no command ${JSON.stringify(name)}.`, hintFor(topic, closestVerb(topic, word)), { json, topic });
 }
 
 /** No verb at all is a question for help; half a verb is a mistake. */
-function bare(topic: string, json: boolean): Parsed {
+function bare(topic: string, json: boolean): ParsedCommand {
   if (topic === '' && !json) return { kind: 'help', topic };
   const message = topic === '' ? 'A command is missing.' : `"${topic}" needs one more word.`;
   return refused(message, hintFor(topic, undefined), { json, topic, group: true });

@@ -3,7 +3,7 @@ import { asSwampError, isErrno, SwampError } from '../errors.js';
 import type { Command } from './command.js';
 import { type Context, contextFor, type Outcome, type Run, requireConsent } from './context.js';
 import { flushed, print, StdoutFailed, tell, tellLine } from './output.js';
-import { type Parsed, parse } from './parse.js';
+import { type ParsedCommand, parse } from './parse.js';
 import { errorLine, errorText, stackText } from './render/error.js';
 import { hasColour } from './render/text.js';
 import { createReporter, logging } from './reporter.js';
@@ -30,9 +30,9 @@ export async function program(argv: readonly string[], version: string, load: Lo
   return code;
 }
 
-type Invocation = Extract<Parsed, { kind: 'run' }>;
+type Invocation = Extract<ParsedCommand, { kind: 'run' }>;
 
-async function answer(parsed: Exclude<Parsed, Invocation>, argv: readonly string[], version: string): Promise<number> {
+async function answer(parsed: Exclude<ParsedCommand, Invocation>, argv: readonly string[], version: string): Promise<number> {
   try {
     switch (parsed.kind) {
       case 'version':
@@ -98,7 +98,7 @@ function doneUnprinted({ code, message, data, cause }: StdoutFailed, { verb }: C
   return new SwampError(code, `"${verb}" is done, and its result is lost: ${message}`, { hint, data: { ...data, result }, cause });
 }
 
-async function refuse({ error, group, topic, json }: Extract<Parsed, { kind: 'refused' }>): Promise<number> {
+async function refuse({ error, group, topic, json }: Extract<ParsedCommand, { kind: 'refused' }>): Promise<number> {
   if (group && !json) tell(await help(topic));
   return failed(error, { json, verbose: false, noColour: false });
 }

@@ -1,9 +1,9 @@
 /** One definition file: opened without following links or waiting, read within limits, parsed, and gone when its model was deleted. */
 import { isUtf8 } from 'node:buffer';
 import { asSwampError, SwampError } from '../errors.js';
+import { stateIn } from '../fs/identity.js';
 import { readPlainFile } from '../fs/plain.js';
 import { displayPath, type Repo } from '../repo.js';
-import { stateIn } from '../store/check/plain.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { isDefinitionLeft, readDeleted } from '../store/deletion.js';
 import { MAX_DEFINITION_BYTES } from '../store/metadata.js';

@@ -15,7 +15,7 @@ import { isModelId } from '../layout/layout.js';
 import { ANCESTORS_VARIABLE } from '../repo.js';
 import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
-import { type Field, problemsOf, readBoolean, readFields, readInteger, readText, readYaml, requireField, type Source, tell } from './yaml.js';
+import { problemsOf, readBoolean, readFields, readInteger, readYaml, reportAt, requireField, textField, type YamlField, type YamlSource } from './yaml.js';
 
 /** The types there are, with the methods of each: the first is required, the others may be missing. */
 const METHODS = { store: [], 'command/shell': ['execute', 'delete'] } as const satisfies Record<string, readonly string[]>;
@@ -93,18 +93,18 @@ export function methodOf(definition: Definition, name: string): ShellMethod {
 }
 
 /** `misnamed`: the field `name` is not the name of the file, which counts. */
-export type Parsed = { readonly definition: Definition; readonly misnamed?: Problem } | { readonly problems: readonly Problem[] };
+export type ParsedDefinition = { readonly definition: Definition; readonly misnamed?: Problem } | { readonly problems: readonly Problem[] };
 
 /** Reads a definition. `path` is what problems name; `at` is what the file's own path says. */
-export function parseDefinition(text: string, path: string, at: { readonly name: string; readonly type?: string }): Parsed {
+export function parseDefinition(text: string, path: string, at: { readonly name: string; readonly type?: string }): ParsedDefinition {
   const { source, root } = readYaml(text, path);
   const fields = readFields(source, root, ['id', 'name', 'type', 'description', 'tags', 'methods']);
   if (root === undefined || fields === undefined) return { problems: problemsOf(source) };
   const id = readId(source, requireField(source, root, fields, 'id'));
   const written = fields.get('name');
-  const name = readText(source, written);
+  const name = textField(source, written);
   const type = readType(source, requireField(source, root, fields, 'type'), at.type);
-  const description = readText(source, fields.get('description'));
+  const description = textField(source, fields.get('description'));
   const tags = readTexts(source, fields.get('tags'), (tag) => (tag === '' ? 'a tag needs a name' : undefined));
   const methods = type === undefined ? undefined : readMethods(source, type, fields.get('methods') ?? { what: 'methods', line: 1, node: null });
   const misnamed = name === undefined || name === at.name ? undefined : misnamedAs(path, written?.line ?? 1, name, at.name);
@@ -161,10 +161,10 @@ export function typeHint(type: string): string {
   return meant === undefined ? `Types: ${MODEL_TYPES.join(', ')}.` : `Did you mean "${meant}"?`;
 }
 
-function readId(source: Source, field: Field | undefined): string | undefined {
-  const id = readText(source, field);
+function readId(source: YamlSource, field: YamlField | undefined): string | undefined {
+  const id = textField(source, field);
   if (field === undefined || id === undefined || isModelId(id)) return id;
-  tell(source, field.line, `id ${JSON.stringify(id)} is not a lower-case UUID`, 'Restore it from git: the data of the model is filed under its id.');
+  reportAt(source, field.line, `id ${JSON.stringify(id)} is not a lower-case UUID`, 'Restore it from git: the data of the model is filed under its id.');
   return undefined;
 }
 
@@ -177,23 +177,23 @@ function misnamedAs(path: string, line: number, name: string, file: string): Pro
   };
 }
 
-function readType(source: Source, field: Field | undefined, expected: string | undefined): ModelType | undefined {
-  const type = readText(source, field);
+function readType(source: YamlSource, field: YamlField | undefined, expected: string | undefined): ModelType | undefined {
+  const type = textField(source, field);
   if (field === undefined || type === undefined) return undefined;
   if (!isModelType(type)) {
-    tell(source, field.line, `unknown type "${type}"`, typeHint(type));
+    reportAt(source, field.line, `unknown type "${type}"`, typeHint(type));
     return undefined;
   }
   if (expected !== undefined && type !== expected)
-    tell(source, field.line, `the type is "${type}", the directory is models/${expected}`, `Move the file to models/${type}/, or correct the type.`);
+    reportAt(source, field.line, `the type is "${type}", the directory is models/${expected}`, `Move the file to models/${type}/, or correct the type.`);
   return type;
 }
 
-function readMethods(source: Source, type: ModelType, field: Field): Record<string, ShellMethod> | undefined {
+function readMethods(source: YamlSource, type: ModelType, field: YamlField): Record<string, ShellMethod> | undefined {
   const names: readonly string[] = METHODS[type];
   const [first] = names;
   if (first === undefined) return refuseMethods(source, type, field);
-  const fields = field.node === null ? new Map<string, Field>() : readFields(source, field, names);
+  const fields = field.node === null ? new Map<string, YamlField>() : readFields(source, field, names);
   requireField(source, field, fields, first);
   const methods = new Map<string, ShellMethod>();
   for (const [name, body] of fields ?? []) {
@@ -203,38 +203,38 @@ function readMethods(source: Source, type: ModelType, field: Field): Record<stri
   return Object.fromEntries(methods);
 }
 
-function refuseMethods(source: Source, type: ModelType, field: Field): Record<string, never> {
+function refuseMethods(source: YamlSource, type: ModelType, field: YamlField): Record<string, never> {
   const [method] = (field.node === null ? undefined : readFields(source, field))?.values() ?? [];
-  if (method !== undefined) tell(source, method.line, `a ${type} has no methods`, 'Remove them, or make the model a command/shell.');
+  if (method !== undefined) reportAt(source, method.line, `a ${type} has no methods`, 'Remove them, or make the model a command/shell.');
   return {};
 }
 
-function readMethod(source: Source, body: Field): ShellMethod | undefined {
+function readMethod(source: YamlSource, body: YamlField): ShellMethod | undefined {
   const argumentsField = requireField(source, body, readFields(source, body, ['arguments']), 'arguments');
   const fields = readFields(source, argumentsField, ['run', 'workingDir', 'timeout', 'env', 'ignoreExitCode']);
   if (argumentsField === undefined || fields === undefined) return undefined;
   const run = readCommand(source, requireField(source, argumentsField, fields, 'run'));
-  const workingDir = readText(source, fields.get('workingDir')) ?? '.';
+  const workingDir = textField(source, fields.get('workingDir')) ?? '.';
   const timeoutMs = readInteger(source, fields.get('timeout'), { min: 1, max: MAX_TIMEOUT_MS });
   const env = readTexts(source, fields.get('env'), variableProblem);
   const ignoreExitCode = readBoolean(source, fields.get('ignoreExitCode')) ?? false;
   return run === undefined ? undefined : { run, workingDir, ...(timeoutMs === undefined ? {} : { timeoutMs }), env, ignoreExitCode };
 }
 
-function readCommand(source: Source, field: Field | undefined): string | undefined {
-  const run = readText(source, field);
+function readCommand(source: YamlSource, field: YamlField | undefined): string | undefined {
+  const run = textField(source, field);
   if (field === undefined || run === undefined || run.trim() !== '') return run;
-  tell(source, field.line, `${field.what} is empty`, 'Write the command for /bin/sh -c; "true" does nothing.');
+  reportAt(source, field.line, `${field.what} is empty`, 'Write the command for /bin/sh -c; "true" does nothing.');
   return undefined;
 }
 
 /** A mapping of texts, e.g. tags; `refuse` tells what is wrong with a name. */
-function readTexts(source: Source, field: Field | undefined, refuse: (name: string) => string | undefined): Record<string, string> {
+function readTexts(source: YamlSource, field: YamlField | undefined, refuse: (name: string) => string | undefined): Record<string, string> {
   const texts = new Map<string, string>();
   for (const [name, value] of readFields(source, field) ?? []) {
     const wrong = refuse(name);
-    const text = readText(source, value);
-    if (wrong !== undefined) tell(source, value.line, wrong);
+    const text = textField(source, value);
+    if (wrong !== undefined) reportAt(source, value.line, wrong);
     else if (text !== undefined) texts.set(name, text);
   }
   return Object.fromEntries(texts);

@@ -6,11 +6,11 @@ import type { Dirent } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../errors.js';
+import { identityIn, stateOf, statusOf } from '../fs/identity.js';
 import { exists, readDir, readDirTypes } from '../fs/tree.js';
 import { GLOBAL, isModelId } from '../layout/layout.js';
 import { Stillness } from '../locks/stillness.js';
 import { displayPath, type Repo } from '../repo.js';
-import { stateOf, statusOf } from '../store/check/plain.js';
 import { isStagedName, requireUnlinked } from '../store/definition-text.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { readWhole } from '../store/restoring.js';
@@ -169,7 +169,7 @@ export function otherNames(repo: Repo, path: string): DefinitionFile[] {
 /** True when both are names of one file. */
 export function isSameFile(path: string, other: string): boolean {
   const [one, two] = [statusOf(path), statusOf(other)];
-  return one !== undefined && two !== undefined && one.isFile() && one.ino === two.ino && one.dev === two.dev;
+  return one?.isFile() === true && two !== undefined && identityIn(one) === identityIn(two);
 }
 
 /** Lets timers and signals through now and then: thousands of definitions take seconds. */

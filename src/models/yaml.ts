@@ -25,14 +25,14 @@ const MAX_DEPTH = 20;
 const MAX_PROBLEMS = 20;
 
 /** A value, with its dotted name (`methods.execute.arguments`; the whole document has none) and the line of its key. */
-export interface Field {
+export interface YamlField {
   readonly what: string;
   readonly line: number;
   readonly node: ParsedNode | null;
 }
 
 /** A file while it is read. What reads it answers undefined after telling a problem, and for an undefined field. */
-export interface Source {
+export interface YamlSource {
   readonly path: string;
   readonly lines: LineCounter;
   /** Everything found so far, in any order. */
@@ -40,52 +40,52 @@ export interface Source {
 }
 
 /** Reads a whole document. `path` is what problems name. */
-export function readYaml(text: string, path: string): { readonly source: Source; readonly root: Field | undefined } {
-  const source: Source = { path, lines: new LineCounter(), found: [] };
+export function readYaml(text: string, path: string): { readonly source: YamlSource; readonly root: YamlField | undefined } {
+  const source: YamlSource = { path, lines: new LineCounter(), found: [] };
   const node = compose(source, text);
   return { source, root: source.found.length > 0 ? undefined : { what: '', line: 1, node } };
 }
 
 /** The problems in the order of the lines, the first 20. */
-export function problemsOf({ path, found }: Source): readonly Problem[] {
+export function problemsOf({ path, found }: YamlSource): readonly Problem[] {
   const sorted = found.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
   const left = sorted.length - MAX_PROBLEMS;
   return left <= 0 ? sorted : [...sorted.slice(0, MAX_PROBLEMS), { path, message: `${left} more problems` }];
 }
 
-export function tell(source: Source, line: number | undefined, message: string, hint?: string): void {
+export function reportAt(source: YamlSource, line: number | undefined, message: string, hint?: string): void {
   source.found.push({ path: source.path, ...(line === undefined ? {} : { line }), message, ...(hint === undefined ? {} : { hint }) });
 }
 
 /** The fields of a mapping by name: duplicates are refused, and so is every name not in `known`. */
-export function readFields(source: Source, mapping: Field | undefined, known?: readonly string[]): Map<string, Field> | undefined {
+export function readFields(source: YamlSource, mapping: YamlField | undefined, known?: readonly string[]): Map<string, YamlField> | undefined {
   if (mapping === undefined) return undefined;
   if (!isMap(mapping.node)) {
     refuse(source, mapping, 'must be a mapping', 'Write "key: value" lines, indented by two spaces.');
     return undefined;
   }
-  const fields = new Map<string, Field>();
+  const fields = new Map<string, YamlField>();
   for (const pair of (mapping.node as YAMLMap<ParsedNode, ParsedNode | null>).items) {
     const line = lineOf(source, pair.key) ?? mapping.line;
     const name = isScalar(pair.key) ? scalarText(pair.key) : undefined;
     const first = name === undefined ? undefined : fields.get(name);
-    if (name === undefined || name === '__proto__') tell(source, line, `${titleOf(mapping)} has a key that is not a name`, 'Use plain text as the key.');
-    else if (first !== undefined) tell(source, line, `"${name}" occurs twice in ${titleOf(mapping)}, first in line ${first.line}`, 'Remove one of them.');
-    else if (known !== undefined && !known.includes(name)) tell(source, line, `unknown field "${name}" in ${titleOf(mapping)}`, hintFor(name, known));
+    if (name === undefined || name === '__proto__') reportAt(source, line, `${titleOf(mapping)} has a key that is not a name`, 'Use plain text as the key.');
+    else if (first !== undefined) reportAt(source, line, `"${name}" occurs twice in ${titleOf(mapping)}, first in line ${first.line}`, 'Remove one of them.');
+    else if (known !== undefined && !known.includes(name)) reportAt(source, line, `unknown field "${name}" in ${titleOf(mapping)}`, hintFor(name, known));
     else fields.set(name, { what: mapping.what === '' ? name : `${mapping.what}.${name}`, line, node: pair.value });
   }
   return fields;
 }
 
 /** The field of that name of a mapping; a problem when it is missing. */
-export function requireField(source: Source, mapping: Field, fields: ReadonlyMap<string, Field> | undefined, name: string): Field | undefined {
+export function requireField(source: YamlSource, mapping: YamlField, fields: ReadonlyMap<string, YamlField> | undefined, name: string): YamlField | undefined {
   const field = fields?.get(name);
-  if (fields !== undefined && field === undefined) tell(source, mapping.line, `"${name}" is missing in ${titleOf(mapping)}`);
+  if (fields !== undefined && field === undefined) reportAt(source, mapping.line, `"${name}" is missing in ${titleOf(mapping)}`);
   return field;
 }
 
 /** A text; a plain number or boolean counts as the text that was written (`1.10` stays `1.10`). */
-export function readText(source: Source, field: Field | undefined): string | undefined {
+export function textField(source: YamlSource, field: YamlField | undefined): string | undefined {
   if (field === undefined) return undefined;
   const text = isScalar(field.node) ? scalarText(field.node) : undefined;
   if (text?.isWellFormed() && !text.includes('\0')) return text;
@@ -94,7 +94,7 @@ export function readText(source: Source, field: Field | undefined): string | und
   return undefined;
 }
 
-export function readBoolean(source: Source, field: Field | undefined): boolean | undefined {
+export function readBoolean(source: YamlSource, field: YamlField | undefined): boolean | undefined {
   if (field === undefined) return undefined;
   const value = isScalar(field.node) ? field.node.value : undefined;
   if (typeof value === 'boolean') return value;
@@ -102,7 +102,11 @@ export function readBoolean(source: Source, field: Field | undefined): boolean |
   return undefined;
 }
 
-export function readInteger(source: Source, field: Field | undefined, { min, max }: { readonly min: number; readonly max: number }): number | undefined {
+export function readInteger(
+  source: YamlSource,
+  field: YamlField | undefined,
+  { min, max }: { readonly min: number; readonly max: number },
+): number | undefined {
   if (field === undefined) return undefined;
   const value = isScalar(field.node) ? field.node.value : undefined;
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
@@ -110,17 +114,17 @@ export function readInteger(source: Source, field: Field | undefined, { min, max
   return undefined;
 }
 
-function refuse(source: Source, field: Field, message: string, hint?: string): void {
+function refuse(source: YamlSource, field: YamlField, message: string, hint?: string): void {
   const line = lineOf(source, field.node) ?? field.line;
-  if (isAlias(field.node)) tell(source, line, `*${field.node.source} is an alias`, 'Aliases are not supported here: write the value itself.');
-  else tell(source, line, `${titleOf(field)} ${message}`, hint);
+  if (isAlias(field.node)) reportAt(source, line, `*${field.node.source} is an alias`, 'Aliases are not supported here: write the value itself.');
+  else reportAt(source, line, `${titleOf(field)} ${message}`, hint);
 }
 
-function lineOf(source: Source, node: ParsedNode | null): number | undefined {
+function lineOf(source: YamlSource, node: ParsedNode | null): number | undefined {
   return node === null ? undefined : source.lines.linePos(node.range[0]).line;
 }
 
-function titleOf(field: Field): string {
+function titleOf(field: YamlField): string {
   return field.what === '' ? 'the definition' : field.what;
 }
 
@@ -135,15 +139,15 @@ function hintFor(name: string, known: readonly string[]): string {
   return meant === undefined ? `Known here: ${known.join(', ')}. Remove everything else.` : `Did you mean "${meant}"?`;
 }
 
-function compose(source: Source, text: string): ParsedNode | null {
+function compose(source: YamlSource, text: string): ParsedNode | null {
   if (Buffer.byteLength(text) > MAX_DEFINITION_BYTES) {
-    tell(source, undefined, `larger than ${MAX_DEFINITION_BYTES} bytes`, 'Keep long scripts in files of their own, and call them.');
+    reportAt(source, undefined, `larger than ${MAX_DEFINITION_BYTES} bytes`, 'Keep long scripts in files of their own, and call them.');
     return null;
   }
   const tokens = [...new Parser(source.lines.addNewLine).parse(text)];
   const deep = tooDeep(tokens);
   if (deep !== undefined) {
-    tell(source, source.lines.linePos(deep.offset).line, `nested deeper than ${MAX_DEPTH} levels`, 'A definition needs five.');
+    reportAt(source, source.lines.linePos(deep.offset).line, `nested deeper than ${MAX_DEPTH} levels`, 'A definition needs five.');
     return null;
   }
   // uniqueKeys compares all pairs, by value: readFields compares texts, in linear time.
@@ -151,20 +155,20 @@ function compose(source: Source, text: string): ParsedNode | null {
   return onlyContents(source, documents);
 }
 
-function onlyContents(source: Source, [document, second]: readonly Document.Parsed[]): ParsedNode | null {
+function onlyContents(source: YamlSource, [document, second]: readonly Document.Parsed[]): ParsedNode | null {
   if (second !== undefined)
-    tell(source, source.lines.linePos(second.range[0]).line, 'a second document begins here', 'One definition a file: remove all but one.');
+    reportAt(source, source.lines.linePos(second.range[0]).line, 'a second document begins here', 'One definition a file: remove all but one.');
   for (const error of [...(document?.errors ?? []), ...(document?.warnings ?? [])]) tellSyntax(source, error);
   const contents = document?.contents ?? null;
   if (source.found.length === 0 && (contents === null || (isScalar(contents) && contents.value === null))) {
-    tell(source, 1, 'the file is empty', 'Restore it from git, or remove it.');
+    reportAt(source, 1, 'the file is empty', 'Restore it from git, or remove it.');
   }
   return contents;
 }
 
-function tellSyntax(source: Source, error: YAMLError): void {
+function tellSyntax(source: YamlSource, error: YAMLError): void {
   const hint = error.code === 'TAB_AS_INDENT' ? 'Indent with spaces.' : 'Check quotes and indentation: a text with ": " or " #" in it needs quotes.';
-  tell(source, source.lines.linePos(error.pos[0]).line, error.message, hint);
+  reportAt(source, source.lines.linePos(error.pos[0]).line, error.message, hint);
 }
 
 /** The first token below the allowed depth. A loop, not a recursion: 1 MiB of "[" must not exhaust the stack, as composing it would. */

@@ -7,7 +7,7 @@ import { asSwampError, isSystemError, SwampError } from '../errors.js';
 import { kindOf } from '../store/stage.js';
 
 /** What a field may hold. */
-export interface Field {
+export interface InputField {
   /** Goes on where "must be" ends. */
   readonly what: string;
   readonly needed: boolean;
@@ -15,14 +15,14 @@ export interface Field {
 }
 
 /** One for each field that there is: the compiler asks for those that are missing. */
-export type Fields<T> = { readonly [K in keyof Required<T>]: Field };
+export type InputFields<T> = { readonly [K in keyof Required<T>]: InputField };
 
-function field(what: string, is: (value: unknown) => boolean): Field {
+function field(what: string, is: (value: unknown) => boolean): InputField {
   return { what, needed: false, is };
 }
 
 /** The same, and it must be given. */
-export function needed(optional: Field): Field {
+export function needed(optional: InputField): InputField {
   return { ...optional, needed: true };
 }
 
@@ -42,7 +42,7 @@ export const REPORTER = field(
 export const SIGNAL = field('an AbortSignal', (value) => value instanceof AbortSignal);
 
 /** A whole number, both ends included. */
-export function whole(least: number, most = Number.MAX_SAFE_INTEGER): Field {
+export function whole(least: number, most = Number.MAX_SAFE_INTEGER): InputField {
   const range = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
   return field(`a whole number ${range}`, (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most);
 }
@@ -63,7 +63,7 @@ export const SOURCE = field('text, bytes, a stream or iterable of these, or { fi
  * Throws `usage` unless `given` has what `fields` need, and nothing else. A value is never repeated in the message: it may be
  * a content, or a secret.
  */
-export function accept(operation: string, given: unknown, fields: Readonly<Record<string, Field>>): void {
+export function accept(operation: string, given: unknown, fields: Readonly<Record<string, InputField>>): void {
   const problem = problemOf(given, fields);
   if (problem === undefined) return;
   const known = Object.entries(fields).map(([name, { needed: must }]) => (must ? name : `${name}?`));
@@ -73,7 +73,7 @@ export function accept(operation: string, given: unknown, fields: Readonly<Recor
   });
 }
 
-function problemOf(given: unknown, fields: Readonly<Record<string, Field>>): string | undefined {
+function problemOf(given: unknown, fields: Readonly<Record<string, InputField>>): string | undefined {
   if (!isRecord(given)) return `an object is expected, not ${kindOf(given)}`;
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(fields, name));
   if (unknown !== undefined) return `there is no field ${JSON.stringify(unknown.slice(0, 100))}`;

@@ -6,9 +6,9 @@ import { inOrder, leftOut, refusedFor, withoutDamaged } from '../backup/create/d
 import { countsOf, type Damage, type ExcludedCounts, type ListedModel, type Snapshot } from '../backup/create/listed.js';
 import { type MakingOptions, makeBackup } from '../backup/create/make.js';
 import { lookWithoutLock, takeSnapshot, takeStill } from '../backup/create/snapshot.js';
-import { type Target, targetOf } from '../backup/create/target.js';
+import { type BackupTarget, targetOf } from '../backup/create/target.js';
 import { requireBackupDirectory } from '../backup/directory.js';
-import { BACKUP_FORMAT, type BackupOptions, type Counts, type Excluded, type KeymapRecord, type LeftOut, type Manifest } from '../backup/format.js';
+import { BACKUP_FORMAT, type BackupCounts, type BackupOptions, type Excluded, type KeymapRecord, type LeftOut, type Manifest } from '../backup/format.js';
 import { findingsOf } from '../backup/invalid.js';
 import { type NamePlan, planNames } from '../backup/names.js';
 import { reclaimScratch } from '../backup/scratch.js';
@@ -51,7 +51,7 @@ export interface BackupCreateInput {
   readonly dryRun?: boolean;
 }
 
-export interface BackupCreateResult extends Counts {
+export interface BackupCreateResult extends BackupCounts {
   /** Absolute. */
   readonly backupDir: string;
   /** The moment that the backup shows. */
@@ -153,14 +153,14 @@ async function makeSound(
   repo: Repo,
   listed: Snapshot,
   plan: Plan,
-  { target, options }: { readonly target: Target & { readonly holder: string }; readonly options: BackupCreateOptions },
+  { target, options }: { readonly target: BackupTarget & { readonly holder: string }; readonly options: BackupCreateOptions },
 ): Promise<BackupCreateResult> {
   const found: Damage[] = [];
   for (;;) {
     const { snapshot, damaged } = soundPart(listed, plan, found);
     const names = planned(snapshot, plan.wanted);
     const recorded = { options: plan.wanted, tags: plan.tags, damaged: leftOut(snapshot, damaged) };
-    const making = { snapshot, names, base: plan.base, manifestOf: (counts: Counts) => manifestOf(repo, snapshot, recorded, counts) };
+    const making = { snapshot, names, base: plan.base, manifestOf: (counts: BackupCounts) => manifestOf(repo, snapshot, recorded, counts) };
     const { damaged: more, ...made } = await makeBackup(repo, making, target, options);
     if (more.length === 0) return { ...resultOf(repo, target, snapshot, { names, damaged }), ...made, dryRun: false };
     found.push(...more);
@@ -210,7 +210,7 @@ function planned(snapshot: Snapshot, options: BackupOptions): NamePlan {
 
 function resultOf(
   repo: Repo,
-  { path }: Target,
+  { path }: BackupTarget,
   snapshot: Snapshot,
   { names, damaged }: { readonly names: NamePlan; readonly damaged: readonly Damage[] },
 ): Omit<BackupCreateResult, 'bytes' | 'reused' | 'sharedBytes' | 'dryRun'> {
@@ -234,7 +234,7 @@ function sizesOf({ models }: Snapshot): { readonly bytes: number } {
   return { bytes: dirs.reduce((sum, dir) => sum + (readVersionMetadata(join(dir, METADATA))?.size ?? 0), 0) };
 }
 
-function manifestOf(repo: Repo, { createdAt, global, models }: Snapshot, { options, tags, damaged }: Recorded, counts: Counts): Manifest {
+function manifestOf(repo: Repo, { createdAt, global, models }: Snapshot, { options, tags, damaged }: Recorded, counts: BackupCounts): Manifest {
   return {
     formatVersion: BACKUP_FORMAT,
     toolVersion: TOOL_VERSION,

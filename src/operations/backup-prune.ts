@@ -23,7 +23,7 @@ export interface BackupPruneInput extends Keep {
   readonly dryRun?: boolean;
 }
 
-export interface KeptItem extends BackupInFolder {
+export interface KeptBackup extends BackupInFolder {
   /** `last`, `2026-11-20` for a day, `2026-W47` for a week, `2026-11` for a month. */
   readonly keeps: readonly string[];
 }
@@ -31,7 +31,7 @@ export interface KeptItem extends BackupInFolder {
 export interface BackupPruneResult {
   readonly dir: string;
   /** The newest first. */
-  readonly kept: readonly KeptItem[];
+  readonly kept: readonly KeptBackup[];
   readonly removed: readonly BackupInFolder[];
   /** Directories that are not backups, and are left alone. */
   readonly skipped: Folder['skipped'];
@@ -103,7 +103,10 @@ const RULES = ['keepLast', 'keepDaily', 'keepWeekly', 'keepMonthly'] as const sa
  * Pure: which ones stay. `backups`: the newest first. Those of each repository are counted apart, and so are those that hold
  * different kinds of things: a backup of one model must not push out one of everything.
  */
-export function planPrune(backups: readonly BackupInFolder[], keep: Keep): { readonly kept: readonly KeptItem[]; readonly removed: readonly BackupInFolder[] } {
+export function planPrune(
+  backups: readonly BackupInFolder[],
+  keep: Keep,
+): { readonly kept: readonly KeptBackup[]; readonly removed: readonly BackupInFolder[] } {
   const taken = new Map<string, Set<string>>();
   const judged = backups.map((item) => {
     const periods = periodsOf(item);

@@ -3,9 +3,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type Gathered, gather, readSaved, type Saved } from '../backup/contents.js';
 import { adaptStaged } from '../backup/restore/adapt.js';
 import type { Choice, RestoreMode } from '../backup/restore/choice.js';
-import { type FreshIds, planRestore, type Removed, type RestorePlan, type Skipped } from '../backup/restore/plan.js';
+import { type FreshIds, planRestore, type RestorePlan, type RestoreRemoval, type Skipped } from '../backup/restore/plan.js';
 import { stageRestore } from '../backup/restore/stage.js';
-import { seenNow, unfinished } from '../backup/restore/state.js';
+import { seenNow, unfinishedUploads } from '../backup/restore/state.js';
 import { errnoOf, SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost, MAX_EPOCH } from '../locks/fence.js';
@@ -48,7 +48,7 @@ export interface BackupRestoreResult {
   /** What was there and stayed. */
   readonly skipped: readonly Skipped[];
   /** What was there, and was replaced or removed. */
-  readonly removed: Removed;
+  readonly removed: RestoreRemoval;
   /** Models that came back under another id. */
   readonly newIds: RestorePlan['newIds'];
   readonly dryRun: boolean;
@@ -58,7 +58,7 @@ export interface BackupRestoreResult {
 /** What a person is asked before anything is replaced. */
 export interface RestoreQuestion {
   readonly dir: string;
-  readonly removed: Removed;
+  readonly removed: RestoreRemoval;
   readonly restored: { readonly models: number; readonly artifacts: number; readonly versions: number };
 }
 
@@ -215,7 +215,7 @@ class Restorer {
     const before = this.#plan;
     if (before === undefined) throw new TypeError('nothing was planned');
     const ids = [...before.targets.map(({ modelId }) => modelId), ...before.gone];
-    const left = unfinished(repo, ids);
+    const left = unfinishedUploads(repo, ids);
     if (seenNow(repo, ids) === before.seen && left.length === 0 && before.twiceNamed.length === 0) return before;
     for (const modelId of left) await hands.withModel(modelId, async () => {});
     let now = before;

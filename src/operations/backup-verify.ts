@@ -1,6 +1,6 @@
 /** `backup verify`: every finding of a backup in one run; reads all of it and changes nothing. */
 import { requireBackupDirectory } from '../backup/directory.js';
-import type { BackupFinding, Counts } from '../backup/format.js';
+import type { BackupCounts, BackupFinding } from '../backup/format.js';
 import { type Checked, type VerifyOptions, verifyTree } from '../backup/verify/verify.js';
 import { SwampError } from '../errors.js';
 
@@ -15,7 +15,7 @@ export interface BackupVerifyResult {
   readonly toolVersion: string | null;
   readonly repoId: string | null;
   readonly createdAt: string | null;
-  readonly counts: Counts | null;
+  readonly counts: BackupCounts | null;
   /** Of the backup that was named as its base; null without. */
   readonly base: Pick<BackupVerifyResult, 'dir' | 'findings'> | null;
 }

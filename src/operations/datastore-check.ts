@@ -1,13 +1,14 @@
 /** `datastore check`: every invariant of the repository's tree and every checksum; takes no lock and changes nothing. */
 import { join } from 'node:path';
 import { SwampError } from '../errors.js';
+import { stateOf } from '../fs/identity.js';
 import { surveyDefinitions } from '../models/files.js';
 import type { Problem } from '../models/problem.js';
 import { displayPath, MARKER, openRepoAt, type Repo } from '../repo.js';
 import { checkStore } from '../store/check/check.js';
-import { Checker, type Counts, type Look, lookAtObject } from '../store/check/checker.js';
+import { type CheckCounts, Checker, type Look, lookAtObject } from '../store/check/checker.js';
 import { FINDINGS, type FindingKind, type Issue, isFinding, isNote, NOTES, type NoteKind, type PendingKind } from '../store/check/kinds.js';
-import { stateOf, typeIssue } from '../store/check/plain.js';
+import { typeIssue } from '../store/check/plain.js';
 import { isDefinitionLeft, listDeleted } from '../store/deletion.js';
 import { INTENT } from '../store/intent.js';
 import { operation } from './operation.js';
@@ -39,7 +40,7 @@ export interface DatastoreCheckResult {
   readonly pending: readonly Omit<PendingItem, 'bytes'>[];
   readonly notes: readonly NoteItem[];
   /** What was looked at; `bytes` of content were read. */
-  readonly checked: Readonly<Counts>;
+  readonly checked: Readonly<CheckCounts>;
   readonly repaired: readonly RepairedItem[];
 }
 
@@ -58,7 +59,7 @@ export interface RepairedItem {
 export interface DatastoreCheckOptions {
   readonly signal: AbortSignal;
   /** What has been looked at so far; called every now and then. */
-  readonly onProgress?: (checked: Readonly<Counts>) => void;
+  readonly onProgress?: (checked: Readonly<CheckCounts>) => void;
 }
 
 /** Findings are the result, not an error: the caller decides. Throws when the system runs out of something, and the signal's reason. */
@@ -73,7 +74,7 @@ async function check(repo: Repo, _input: DatastoreCheckInput, options: Datastore
 export async function surveyDatastore(
   repo: Repo,
   options: DatastoreCheckOptions,
-): Promise<{ readonly issues: readonly Issue[]; readonly checked: Readonly<Counts> }> {
+): Promise<{ readonly issues: readonly Issue[]; readonly checked: Readonly<CheckCounts> }> {
   const checker = new Checker(repo, options);
   const marker = join(repo.root, MARKER);
   await checker.look(marker, () => lookAtMarker(repo, marker));

@@ -4,6 +4,7 @@
  */
 import { join, relative, sep } from 'node:path';
 import { asSwampError, SwampError } from '../errors.js';
+import { identityOf, statusOf } from '../fs/identity.js';
 import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import { clearEntries, isBehind, type Mended, mendLocks, raiseFence } from '../protocol/mend.js';
@@ -11,7 +12,6 @@ import { type RestructureOptions, restructure, type Structural } from '../protoc
 import { withSession } from '../protocol/session.js';
 import { displayPath, type Repo } from '../repo.js';
 import type { FindingKind, Issue } from '../store/check/kinds.js';
-import { identityOf, statusOf } from '../store/check/plain.js';
 import { syncCommit } from '../store/commit.js';
 import { moveToQuarantine, newQuarantine, passQuarantineOn, type Quarantine, setAside } from '../store/quarantine.js';
 import { mendDeleted, planDeleted } from '../store/repair/deleted.js';

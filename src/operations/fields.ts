@@ -1,6 +1,6 @@
 /** What every operation of the library takes, field by field: the compiler finds one that is missing here, `accept` refuses what is not here. */
 import { MAX_PARTS } from '../store/uploads/parts.js';
-import { type Fields, FUNCTION, needed, PAIRS, REPORTER, SIGNAL, SOURCE, SWITCH, TEXT, TEXTS, whole } from './accept.js';
+import { FUNCTION, type InputFields, needed, PAIRS, REPORTER, SIGNAL, SOURCE, SWITCH, TEXT, TEXTS, whole } from './accept.js';
 import type { BackupCreateInput } from './backup-create.js';
 import type { BackupPruneInput } from './backup-prune.js';
 import type { BackupRestoreInput } from './backup-restore.js';
@@ -21,20 +21,20 @@ import type { UploadPartInput } from './upload-part.js';
 const NEEDED_TEXT = needed(TEXT);
 const VERSION_NUMBER = whole(1);
 
-export const NOTHING = {} satisfies Fields<object>;
-export const MODEL = { model: NEEDED_TEXT };
+export const NOTHING = {} satisfies InputFields<object>;
+export const NEEDED_MODEL = { model: NEEDED_TEXT };
 export const MODEL_IF_GIVEN = { model: TEXT };
 export const MODEL_LIST = { text: TEXT };
 export const MODEL_RENAME = { model: NEEDED_TEXT, newName: NEEDED_TEXT };
 export const ARTIFACT = { model: NEEDED_TEXT, name: NEEDED_TEXT };
 export const DATA_RENAME = { model: NEEDED_TEXT, oldName: NEEDED_TEXT, newName: NEEDED_TEXT };
-export const UPLOAD = { upload: NEEDED_TEXT };
+export const NEEDED_UPLOAD = { upload: NEEDED_TEXT };
 export const DIRECTORY = { dir: NEEDED_TEXT };
 export const VERIFIED = { dir: NEEDED_TEXT, base: TEXT };
 export const TWO_SIDES = { dir: NEEDED_TEXT, other: NEEDED_TEXT };
 export const ARCHIVE = { dir: NEEDED_TEXT, file: NEEDED_TEXT };
 
-export const MODEL_CREATE: Fields<ModelCreateInput> = {
+export const MODEL_CREATE: InputFields<ModelCreateInput> = {
   type: NEEDED_TEXT,
   name: NEEDED_TEXT,
   run: TEXT,
@@ -43,12 +43,12 @@ export const MODEL_CREATE: Fields<ModelCreateInput> = {
   tags: PAIRS,
   description: TEXT,
 };
-export const MODEL_DELETE: Fields<ModelDeleteInput> = { model: NEEDED_TEXT, withData: SWITCH, dryRun: SWITCH, ifExists: SWITCH };
-export const MODEL_RUN: Fields<ModelRunInput> = { model: NEEDED_TEXT, method: TEXT, inputs: PAIRS, timeoutMs: whole(1) };
+export const MODEL_DELETE: InputFields<ModelDeleteInput> = { model: NEEDED_TEXT, withData: SWITCH, dryRun: SWITCH, ifExists: SWITCH };
+export const MODEL_RUN: InputFields<ModelRunInput> = { model: NEEDED_TEXT, method: TEXT, inputs: PAIRS, timeoutMs: whole(1) };
 
-const DEMANDS: Fields<SourceDemands> = { ifStable: SWITCH, noEmpty: SWITCH };
+const DEMANDS: InputFields<SourceDemands> = { ifStable: SWITCH, noEmpty: SWITCH };
 
-export const VERSION: Fields<VersionInput> = {
+export const VERSION: InputFields<VersionInput> = {
   model: NEEDED_TEXT,
   name: NEEDED_TEXT,
   contentType: TEXT,
@@ -59,10 +59,10 @@ export const VERSION: Fields<VersionInput> = {
   ifChanged: SWITCH,
   create: SWITCH,
 };
-export const DATA_PUT: Fields<DataPutInput> = { ...VERSION, source: needed(SOURCE), ...DEMANDS };
-export const DATA_GET: Fields<DataGetInput> = { model: NEEDED_TEXT, name: NEEDED_TEXT, version: VERSION_NUMBER, verify: SWITCH };
-export const DATA_LIST: Fields<DataListInput> = { model: TEXT, type: TEXT, prefix: TEXT, limit: whole(1), after: TEXT };
-export const DATA_DELETE: Fields<DataDeleteInput> = {
+export const DATA_PUT: InputFields<DataPutInput> = { ...VERSION, source: needed(SOURCE), ...DEMANDS };
+export const DATA_GET: InputFields<DataGetInput> = { model: NEEDED_TEXT, name: NEEDED_TEXT, version: VERSION_NUMBER, verify: SWITCH };
+export const DATA_LIST: InputFields<DataListInput> = { model: TEXT, type: TEXT, prefix: TEXT, limit: whole(1), after: TEXT };
+export const DATA_DELETE: InputFields<DataDeleteInput> = {
   model: NEEDED_TEXT,
   name: TEXT,
   version: VERSION_NUMBER,
@@ -72,10 +72,10 @@ export const DATA_DELETE: Fields<DataDeleteInput> = {
   ifExists: SWITCH,
 };
 
-export const UPLOAD_PART: Fields<UploadPartInput> = { upload: NEEDED_TEXT, partNumber: needed(whole(1, MAX_PARTS)), source: needed(SOURCE), ...DEMANDS };
-export const UPLOAD_COMPLETE: Fields<UploadCompleteInput> = { upload: NEEDED_TEXT, parts: whole(0, MAX_PARTS) };
+export const UPLOAD_PART: InputFields<UploadPartInput> = { upload: NEEDED_TEXT, partNumber: needed(whole(1, MAX_PARTS)), source: needed(SOURCE), ...DEMANDS };
+export const UPLOAD_COMPLETE: InputFields<UploadCompleteInput> = { upload: NEEDED_TEXT, parts: whole(0, MAX_PARTS) };
 
-export const BACKUP_CREATE: Fields<BackupCreateInput> = {
+export const BACKUP_CREATE: InputFields<BackupCreateInput> = {
   dir: NEEDED_TEXT,
   models: TEXTS,
   latestOnly: SWITCH,
@@ -91,8 +91,8 @@ export const BACKUP_CREATE: Fields<BackupCreateInput> = {
   tags: PAIRS,
   dryRun: SWITCH,
 };
-export const BACKUP_RESTORE: Fields<BackupRestoreInput> = { dir: NEEDED_TEXT, mode: TEXT, model: TEXT, as: TEXT, name: TEXT, dryRun: SWITCH };
-export const BACKUP_PRUNE: Fields<BackupPruneInput> = {
+export const BACKUP_RESTORE: InputFields<BackupRestoreInput> = { dir: NEEDED_TEXT, mode: TEXT, model: TEXT, as: TEXT, name: TEXT, dryRun: SWITCH };
+export const BACKUP_PRUNE: InputFields<BackupPruneInput> = {
   dir: NEEDED_TEXT,
   keepLast: whole(1),
   keepDaily: whole(1),
@@ -101,9 +101,9 @@ export const BACKUP_PRUNE: Fields<BackupPruneInput> = {
   dryRun: SWITCH,
 };
 
-export const REPAIR: Fields<DatastoreRepairInput> = { dryRun: SWITCH };
-export const SWEEP: Fields<DatastoreSweepInput> = { dryRun: SWITCH, kept: SWITCH, retryTeardown: TEXT };
-export const LOCK_RELEASE: Fields<LockReleaseInput> = { force: SWITCH, model: TEXT };
+export const REPAIR: InputFields<DatastoreRepairInput> = { dryRun: SWITCH };
+export const SWEEP: InputFields<DatastoreSweepInput> = { dryRun: SWITCH, kept: SWITCH, retryTeardown: TEXT };
+export const LOCK_RELEASE: InputFields<LockReleaseInput> = { force: SWITCH, model: TEXT };
 
 export const CANCEL = { signal: SIGNAL };
 /** Of an operation that asks, tells how far it is, or hands on what a command prints. */

@@ -1,5 +1,6 @@
 /** `model delete`: two phases, one winner (D1, O1). The record's rename commits; what follows is rolled forward from it; the teardown comes last, outside the global lock. */
 import { SwampError } from '../errors.js';
+import { lastingMarkOf, stateOf } from '../fs/identity.js';
 import { isModelId } from '../layout/layout.js';
 import type { Lease } from '../locks/lease.js';
 import { removeQueues } from '../locks/queue.js';
@@ -8,8 +9,7 @@ import { keepName } from '../models/names.js';
 import { restructureModel } from '../protocol/restructure.js';
 import { displayPath, type Repo, requireTrusted } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
-import { stateOf } from '../store/check/plain.js';
-import { fileAt, hasText } from '../store/definition-text.js';
+import { hasText } from '../store/definition-text.js';
 import { commitDeletion, type DeletedModel, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
 import { artifactNames, findArtifact } from '../store/read.js';
 import { turns } from '../turns.js';
@@ -99,7 +99,7 @@ async function deleteOnce(repo: Repo, input: ModelDeleteInput, options: ModelDel
       await moveModelAside(writer, before);
       return { record: before, won: before.commit === writer.session.nonce };
     }
-    const definitionFile = fileAt(model.path);
+    const definitionFile = lastingMarkOf(model.path);
     // D3: what was found, listed and shown is what goes; under its name another model, or another teardown, may stand by now.
     if (definitionFile === undefined || stateOf(model.path) !== model.seen || !hasText(model.path, model.text))
       throw conflict(model, `The definition of "${model.name}" changed while it was being deleted`);

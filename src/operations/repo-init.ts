@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirs, makeDirsAnywhere, publishFile, removeFile, rename, requireLinks, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { exists, readText } from '../fs/tree.js';
-import { isReadOnly, MARKER, markerText, openRepoAt, ownerOf, ownerText, placeOf, usablePath, workingDir } from '../repo.js';
+import { isReadOnly, MARKER, markerText, openRepoAt, ownerOf, ownerText, repoPlaceOf, usablePath, workingDir } from '../repo.js';
 
 export interface RepoInitResult {
   /** Absolute, links resolved. */
@@ -57,7 +57,7 @@ async function create(dir: string): Promise<boolean> {
  * mounted would be taken for an empty one. Throws `config_invalid` when it belongs to another repository.
  */
 async function makeDatastore(dir: string): Promise<void> {
-  const place = placeOf(dir);
+  const place = repoPlaceOf(dir);
   const { layout, config } = place;
   if (config.datastorePath === undefined || ownerOf(place) !== undefined) return;
   await makeDirs(layout.root);

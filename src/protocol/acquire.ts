@@ -5,7 +5,7 @@ import { type Lease, tryLease } from '../locks/lease.js';
 import { isAvailable, type Seen } from '../locks/observe.js';
 import { dropTicket, isDeadTicket, OwnTicket, readQueue, readTicket, type Ticket } from '../locks/queue.js';
 import { type Contender, describeHolder, liveAncestors, lockTitle, outlook, remedy } from './contender.js';
-import type { Blocked, Look } from './wait.js';
+import type { Attempt, Blocked } from './wait.js';
 import { failIfDeadlocked } from './wait-graph.js';
 
 /** A ticket of this contender; file it through acquire or a drain. */
@@ -37,7 +37,7 @@ export async function acquire(contender: Contender, lock: LockName, ticket: OwnT
 const TRIES = 3;
 const RECHECK_MS = 10;
 
-async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, grace: Grace, options: AcquireOptions): Promise<Look<Lease>> {
+async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, grace: Grace, options: AcquireOptions): Promise<Attempt<Lease>> {
   const { repo, session, observer } = contender;
   for (let tries = 0; ; tries++) {
     const seen = observer.look(lock);

@@ -12,7 +12,7 @@ import type { Repo } from '../repo.js';
 import { ancestorKey, type Contender, liveAncestors, lockTitle } from './contender.js';
 
 /** A run fence entry that a command waits for. */
-export interface Target {
+export interface WaitTarget {
   readonly lock: LockName;
   readonly entryName: string;
 }
@@ -32,7 +32,7 @@ const GLOBAL_NODE = 'global';
  * one: a command that is not nested holds nothing that others wait for. The ticket is on file before the look, so of two commands
  * that close a cycle together at least one sees the whole cycle.
  */
-export function failIfDeadlocked(contender: Contender, ticket: OwnTicket, targets: readonly Target[]): void {
+export function failIfDeadlocked(contender: Contender, ticket: OwnTicket, targets: readonly WaitTarget[]): void {
   const ancestors = liveAncestors(contender);
   if (ancestors.length === 0) return;
   const waits = [...runWaits(contender.repo)];

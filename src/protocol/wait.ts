@@ -23,7 +23,7 @@ export interface Blocked {
   readonly recheckMs?: number;
 }
 
-export type Look<T> = { readonly done: T } | { readonly blocked: Blocked };
+export type Attempt<T> = { readonly done: T } | { readonly blocked: Blocked };
 
 /** One command's waiting: its deadline counts over everything it waits for in one pass of the protocol. */
 export class Waiting {
@@ -52,7 +52,7 @@ export class Waiting {
    * Calls `look` until it is done, at every change of what it watches. `what` names the thing waited for.
    * Throws `lock_timeout` at the deadline, and the signal's reason when it fires.
    */
-  async until<T>(what: string, look: () => Promise<Look<T>>): Promise<T> {
+  async until<T>(what: string, look: () => Promise<Attempt<T>>): Promise<T> {
     const { timing, reporter } = this.#repo;
     const watches = new Watches();
     const since = timing.now();

@@ -91,7 +91,7 @@ async function* chunksOfPiece(piece: Piece, name: string, signal: AbortSignal | 
 }
 
 /** What a content is, found by reading it once; it stays open. */
-export interface Digest {
+export interface ContentDigest {
   readonly size: number;
   /** SHA-256 of the whole. */
   readonly checksum: string;
@@ -104,7 +104,7 @@ export async function digestContent(
   content: OpenContent,
   name: string,
   { onBytes, signal }: { readonly signal?: AbortSignal | undefined; readonly onBytes?: (read: number) => void } = {},
-): Promise<Digest> {
+): Promise<ContentDigest> {
   const whole = createHash('sha256');
   const parts: string[] = [];
   let size = 0;

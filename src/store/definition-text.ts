@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDirsAnywhere, publishFile, removeFile, rename, requireLinks, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
+import { lastingMarkOf } from '../fs/identity.js';
 import { readPlainFile } from '../fs/plain.js';
 import { exists } from '../fs/tree.js';
 import { newNonce } from '../locks/holder.js';
@@ -17,7 +18,7 @@ import { MAX_DEFINITION_BYTES } from './metadata.js';
 export interface DefinitionText {
   readonly path: string;
   readonly text: string;
-  /** Of a text that is to be removed: which file holds it (`fileAt`). Without it any file of that text there is the one. */
+  /** Of a text that is to be removed: which file holds it (`lastingMarkOf`). Without it any file of that text there is the one. */
   readonly file?: string;
 }
 
@@ -47,15 +48,9 @@ export function hasText(path: string, text: string | undefined): boolean {
   return text !== undefined && textAt(path) === text;
 }
 
-/** Tells a file from another one of the same text in the same place, also after a rename of it. */
-export function fileAt(path: string): string | undefined {
-  const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return status === undefined ? undefined : `${status.ino}:${status.mtimeNs}`;
-}
-
 /** True when what stands at `path` is that file, unchanged: another one of the same text is somebody else's, or was put there later. */
 export function isThat(path: string, { text, file }: DefinitionText): boolean {
-  return hasText(path, text) && (file === undefined || fileAt(path) === file);
+  return hasText(path, text) && (file === undefined || lastingMarkOf(path) === file);
 }
 
 export function isStagedText(value: unknown): value is StagedText {

@@ -46,7 +46,7 @@ export interface DeletedModel {
   /** The definition file, relative to the repository, and its text at the commit. */
   readonly definitionPath: string;
   readonly definition: string;
-  /** Which file that was (`fileAt`): one with the same text that comes back later, as by a `git checkout`, is another. */
+  /** Which file that was (`lastingMarkOf`): one with the same text that comes back later, as by a `git checkout`, is another. */
   readonly definitionFile?: string;
   readonly versionsDeleted: number;
   /** Null when the model has no delete method. */

@@ -12,7 +12,7 @@ import { displayPath, type Repo } from '../repo.js';
 import { type Fields, readRecord } from './metadata.js';
 
 /** Something of the model that has a path of its own. */
-export type Place =
+export type StepPlace =
   | { readonly artifact: string; readonly version?: number }
   | { readonly tombstone: string }
   /** An upload that was moved aside, or the directory of its parts. */
@@ -23,10 +23,10 @@ export type Place =
  * of `out`, `put` and `as` is a path in the directory of the intent. A step is done when its source is gone.
  */
 export type Step =
-  | { readonly out: string; readonly to: Place }
-  | { readonly take: Place; readonly as: string }
+  | { readonly out: string; readonly to: StepPlace }
+  | { readonly take: StepPlace; readonly as: string }
   | { readonly put: string; readonly as: string }
-  | { readonly trash: Place };
+  | { readonly trash: StepPlace };
 
 /** Several renames as one. */
 export interface StepsIntent {
@@ -75,7 +75,7 @@ export function moveOf(repo: Repo, modelId: string, dir: string, step: Step): Mo
   return { verb: 'trash', from: pathOf(repo, modelId, step.trash) };
 }
 
-function pathOf({ layout }: Repo, modelId: string, place: Place): string {
+function pathOf({ layout }: Repo, modelId: string, place: StepPlace): string {
   if ('tombstone' in place) return layout.tombstone(modelId, place.tombstone);
   if ('upload' in place) return join(layout.upload(modelId, place.upload), place.parts === true ? PARTS : '');
   return place.version === undefined ? layout.artifact(modelId, place.artifact) : layout.version(modelId, place.artifact, place.version);
@@ -163,7 +163,7 @@ function isSlot(text: unknown): text is string {
   return typeof text === 'string' && /^[a-z0-9-][a-z0-9.-]*(\/[a-z0-9-][a-z0-9.-]*)*$/.test(text);
 }
 
-function isPlace(value: unknown): value is Place {
+function isPlace(value: unknown): value is StepPlace {
   const { artifact, version, tombstone, upload } = (value ?? {}) as Record<string, unknown>;
   if (typeof artifact === 'string') return version === undefined || (Number.isSafeInteger(version) && Number(version) > 0);
   return typeof tombstone === 'string' || (typeof upload === 'string' && isUploadEntry(upload));

@@ -1,7 +1,7 @@
 /** The JSON records of the store: artifact.json, metadata.json, tombstones. Parsed with limits, never trusted further (P7). */
 import { SwampError } from '../errors.js';
 import { readPlainFile } from '../fs/plain.js';
-import { artifactName, digest, type Field, garbageCollection, lifetime, listOf, natural, optional, record, tags, text, time } from './record.js';
+import { artifactName, checksum, type Field, garbageCollection, lifetime, listOf, natural, optional, record, tags, text, time } from './record.js';
 
 /** Who wrote a version. */
 export interface Owner {
@@ -87,9 +87,9 @@ export function readVersionMetadata(path: string): VersionMetadata | undefined {
 export const VERSION_FIELDS = { contentType: text, lifetime, garbageCollection, tags, ownerDefinition: record({ ownerType: text, ownerRef: text }) };
 
 /** The fields of a version whose content is one file. */
-export const ONE_CONTENT = { id: text, commit: text, ...VERSION_FIELDS, createdAt: time, size: natural, checksum: digest };
+export const ONE_CONTENT = { id: text, commit: text, ...VERSION_FIELDS, createdAt: time, size: natural, checksum };
 
-const ANY_CONTENT = record({ ...ONE_CONTENT, parts: optional(listOf(record({ number: natural, size: natural, checksum: digest }))) });
+const ANY_CONTENT = record({ ...ONE_CONTENT, parts: optional(listOf(record({ number: natural, size: natural, checksum }))) });
 
 /** B6: what a record declares is the content, without a gap and up to its size. */
 export const METADATA_RECORD: Field<VersionMetadata> = (value, wrong) => {

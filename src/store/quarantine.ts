@@ -5,13 +5,13 @@
 import { dirname, join, relative } from 'node:path';
 import { isErrno } from '../errors.js';
 import { createEmpty, linkFile, makeDir, makeDirs, removeEmptyDir, removeFile, rename, syncDir, takeBack } from '../fs/durable.js';
+import { statusOf } from '../fs/identity.js';
 import { reach } from '../fs/reach.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import type { Lease } from '../locks/lease.js';
 import type { Repo } from '../repo.js';
-import { statusOf } from './check/plain.js';
 import { step } from './commit.js';
 
 /** In an entry: what stands below it goes on to quarantine/, by this holder or the next one. */

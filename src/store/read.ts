@@ -1,8 +1,8 @@
 /** Lock-free reading: whole versions only, and "not found" only when the listing stands still or is empty. */
-import { type BigIntStats, lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type ErrorCode, isErrno, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
+import { identityIn, statusOf } from '../fs/identity.js';
 import { reach } from '../fs/reach.js';
 import { isForeign, listStore, readDir, readDirTypes } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
@@ -187,9 +187,9 @@ function keptIf(content: OpenContent, look: () => boolean): boolean {
 }
 
 function inode(dir: string): string | undefined {
-  const stats: BigIntStats | undefined = lstatSync(dir, { bigint: true, throwIfNoEntry: false });
-  if (stats !== undefined && !stats.isDirectory()) throw damaged(dir, 'it is not a directory');
-  return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`;
+  const status = statusOf(dir);
+  if (status !== undefined && !status.isDirectory()) throw damaged(dir, 'it is not a directory');
+  return status === undefined ? undefined : identityIn(status);
 }
 
 /** The directory has been there in two looks and yet lacks a file: damage, not a race. Throws `incomplete_chunks` for a part (B5). */

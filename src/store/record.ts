@@ -70,7 +70,7 @@ const TIME = /^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\.
 export const text = textThat(() => true, 'a string');
 export const modelId = textThat(isModelId, 'a UUID');
 export const artifactName = textThat(isArtifactName, 'a name that an artifact can have');
-export const digest = textThat((value) => /^[0-9a-f]{64}$/.test(value), '64 hex digits');
+export const checksum = textThat((value) => /^[0-9a-f]{64}$/.test(value), '64 hex digits');
 /** RFC 3339 in UTC (B14). */
 export const time = textThat((value) => TIME.test(value) && !Number.isNaN(Date.parse(value)), 'a time of RFC 3339 in UTC');
 export const lifetime = textThat((value) => parseLifetime(value) !== undefined, 'a lifetime');

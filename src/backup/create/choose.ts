@@ -1,11 +1,11 @@
 /** Which models a backup holds: those that are named, or all; and which own data and have no definition. */
 import { SwampError } from '../../errors.js';
+import { stateOf } from '../../fs/identity.js';
 import { listStore } from '../../fs/tree.js';
 import { isModelId } from '../../layout/layout.js';
 import { type Content, type DefinitionFile, readOrTell } from '../../models/definition-file.js';
 import { findModel, problemText, type SurveyedFile, surveyDefinitions } from '../../models/files.js';
 import type { Repo } from '../../repo.js';
-import { stateOf } from '../../store/check/plain.js';
 import { isDeletedModel } from '../../store/deleted.js';
 import type { Wanted } from './listed.js';
 

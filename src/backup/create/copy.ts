@@ -34,14 +34,14 @@ export interface Copied {
 }
 
 /** Which version of what: for errors, and for finding it. */
-export interface Source {
+export interface CopySource {
   readonly modelId: string;
   readonly artifact: ListedArtifact;
   readonly listed: ListedVersion;
 }
 
 /** Copies one version to `path`. Throws `checksum_mismatch`, `incomplete_chunks`, `corrupt`, `no_space`, `io`; what stands at `path` is then of no use. */
-export async function copyVersion(copying: Copying, source: Source, path: string): Promise<Copied> {
+export async function copyVersion(copying: Copying, source: CopySource, path: string): Promise<Copied> {
   const { artifact, listed } = source;
   const place: Listed = {
     modelId: source.modelId,
@@ -89,7 +89,7 @@ async function copyFile(copying: Copying, file: Handle, recorded: number, path: 
 }
 
 /** B5, B6: exactly those that the version declares, in their order; each is opened when its turn comes. */
-async function copyParts(copying: Copying, source: Source, place: Listed, metadata: VersionMetadata, path: string): Promise<Digest> {
+async function copyParts(copying: Copying, source: CopySource, place: Listed, metadata: VersionMetadata, path: string): Promise<Digest> {
   const { name } = source.artifact;
   const declared = metadata.parts ?? [];
   const names =
@@ -117,7 +117,7 @@ async function copyParts(copying: Copying, source: Source, place: Listed, metada
 
 async function copyPart(
   copying: Copying,
-  source: Source,
+  source: CopySource,
   { place, part, name }: { readonly place: Listed; readonly part: Part; readonly name: string },
   sink: FileHandle,
   whole: Hash,
@@ -191,7 +191,7 @@ function notSent({ id, record: { name } }: ListedUpload, part: number, actual: s
 const WHOLE = 'Nothing was written. The declared parts are all there: "swamp datastore check --repair" sets the other one aside.';
 const HINT = 'Nothing was written. Delete this version, or restore it from an earlier backup; "swamp datastore check" lists all damage.';
 
-function mismatch({ modelId, artifact, listed }: Source, recorded: Digest, found: Digest, part?: number): SwampError {
+function mismatch({ modelId, artifact, listed }: CopySource, recorded: Digest, found: Digest, part?: number): SwampError {
   const what = `${part === undefined ? 'Version' : `Part ${part} of version`} ${listed.version} of ${JSON.stringify(artifact.name)} (model ${modelId})`;
   const bytes = found.size === recorded.size ? `SHA-256 ${found.checksum}, recorded ${recorded.checksum}` : `${found.size} bytes, recorded ${recorded.size}`;
   return new SwampError('checksum_mismatch', `${what} is not what was written: it has ${bytes}.`, {
@@ -207,7 +207,7 @@ function mismatch({ modelId, artifact, listed }: Source, recorded: Digest, found
   });
 }
 
-function incomplete({ modelId, artifact, listed }: Source, why: string, part?: number | string, hint: string = HINT): SwampError {
+function incomplete({ modelId, artifact, listed }: CopySource, why: string, part?: number | string, hint: string = HINT): SwampError {
   return new SwampError('incomplete_chunks', `Version ${listed.version} of ${JSON.stringify(artifact.name)} (model ${modelId}) is not complete: ${why}.`, {
     hint,
     data: { modelId, name: artifact.name, version: listed.version, ...(part === undefined ? {} : { part }) },

@@ -1,9 +1,10 @@
 /** What a point in time consists of: plain data, and the identity by which a directory is found again. */
-import { lstatSync } from 'node:fs';
+
 import { SwampError } from '../../errors.js';
+import { identityIn, statusOf } from '../../fs/identity.js';
 import type { ArtifactRecord, Tombstone } from '../../store/metadata.js';
 import type { UploadRecord } from '../../store/uploads/record.js';
-import type { Counts } from '../format.js';
+import type { BackupCounts } from '../format.js';
 
 /** What a backup is to hold. */
 export interface Wanted {
@@ -98,7 +99,7 @@ export interface Snapshot {
 }
 
 /** What a backup of it holds; how many bytes is known when the contents are read. */
-export function countsOf({ models }: Snapshot): Omit<Counts, 'bytes'> {
+export function countsOf({ models }: Snapshot): Omit<BackupCounts, 'bytes'> {
   const sum = (of: (model: ListedModel) => number): number => models.reduce((total, model) => total + of(model), 0);
   return {
     models: models.filter(({ definition }) => definition !== undefined).length,
@@ -112,11 +113,11 @@ export function countsOf({ models }: Snapshot): Omit<Counts, 'bytes'> {
 }
 
 /** Undefined when nothing is there. Throws `corrupt` for what is no directory: no link is followed. */
-export function identityOf(dir: string): Identity | undefined {
-  const status = lstatSync(dir, { bigint: true, throwIfNoEntry: false });
+export function directoryIdentity(dir: string): Identity | undefined {
+  const status = statusOf(dir);
   if (status === undefined) return undefined;
   if (!status.isDirectory()) throw damaged(dir, 'it is not a directory');
-  return `${status.dev}:${status.ino}`;
+  return identityIn(status);
 }
 
 export function damaged(path: string, why: string): SwampError {

@@ -7,7 +7,7 @@ import { SwampError } from '../../errors.js';
 import { readDir, readDirTypes } from '../../fs/tree.js';
 import { readFence } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
-import { type Identity, identityOf } from './listed.js';
+import { directoryIdentity, type Identity } from './listed.js';
 
 /** A directory as it was listed. */
 export interface Listed {
@@ -96,7 +96,7 @@ function isThere(dir: string, identity: Identity): boolean {
 /** Undefined also where something else stands now. */
 function tryIdentity(dir: string): Identity | undefined {
   try {
-    return identityOf(dir);
+    return directoryIdentity(dir);
   } catch (error) {
     if (error instanceof SwampError) return undefined;
     throw error;

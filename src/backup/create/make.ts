@@ -11,7 +11,7 @@ import { failpoint } from '../../fs/failpoints.js';
 import type { Repo } from '../../repo.js';
 import { serialise } from '../../store/metadata.js';
 import { checksumLines } from '../checksums.js';
-import { CHECKSUMS, CONTROL_MODE, type Counts, KEYMAP, MANIFEST, type Manifest, type SidecarVersion, UPLOAD_RECORD } from '../format.js';
+import { type BackupCounts, CHECKSUMS, CONTROL_MODE, KEYMAP, MANIFEST, type Manifest, SAVED_UPLOAD_RECORD, type SidecarVersion } from '../format.js';
 import { serialiseManifest } from '../manifest.js';
 import type { NamePlan } from '../names.js';
 import { createControl } from '../open.js';
@@ -23,7 +23,7 @@ import { type Copying, copyUpload, copyVersion, type Shared } from './copy.js';
 import { damageOr } from './damage.js';
 import { countsOf, type Damage, type ListedArtifact, type ListedModel, type ListedUpload, type Snapshot } from './listed.js';
 import { Locator } from './locate.js';
-import { makeScratch, publish, type Target } from './target.js';
+import { type BackupTarget, makeScratch, publish } from './target.js';
 
 /** What is to be written. */
 export interface MakingPlan {
@@ -31,7 +31,7 @@ export interface MakingPlan {
   readonly names: NamePlan;
   readonly base: Base | undefined;
   /** The manifest of a backup with these counts. */
-  readonly manifestOf: (counts: Counts) => Manifest;
+  readonly manifestOf: (counts: BackupCounts) => Manifest;
 }
 
 /** How far the copying is. `versions` of `total`. */
@@ -80,7 +80,7 @@ const BATCH = 16;
 const LINES = 2_000;
 
 /** Makes the backup that becomes `target`. The scratch never outlives this, unless it has become DIR. */
-export async function makeBackup(repo: Repo, plan: MakingPlan, target: Target & { readonly holder: string }, options: MakingOptions): Promise<Made> {
+export async function makeBackup(repo: Repo, plan: MakingPlan, target: BackupTarget & { readonly holder: string }, options: MakingOptions): Promise<Made> {
   const scratch = await makeScratch(target, target.holder);
   try {
     const made = await writeTree(repo, scratch, plan, options);
@@ -203,7 +203,7 @@ async function copyUnfinished(making: Making, { id, directory }: ListedModel, up
   const place = `uploads/${directory.slice(directory.indexOf('/') + 1)}/${upload.id}`;
   const pathOf = (number: number): string => `${place}/part-${number}`;
   await unlessDamaged(making, { modelId: id, name: upload.id, version: null }, async () => {
-    await writeControl(making, `${place}/${UPLOAD_RECORD}`, serialise(upload.record));
+    await writeControl(making, `${place}/${SAVED_UPLOAD_RECORD}`, serialise(upload.record));
     const sums = await copyUpload(making.copying, id, upload, (number) => inside(making.root, pathOf(number)));
     for (const [number, checksum] of sums) making.checksums.set(pathOf(number), checksum);
   });

@@ -6,6 +6,7 @@ import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SwampError } from '../../errors.js';
+import { identityIn, isSameState, statusOf } from '../../fs/identity.js';
 import { listStore, readDir } from '../../fs/tree.js';
 import { ARTIFACT_RECORD, GLOBAL } from '../../layout/layout.js';
 import { isRecordName, isSegment, nameOf, segmentFor } from '../../layout/names.js';
@@ -15,7 +16,6 @@ import { listLocks } from '../../locks/survey.js';
 import { restructure, type Structural } from '../../protocol/restructure.js';
 import type { Repo } from '../../repo.js';
 import { quietEntry } from '../../store/ahead.js';
-import { statusOf } from '../../store/check/plain.js';
 import { isIntent } from '../../store/intent.js';
 import { readArtifactRecord, readTombstone, type Tombstone } from '../../store/metadata.js';
 import { byCodePoint, straysIn, versionNumbers } from '../../store/read.js';
@@ -23,8 +23,8 @@ import { excludes } from '../exclude.js';
 import { modelDirectory, orphanDirectory } from '../paths.js';
 import { Chooser, type Chosen } from './choose.js';
 import { damageOr } from './damage.js';
-import { type Damage, damaged, identityOf, type ListedArtifact, type ListedModel, type Snapshot, type Wanted } from './listed.js';
-import { listUploads, NO_UPLOADS, namesIn, standingUploads, type Uploads } from './uploads.js';
+import { type Damage, damaged, directoryIdentity, type ListedArtifact, type ListedModel, type Snapshot, type Wanted } from './listed.js';
+import { NO_UPLOADS, namesIn, standingUploads, type Uploads, uploadsToSave } from './uploads.js';
 
 /**
  * The point in time, under the global fence of the models in scope. `session` has set its pin before: whatever was listed
@@ -114,11 +114,6 @@ function changedSince(repo: Repo, session: Session): bigint {
 interface Known<T> {
   readonly state: BigIntStats | undefined;
   readonly value: T;
-}
-
-/** Whether it looks as it did: by fields, for turning them into a text takes longer than asking the system for them. */
-function isSame(a: BigIntStats, b: BigIntStats): boolean {
-  return a.ino === b.ino && a.ctimeNs === b.ctimeNs && a.mtimeNs === b.mtimeNs && a.size === b.size && a.dev === b.dev;
 }
 
 interface ModelData {
@@ -252,7 +247,7 @@ class Lister {
   ): Known<T> | undefined {
     const status = statusOf(path);
     if (status === undefined) return undefined;
-    if (known?.state !== undefined && isSame(known.state, status)) return known;
+    if (known?.state !== undefined && isSameState(known.state, status)) return known;
     if (status.isSymbolicLink()) return tell(damaged(path, 'it is a symbolic link'));
     const lasting = status.mtimeNs < this.#since && status.ctimeNs < this.#since;
     try {
@@ -265,7 +260,7 @@ class Lister {
 
   #artifact(dir: string, segment: string, status: BigIntStats): ListedArtifact | 'stray' | undefined {
     if (!status.isDirectory() || !isSegment(segment)) return 'stray';
-    const identity = `${status.dev}:${status.ino}`;
+    const identity = identityIn(status);
     const names = readDir(dir);
     if (names === undefined) return undefined;
     const numbers = versionNumbers(names);
@@ -273,13 +268,13 @@ class Lister {
     if (record === undefined) throw damaged(dir, `${ARTIFACT_RECORD} is missing`);
     if (segmentFor(record.name) !== segment) throw damaged(dir, `it belongs to ${JSON.stringify(record.name)}`);
     const wanted = this.#wanted.allVersions ? numbers : numbers.slice(-1);
-    const versions = wanted.map((version) => ({ version, identity: identityOf(join(dir, String(version))) ?? '' }));
+    const versions = wanted.map((version) => ({ version, identity: directoryIdentity(join(dir, String(version))) ?? '' }));
     if (versions.length === 0 || versions.some((one) => one.identity === '')) throw damaged(dir, 'it holds no version');
     return { ...record, dir, identity, versions, older: numbers.length - wanted.length, strays: straysIn(dir, names) };
   }
 
   #uploads(modelId: string): Uploads {
-    return this.#wanted.incompleteUploads ? listUploads(this.#repo, modelId) : NO_UPLOADS;
+    return this.#wanted.incompleteUploads ? uploadsToSave(this.#repo, modelId) : NO_UPLOADS;
   }
 
   snapshotOf(chosen: Chosen, global: number, dataOf: (modelId: string) => ModelData): Snapshot {

@@ -9,14 +9,14 @@ import type { Repo } from '../../repo.js';
 import { scratchFor } from '../scratch.js';
 
 /** A place where a backup can appear; links on the way to it are resolved. */
-export interface Target {
+export interface BackupTarget {
   /** Absolute. */
   readonly path: string;
   readonly parent: string;
 }
 
 /** Throws `conflict` when something is in the way, `usage` when DIR lies inside the repository's data, `io` when its parent is no directory. */
-export function targetOf(repo: Repo, dir: string): Target {
+export function targetOf(repo: Repo, dir: string): BackupTarget {
   if (dir === '') throw new SwampError('usage', 'DIR is empty.', { hint: 'Name the directory that the backup becomes.' });
   const wanted = resolve(dir);
   const parent = parentOf(wanted);
@@ -71,14 +71,14 @@ export function inTheWay(path: string, why: string): SwampError {
 }
 
 /** Makes the scratch of `holder` beside DIR: everything is written there, and nothing else is. */
-export async function makeScratch({ path }: Target, holder: string): Promise<string> {
+export async function makeScratch({ path }: BackupTarget, holder: string): Promise<string> {
   const scratch = scratchFor(path, holder);
   if (!(await makeDir(scratch))) throw inTheWay(scratch, 'is there already');
   return scratch;
 }
 
 /** The scratch, complete and synced, becomes DIR. Throws `conflict` when something has come there meanwhile. */
-export async function publish({ path, parent }: Target, scratch: string): Promise<void> {
+export async function publish({ path, parent }: BackupTarget, scratch: string): Promise<void> {
   await failpoint('backup.before-publish');
   // A rename takes the place of an empty directory, and of nothing else.
   requireFree(path);

@@ -6,7 +6,7 @@ import type { Repo } from '../../repo.js';
 import { parseUploadEntry, SUMS, uploadsOf } from '../../store/uploads/place.js';
 import { readUploadRecord, UPLOAD_RECORD } from '../../store/uploads/record.js';
 import { damageOr } from './damage.js';
-import { type Damage, damaged, identityOf, type ListedUpload } from './listed.js';
+import { type Damage, damaged, directoryIdentity, type ListedUpload } from './listed.js';
 
 export interface Uploads {
   readonly listed: readonly ListedUpload[];
@@ -17,7 +17,7 @@ export interface Uploads {
 export const NO_UPLOADS: Uploads = Object.freeze({ listed: [], damaged: [], strays: [] });
 
 /** They come and go without the data fence, and parts are sent without a lock: one that is sent again after the listing is as it was, or as it is then. */
-export function listUploads(repo: Repo, modelId: string): Uploads {
+export function uploadsToSave(repo: Repo, modelId: string): Uploads {
   const broken: Damage[] = [];
   const tell = (name: string | null, error: unknown): void => {
     broken.push({ modelId, name, version: null, error: damageOr(repo, error) });
@@ -25,7 +25,7 @@ export function listUploads(repo: Repo, modelId: string): Uploads {
   const listed = standingUploads(repo, modelId, (error) => tell(null, error)).flatMap(({ id, dir }): ListedUpload[] => {
     try {
       const record = readUploadRecord(dir);
-      const identity = identityOf(join(dir, PARTS));
+      const identity = directoryIdentity(join(dir, PARTS));
       if (record !== undefined && identity !== undefined)
         return [{ id, dir, identity, record, parts: listStore(join(dir, PARTS)) ?? [], sums: listStore(join(dir, SUMS)) ?? [] }];
       // One that is completed or aborted leaves as a whole.

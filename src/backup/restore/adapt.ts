@@ -9,7 +9,7 @@ import type { Session } from '../../locks/session.js';
 import { INTENT } from '../../store/intent.js';
 import { serialise } from '../../store/metadata.js';
 import { bundleIn, changesIn, definitionIn, fencesIn, stagedRestore } from '../../store/restoration.js';
-import type { RestorePlan, Target } from './plan.js';
+import type { RestorePlan, RestoreTarget } from './plan.js';
 import { intentOf, stageDefinitions } from './stage.js';
 
 /** False: more is wanted now than was staged, and it has to be staged again. */
@@ -38,7 +38,7 @@ export async function adaptStaged(session: Session, before: RestorePlan, after: 
 }
 
 /** Each target with what was staged for it; undefined when something was not. */
-function pairsOf(before: RestorePlan, after: RestorePlan): (readonly [Target, Target])[] | undefined {
+function pairsOf(before: RestorePlan, after: RestorePlan): (readonly [RestoreTarget, RestoreTarget])[] | undefined {
   const pairs = after.targets.map((now) => [before.targets.find(({ modelId, saved }) => modelId === now.modelId && saved === now.saved), now] as const);
   const staged = pairs.every(([old, now]) => {
     if (old === undefined) return false;
@@ -46,12 +46,12 @@ function pairsOf(before: RestorePlan, after: RestorePlan): (readonly [Target, Ta
     const uploads = new Set(old.uploads.map(({ id }) => id));
     return now.artifacts.every(({ saved, only }) => names.get(saved.name) === String(only)) && now.uploads.every(({ id }) => uploads.has(id));
   });
-  return staged && before.targets.length === after.targets.length ? (pairs as (readonly [Target, Target])[]) : undefined;
+  return staged && before.targets.length === after.targets.length ? (pairs as (readonly [RestoreTarget, RestoreTarget])[]) : undefined;
 }
 
 async function adaptTarget(
   bundle: string,
-  [old, now]: readonly [Target, Target],
+  [old, now]: readonly [RestoreTarget, RestoreTarget],
   hands: {
     readonly rewrite: (path: string, value: object) => Promise<void>;
     readonly setAside: (path: string) => Promise<void>;

@@ -32,7 +32,7 @@ export function selected({ models, root }: Saved, { only }: Choice): readonly Sa
 function oneArtifact(model: SavedModel, name: string): SavedModel {
   const artifacts = model.artifacts.filter((artifact) => artifact.name === name);
   if (artifacts.length > 0) return { ...model, artifacts, alone: true, uploads: [] };
-  throw new SwampError('data_not_found', `The backup has no data named ${JSON.stringify(name)} of ${titleOf(model)}.`, {
+  throw new SwampError('data_not_found', `The backup has no data named ${JSON.stringify(name)} of ${modelTitleOf(model)}.`, {
     hint: 'Its directory models/ lists what it has.',
     data: { name },
   });
@@ -53,6 +53,6 @@ export function requireMode(repo: Repo, files: readonly SurveyedFile[], { mode }
 }
 
 /** `web`, or the id of an orphan. */
-export function titleOf({ definition, id }: SavedModel): string {
+export function modelTitleOf({ definition, id }: SavedModel): string {
   return definition?.name ?? id;
 }

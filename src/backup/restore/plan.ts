@@ -19,11 +19,11 @@ import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone 
 import { versionNumbers } from '../../store/read.js';
 import type { DefinitionChange, FenceEpochs } from '../../store/restoration.js';
 import { readSidecar, type Saved, type SavedArtifact, type SavedModel, type SavedUpload, tombstonesOf } from '../contents.js';
-import { type Choice, requireMode, selected, titleOf } from './choice.js';
-import { epochOf, idsWithFiles, isThisVersion, readable, Seen, versionsOf } from './state.js';
+import { type Choice, modelTitleOf, requireMode, selected } from './choice.js';
+import { fenceEpochOf, idsWithFiles, ifReadable, isThisVersion, PlannedState, versionsOf } from './state.js';
 
 /** One model of the backup, and where it goes. */
-export interface Target {
+export interface RestoreTarget {
   readonly saved: SavedModel;
   readonly modelId: string;
   /** Everything that stands there under the id goes first; else what came in the meantime stays, too. */
@@ -54,7 +54,7 @@ export interface Skipped {
 }
 
 export interface RestorePlan {
-  readonly targets: readonly Target[];
+  readonly targets: readonly RestoreTarget[];
   /** Ids of models that go as a whole and do not come back. */
   readonly gone: readonly string[];
   /** With `replace`: the versions that are removed, by the directories of their artifacts. */
@@ -64,7 +64,7 @@ export interface RestorePlan {
   /** Models that come back under another id. */
   readonly newIds: readonly { readonly model: string; readonly id: string; readonly newId: string }[];
   /** What stands in the repository and is removed or replaced. */
-  readonly removed: Removed;
+  readonly removed: RestoreRemoval;
   /** Of the global fence. */
   readonly globalEpoch: number;
   /** Definition files that have a second name besides this one: it goes, and the plan must be made again. */
@@ -74,7 +74,7 @@ export interface RestorePlan {
 }
 
 /** How much a restore removes or replaces; nothing but with `replace`. */
-export interface Removed {
+export interface RestoreRemoval {
   readonly models: number;
   readonly artifacts: number;
   readonly versions: number;
@@ -86,7 +86,7 @@ export type FreshIds = Map<string, string>;
 /** Throws `conflict`, `model_not_found`, `model_exists`, `backup_invalid`, `config_invalid`, EACCES. */
 export async function planRestore(repo: Repo, backup: Saved, choice: Choice, fresh: FreshIds): Promise<RestorePlan> {
   const saved = selected(backup, choice);
-  const seen = new Seen(repo);
+  const seen = new PlannedState(repo);
   const { files, seconds } = await surveyDefinitions(repo);
   requireMode(repo, files, choice);
   const there = { files, present: files.filter(({ deleted }) => !deleted), savedIds: new Set(backup.models.map(({ id }) => id)) };
@@ -121,10 +121,10 @@ interface Planning {
   /** Of the models in the backup. */
   readonly savedIds: ReadonlySet<string>;
   readonly fresh: FreshIds;
-  readonly seen: Seen;
+  readonly seen: PlannedState;
   /** Names of what is in the families, by directory: listed once, for most names of a backup are nowhere. */
   readonly listed: Map<string, ReadonlySet<string>>;
-  readonly targets: Target[];
+  readonly targets: RestoreTarget[];
   readonly skipped: Skipped[];
   readonly newIds: RestorePlan['newIds'][number][];
   /** Definition files that go, by path. */
@@ -140,14 +140,14 @@ function replacesAll({ choice }: Planning): boolean {
 function addModel(planning: Planning, saved: SavedModel): void {
   const { modelId, definition, foreign } = destinationOf(planning, saved);
   planning.seen.with([modelId]);
-  const current = epochOf(planning.repo, modelId);
+  const current = fenceEpochOf(planning.repo, modelId);
   const point = planning.backup.manifest.consistencyPoint.models[saved.id] ?? { data: 0, run: 0 };
   const whole = planning.choice.mode === 'replace';
   const tombstones = saved.alone === true ? [] : [...tombstonesOf(planning.backup.root, saved)];
   const highest = [...saved.artifacts, ...tombstones].reduce((most, { generation }) => Math.max(most, generation), Math.max(current, point.data));
   const next = highest + 1;
   if (next > MAX_EPOCH || point.run > MAX_EPOCH) throw tooHigh(saved);
-  const artifacts: Target['artifacts'][number][] = [];
+  const artifacts: RestoreTarget['artifacts'][number][] = [];
   const names = new Set(saved.artifacts.map(({ name }) => name));
   for (const artifact of saved.artifacts) {
     const known = knownOf(planning, modelId, artifact.name);
@@ -175,7 +175,7 @@ function versionsToAdd(
   { modelId, known, record }: { readonly modelId: string; readonly known: Known; readonly record: ArtifactRecord },
 ): TargetArtifact[] {
   const stays = (reason: Skipped['reason']): [] => {
-    planning.skipped.push({ model: titleOf(model), name: artifact.name, reason });
+    planning.skipped.push({ model: modelTitleOf(model), name: artifact.name, reason });
     return [];
   };
   if (planning.choice.mode === 'skip-existing') return stays('exists');
@@ -219,7 +219,7 @@ async function planned(planning: Planning): Promise<Omit<RestorePlan, 'twiceName
 function destinationOf(
   planning: Planning,
   saved: SavedModel,
-): { readonly modelId: string; readonly definition: Target['definition']; readonly foreign: boolean } {
+): { readonly modelId: string; readonly definition: RestoreTarget['definition']; readonly foreign: boolean } {
   const { mode, only } = planning.choice;
   const { definition, id } = saved;
   if (definition === undefined) return { modelId: idOrNew(planning, saved), definition: undefined, foreign: false };
@@ -259,11 +259,11 @@ function idOrNew(planning: Planning, saved: SavedModel): string {
 function freshId(planning: Planning, saved: SavedModel): string {
   const newId = planning.fresh.get(saved.directory) ?? randomUUID();
   planning.fresh.set(saved.directory, newId);
-  planning.newIds.push({ model: titleOf(saved), id: saved.id, newId });
+  planning.newIds.push({ model: modelTitleOf(saved), id: saved.id, newId });
   return newId;
 }
 
-function definitionFile(planning: Planning, type: string, name: string, text: string): NonNullable<Target['definition']> {
+function definitionFile(planning: Planning, type: string, name: string, text: string): NonNullable<RestoreTarget['definition']> {
   if (!isModelType(type)) throw new TypeError(`${type} is not a type`);
   return { path: displayPath(planning.repo, modelPath(planning.repo, type, name)), text };
 }
@@ -313,16 +313,16 @@ function knownOf(planning: Planning, modelId: string, name: string): Known | und
   const dir = layout.artifact(modelId, name);
   // A file or a link in the place of an artifact is damage, and is replaced.
   const isDirectory = stands(planning, dir) && lstatSync(dir, { throwIfNoEntry: false })?.isDirectory() === true;
-  const names = isDirectory ? readable(() => readDir(dir)) : undefined;
+  const names = isDirectory ? ifReadable(() => readDir(dir)) : undefined;
   const deleted = layout.tombstone(modelId, name);
-  const tombstone = stands(planning, deleted) ? readable(() => readTombstone(deleted)) : undefined;
+  const tombstone = stands(planning, deleted) ? ifReadable(() => readTombstone(deleted)) : undefined;
   if (names === undefined)
     return tombstone === undefined
       ? undefined
       : { live: false, generation: tombstone.generation, floor: tombstone.floor, record: undefined, versions: [], tombstone };
-  const record = readable(() => readArtifactRecord(join(dir, ARTIFACT_RECORD)));
+  const record = ifReadable(() => readArtifactRecord(join(dir, ARTIFACT_RECORD)));
   // A record that cannot be read may have told of the newest generation there was.
-  const generation = Math.max(record?.generation ?? epochOf(planning.repo, modelId), tombstone?.generation ?? 0);
+  const generation = Math.max(record?.generation ?? fenceEpochOf(planning.repo, modelId), tombstone?.generation ?? 0);
   const versions = versionNumbers(names);
   return { live: true, generation, floor: Math.max(record?.floor ?? 0, tombstone?.floor ?? 0, versions.at(-1) ?? 0), record, versions, tombstone };
 }
@@ -350,7 +350,7 @@ function uploadsFor(planning: Planning, saved: SavedModel, modelId: string): Sav
   if (planning.choice.mode === 'replace') return [...saved.uploads];
   const standing = new Set(readDir(planning.repo.layout.modelUploads(modelId)) ?? []);
   return saved.uploads.filter(({ id }) => {
-    if (standing.has(id)) planning.skipped.push({ model: titleOf(saved), name: id, reason: 'exists' });
+    if (standing.has(id)) planning.skipped.push({ model: modelTitleOf(saved), name: id, reason: 'exists' });
     return !standing.has(id);
   });
 }

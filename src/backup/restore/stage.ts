@@ -21,7 +21,7 @@ import { UPLOAD_RECORD } from '../../store/uploads/record.js';
 import { readSidecar, type Saved, type SavedUpload } from '../contents.js';
 import { openRequired } from '../open.js';
 import { versionPath } from '../paths.js';
-import type { RestorePlan, Target, TargetArtifact } from './plan.js';
+import type { RestorePlan, RestoreTarget, TargetArtifact } from './plan.js';
 
 export interface StageOptions {
   readonly signal: AbortSignal;
@@ -40,7 +40,7 @@ export async function stageRestore(session: Session, backup: Saved, plan: Restor
 }
 
 /** What becomes of a model; without one: nothing of it stays. */
-export function intentOf(target?: Pick<Target, 'whole' | 'artifacts' | 'tombstones' | 'uploads'>): RestoreIntent {
+export function intentOf(target?: Pick<RestoreTarget, 'whole' | 'artifacts' | 'tombstones' | 'uploads'>): RestoreIntent {
   if (target === undefined) return { kind: 'restore', whole: true, staged: [] };
   const { whole, ...families } = target;
   const staged = [
@@ -96,7 +96,7 @@ interface Staging {
   told: number;
 }
 
-async function stageTarget(staging: Staging, target: Target): Promise<void> {
+async function stageTarget(staging: Staging, target: RestoreTarget): Promise<void> {
   const { modelId, epochs, artifacts, tombstones, uploads } = target;
   const bundle = bundleIn(staging.record, modelId);
   for (const artifact of artifacts) await stageArtifact(staging, join(bundle, 'data', segmentFor(artifact.saved.name)), artifact);

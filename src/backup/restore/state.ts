@@ -1,7 +1,7 @@
 /** What stands in the repository that a restore's plan depends on, looked at without a lock. */
-import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, SwampError } from '../../errors.js';
+import { stateOf } from '../../fs/identity.js';
 import { readDir } from '../../fs/tree.js';
 import { FAMILIES } from '../../layout/families.js';
 import { isModelId, METADATA } from '../../layout/layout.js';
@@ -23,17 +23,17 @@ export function idsWithFiles({ layout }: Repo): string[] {
 }
 
 /** Of the model's data fence; 0 when it was never born. */
-export function epochOf({ layout }: Repo, modelId: string): number {
+export function fenceEpochOf({ layout }: Repo, modelId: string): number {
   return readFence(layout.fence({ kind: 'data', modelId }))?.epoch ?? 0;
 }
 
 /** Tells one state of everything a plan depends on from every other: fences, definition files, and which models have files. */
 export function seenNow(repo: Repo, ids: readonly string[]): string {
-  return new Seen(repo).with(ids).text();
+  return new PlannedState(repo).with(ids).text();
 }
 
 /** What a plan depends on, noted before it is read: what comes between the two would else count as read. */
-export class Seen {
+export class PlannedState {
   readonly #repo: Repo;
   readonly #around: object;
   readonly #models = new Map<string, object>();
@@ -41,10 +41,7 @@ export class Seen {
   /** Notes the definition files, and which models have files. */
   constructor(repo: Repo) {
     this.#repo = repo;
-    const files = definitionFiles(repo).files.map(({ path }) => {
-      const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-      return [path, status === undefined ? null : `${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`];
-    });
+    const files = definitionFiles(repo).files.map(({ path }) => [path, stateOf(path) ?? null]);
     this.#around = [files, idsWithFiles(repo)];
   }
 
@@ -70,7 +67,7 @@ function leftIn(entry: string): string[] {
 }
 
 /** The models in whose data fence a dead holder has left something that is still to be carried out. */
-export function unfinished({ layout }: Repo, ids: readonly string[]): string[] {
+export function unfinishedUploads({ layout }: Repo, ids: readonly string[]): string[] {
   return ids.filter((modelId) => {
     const dir = layout.fence({ kind: 'data', modelId });
     const entry = readFence(dir);
@@ -80,7 +77,7 @@ export function unfinished({ layout }: Repo, ids: readonly string[]): string[] {
 
 /** True when the version that is there is the one in the backup. One that cannot be read is not. */
 export function isThisVersion(dir: string, { version, id, checksum }: SidecarVersion): boolean {
-  const metadata = readable(() => readVersionMetadata(join(dir, String(version), METADATA)));
+  const metadata = ifReadable(() => readVersionMetadata(join(dir, String(version), METADATA)));
   return metadata?.id === id && metadata.checksum === checksum;
 }
 
@@ -92,14 +89,14 @@ export async function versionsOf({ layout }: Repo, modelIds: readonly string[]):
     for (const name of readDir(layout.model(modelId)) ?? []) {
       await pass();
       const dir = join(layout.model(modelId), name);
-      versions.set(dir, versionNumbers(readable(() => readDir(dir)) ?? []));
+      versions.set(dir, versionNumbers(ifReadable(() => readDir(dir)) ?? []));
     }
   }
   return versions;
 }
 
 /** A damaged record is replaced, or left to `datastore check`. */
-export function readable<T>(read: () => T): T | undefined {
+export function ifReadable<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {

@@ -32,7 +32,7 @@ interface KnownContent {
   readonly content: string;
 }
 
-export interface Surroundings {
+export interface VerifyContext {
   /** How many sidecars of this model CHECKSUMS lists; undefined: none. */
   readonly listedSidecars: number | undefined;
   /** Undefined when KEYMAP cannot be read. */
@@ -66,7 +66,7 @@ export function addDefinition(
   ids.set(id, path);
 }
 
-export function settleModel(model: VerifiedModel, surroundings: Surroundings): Settled {
+export function settleModel(model: VerifiedModel, surroundings: VerifyContext): Settled {
   const { directory, unreadable } = model;
   const { isKnown } = surroundings;
   const definition = definitionPath(directory);
@@ -81,13 +81,13 @@ export function settleModel(model: VerifiedModel, surroundings: Surroundings): S
 }
 
 /** Every sidecar that there should be is there, and was read: only then do the names tell where everything belongs. */
-function isWhole({ sidecars, unreadable, contents }: VerifiedModel, { listedSidecars }: Surroundings): boolean {
+function isWhole({ sidecars, unreadable, contents }: VerifiedModel, { listedSidecars }: VerifyContext): boolean {
   return unreadable.size === 0 && (listedSidecars ?? sidecars.size) <= sidecars.size && [...contents.values()].every(({ content }) => sidecars.has(content));
 }
 
 function matchVersions(
   { sidecars, contents, unreadable }: VerifiedModel,
-  { isKnown }: Surroundings,
+  { isKnown }: VerifyContext,
 ): { readonly findings: readonly BackupFinding[]; readonly count: number; readonly bytes: number } {
   const findings: BackupFinding[] = [];
   const told = new Set<string>();

@@ -9,9 +9,9 @@ import { byCodePoint } from '../../store/read.js';
 import { UPLOAD } from '../../store/uploads/record.js';
 import { readChecksums } from '../checksums.js';
 import {
+  type BackupCounts,
   type BackupFinding,
   CHECKSUMS,
-  type Counts,
   KEYMAP,
   type KeymapRecord,
   MANIFEST,
@@ -20,13 +20,13 @@ import {
   MAX_MANIFEST_BYTES,
   MAX_SIDECAR_BYTES,
   type Manifest,
+  SAVED_UPLOAD_RECORD,
   type Sidecar,
-  UPLOAD_RECORD,
 } from '../format.js';
 import { finding, findingsOf, reading } from '../invalid.js';
 import { readManifest } from '../manifest.js';
-import { linesOf, openPlain, readControl, refusal, textOf } from '../open.js';
-import { isContained, type Place, placeOf, sidecarPath } from '../paths.js';
+import { linesOf, openInBackup, readControl, refusal, textOf } from '../open.js';
+import { type BackupPlace, backupPlaceOf, isContained, sidecarPath } from '../paths.js';
 import { keymapRecord, parseSidecar, readTombstones } from '../records.js';
 import { isUnreadable, type TreeEntry, walkTree } from '../tree.js';
 import { addDefinition, newModel, settleModel, type VerifiedModel } from './verify-model.js';
@@ -89,7 +89,7 @@ interface Seen {
   readonly uploads: Map<string, boolean>;
   /** Path of a model's definition, by its id. */
   readonly ids: Map<string, string>;
-  readonly counts: { -readonly [K in keyof Counts]: number };
+  readonly counts: { -readonly [K in keyof BackupCounts]: number };
   /** The one that is being walked. */
   model: VerifiedModel | undefined;
 }
@@ -158,7 +158,7 @@ function readLists(run: Run): Lists {
   const checksums = listedFiles(run);
   const sidecars = new Map<string, number>();
   for (const path of checksums?.keys() ?? []) {
-    const place = placeOf(path);
+    const place = backupPlaceOf(path);
     if (place?.kind === 'sidecar') sidecars.set(place.directory, (sidecars.get(place.directory) ?? 0) + 1);
   }
   return { checksums, keymap: listedNames(run), sidecars };
@@ -191,7 +191,7 @@ function listedFiles(run: Run): ReadonlyMap<string, string> | undefined {
 }
 
 function listedNames(run: Run): ReadonlyMap<string, KeymapRecord> | undefined {
-  const opened = collect(run, KEYMAP, () => openPlain(run.root, KEYMAP));
+  const opened = collect(run, KEYMAP, () => openInBackup(run.root, KEYMAP));
   if (opened === undefined) return undefined;
   const keymap = new Map<string, KeymapRecord>();
   collect(run, KEYMAP, () => {
@@ -245,7 +245,7 @@ async function look(run: Run, lists: Lists, seen: Seen, { path, stats, empty, re
     const advice = isForeign(basename(path)) ? ': if a file manager made it, remove it' : '';
     return tell(run, finding('unlisted', path, `is not in CHECKSUMS${advice}`));
   }
-  const place = placeOf(path);
+  const place = backupPlaceOf(path);
   if (place === undefined) tell(run, finding('unlisted', path, 'has no place in a backup'));
   else if (place.kind !== 'control' && place.kind !== 'upload' && seen.model?.directory !== place.directory) {
     settle(run, lists, seen);
@@ -264,8 +264,8 @@ interface File<P> extends Pick<TreeEntry, 'path' | 'stats'> {
   readonly place: P;
 }
 
-async function lookAtContent(run: Run, seen: Seen, { path, stats, listed, place }: File<Place | undefined>): Promise<void> {
-  const opened = collect(run, path, () => openPlain(run.root, path, stats));
+async function lookAtContent(run: Run, seen: Seen, { path, stats, listed, place }: File<BackupPlace | undefined>): Promise<void> {
+  const opened = collect(run, path, () => openInBackup(run.root, path, stats));
   if (opened === undefined) return;
   const read = await digest(opened, { signal: run.options.signal, onBytes: (bytes) => count(run, bytes) }).catch((error: unknown) =>
     tellError(run, path, error),
@@ -279,7 +279,7 @@ async function lookAtContent(run: Run, seen: Seen, { path, stats, listed, place 
 }
 
 function lookAtUpload(run: Run, { uploads }: Seen, { path, directory }: { readonly path: string; readonly directory: string }): void {
-  const isRecord = path.endsWith(`/${UPLOAD_RECORD}`);
+  const isRecord = path.endsWith(`/${SAVED_UPLOAD_RECORD}`);
   uploads.set(directory, isRecord || uploads.get(directory) === true);
   if (!isRecord) return;
   collect(run, path, () => {
@@ -288,7 +288,7 @@ function lookAtUpload(run: Run, { uploads }: Seen, { path, directory }: { readon
   });
 }
 
-function lookAtControl(run: Run, seen: Seen, { path, stats, listed, place }: File<Exclude<Place, { kind: 'content' | 'version' | 'upload' }>>): void {
+function lookAtControl(run: Run, seen: Seen, { path, stats, listed, place }: File<Exclude<BackupPlace, { kind: 'content' | 'version' | 'upload' }>>): void {
   const limit = place.kind === 'sidecar' ? MAX_SIDECAR_BYTES : place.kind === 'definition' ? MAX_CONTROL_BYTES : MAX_MANIFEST_BYTES;
   // Lists grow with what they list, and are read line by line.
   const bytes = path === KEYMAP || place.kind === 'tombstones' ? undefined : collect(run, path, () => readControl(run.root, path, limit, stats));
@@ -316,7 +316,7 @@ function lookAtControl(run: Run, seen: Seen, { path, stats, listed, place }: Fil
 }
 
 function hashOf(root: string, path: string): string | undefined {
-  const opened = openPlain(root, path);
+  const opened = openInBackup(root, path);
   return opened === undefined ? undefined : digestOf(opened);
 }
 
@@ -349,7 +349,7 @@ function tellAbsent(run: Run, { checksums, keymap }: Lists, { absent, uploads, a
   const isKnown = (path: string): boolean => checksums?.has(path) === true || isRefused(run, path);
   if (keymap === undefined && !isKnown(KEYMAP)) tell(run, finding('manifest', KEYMAP, 'is missing'));
   for (const [directory, hasRecord] of uploads) {
-    const path = `${directory}/${UPLOAD_RECORD}`;
+    const path = `${directory}/${SAVED_UPLOAD_RECORD}`;
     if (!hasRecord && !isKnown(path)) tell(run, finding('manifest', path, 'is missing'));
   }
   for (const { path, name } of keymap?.values() ?? []) {
@@ -361,7 +361,7 @@ function tellAbsent(run: Run, { checksums, keymap }: Lists, { absent, uploads, a
 /** Only when everything is there: else the counts would tell the same once more. */
 function compareCounts(run: Run, manifest: Manifest, { counts }: Seen): void {
   if ([...run.findings.values()].some(({ kind }) => kind !== 'altered')) return;
-  for (const [what, n] of Object.entries(manifest.counts) as [keyof Counts, number][]) {
+  for (const [what, n] of Object.entries(manifest.counts) as [keyof BackupCounts, number][]) {
     const found = counts[what];
     if (found !== n) tell(run, finding('manifest', MANIFEST, `counts ${n} ${what}, and there are ${found}`));
   }

@@ -25,7 +25,15 @@ function conditionOf({ state, verdict }: LockRecord): (typeof URGENCY)[number] {
 
 export function lockLines(found: readonly LockRecord[], columns: number): Line[] {
   const locks = found.toSorted((a, b) => URGENCY.indexOf(conditionOf(a)) - URGENCY.indexOf(conditionOf(b)));
-  const rows = locks.map((lock) => [titleOf(lock), lock.state, lock.verdict, lock.command ?? '-', whoText(lock), age(lock.acquiredAt), age(lock.heartbeatAt)]);
+  const rows = locks.map((lock) => [
+    lockTitleOf(lock),
+    lock.state,
+    lock.verdict,
+    lock.command ?? '-',
+    whoText(lock),
+    age(lock.acquiredAt),
+    age(lock.heartbeatAt),
+  ]);
   const [head = '', ...lines] = table(['LOCK', 'STATE', 'VERDICT', 'COMMAND', 'HOLDER', 'AGE', 'HEARTBEAT'], rows).trimEnd().split('\n');
   const fits = [head, ...lines].every((line) => [...line].length <= columns);
   const shown = locks.flatMap((lock, i) => {
@@ -37,7 +45,7 @@ export function lockLines(found: readonly LockRecord[], columns: number): Line[]
 }
 
 function block(lock: LockRecord, alarm: boolean): Line[] {
-  const title = { text: `${titleOf(lock)}: ${lock.state}${lock.state === 'damaged' ? '' : `, ${lock.verdict}`}`, alarm };
+  const title = { text: `${lockTitleOf(lock)}: ${lock.state}${lock.state === 'damaged' ? '' : `, ${lock.verdict}`}`, alarm };
   const held = lock.acquiredAt === null ? '' : `, for ${age(lock.acquiredAt)}`;
   const facts = [
     lock.command === null ? undefined : `  by "${printable(lock.command)}"`,
@@ -48,7 +56,7 @@ function block(lock: LockRecord, alarm: boolean): Line[] {
 }
 
 /** `run of nightly`, `global`. */
-export function titleOf({ lock, modelId, modelName }: Pick<LockRecord, 'lock' | 'modelId' | 'modelName'>): string {
+export function lockTitleOf({ lock, modelId, modelName }: Pick<LockRecord, 'lock' | 'modelId' | 'modelName'>): string {
   return modelId === null ? lock : `${lock} of ${modelName ?? modelId}`;
 }
 
@@ -67,7 +75,7 @@ function notes(lock: LockRecord, locks: readonly LockRecord[]): Line[] {
   const waiters = lock.waiters.map(
     (waiter) => `  <- "${printable(waiter.command)}" (pid ${waiter.pid} on ${printable(waiter.host)}) waits ${WANTS[waiter.kind]}, for ${age(waiter.since)}`,
   );
-  const own = waitsFor(lock, locks).map(({ on, since }) => `  -> its holder waits for ${titleOf(on)}, for ${age(since)}`);
+  const own = waitsFor(lock, locks).map(({ on, since }) => `  -> its holder waits for ${lockTitleOf(on)}, for ${age(since)}`);
   const next = nextStep(lock);
   return [...own, ...waiters, ...(next === undefined ? [] : [`  next: ${next}`])].map((text) => ({ text }));
 }
@@ -108,10 +116,10 @@ export function lockSummary(locks: readonly LockRecord[]): string {
 /** One line for each fact, without ages: two looks that differ in a line differ in what happens. */
 export function lockFacts(locks: readonly LockRecord[]): string[] {
   return locks.flatMap((lock) => [
-    `${titleOf(lock)}: ${lock.state} by "${printable(lock.command ?? '-')}" (${whoText(lock)}), ${lock.verdict}`,
+    `${lockTitleOf(lock)}: ${lock.state} by "${printable(lock.command ?? '-')}" (${whoText(lock)}), ${lock.verdict}`,
     ...lock.waiters.map(
       (waiter) =>
-        `${titleOf(lock)}: "${printable(waiter.command)}" (pid ${waiter.pid} on ${printable(waiter.host)}) waits ${WANTS[waiter.kind]} since ${waiter.since}`,
+        `${lockTitleOf(lock)}: "${printable(waiter.command)}" (pid ${waiter.pid} on ${printable(waiter.host)}) waits ${WANTS[waiter.kind]} since ${waiter.since}`,
     ),
   ]);
 }

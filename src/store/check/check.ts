@@ -5,6 +5,7 @@
 import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../../errors.js';
+import { statusOf } from '../../fs/identity.js';
 import { isForeign } from '../../fs/tree.js';
 import { ARTIFACT_RECORD, GLOBAL, isModelId, type LockName } from '../../layout/layout.js';
 import { isRecordName, isSegment, nameOf } from '../../layout/names.js';
@@ -18,7 +19,7 @@ import { type Checker, type Look, lookAtObject } from './checker.js';
 import { lookAtDeleted } from './deleted.js';
 import { lookAtFence, lookForFence } from './fence.js';
 import type { Issue } from './kinds.js';
-import { type Expected, statusOf } from './plain.js';
+import type { Expected } from './plain.js';
 import { checkUploadsOf } from './uploads.js';
 import { lookAtVersion } from './version.js';
 

@@ -6,10 +6,11 @@ import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { isErrno } from '../../errors.js';
+import { identityOf, stateOf, statusOf } from '../../fs/identity.js';
 import { isForeign } from '../../fs/tree.js';
 import type { Repo } from '../../repo.js';
 import type { Issue } from './kinds.js';
-import { type Expected, identityOf, notesOn, stateOf, statusOf, typeIssue } from './plain.js';
+import { type Expected, notesOn, typeIssue } from './plain.js';
 
 /** One look at one object. */
 export interface Look {
@@ -20,7 +21,7 @@ export interface Look {
 
 export type Looker = () => Look | Promise<Look>;
 
-export interface Counts {
+export interface CheckCounts {
   models: number;
   artifacts: number;
   versions: number;
@@ -33,7 +34,7 @@ export interface Counts {
 export interface CheckOptions {
   readonly signal: AbortSignal;
   /** What has been looked at so far; called now and then. */
-  readonly onProgress?: (counts: Readonly<Counts>) => void;
+  readonly onProgress?: (counts: Readonly<CheckCounts>) => void;
 }
 
 interface Suspect {
@@ -54,7 +55,7 @@ const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'];
 export class Checker {
   readonly repo: Repo;
   readonly signal: AbortSignal;
-  readonly counts: Counts = { models: 0, artifacts: 0, versions: 0, bytes: 0, tombstones: 0, fences: 0 };
+  readonly counts: CheckCounts = { models: 0, artifacts: 0, versions: 0, bytes: 0, tombstones: 0, fences: 0 };
   readonly #onProgress: CheckOptions['onProgress'];
   readonly #suspects: Suspect[] = [];
   #breath: number;

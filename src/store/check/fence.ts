@@ -1,5 +1,6 @@
 /** One fence directory: exactly one entry with an epoch, and nothing in it that would stop its next holder. */
 import { join } from 'node:path';
+import { statusOf } from '../../fs/identity.js';
 import { isForeign, ownNames, readDir } from '../../fs/tree.js';
 import type { LockName } from '../../layout/layout.js';
 import { type Entry, MAX_EPOCH, parseEntry } from '../../locks/fence.js';
@@ -8,7 +9,7 @@ import { obstacleTo } from '../intent.js';
 import { inEntry, isDetails, isHeldByDead, leftoversIn } from '../leftovers.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
-import { notesOn, readPlain, statusOf, typeIssue } from './plain.js';
+import { notesOn, readPlain, typeIssue } from './plain.js';
 import { recordIssue } from './version.js';
 
 /** What a live holder keeps inside is its own business. */

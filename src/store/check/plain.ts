@@ -1,33 +1,11 @@
 /** Looks at paths as a check must: no link is followed, no FIFO waited for, no record read beyond its limit. */
-import { type BigIntStats, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Handle } from '../../fs/handle.js';
+import { statusOf } from '../../fs/identity.js';
 import { openPlainFile, type Refused, readPlainFile } from '../../fs/plain.js';
 import { isForeign } from '../../fs/tree.js';
 import { MAX_RECORD_BYTES } from '../metadata.js';
 import type { Issue } from './kinds.js';
-
-export function statusOf(path: string): BigIntStats | undefined {
-  return lstatSync(path, { bigint: true, throwIfNoEntry: false });
-}
-
-/** Tells one state of one object from every other: a rename, an entry that comes or goes, a change of content. Undefined when nothing is there. */
-export function stateOf(path: string): string | undefined {
-  const status = statusOf(path);
-  return status === undefined ? undefined : stateIn(status);
-}
-
-export function stateIn({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
-}
-
-/** Tells what stands at a path from whatever else may stand there later, at work or not. Undefined when nothing is there. */
-export function identityOf(path: string): string | undefined {
-  const status = statusOf(path);
-  return status === undefined
-    ? undefined
-    : [status.dev, status.ino, status.mode & 0o170000n, status.isDirectory() ? status.birthtimeNs : status.ctimeNs].join(':');
-}
 
 /** One note for each foreign name; network file systems keep a removed file that is open under such a name for a while, and that is none. */
 export function notesOn(dir: string, names: readonly string[]): Issue[] {

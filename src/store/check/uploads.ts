@@ -1,6 +1,7 @@
 /** The unfinished uploads of a model: each has its record, and each part is what was sent. One that is unfinished is no finding, and not pending. */
 import { join } from 'node:path';
 import { SwampError } from '../../errors.js';
+import { statusOf } from '../../fs/identity.js';
 import { PARTS } from '../../layout/layout.js';
 import type { Repo } from '../../repo.js';
 import { hasIntent } from '../intent.js';
@@ -10,7 +11,7 @@ import { parseUploadEntry, type Standing, SUMS } from '../uploads/place.js';
 import { UPLOAD, UPLOAD_RECORD } from '../uploads/record.js';
 import { type Checker, type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
-import { type Expected, openPlain, readPlain, statusOf } from './plain.js';
+import { type Expected, openPlain, readPlain } from './plain.js';
 import { digestFile, type OnBytes, recordIssue } from './version.js';
 
 const INSIDE: Readonly<Record<string, Expected>> = { [UPLOAD_RECORD]: 'file', [PARTS]: 'directory', [SUMS]: 'directory' };

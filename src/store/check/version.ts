@@ -3,13 +3,14 @@ import { createHash, type Hash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { SwampError } from '../../errors.js';
 import type { Handle } from '../../fs/handle.js';
+import { stateOf, statusOf } from '../../fs/identity.js';
 import { isForeign, readDir } from '../../fs/tree.js';
 import { CONTENT, METADATA, PARTS } from '../../layout/layout.js';
 import { METADATA_RECORD, parseAs, type VersionMetadata } from '../metadata.js';
 import { partNumber } from '../uploads/parts.js';
 import { type Look, lookAtObject } from './checker.js';
 import type { Issue } from './kinds.js';
-import { notesOn, openPlain, readPlain, stateOf, statusOf, typeIssue } from './plain.js';
+import { notesOn, openPlain, readPlain, typeIssue } from './plain.js';
 
 /** Called with each piece of content that was read; may throw to end the look. */
 export type OnBytes = (bytes: number) => Promise<void>;

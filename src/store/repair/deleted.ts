@@ -5,18 +5,18 @@
  */
 import { SwampError } from '../../errors.js';
 import { syncDir } from '../../fs/durable.js';
+import { statusOf } from '../../fs/identity.js';
 import { FAMILIES } from '../../layout/families.js';
 import { MAX_EPOCH } from '../../locks/fence.js';
 import type { Lease } from '../../locks/lease.js';
 import type { Repo } from '../../repo.js';
 import { hasEntries } from '../check/check.js';
-import { statusOf } from '../check/plain.js';
 import { moveThrough, stageRecord, syncCommit } from '../commit.js';
 import { isDefinitionPath } from '../definition-text.js';
 import { type DeletedModel, readDeleted } from '../deletion.js';
 import { linkToQuarantine, moveToQuarantine } from '../quarantine.js';
 import type { Act } from './name.js';
-import { readable, textIn } from './salvage.js';
+import { readableText, textIn } from './salvage.js';
 
 /** Undefined when the record is in order, or gone. */
 export function planDeleted(repo: Repo, modelId: string): Act['action'] | undefined {
@@ -35,7 +35,7 @@ export async function mendDeleted(fence: Lease): Promise<Act[]> {
   const record = knownOf(path, modelId, fence.epoch);
   const inside = isFile && action === 'rebuilt' ? await linkToQuarantine(fence, path) : await moveToQuarantine(fence, path);
   if (action === 'rebuilt') {
-    if (!/"teardown":\s*null/.test(readable(path) ?? ''))
+    if (!/"teardown":\s*null/.test(readableText(path) ?? ''))
       repo.reporter.warn(
         `Whether the delete method of "${record.name}" (${modelId}) has run cannot be known any more, and it will not be run: look yourself.`,
         {
@@ -63,7 +63,7 @@ function isReadable(repo: Repo, modelId: string): boolean {
 
 /** Whether its teardown had run cannot be known; none is run without knowing. */
 function knownOf(path: string, modelId: string, epoch: number): DeletedModel {
-  const found = readable(path) ?? '';
+  const found = readableText(path) ?? '';
   // One about another model says nothing about this one, and its definition is not to be removed for it.
   const text = textIn(found, 'id') === modelId && (textIn(found, 'definition') ?? modelId).includes(modelId) ? found : '';
   const [type, definitionPath, deletedAt] = [textIn(text, 'type') ?? 'store', textIn(text, 'definitionPath'), textIn(text, 'deletedAt')];

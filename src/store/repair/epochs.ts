@@ -4,7 +4,7 @@ import { isErrno } from '../../errors.js';
 import { readDir } from '../../fs/tree.js';
 import { ARTIFACT_RECORD, type Layout, type LockName } from '../../layout/layout.js';
 import { MAX_EPOCH } from '../../locks/fence.js';
-import { numberIn, readable, salvage } from './salvage.js';
+import { numberIn, readableText, salvage } from './salvage.js';
 
 /** The highest epoch that records of the model carry, generations above all; 0 when there is none. */
 export function recordedEpoch(layout: Layout, modelId: string): number {
@@ -13,7 +13,7 @@ export function recordedEpoch(layout: Layout, modelId: string): number {
     const [data, tombstones] = [tree.model(modelId), tree.tombstones(modelId)];
     for (const segment of list(data)) highest = Math.max(highest, salvage(join(data, segment, ARTIFACT_RECORD)).generation ?? 0);
     for (const file of list(tombstones)) highest = Math.max(highest, salvage(join(tombstones, file)).generation ?? 0);
-    highest = Math.max(highest, numberIn(readable(tree.deletedModel(modelId)) ?? '', 'epoch') ?? 0);
+    highest = Math.max(highest, numberIn(readableText(tree.deletedModel(modelId)) ?? '', 'epoch') ?? 0);
   }
   return highest;
 }

@@ -5,6 +5,7 @@
  */
 import { join, sep } from 'node:path';
 import { makeDirs, syncDir } from '../../fs/durable.js';
+import { statusOf } from '../../fs/identity.js';
 import { ownNames } from '../../fs/tree.js';
 import { ARTIFACT_RECORD } from '../../layout/layout.js';
 import { isNameOf, nameOf } from '../../layout/names.js';
@@ -13,7 +14,6 @@ import type { Lease } from '../../locks/lease.js';
 import type { Repo } from '../../repo.js';
 import { floorIssues } from '../check/artifact.js';
 import { type FindingKind, type Issue, isFinding } from '../check/kinds.js';
-import { statusOf } from '../check/plain.js';
 import { structuralIssues, versionState } from '../check/version.js';
 import { moveThrough, stageRecord, syncCommit } from '../commit.js';
 import type { ArtifactRecord, Tombstone } from '../metadata.js';
@@ -41,7 +41,7 @@ interface Aside {
   readonly kind: FindingKind;
 }
 
-export interface NamePlan {
+export interface NameRepair {
   /** The artifact's directory. */
   readonly dir: string;
   readonly rewrites: readonly Rewrite[];
@@ -62,7 +62,7 @@ interface Standing {
 }
 
 /** What is to be done about the findings of one name, as it stands now; `epoch`: of whoever is going to do it. */
-export async function planName(repo: Repo, modelId: string, segment: string, findings: readonly Issue[], epoch: number): Promise<NamePlan> {
+export async function planName(repo: Repo, modelId: string, segment: string, findings: readonly Issue[], epoch: number): Promise<NameRepair> {
   const standing = look(repo, modelId, segment);
   const { artifact, dir, record, name, tombstone, tombstonePath } = standing;
   const bad = await badVersions(standing, findings);
@@ -81,7 +81,7 @@ export async function planName(repo: Repo, modelId: string, segment: string, fin
 }
 
 /** Does it, under the model's data fence. Records first, durable: a floor must stand before the version above it goes. Throws FenceLost. */
-export async function mendName(fence: Lease, { dir, rewrites, aside }: NamePlan): Promise<Act[]> {
+export async function mendName(fence: Lease, { dir, rewrites, aside }: NameRepair): Promise<Act[]> {
   const acts: Act[] = [];
   for (const { path, kind, value } of rewrites) {
     const inside = await clear(fence, path);

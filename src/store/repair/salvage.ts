@@ -11,7 +11,7 @@ export interface Salvaged {
 
 /** Throws the system's error for what cannot be read at all (P7): nothing is counted on from a guess. */
 export function salvage(path: string): Salvaged {
-  const text = readable(path);
+  const text = readableText(path);
   if (text === undefined) return {};
   const [name, generation, floor] = [textIn(text, 'name'), numberIn(text, 'generation'), numberIn(text, 'floor')];
   return {
@@ -22,7 +22,7 @@ export function salvage(path: string): Salvaged {
 }
 
 /** The text of a plain file of the size of any record; undefined for anything else. */
-export function readable(path: string): string | undefined {
+export function readableText(path: string): string | undefined {
   const plain = readPlain(path, MAX_TEXTS_BYTES);
   return 'text' in plain ? plain.text : undefined;
 }
