@@ -159,7 +159,7 @@ function told(error: NodeJS.ErrnoException): { readonly what: string; readonly h
 /** Calls that change the directory that `path` lies in. */
 const IN_PARENT = ['mkdir', 'rmdir', 'rename', 'unlink', 'link', 'symlink'];
 
-/** What denies: what stands at the path, or the nearest directory above it. Undefined where that cannot be told. */
+/** What denies: what is at the path, or the nearest directory above it. Undefined where that cannot be known. */
 function deniedAt({ syscall = '', dest }: NodeJS.ErrnoException & { readonly dest?: string }, path: string) {
   const candidates = [path, ...(dest === undefined ? [] : [dest])].map((named) => (IN_PARENT.includes(syscall) ? dirname(named) : named)).map(nearest);
   const denied = candidates.find((candidate) => candidate !== undefined && !isWritable(candidate)) ?? candidates[0];

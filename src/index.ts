@@ -111,7 +111,7 @@ export interface OpenOptions {
   readonly readOnly?: boolean;
   /** Gets notices: waits, and what failed without changing the outcome. Default: the loggers `swamp.*` of LogTape, which the host program configures. */
   readonly reporter?: Reporter;
-  /** What others are told of who holds a lock. Default: `library`. */
+  /** What others are shown as the holder of a lock. Default: `library`. */
   readonly command?: string;
 }
 
@@ -121,7 +121,7 @@ export interface Cancel {
 }
 
 export interface Confirm extends Cancel {
-  /** Asked once, before any lock is taken; nothing is deleted when it answers false. Default: nobody is asked. */
+  /** Asked once, before any lock is taken; nothing is deleted when it answers false. Default: no question. */
   readonly confirm?: (plan: DeletePlan) => Promise<boolean>;
 }
 
@@ -182,7 +182,7 @@ export interface Backups {
   /** `other`: a backup, or the directory of a repository. */
   diff(input: { readonly dir: string; readonly other: string }, options?: Cancel): Promise<BackupDiffResult>;
   list(input: { readonly dir: string }): Promise<BackupListResult>;
-  /** Nobody is asked. */
+  /** No question is asked. */
   prune(input: BackupPruneInput, options?: Cancel): Promise<BackupPruneResult>;
   pack(input: { readonly dir: string; readonly file: string }, options?: Cancel): Promise<BackupPackResult>;
   unpack(input: { readonly file: string; readonly dir: string }, options?: Cancel): Promise<BackupUnpackResult>;

@@ -41,7 +41,7 @@ export interface Repo {
   readonly timing: Timing;
   readonly readOnly: boolean;
   readonly reporter: Reporter;
-  /** What locks tell others about their holder: the verb, e.g. `data put`. */
+  /** What locks show others about their holder: the verb, e.g. `data put`. */
   readonly command: string;
   /** The names of the models that this process has read, by id: messages name a model as the user does. */
   readonly names: Map<string, string>;
@@ -200,7 +200,7 @@ function otherOwner(marker: string, { SUDO_UID: behind }: NodeJS.ProcessEnv): nu
 
 /**
  * Throws `config_invalid` for a command that would run a command of the repository, where that belongs to another account and
- * nobody has said that it is trusted: whoever can make a .swamp.yaml above a working directory could run anything there as us.
+ * it was not said to be trusted: an account that can make a .swamp.yaml above a working directory could run anything there as this one.
  */
 export function requireTrusted({ root, distrusted, command }: Pick<Repo, 'root' | 'distrusted' | 'command'>): void {
   if (distrusted === undefined) return;
@@ -210,7 +210,7 @@ export function requireTrusted({ root, distrusted, command }: Pick<Repo, 'root' 
   });
 }
 
-/** A link is followed; what is no regular file is neither waited for nor read. */
+/** A link is followed; what is not a regular file is neither waited for nor read. */
 function readMarker(path: string): string {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -313,7 +313,7 @@ function parseAncestors(text: string | undefined): readonly string[] {
   return Object.freeze((text ?? '').split(':').filter((item) => item !== ''));
 }
 
-/** A path as JSON results tell it: relative to the repository, absolute when it lies elsewhere. */
+/** A path as JSON results show it: relative to the repository, absolute when it lies elsewhere. */
 export function displayPath(repo: Repo, path: string): string {
   return path.startsWith(`${repo.root}/`) ? path.slice(repo.root.length + 1) : isAbsolute(path) ? path : resolve(path);
 }

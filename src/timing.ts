@@ -8,7 +8,7 @@ export interface Timing {
   readonly heartbeatMs: number;
   /** The slow look behind the file-system events: network disks send none. Milliseconds. */
   readonly pollMs: number;
-  /** How long the head of a queue may leave a free lock untaken before the next one passes it. Milliseconds. */
+  /** How long the head of a queue may leave a free lock untaken before the next waiter passes it. Milliseconds. */
   readonly graceMs: number;
   /** How long a wait lasts before it is reported (L13). Milliseconds. */
   readonly noticeMs: number;
@@ -45,7 +45,7 @@ export function duration(ms: number): string {
  * The durations of this process. `lockTimeout` (the flag's text) goes before SWAMP_LOCK_TIMEOUT_MS.
  * SWAMP_LOCK_TTL_MS (at least 2000) changes the ttl: every process of one repository must agree on it.
  * SWAMP_NOTICE_MS changes when a wait is reported; without it, that depends on who reads: `terminal` or `log`.
- * 0 for the lock timeout: try once. Throws `usage` for a value that is no whole number.
+ * 0 for the lock timeout: try once. Throws `usage` for a value that is not a whole number.
  */
 export function timingFrom(env: NodeJS.ProcessEnv, lockTimeout?: string, reader: keyof typeof NOTICE_MS = 'log'): Timing {
   const wait =

@@ -1,4 +1,4 @@
-/** Who may go on when: long loops of synchronous calls let timers and signals through, and crowds do the same thing a few at a time. */
+/** Taking turns: long loops of synchronous calls let timers and signals through, and crowds do the same thing a few at a time. */
 import { setImmediate as turn } from 'node:timers/promises';
 
 /** So many looks at small files take some milliseconds. */

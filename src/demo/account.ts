@@ -1,6 +1,6 @@
 /** Decides whether every acknowledged version is accounted for: still there, or removed by a delete that came after it. */
 
-/** A version that a writer was told is stored. Times are of one monotonic clock, in milliseconds. */
+/** A version whose put was acknowledged. Times are of one monotonic clock, in milliseconds. */
 export interface Acknowledged {
   readonly version: number;
   readonly generation: number;

@@ -27,7 +27,7 @@ export interface DemoState {
   readonly deletes: number;
   readonly won: number;
   readonly errors: number;
-  /** Waits that were told on stderr. */
+  /** Waits that were reported on stderr. */
   readonly waits: number;
   /** The slowest command so far, start-up and all. */
   readonly slowestMs: number;

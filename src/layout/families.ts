@@ -1,4 +1,4 @@
-/** The families of files a model owns besides its definition and its fences. Whoever sweeps a model sweeps exactly these (D6); a new family is added here and nowhere else. */
+/** The families of files a model owns besides its definition and its fences. A sweep of a model removes exactly these (D6); a new family is added here and nowhere else. */
 import type { Layout } from './layout.js';
 
 export interface Family {

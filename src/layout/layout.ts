@@ -2,7 +2,7 @@
  * The only place that builds a path of the datastore. The paths are the format; its version is the directory `v2`.
  *
  *   <datastore>/v2/
- *     fences/global/41.free-3f9c0a1b2c3d/                    nobody holds it
+ *     fences/global/41.free-3f9c0a1b2c3d/                    free
  *     fences/<model-id>/data/18.<holder>/                    held for a commit
  *     fences/<model-id>/run/7.<holder>/                      held while a method runs
  *     queues/global/<ticket>.json                            who waits, in order; advisory
@@ -50,7 +50,7 @@ export function isModelId(text: string): boolean {
 }
 
 export class Layout {
-  /** `base` is the datastore's directory, absolute: `<repo>/.swamp` unless configured elsewhere. `root`: where the families stand. */
+  /** `base` is the datastore's directory, absolute: `<repo>/.swamp` unless configured elsewhere. `root`: where the families are. */
   constructor(
     readonly base: string,
     readonly root: string = join(base, FORMAT_DIRECTORY),
@@ -156,7 +156,7 @@ export class Layout {
   get repository(): string {
     return this.#at('repository.json');
   }
-  /** A published restore: whoever comes next finishes it. */
+  /** A published restore: the next command finishes it. */
   get restoring(): string {
     return this.#at('restoring');
   }
@@ -164,7 +164,7 @@ export class Layout {
     return this.#at('quarantine');
   }
 
-  /** What one repair sets aside; below it stands the path from `root`. */
+  /** What one repair sets aside; below it is the path from `root`. */
   quarantine(at: Date, nonce: string): string {
     return this.#at('quarantine', `${at.toISOString().replace(/[-:]|\.[0-9]+/g, '')}-${nonce}`);
   }

@@ -3,7 +3,7 @@
  *
  * a-z 0-9 . _ - stay; A-Z become ^a-^z; every other byte of the UTF-8 form becomes %xx (lower-case hex), so does a
  * leading dot. A segment above 200 bytes becomes a readable prefix, `%~` (which no encoding produces), and the SHA-256
- * of the name; its full name stands in artifact.json.
+ * of the name; its full name is in artifact.json.
  */
 import { createHash } from 'node:crypto';
 import { SwampError } from '../errors.js';
@@ -55,7 +55,7 @@ export function segmentFor(name: string): string {
   return prefix + MARKER + createHash('sha256').update(name).digest('hex');
 }
 
-/** True when the artifact `name` stands in the directory `segment`; no name that none can have does. */
+/** True when the artifact `name` is in the directory `segment`; no name that none can have does. */
 export function isNameOf(name: string, segment: string): boolean {
   return isArtifactName(name) && segmentFor(name) === segment;
 }

@@ -83,7 +83,7 @@ export function deletedHint(content: DeletedContent): string {
   return isLeaving(content) ? 'The next "swamp datastore sweep" removes what is left of it.' : DELETED_HINT;
 }
 
-/** A record that cannot be read does not tell. */
+/** A record that cannot be read does not say. */
 function isLeft(repo: Repo, id: string, path: string): boolean {
   try {
     const record = readDeleted(repo, id);

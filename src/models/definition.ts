@@ -1,5 +1,5 @@
 /**
- * A model's definition and its YAML: strict reading with every problem told, and writing that reads back the same. The name of
+ * A model's definition and its YAML: strict reading with every problem reported, and writing that reads back the same. The name of
  * the file is the name of the model; a field `name` may repeat it.
  *
  *   id: 523ffdc3-8648-47ae-a1a2-1fb185d39bbc
@@ -141,7 +141,7 @@ function isPlainScript(text: string): boolean {
   return /^[\x21-\x7e]/.test(text) && !/^[ \t]+$/m.test(text) && !/[^\n\t\P{C}]|[\u2028\u2029]/u.test(text);
 }
 
-/** The arguments of a method as a definition writes them and JSON tells them. */
+/** The arguments of a method as a definition writes them and JSON shows them. */
 export function shellArguments({ run, workingDir, timeoutMs, env, ignoreExitCode }: ShellMethod) {
   return { run, workingDir, ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }), env, ignoreExitCode };
 }
@@ -228,7 +228,7 @@ function readCommand(source: YamlSource, field: YamlField | undefined): string |
   return undefined;
 }
 
-/** A mapping of texts, e.g. tags; `refuse` tells what is wrong with a name. */
+/** A mapping of texts, e.g. tags; `refuse` says what is wrong with a name. */
 function readTexts(source: YamlSource, field: YamlField | undefined, refuse: (name: string) => string | undefined): Record<string, string> {
   const texts = new Map<string, string>();
   for (const [name, value] of readFields(source, field) ?? []) {
@@ -247,7 +247,7 @@ export function withName(text: string, name: string): string {
 
 /**
  * The text with other values of these fields, of `name` only where it is there; the rest stays, comments too. Throws `model_invalid` when that is no definition
- * any more, as when it has become too large: whoever published it would have no model.
+ * any more, as when it has become too large: publishing it would leave no model.
  */
 export function withFields(text: string, fields: Partial<Pick<Definition, 'id' | 'name'>>): string {
   const document = parseDocument(text);

@@ -22,11 +22,11 @@ import { nearest } from './suggest.js';
 const DIRECTORY = 'models';
 const SUFFIX = '.yaml';
 
-/** A definition, and the file it stands in. */
+/** A definition, and the file it is in. */
 export interface Model extends Definition {
   /** Absolute. */
   readonly path: string;
-  /** What stood in the file when it was read. */
+  /** What was in the file when it was read. */
   readonly text: string;
   /** The state of the file when it was read: while it has this one, it still holds this model. */
   readonly seen: string;
@@ -35,7 +35,7 @@ export interface Model extends Definition {
 /** A definition file that was read. A model can have problems too: then it shares its name or id with another one. */
 export interface SurveyedFile extends DefinitionFile {
   readonly model: Model | undefined;
-  /** True: the file stands, but its model was deleted, and counts as gone. */
+  /** True: the file is there, but its model was deleted, and counts as gone. */
   readonly deleted: boolean;
   readonly problems: readonly Problem[];
   /** Of no matter to any command but `model validate`. */
@@ -95,7 +95,7 @@ export async function modelsOrWarn(repo: Repo): Promise<readonly Model[]> {
   return models;
 }
 
-/** Reads every definition file, by name; what stands under models/ and cannot be one is a stray. `read`: how a file is read, for who has read it before. */
+/** Reads every definition file, by name; what is under models/ and cannot be one is a stray. `read`: how a file is read, for a caller that has read it before. */
 export async function surveyDefinitions(
   repo: Repo,
   read: (repo: Repo, file: DefinitionFile) => Content | undefined = readOrTell,
@@ -245,7 +245,7 @@ function listDefinitions(repo: Repo): Listed {
   return { files: files.sort((a, b) => compare(a.name, b.name) || compare(a.type, b.type)), strays: strays.sort((a, b) => compare(a.path, b.path)) };
 }
 
-/** Temporary files of publications; their names tell no session. What is behind a link is left alone. */
+/** Temporary files of publications; their names name no session. What is behind a link is left alone. */
 export function temporaries(repo: Repo): string[] {
   const directories = MODEL_TYPES.map((type) => join(repo.root, DIRECTORY, type)).filter(isUnlinked);
   return directories.flatMap((directory) =>
@@ -274,12 +274,12 @@ function readByName(repo: Repo, type: ModelType, name: string): Found[] {
   const content = readDefinition(repo, { name, type, path });
   if (content === undefined) return [];
   requireUnlinked(dirname(path));
-  // Where the file system ignores case, `Web` opens web.yaml: that is no model called Web.
+  // Where the file system ignores case, `Web` opens web.yaml: that is not a model called Web.
   if (content.kind === 'invalid' && !(readDir(dirname(path)) ?? []).includes(basename(path))) return [];
   return [{ path, content }];
 }
 
-/** True while the definition of `model`, which was read, stands: one look while nobody has touched it. Its file may have problems now, as while it is edited; or it stands under another name. */
+/** True while the definition of `model`, which was read, is there: one look while it is untouched. Its file may have problems now, as while it is edited; or it is under another name. */
 export function isStillDefined(repo: Repo, model: Model): boolean {
   if (stateOf(model.path) === model.seen) return true;
   const { id } = model;
@@ -331,7 +331,7 @@ function modelIn(path: string, { definition, text, seen }: Extract<Content, { re
   return { ...definition, path, text, seen };
 }
 
-/** Why an entry of models/<type> is told instead of read; undefined when it is a definition, a directory, or none of ours. */
+/** Why an entry of models/<type> is reported instead of read; undefined when it is a definition, a directory, or none of ours. */
 function strayReason(entry: Dirent, type: string): { readonly message: string; readonly hint: string } | undefined {
   const { name } = entry;
   if (entry.isSymbolicLink()) return { message: 'is a symbolic link', hint: 'Links are not followed here: put the file or directory itself there.' };

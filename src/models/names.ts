@@ -59,8 +59,8 @@ export async function keepName(repo: Repo, path: string, stillHeld: () => void):
 }
 
 /**
- * No rename passes through a fence here, so what is removed is looked at once more where nobody finds it by name: a session that
- * was put out would else remove the last name of a model that got this one back. The kept name is durable first.
+ * No rename passes through a fence here, so what is removed is looked at once more where no command finds it by name: a session that
+ * lost its locks would else remove the last name of a model that got this one back. The kept name is durable first.
  */
 async function removeName(repo: Repo, path: string, kept: string, stillHeld: () => void): Promise<boolean> {
   await syncDir(dirname(kept));
@@ -82,8 +82,8 @@ export async function publishDefinition(repo: Repo, definition: Definition): Pro
 }
 
 /**
- * link(2) passes through no fence: whoever was put out of the global one may have published a definition of that name beside
- * ours. Each looks again once its own stands, and who is alone stays. Of two that see each other the holder of `global` takes
+ * link(2) passes through no fence: a process that lost the global one may have published a definition of that name beside
+ * ours. Each looks again once its own is there, and stays when it is alone. When two see each other, the holder of `global` takes
  * its own back; the other one waits for that fence, and then looks again: without it both would go. Throws `model_exists`,
  * and FenceLost, after which to call it again.
  */

@@ -1,4 +1,4 @@
-/** What is wrong with a definition, as people and scripts are told it. */
+/** What is wrong with a definition, as people and scripts see it. */
 export interface Problem {
   readonly path: string;
   readonly line?: number;

@@ -43,7 +43,7 @@ function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /**
- * False when all that is left are zombies, which still answer to signals: in a container whose first process reaps nobody
+ * False when all that is left are zombies, which still answer to signals: in a container whose first process reaps no child
  * they stay for ever. True where there is no /proc to ask.
  */
 function hasLiving(leader: number): boolean {
@@ -58,7 +58,7 @@ function isLivingMember(pid: string, leader: number): boolean {
     const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return group === String(leader) && state !== 'Z' && state !== 'X';
   } catch (error) {
-    // It ended between the two calls, or is somebody else's business.
+    // It ended between the two calls, or belongs to another owner.
     if (isErrno(error, 'ESRCH', 'EACCES', 'EPERM')) return false;
     throw error;
   }

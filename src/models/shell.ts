@@ -32,7 +32,7 @@ export interface ShellOptions {
   readonly cwd: string;
   /** The whole environment. */
   readonly env: NodeJS.ProcessEnv;
-  /** What the command reads; nothing unless told. */
+  /** What the command reads; nothing by default. */
   readonly stdin?: 'ignore' | 'inherit';
   readonly timeoutMs?: number | undefined;
   /** Ends the command like the time limit does. */
@@ -166,7 +166,7 @@ async function start(command: string, { cwd, env, recorded, stdin = 'ignore' }: 
 /** Lets the command go once `before` is done; what that throws closes the gate, and the waiting shell ends by itself. */
 async function openGate(child: ShellProcess, before: () => Promise<void> | undefined): Promise<Failure | undefined> {
   const gate = child.stdio[3] as Writable;
-  // A shell that was ended at the gate reads no more: its exit tells.
+  // A shell that was ended at the gate reads no more: its exit says so.
   gate.on('error', () => undefined);
   try {
     await before();
@@ -178,7 +178,7 @@ async function openGate(child: ShellProcess, before: () => Promise<void> | undef
   }
 }
 
-/** spawn(2) tells a missing directory as a missing /bin/sh. */
+/** spawn(2) reports a missing directory as a missing /bin/sh. */
 function requireDirectory(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
   throw new SwampError('io', `The working directory ${path} does not exist, or is not a directory.`, {

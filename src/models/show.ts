@@ -1,4 +1,4 @@
-/** The output of a command, shown to whoever reads it: who has fallen behind is waited for, so that it does not pile up. */
+/** The output of a command, shown to its reader: a reader that has fallen behind is waited for, so that it does not pile up. */
 
 /** Shows the command's own output as it comes; while its promise is pending nothing more is read. */
 export type OnOutput = (chunk: Uint8Array) => void | Promise<void>;

@@ -1,4 +1,4 @@
-/** The word somebody probably meant. */
+/** The word that a person probably meant. */
 
 /** The candidate nearest to `word` (case aside) when it is near enough to be a slip of the finger; undefined otherwise. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {

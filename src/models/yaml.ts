@@ -21,7 +21,7 @@ import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
 
 const MAX_DEPTH = 20;
-/** What is told of one file; the rest is counted. */
+/** How many problems of one file are reported; the rest is counted. */
 const MAX_PROBLEMS = 20;
 
 /** A value, with its dotted name (`methods.execute.arguments`; the whole document has none) and the line of its key. */

@@ -58,7 +58,7 @@ export interface BackupCreateResult extends BackupCounts {
   readonly createdAt: string;
   /** How many of each kind are not in it. */
   readonly excluded: ExcludedCounts;
-  /** Artifacts that do not stand under their names. */
+  /** Artifacts that are not stored under their names. */
   readonly renamed: readonly KeymapRecord[];
   /** What could not be read and was left out, with `skipDamaged`. */
   readonly damaged: readonly LeftOut[];
@@ -228,7 +228,7 @@ function resultOf(
   };
 }
 
-/** What the contents take, as their records tell; what has gone since is left out. */
+/** What the contents take, by their records; what has gone since is left out. */
 function sizesOf({ models }: Snapshot): { readonly bytes: number } {
   const dirs = models.flatMap(({ artifacts }) => artifacts.flatMap(({ dir, versions }) => versions.map(({ version }) => join(dir, String(version)))));
   return { bytes: dirs.reduce((sum, dir) => sum + (readVersionMetadata(join(dir, METADATA))?.size ?? 0), 0) };
@@ -249,7 +249,7 @@ function manifestOf(repo: Repo, { createdAt, global, models }: Snapshot, { optio
   };
 }
 
-/** Models may be asked for by their ids; a manifest tells names. */
+/** Models may be asked for by their ids; a manifest has names. */
 function namesOf(models: readonly ListedModel[]): string[] {
   return models.flatMap(({ definition, directory }) => (definition === undefined ? [] : [directory.slice('models/'.length)]));
 }

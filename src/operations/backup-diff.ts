@@ -184,7 +184,7 @@ function compareArtifacts(before: Sidecar, after: Sidecar, { allVersions }: Cove
   return [...(own.length === 0 ? [] : [{ change: 'changed' as const, version: null, fields: own }]), ...versions];
 }
 
-/** A backup does not tell in how many parts a content was written. */
+/** A backup does not record in how many parts a content was written. */
 function withoutParts(version: Sidecar['versions'][number]): object {
   return Object.fromEntries(Object.entries(version).filter(([key]) => key !== 'parts'));
 }
@@ -199,7 +199,7 @@ function differing(before: object | undefined, after: object | undefined): strin
   return [...new Set([...a.keys(), ...b.keys()])].filter((key) => !isDeepStrictEqual(a.get(key), b.get(key)));
 }
 
-/** What stands under each key on both sides, sorted. */
+/** What is under each key on both sides, sorted. */
 function pairs<K extends string | number, V>(
   before: ReadonlyMap<K, V>,
   after: ReadonlyMap<K, V>,

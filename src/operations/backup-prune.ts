@@ -75,7 +75,7 @@ export async function backupPrune(input: BackupPruneInput, options: BackupPruneO
 /** False when it was removed, or replaced, since it was planned. */
 async function remove(item: BackupInFolder, reporter: Reporter): Promise<boolean> {
   if (!isStillThere(item)) return false;
-  // From here on it is no backup any more, wherever its removal stops.
+  // From here on it is not a backup any more, wherever its removal stops.
   const aside = await moveAside(item.path);
   if (aside === undefined) return false;
   await syncDir(dirname(item.path));

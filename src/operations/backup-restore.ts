@@ -1,4 +1,4 @@
-/** `backup restore`: verified, planned and staged without a lock; one rename publishes it; then it is carried out, by this command or by whoever comes next (B15 to B17). */
+/** `backup restore`: verified, planned and staged without a lock; one rename publishes it; then it is carried out, by this command or by the next one (B15 to B17). */
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Gathered, gather, readSaved, type Saved } from '../backup/contents.js';
 import { adaptStaged } from '../backup/restore/adapt.js';
@@ -64,7 +64,7 @@ export interface RestoreQuestion {
 
 export interface BackupRestoreOptions {
   readonly signal: AbortSignal;
-  /** Asked before `replace`, and before any lock is taken. Default: nobody is asked. */
+  /** Asked before `replace`, and before any lock is taken. Default: no question. */
   readonly confirm?: (question: RestoreQuestion) => Promise<boolean>;
   /** What has been read, then what has been staged. */
   readonly onProgress?: (done: { readonly files: number; readonly bytes: number }, phase: 'verified' | 'staged') => void;
@@ -172,7 +172,7 @@ class Restorer {
 
   /** Undefined: more is to be restored now than was staged. Runs again when the global fence was lost on the way. */
   async #commit(hands: Structural): Promise<RestorePlan | undefined> {
-    // Whoever came next has carried it out before we got here again.
+    // Another command has carried it out before this one came here again.
     if (this.#published && this.#plan !== undefined) return this.#plan;
     if (!exists(stagedRestore(this.#session)))
       throw new SwampError('lock_lost', 'The global lock was lost while the restore was published, and what was staged for it is gone.', {
@@ -194,7 +194,7 @@ class Restorer {
     requireWithin(this.#session.repo, this.#asked, plan);
   }
 
-  /** Whoever gets an error here must know that it is too late for another decision. */
+  /** An error here must say that it is too late for another decision. */
   async #publish(hands: Structural): Promise<void> {
     try {
       await publishRestore(hands.fence, () => {

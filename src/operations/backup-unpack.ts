@@ -25,7 +25,7 @@ export async function backupUnpack(input: { readonly file: string; readonly dir:
   const codec = codecFor(input.file);
   const file = resolve(input.file);
   const dir = resolveNamed(input.dir);
-  // Looked at for the error alone: `dir` is told as it was named.
+  // Looked at for the error alone: `dir` is shown as it was named.
   parentOf(dir);
   requireFree(dir);
   await reclaimScratch(dirname(dir), options.reporter.warn);
@@ -53,7 +53,7 @@ async function publish(scratch: string, dir: string): Promise<void> {
   await syncDir(dirname(dir));
 }
 
-/** A link is followed: the person named it. What is no file is not waited for. */
+/** A link is followed: the person named it. What is not a file is not waited for. */
 function openArchive(file: string): Handle {
   const archive = Handle.open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   if (archive.status.isFile()) return archive;
@@ -61,7 +61,7 @@ function openArchive(file: string): Handle {
   throw new SwampError('io', `${file} is not a regular file.`, { hint: 'Name an archive that "swamp backup pack" has made.', data: { path: file } });
 }
 
-/** What is wrong with the archive is told of the file that the person named, not of scratch that is gone. */
+/** An error of the archive names the file that the person named, not scratch that is gone. */
 function told(error: unknown, { file, scratch }: { readonly file: string; readonly scratch: string }): unknown {
   if (!(error instanceof SwampError) || !['backup_invalid', 'checksum_mismatch'].includes(error.code)) return error;
   return new SwampError(error.code, `${file}: ${error.message.replace(`${scratch} is not a whole backup: `, '')}`, {

@@ -20,7 +20,7 @@ export interface BackupVerifyResult {
   readonly base: Pick<BackupVerifyResult, 'dir' | 'findings'> | null;
 }
 
-/** Findings are the result, not an error: the caller decides (`verdictOf`). Throws `io` when there is no such directory. */
+/** Findings are the result, not an error: the caller decides (`verdictOf`). Throws `io` when the directory does not exist. */
 export async function backupVerify(input: { readonly dir: string; readonly base?: string }, options: VerifyOptions): Promise<BackupVerifyResult> {
   const dir = requireBackupDirectory(input.dir);
   const base = input.base === undefined ? undefined : await backupVerify({ dir: input.base }, options);

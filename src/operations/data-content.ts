@@ -59,7 +59,7 @@ async function lookUp(repo: Repo, input: DataGetInput, { signal }: { readonly si
   };
 }
 
-/** A stream that ends with the reason of the signal, also while nobody reads it. */
+/** A stream that ends with the reason of the signal, also while it is not read. */
 function asStream(chunks: AsyncGenerator<Buffer>, signal: AbortSignal): Readable {
   const stream = Readable.from(chunks, { objectMode: false });
   const abort = (): void => void stream.destroy(signal.reason as Error);

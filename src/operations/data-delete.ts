@@ -113,7 +113,7 @@ async function deleteNamed(repo: Repo, model: Model, name: string, { version, dr
   const asked = options.confirm !== undefined;
   if ((dryRun === true || asked) && shown.length === 0) requireDeletedBefore(repo, model, name, version);
   if (dryRun === true) return { ...result({ versionsDeleted: shown.length, alreadyDeleted: shown.length === 0 }), dryRun };
-  // Nobody is asked about nothing.
+  // No question about nothing.
   if (asked && shown.length > 0 && !(await options.confirm?.({ modelName: model.name, items: itemsOf(name, shown) })))
     return { ...result({ versionsDeleted: 0, alreadyDeleted: false }), cancelled: true };
   const remove = async (writer: Lease): Promise<Removed> => {
@@ -141,7 +141,7 @@ async function deleteMany(repo: Repo, model: Model, input: DataDeleteInput, opti
   );
   const base = { modelId: model.id, modelName: model.name, modelType: model.type };
   const tally: Tally = { totalDeleted: 0, totalVersionsDeleted: 0, failed: [] };
-  // Of each artifact; undefined: nobody was asked.
+  // Of each artifact; undefined: there was no question.
   let shown: ReadonlyMap<string, readonly number[]> | undefined;
   if (input.dryRun === true || options.confirm !== undefined) {
     const items = await planned(repo, model, ahead.seen, options.signal);
@@ -153,7 +153,7 @@ async function deleteMany(repo: Repo, model: Model, input: DataDeleteInput, opti
     if (items.length > 0 && !(await options.confirm?.({ modelName: model.name, items }))) return { ...base, ...tally, dryRun: false, cancelled: true };
     shown = new Map(items.map(({ name, versions }) => [name, versions]));
   }
-  // What a person agreed to is what goes. Unasked, it is what stands there once the model is drained: a method that runs now may still write some of it.
+  // What a person agreed to is deleted. Without a question, it is what is there once the model is drained: a method that runs now may still write some of it.
   let left: readonly string[] | undefined = shown === undefined ? undefined : [...shown.keys()];
   for (let size = FIRST_SLICE; left === undefined || left.length > 0; ) {
     const started = repo.timing.now();
@@ -226,7 +226,7 @@ function itemsOf(name: string, versions: readonly number[]): DeletePlan['items']
   return versions.length === 0 ? [] : [{ name, versions }];
 }
 
-/** A dry run, and a command that would ask, tell of "never existed" as the real one does. */
+/** A dry run, and a command that would ask, report "never existed" as the real one does. */
 function requireDeletedBefore(repo: Repo, model: Model, name: string, version: number | undefined): void {
   const artifact = findArtifact(repo, model.id, name);
   const record = artifact === undefined ? tombstoneOf(repo, model.id, name) : artifactRecord(artifact, name);
@@ -234,7 +234,7 @@ function requireDeletedBefore(repo: Repo, model: Model, name: string, version: n
   if (version !== undefined && version > Math.max(record.floor, artifact?.versions.at(-1) ?? 0)) throw versionNotFound(name, version, artifact?.versions ?? []);
 }
 
-/** True when a version stands there that was not shown: what the person agreed to is what is deleted. */
+/** True when a version is there that was not shown: what the person agreed to is what is deleted. */
 export function hasNew(shown: readonly number[], now: readonly number[]): boolean {
   const seen = new Set(shown);
   return now.some((number) => !seen.has(number));

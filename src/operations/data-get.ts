@@ -116,7 +116,7 @@ function notFound(repo: Repo, modelId: string, { name, version }: Pick<DataGetIn
   });
 }
 
-/** B5: each part, and the whole; the first part that is not what was written is told. */
+/** B5: each part, and the whole; the first part that is not what was written is named. */
 async function verify(record: DataRecord, { content, metadata }: OpenVersion, signal: AbortSignal | undefined): Promise<void> {
   const { size, checksum, parts } = await digestContent(content, record.name, { signal });
   if (checksum === record.checksum && size === record.size) return;

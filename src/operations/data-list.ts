@@ -52,7 +52,7 @@ export interface FailedItem {
   readonly message: string;
 }
 
-/** The order in which groups are told; other types follow by name. */
+/** The order in which groups are shown; other types follow by name. */
 const GROUP_ORDER = ['log', 'file', 'resource', 'data'];
 
 /** Throws `model_not_found`, and `corrupt` for a model whose artifacts cannot be listed. What is deleted meanwhile is left out. */
@@ -66,7 +66,7 @@ async function list(repo: Repo, input: DataListInput, { signal }: { readonly sig
   const pass = turns(signal);
   const most = input.limit ?? Number.POSITIVE_INFINITY;
   for (const one of models) {
-    // One more than is told: that there is more.
+    // One more than is shown: then there is more.
     const limit = most + 1 - found.length;
     const listed = await itemsOf(repo, one, { ...input, limit }, pass);
     for (const item of listed.items) found.push(item);

@@ -158,7 +158,7 @@ export function versionFields(input: VersionInput, ownerRef: string): VersionFie
   return fields;
 }
 
-/** What a reader would refuse must not be acknowledged: a record that is too large, or a value that is no text. */
+/** What a reader would refuse must not be acknowledged: a record that is too large, or a value that is not a text. */
 function requireReadable({ contentType, tags }: VersionFields): void {
   if ([contentType, ...Object.values(tags)].some((value) => typeof value !== 'string'))
     throw new SwampError('usage', 'Tags and content type must be texts.', { hint: 'Write numbers in quotes.' });
@@ -188,7 +188,7 @@ async function findOrCreate(repo: Repo, input: Wanted, options: { readonly signa
   try {
     await modelCreate(repo, { type: 'store', name: input.model }, options);
   } catch (error) {
-    // Somebody else created it first: that is the model that was asked for.
+    // Another process created it first: that is the model that was asked for.
     if (!(error instanceof SwampError) || error.code !== 'model_exists') throw error;
   }
   return findModel(repo, input.model);

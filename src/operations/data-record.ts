@@ -1,4 +1,4 @@
-/** The JSON record of a version, as `data get` and the listings tell it. */
+/** The JSON record of a version, as `data get` and the listings show it. */
 import type { Model } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import { contentPathIn } from '../store/content.js';

@@ -45,7 +45,7 @@ async function versionsOf(repo: Repo, reference: string, asked: string, signal: 
     const name = await resolveName(repo, model.id, asked);
     if (name === undefined) throw dataNotFound(asked);
     const artifact = findArtifact(repo, model.id, name);
-    // Renamed or deleted between the two looks: its forward, or none, stands now.
+    // Renamed or deleted between the two looks: its forward, if any, is there now.
     if (artifact === undefined) continue;
     await failpoint('versions.listed');
     const versions = await readAll(artifact, signal);

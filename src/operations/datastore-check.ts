@@ -27,7 +27,7 @@ export interface Finding {
   readonly hint: string;
 }
 
-/** What is no part of the datastore, and is left alone. */
+/** What is not a part of the datastore, and is left alone. */
 export interface NoteItem {
   readonly path: string;
   readonly kind: NoteKind;
@@ -45,7 +45,7 @@ export interface DatastoreCheckResult {
 }
 
 /**
- * What a repair did. `quarantined`: set aside, at `to`. `rebuilt`: a record was written anew; what stood there is at `to`.
+ * What a repair did. `quarantined`: set aside, at `to`. `rebuilt`: a record was written anew; what was there is at `to`.
  * `mended`: a lock has one free entry again; the others are beside `to`. `raised`: a lock goes on above what was seen.
  * `cleared`: what a holder left in its lock went where it belongs.
  */
@@ -70,7 +70,7 @@ async function check(repo: Repo, _input: DatastoreCheckInput, options: Datastore
   return { ...toldOf(repo, issues), checked, repaired: [] };
 }
 
-/** What stands wrong at two looks, by path, and what was looked at. */
+/** What was wrong at two looks, by path, and what was looked at. */
 export async function surveyDatastore(
   repo: Repo,
   options: DatastoreCheckOptions,
@@ -104,7 +104,7 @@ function withoutDamaged(issues: readonly Issue[]): Issue[] {
   return issues.filter((issue) => !isPending(issue.kind) || !damaged.has(nameOf(issue)));
 }
 
-/** Issues as the result tells them. */
+/** Issues as the result shows them. */
 export function toldOf(repo: Repo, issues: readonly Issue[]): Pick<DatastoreCheckResult, 'findings' | 'pending' | 'notes'> {
   return {
     findings: issues.flatMap((issue) => findingOf(repo, issue) ?? []),
@@ -138,7 +138,7 @@ function lookAtMarker(repo: Repo, path: string): Promise<Look> | Look {
   });
 }
 
-/** The definitions. A models/ that is a link is told, and not followed. */
+/** The definitions. A models/ that is a link is reported, and not followed. */
 async function checkDefinitions(checker: Checker): Promise<void> {
   const { repo } = checker;
   const models = join(repo.root, 'models');
@@ -155,9 +155,9 @@ async function lookAtDefinitions(checker: Checker): Promise<Look> {
   return { issues, state: 'definitions' };
 }
 
-/** The definition of a deleted model, as it was then: the deletion is still to be finished, and is told of as such. */
+/** The definition of a deleted model, as it was then: the deletion is still to be finished, and is listed as such. */
 function isAboutToGo(repo: Repo, path: string): boolean {
-  // A damaged record is told of by itself.
+  // A damaged record is a finding of its own.
   return listDeleted(repo).records.some((record) => record.definitionPath === displayPath(repo, path) && isDefinitionLeft(repo, record));
 }
 

@@ -1,6 +1,6 @@
 /**
  * `datastore check --repair`: structural. Looks, mends the locks, mends each model under its own, sets aside what belongs
- * to nobody, and looks again until a look finds nothing that can be mended. Nothing that can be read is removed.
+ * to no model, and looks again until a look finds nothing that can be mended. Nothing that can be read is removed.
  */
 import { join, relative, sep } from 'node:path';
 import { asSwampError, SwampError } from '../errors.js';
@@ -41,14 +41,14 @@ export interface DatastoreRepairResult extends DatastoreCheckResult {
   readonly cancelled?: boolean;
 }
 
-/** A repair uncovers what stood behind the damage: behind a link, under a record of another name. */
+/** A repair uncovers what was behind the damage: behind a link, under a record of another name. */
 const ROUNDS = 6;
 /** A command over many models holds the global fence for one slice at a time. Milliseconds. */
 const SLICE_MS = 50;
 /** Names that are mended under one data fence. */
 const CHUNK = 16;
 
-/** Throws `read_only`, `lock_timeout` (a damaged lock names a holder who lives, or somebody works for too long), `io`. */
+/** Throws `read_only`, `lock_timeout` (a damaged lock names a holder that lives, or another command works for too long), `io`. */
 export const datastoreRepair = operation({ verb: 'datastore check', access: 'writes', asItIs: true, about: () => '--repair' }, repair);
 
 async function repair(repo: Repo, input: DatastoreRepairInput, options: DatastoreRepairOptions): Promise<DatastoreRepairResult> {
@@ -67,7 +67,7 @@ async function repair(repo: Repo, input: DatastoreRepairInput, options: Datastor
   }
 }
 
-/** What was done before an error ends it is told with the error. */
+/** What was done before an error ends it is listed in the error. */
 async function carryOut(repo: Repo, work: Work, { signal }: DatastoreRepairOptions, repaired: RepairedItem[]): Promise<void> {
   const quarantine = newQuarantine(repo);
   try {
@@ -109,7 +109,7 @@ function unitsOf(repo: Repo, { locks, models, aside }: Work, quarantine: Quarant
   return [entries, ...perModel, ...strays];
 }
 
-/** What belongs to no model is set aside as it stands, while it is still what was found. */
+/** What belongs to no model is set aside as it is, while it is still what was found. */
 function asideUnit({ path, kind, identity }: Issue, quarantine: Quarantine, tell: (items: readonly Told[]) => void): Unit {
   return async (structural) => {
     structural.stillHeld();
@@ -119,7 +119,7 @@ function asideUnit({ path, kind, identity }: Issue, quarantine: Quarantine, tell
   };
 }
 
-/** The same work in parts: so many names that the model's lock is held for a moment only. What stands in their way comes with the first. */
+/** The same work in parts: so many names that the model's lock is held for a moment only. What is in their way comes with the first. */
 function chunksOf(work: ModelWork): ModelWork[] {
   const names = [...work.names];
   const parts = Array.from({ length: Math.max(1, Math.ceil(names.length / CHUNK)) }, (_, i) => ({
@@ -130,7 +130,7 @@ function chunksOf(work: ModelWork): ModelWork[] {
   return parts.map((part, i) => (i === 0 ? part : { ...part, aside: [], left: [], deleted: false })).filter((part) => !isEmpty(part));
 }
 
-/** Under the model's data fence: what stands in the way first, then each name as it stands now. */
+/** Under the model's data fence: what is in the way first, then each name as it is now. */
 async function mendModel(structural: Structural, work: ModelWork, tell: (items: readonly Told[]) => void): Promise<void> {
   await structural.withModel(work.modelId, async (fence) => {
     const acts: Act[] = [];
@@ -205,7 +205,7 @@ async function planned(repo: Repo, { restore, locks, models, aside }: Work): Pro
   return items.map((item) => shown(repo, item));
 }
 
-/** A fence is mended, also when it is its entry that is damaged; what stands inside an entry, or where queues belong, goes. */
+/** A fence is mended, also when it is its entry that is damaged; what is inside an entry, or where queues belong, is set aside. */
 function lockItem({ layout }: Repo, { path, kind: found }: Issue): Told {
   const kind = found as FindingKind;
   const below = relative(layout.root, path).split(sep);

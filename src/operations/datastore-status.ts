@@ -13,7 +13,7 @@ import { itemOf, KINDS, PENDING, type PendingItem, unfinished, waitingTeardowns,
 import { listUploads, type UploadItem } from './upload-list.js';
 
 export interface DatastoreStatusResult {
-  /** False when somebody has to do something: a lock is damaged, and until it is mended nobody writes there; a teardown failed; the record of a deleted model cannot be read, or a part of this answer. */
+  /** False when a person has to act: a lock is damaged, and until it is mended no command can write there; a teardown failed; the record of a deleted model cannot be read, or a part of this answer. */
   readonly healthy: boolean;
   /** All files of the datastore. */
   readonly bytes: number;
@@ -33,7 +33,7 @@ export interface DatastoreStatusResult {
   readonly unreadable: readonly UnreadablePart[];
 }
 
-/** Outputs that a method kept because it could not commit them: a sweep removes them when it is told to. */
+/** Outputs that a method kept because it could not commit them: a sweep removes them with `--kept`. */
 export interface KeptItem extends PendingItem {
   readonly modelId: string;
 }
@@ -44,7 +44,7 @@ export interface UnreadablePart {
   readonly message: string;
 }
 
-/** What cannot be read is told of and costs its part of the answer, not the others. Throws the reason of the signal. */
+/** What cannot be read is listed and costs its part of the answer, not the others. Throws the reason of the signal. */
 export const datastoreStatus = operation({ verb: 'datastore status', access: 'reads', asItIs: true }, statusOf);
 
 async function statusOf(repo: Repo, _input: object = {}, { signal }: { readonly signal?: AbortSignal } = {}): Promise<DatastoreStatusResult> {

@@ -32,7 +32,7 @@ export interface DatastoreSweepInput {
   readonly retryTeardown?: string;
 }
 
-/** The delete method of a deleted model, and where it stands. */
+/** The delete method of a deleted model, and its state. */
 export interface TeardownItem {
   readonly id: string;
   readonly name: string;
@@ -47,7 +47,7 @@ export interface DatastoreSweepResult {
   readonly removed: readonly SweptItem[];
   /** What could not be finished, or is held by a backup: it stays pending. */
   readonly left: readonly SweptItem[];
-  /** Those that were not done, and where they stand now. */
+  /** Those that were not done, and their state now. */
   readonly teardowns: readonly TeardownItem[];
   /** What only a person can finish; `message` says how. */
   readonly manual: readonly PendingItem[];
@@ -205,7 +205,7 @@ function requireDeleted(repo: Repo, id: string | undefined): void {
 
 interface TornDown {
   readonly teardowns: readonly TeardownItem[];
-  /** The first one, told when all have had their turn. */
+  /** The first one, thrown when all have had their turn. */
   readonly failure?: SwampError;
 }
 

@@ -106,7 +106,7 @@ export const SWEEP: InputFields<DatastoreSweepInput> = { dryRun: SWITCH, kept: S
 export const LOCK_RELEASE: InputFields<LockReleaseInput> = { force: SWITCH, model: TEXT };
 
 export const CANCEL = { signal: SIGNAL };
-/** Of an operation that asks, tells how far it is, or hands on what a command prints. */
+/** Of an operation that asks, reports its progress, or hands on what a command prints. */
 export const OPTIONS = { ...CANCEL, confirm: FUNCTION, onProgress: FUNCTION, onOutput: FUNCTION };
 
 export const OPEN = { dir: TEXT };

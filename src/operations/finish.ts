@@ -1,4 +1,4 @@
-/** What a command that died has left in a lock, or under a name, is finished by whoever is in need of that lock or name. */
+/** What a command that died has left in a lock, or under a name, is finished by the next command that needs that lock or name. */
 import type { LockName } from '../layout/layout.js';
 import type { Session } from '../locks/session.js';
 import { leavingUnder, takeName } from '../models/names.js';

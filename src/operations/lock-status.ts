@@ -27,7 +27,7 @@ export interface LockRecord {
   /** Absent when the model has no definition that can be read. */
   readonly modelName?: string;
   readonly state: 'held' | 'draining' | 'closed' | 'damaged';
-  /** The entry of the fence; of a damaged one, what stands there. */
+  /** The entry of the fence; of a damaged one, what is there. */
   readonly holder: string;
   readonly host: string | null;
   readonly pid: number | null;
@@ -42,7 +42,7 @@ export interface LockStatusResult {
   readonly locks: readonly LockRecord[];
 }
 
-/** What cannot be read is told as null, a lock that nobody can take as `damaged`. Throws `io` when the locks cannot be listed (L7). */
+/** What cannot be read is null, a lock that no process can take is `damaged`. Throws `io` when the locks cannot be listed (L7). */
 export const lockStatus = operation({ verb: 'datastore lock status', access: 'reads', asItIs: true }, locksOf);
 
 async function locksOf(repo: Repo): Promise<LockStatusResult> {
@@ -65,7 +65,7 @@ async function survey({ layout, timing }: Repo): Promise<(HeldLock | DamagedLock
 
 type NameOf = (modelId: string) => Promise<string | undefined>;
 
-/** What is told of one lock. */
+/** What is shown of one lock. */
 export async function lockRecord(repo: Repo, found: HeldLock | DamagedLock, nameOf: NameOf): Promise<LockRecord> {
   const lock = found.state === 'damaged' ? found.lock : found.seen.lock;
   const modelId = lock.kind === 'global' ? null : lock.modelId;

@@ -9,7 +9,7 @@ import { type LockStatusResult, lockStatus } from './lock-status.js';
 
 /** The slow look behind the watches: ages, verdicts, and locks beyond those that are watched. Milliseconds. */
 const POLL_MS = 1_000;
-/** The least from one look to the next: what changes together is told together. Milliseconds. */
+/** The least from one look to the next: what changes together is shown together. Milliseconds. */
 const GATHER_MS = 50;
 /** A system has so many watches only; the locks of more models than these are seen by the poll. */
 const MOST_WATCHED = 1_000;
@@ -24,7 +24,7 @@ export async function* lockWatch(repo: Repo, { signal }: { readonly signal: Abor
       const tookMs = repo.timing.now() - began;
       yield result;
       await pause(Math.max(GATHER_MS, 2 * tookMs), signal);
-      // New watches miss what happened before they stood: look once more before sleeping.
+      // New watches miss what happened before they were set: look once more before sleeping.
       if (!watches.arm(placesIn(repo, result)) && watches.changes === changes) await watches.sleep(POLL_MS, signal);
     }
   } finally {

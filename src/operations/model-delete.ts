@@ -53,7 +53,7 @@ export interface ModelDeleteOptions extends TeardownOptions {
   readonly confirm?: (plan: ModelDeletePlan) => Promise<boolean>;
 }
 
-/** How often the whole read-check-commit is tried after the model changed in between (D3); once when a person was asked: they have seen what is no more. */
+/** How often the whole read-check-commit is tried after the model changed in between (D3); once when a person was asked: what they have seen is out of date. */
 const ATTEMPTS = 3;
 
 /** Throws `model_not_found`, `container_not_empty`, `conflict` (D3), `teardown_failed` (O7), `lock_timeout`, `read_only`. */
@@ -100,7 +100,7 @@ async function deleteOnce(repo: Repo, input: ModelDeleteInput, options: ModelDel
       return { record: before, won: before.commit === writer.session.nonce };
     }
     const definitionFile = lastingMarkOf(model.path);
-    // D3: what was found, listed and shown is what goes; under its name another model, or another teardown, may stand by now.
+    // D3: what was found, listed and shown is what goes; under its name there may be another model, or another teardown, by now.
     if (definitionFile === undefined || stateOf(model.path) !== model.seen || !hasText(model.path, model.text))
       throw conflict(model, `The definition of "${model.name}" changed while it was being deleted`);
     const now = await ahead.under(writer);

@@ -1,4 +1,4 @@
-/** `model list` and `model search`: every definition; those with problems are told, not left out in silence. */
+/** `model list` and `model search`: every definition; those with problems are reported, not left out in silence. */
 import { modelsOrWarn } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import { operation } from './operation.js';

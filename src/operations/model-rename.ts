@@ -76,14 +76,14 @@ async function renameModel(
   return { id, oldName: name, newName: input.newName, type, path: displayPath(repo, target) };
 }
 
-/** Throws `conflict` when something has the new name, case aside. What is no definition takes no name, and would be in the way of one all the same. */
+/** Throws `conflict` when something has the new name, case aside. What is not a definition takes no name, and would be in the way of one all the same. */
 function requireFree(repo: Repo, target: string, { type }: Model): void {
   const other = otherOfName(repo, { name: basename(target, '.yaml'), type });
   if (other !== undefined || exists(target)) throw inTheWay(repo, other?.path ?? target);
 }
 
 /**
- * The file gets its second name, which must be free. link(2) passes through no fence: a session that was put out may have waited
+ * The file gets its second name, which must be free. link(2) passes through no fence: a session that lost its locks may have waited
  * before it while another one took the name, or the old one. So both are looked at again, and the link is taken back.
  */
 async function link(repo: Repo, model: Model, target: string): Promise<void> {
@@ -99,7 +99,7 @@ async function link(repo: Repo, model: Model, target: string): Promise<void> {
   throw other === undefined ? changed(model) : inTheWay(repo, other.path);
 }
 
-/** The field `name` follows the name of the file. That it does not is of no matter to any other command: it is told, and left. */
+/** The field `name` follows the name of the file. Where it does not, no other command is affected: that is reported, and left. */
 async function rewrite(repo: Repo, path: string, { from, to }: { readonly from: string; readonly to: string }): Promise<void> {
   const file = { path: displayPath(repo, path), text: to };
   try {

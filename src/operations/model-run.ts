@@ -61,8 +61,8 @@ const STORE_MS = 10_000;
 const MAX_IN_RESULT = 8 * 1024 * 1024;
 
 /**
- * Throws `method_failed` (the outputs are stored, `data` tells where), `lock_lost` (P9) and whatever else keeps the outputs
- * from being committed (`data.kept` tells where they are), `model_not_found`, `usage` for an unknown method, `deadlock`,
+ * Throws `method_failed` (the outputs are stored, `data` says where), `lock_lost` (P9) and whatever else keeps the outputs
+ * from being committed (`data.kept` says where they are), `model_not_found`, `usage` for an unknown method, `deadlock`,
  * `lock_timeout`.
  */
 export const modelRun = operation({ verb: 'model method run', access: 'writes', about: ({ model, method = EXECUTE }) => `${model} ${method}` }, runMethod);
@@ -103,7 +103,7 @@ async function runMethod(repo: Repo, input: ModelRunInput, options: ModelRunOpti
         },
         { signal: options.signal, session },
       ),
-    // No signal: what the commit of two outputs leaves to sweep is their intent alone.
+    // Without a signal: what the commit of two outputs leaves to sweep is their intent alone.
   );
   return finished(result.current, name, result.method, result.shell, result.dataArtifacts);
 }
@@ -247,12 +247,12 @@ async function commit(
       return { name, version, path: displayPath(repo, join(repo.layout.version(model.id, name, version), 'content')) };
     });
   } catch (error) {
-    // Published, they are no longer ours: whoever comes next makes them visible.
+    // Published, they belong to the fence: its next holder makes them visible.
     throw session.intent.published === undefined ? await keptAside(session, run, model, outcome, signal, error) : error;
   }
 }
 
-/** Keeps the outputs, which may be the work of hours; the error that tells where they are. Those of a deleted model go with it. */
+/** Keeps the outputs, which may be the work of hours; the error that says where they are. Those of a deleted model are removed with it. */
 async function keptAside(
   session: Session,
   run: Lease,

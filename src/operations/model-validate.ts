@@ -15,14 +15,14 @@ export interface ValidatedModel {
 }
 
 export interface ModelValidateResult {
-  /** What stands under models/ and cannot be a definition is here, too. */
+  /** What is under models/ and cannot be a definition is here, too. */
   readonly models: readonly ValidatedModel[];
   readonly total: number;
-  /** True when there is no problem at all. */
+  /** True when no problem was found. */
   readonly valid: boolean;
 }
 
-/** Checks every definition against the others, and tells of all, or of one. Throws `model_not_found`. */
+/** Checks every definition against the others, and reports on all, or on one. Throws `model_not_found`. */
 export const modelValidate = operation({ verb: 'model validate', access: 'reads' }, validate);
 
 async function validate(repo: Repo, { model: reference }: { readonly model?: string } = {}): Promise<ModelValidateResult> {
@@ -36,7 +36,7 @@ async function validate(repo: Repo, { model: reference }: { readonly model?: str
   return { models, total: models.length, valid: models.every(({ valid }) => valid) };
 }
 
-/** Those of that name, else of that id. Throws what says why there is none. */
+/** Those of that name, else of that id. Throws an error that says why there is none. */
 async function filesOf(repo: Repo, files: readonly SurveyedFile[], reference: string): Promise<SurveyedFile[]> {
   const named = files.filter(({ name }) => name === reference);
   const found = named.length > 0 ? named : files.filter(({ model }) => model?.id === reference.toLowerCase());

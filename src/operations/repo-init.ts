@@ -19,8 +19,8 @@ const IGNORED = '.swamp/';
 const IGNORES = /^\/?\.swamp\/?$/;
 
 /**
- * Makes `dir` a repository, with missing parents. The marker appears last: what stands before it is harmless, and done again
- * by the next one. Of several at once exactly one creates. Throws `read_only`, `io`, `usage` for an empty or undecodable path, `config_invalid` for a marker that is
+ * Makes `dir` a repository, with missing parents. The marker appears last: what is made before it is harmless, and made again
+ * by the next command. When several run at once, exactly one creates. Throws `read_only`, `io`, `usage` for an empty or undecodable path, `config_invalid` for a marker that is
  * there and broken.
  */
 export async function repoInit(dir: string, options: { readonly readOnly?: boolean } = {}): Promise<RepoInitResult> {
@@ -90,7 +90,7 @@ async function ignoreRuntimeData(gitignore: string): Promise<void> {
   await syncDir(dirname(path));
 }
 
-/** A name in the same directory that nobody else uses. */
+/** A name in the same directory that no other process uses. */
 function besides(path: string): string {
   return `${path}.${randomBytes(6).toString('hex')}.tmp`;
 }

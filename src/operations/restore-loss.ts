@@ -4,7 +4,7 @@ import { SwampError } from '../errors.js';
 import { displayPath, type Repo } from '../repo.js';
 import { hasNew } from './data-delete.js';
 
-/** Throws `conflict` when the plan as it is now removes something that the plan that was shown did not. What has gone meanwhile is no conflict. */
+/** Throws `conflict` when the plan as it is now removes something that the plan that was shown did not. What has gone meanwhile is not a conflict. */
 export function requireWithin(repo: Repo, shown: RestorePlan, now: RestorePlan): void {
   const agreed = textsRemoved(shown);
   const definitions = [...textsRemoved(now)].filter(([path, text]) => agreed.get(path) !== text).map(([path]) => path);

@@ -22,7 +22,7 @@ export interface SourceDemands {
 export interface OpenSource {
   readonly chunks: Source;
   close(): void;
-  /** How a file has changed since it was opened; undefined when it has not, or is no regular file. */
+  /** How a file has changed since it was opened; undefined when it has not, or is not a regular file. */
   changed(): string | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** The teardown of a deleted model: its delete method, run once by whoever holds the model's run fence, as a recorded state (O1, O5, O7). */
+/** The teardown of a deleted model: its delete method, run once by the holder of the model's run fence, as a recorded state (O1, O5, O7). */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SwampError } from '../errors.js';
@@ -53,7 +53,7 @@ export async function runTeardown(
         data: { modelId },
       });
     }
-    // Somebody else is at it, or we are nested in a run of this very model: it stays pending, and is finished by the next delete or sweep.
+    // Another process runs it, or this one is nested in a run of this very model: it stays pending, and is finished by the next delete or sweep.
     if (!(error instanceof SwampError) || !['lock_timeout', 'deadlock'].includes(error.code)) throw error;
     return readDeleted(repo, modelId)?.teardown?.state ?? null;
   }
@@ -102,7 +102,7 @@ async function execute(session: Session, run: Lease, record: DeletedModel, optio
     onStderr: take,
     recorded: {
       exitPath: repo.layout.teardownExit(record.id),
-      // The child waits until its pid is on record: a teardown that nobody knows of never runs a command.
+      // The child waits until its pid is on record: a teardown that is not on record never runs a command.
       before: async (pid) => {
         await recordTeardown(run, {
           state: 'running',

@@ -10,7 +10,7 @@ export interface UploadAbortResult {
   readonly aborted: true;
 }
 
-/** Throws `upload_not_found`, also when somebody else completes or aborts it first; `model_not_found`. */
+/** Throws `upload_not_found`, also when another process completes or aborts it first; `model_not_found`. */
 export const uploadAbort = operation({ verb: 'data upload abort', access: 'writes', about: ({ upload }) => upload }, abortUpload);
 
 async function abortUpload(repo: Repo, { upload: id }: { readonly upload: string }, options: { readonly signal: AbortSignal }): Promise<UploadAbortResult> {

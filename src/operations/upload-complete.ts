@@ -72,7 +72,7 @@ async function complete(
       const { unchanged, ...committed } = await write(repo, model.id, (writer) => commit(writer, completion), { session, signal: options.signal });
       return putResult(repo, model, { name: record.name, committed, metadata: unchanged ?? staged.metadata, changed: unchanged === undefined });
     } catch (error) {
-      // What may have been published is put back by nobody who does not hold the data fence.
+      // What may have been published is put back only by a holder of the data fence.
       if (!session.intent.begun) await takeBack(() => putBack(repo, model.id, aside));
       requireNotDeleted(repo, model.id, id);
       throw error;
@@ -112,7 +112,7 @@ async function commit(writer: Lease, { model, aside, record, staged }: Completio
   const before = await committedBefore(writer, record.name, staged);
   if (before !== undefined) return { version: before.version, generation: before.generation };
   requireModel(repo, model);
-  // A restore takes what stands aside with the rest; an intent that names nothing could be carried out by nobody.
+  // A restore takes what is aside with the rest; an intent that names nothing could not be carried out.
   if (!exists(aside.dir)) throw uploadNotFound(repo, aside.id);
   expectVersion(latestVersion(writer, record.name), record);
   const latest = sameAsLatest(writer, record, staged.metadata);

@@ -28,7 +28,7 @@ export interface UploadListResult {
 /** One that is being completed is listed until it is a version. Throws `model_not_found`. */
 export const uploadList = operation({ verb: 'data upload list', access: 'reads' }, listUploads);
 
-/** As it stands, also while a restore is being carried out. */
+/** As it is, also while a restore is being carried out. */
 export async function listUploads(repo: Repo, { model: reference }: { readonly model?: string } = {}): Promise<UploadListResult> {
   const one = reference === undefined ? undefined : await findModel(repo, reference);
   const models = one === undefined ? (await listModels(repo)).models : [one];
@@ -51,7 +51,7 @@ function itemOf(repo: Repo, modelId: string, id: string, modelName: string): Upl
     const seen = look(standing.dir);
     if (seen === undefined) {
       if (!exists(standing.dir)) continue;
-      // One that stands aside may have given its parts away at this moment.
+      // One that was moved aside may have given its parts away at this moment.
       if (standing.holder === undefined)
         repo.reporter.warn(`The upload ${id} is damaged and is left out. "swamp datastore check" says more.`, { topic: 'data', upload: id });
       return undefined;

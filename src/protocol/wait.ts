@@ -77,7 +77,7 @@ export class Waiting {
         }
         const left = this.leftMs();
         if (left <= 0) throw timedOut(what, waited, blocked);
-        // New watches miss what happened before they stood: look once more before sleeping.
+        // New watches miss what happened before they were set: look once more before sleeping.
         if (watches.arm(blocked.watch) || watches.changes !== changes) continue;
         const notice = reported !== undefined ? Number.POSITIVE_INFINITY : Math.max(1, timing.noticeMs - waited);
         await watches.sleep(Math.min(left, timing.pollMs, blocked.recheckMs ?? timing.pollMs, notice), this.#signal);
