@@ -33,7 +33,7 @@ interface Codec {
   readonly expand: () => Duplex;
 }
 
-/** Throws `usage` for a name that tells no compression, or one that this Node does not have. */
+/** Throws `usage` for a name that names no compression, or one that this Node does not have. */
 export function codecFor(file: string): Codec {
   if (file === '-' || /\.(tar\.gz|tgz)$/i.test(file)) return { compress: () => zlib.createGzip({ level: 6 }), expand: () => zlib.createGunzip() };
   if (!/\.tar\.zst$/i.test(file)) {
@@ -57,7 +57,7 @@ export async function packTree(
   const { pack } = await import('tar-stream');
   const archive = pack();
   const done = { files: 0, bytes: 0 };
-  // The first failure is the cause: what the streams tell one another afterwards says less.
+  // The first failure is the cause: what the streams pass to one another afterwards says less.
   let cause: unknown;
   const failed = (error: unknown): never => {
     cause ??= error;
@@ -68,7 +68,7 @@ export async function packTree(
     for await (const chunk of compressed) await output(chunk).catch(failed);
   };
   const onPiece = (bytes: number): void => {
-    // Here, and not by the pipeline: its AbortError would reach the entry that is being written, where nobody listens.
+    // Here, and not by the pipeline: its AbortError would reach the entry that is being written, which has no listener.
     signal.throwIfAborted();
     done.bytes += bytes;
     onProgress?.({ ...done });
@@ -148,7 +148,7 @@ async function addFile(archive: Pack, { path, opened, onPiece }: { readonly path
   const ended = new Promise<void>((resolve, reject) => {
     settle = (error) => (error === null || error === undefined ? resolve() : reject(error));
   });
-  // Whoever waits for it gets the failure; one that comes while a piece is written must not end the process.
+  // The caller that waits for it gets the failure; one that comes while a piece is written must not end the process.
   ended.catch(() => undefined);
   const sink = archive.entry(header, (error) => settle(error));
   for (const piece of pieces(opened)) {
@@ -161,7 +161,7 @@ async function addFile(archive: Pack, { path, opened, onPiece }: { readonly path
   return hash.digest('hex');
 }
 
-/** Holds what an archive gives against what its manifest tells, before a byte of it is written. */
+/** Holds what an archive gives against what its manifest says, before a byte of it is written. */
 class Limits {
   readonly #seen = new Set<string>();
   #manifest: Manifest | undefined;

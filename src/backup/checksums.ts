@@ -5,7 +5,7 @@ import { CHECKSUMS, MAX_LINE_BYTES } from './format.js';
 import { finding } from './invalid.js';
 import { linesOf, openRequired } from './open.js';
 
-/** One line, with its newline. A path that would not stand in one line is escaped, which a backslash in front tells. */
+/** One line, with its newline. A path that would not fit in one line is escaped, which a backslash in front shows. */
 export function checksumLine(checksum: string, path: string): string {
   const escaped = path.replaceAll(/[\\\n\r]/g, (c) => (c === '\\' ? '\\\\' : c === '\n' ? '\\n' : '\\r'));
   return `${escaped === path ? '' : '\\'}${checksum}  ${escaped}\n`;
@@ -21,7 +21,7 @@ export interface ListedFile {
   readonly checksum: string;
 }
 
-/** What CHECKSUMS in `root` lists, line by line; neither for a line that `sha256sum` does not write. Throws `backup_invalid`: at once where there is no such file. */
+/** What CHECKSUMS in `root` lists, line by line; neither for a line that `sha256sum` does not write. Throws `backup_invalid`: at once where the file does not exist. */
 export function readChecksums(root: string): Generator<Partial<ListedFile>> {
   return linesIn(openRequired(root, CHECKSUMS, finding('manifest', CHECKSUMS, 'is missing')));
 }

@@ -61,7 +61,7 @@ export type Saved = Backup<SavedModel>;
 /** The artifacts of each directory of a model, in the order of their paths. */
 export type Gathered = Map<string, SavedArtifact[]>;
 
-/** Adds what a sidecar tells: `onSidecar` of a verification. */
+/** Adds what a sidecar lists: `onSidecar` of a verification. */
 export function gather(gathered: Gathered, { directory, content }: { readonly directory: string; readonly content: string }, sidecar: Sidecar): void {
   const { name, generation, floor, versions } = sidecar;
   const bytes = versions.reduce((sum, { size }) => sum + size, 0);
@@ -105,7 +105,7 @@ export function* sidecarsOf(root: string, { directory }: Pick<BackupModel, 'dire
   }
 }
 
-/** The sidecar of the artifact whose latest content stands at `content`. */
+/** The sidecar of the artifact whose latest content is at `content`. */
 export function readSidecar(root: string, content: string): Sidecar {
   const path = sidecarPath(content);
   return parseSidecar(controlText(root, path, MAX_SIDECAR_BYTES), path);

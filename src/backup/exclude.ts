@@ -1,7 +1,7 @@
 /** `--exclude`: which artifacts a backup leaves out, by patterns. */
 
 /**
- * True for what a pattern names: `MODEL` all of a model, `MODEL/NAME` artifacts. `*` stands for any text without a slash, `**`
+ * True for what a pattern names: `MODEL` all of a model, `MODEL/NAME` artifacts. `*` matches any text without a slash, `**`
  * for any text. Without `name` it is asked about the model as a whole.
  */
 export type Excludes = (model: string, name?: string) => boolean;

@@ -11,7 +11,7 @@ export const DEFINITION = '_model.yaml';
 export const TOMBSTONES = '_tombstones.jsonl';
 export const SAVED_UPLOAD_RECORD = 'record.json';
 
-/** What stands behind an artifact's path. No natural name has a segment that ends like one of these (B10). */
+/** What follows an artifact's path. No natural name has a segment that ends like one of these (B10). */
 export const SIDECAR_SUFFIX = '.swamp-meta.json';
 export const LEAF_SUFFIX = '.swamp-leaf';
 export const SAFE_SUFFIX = '.swamp-name';
@@ -19,7 +19,7 @@ export const VERSION_SUFFIX = '.swamp-v';
 
 /** Bytes of a segment of a natural path: with the longest suffix it still has at most 255. */
 export const MAX_SEGMENT_BYTES = 220;
-/** Bytes of a name that stands as it is: some systems have room for 1,024 in a whole path, DIR and model included. */
+/** Bytes of a name that is kept as it is: some systems have room for 1,024 in a whole path, DIR and model included. */
 export const MAX_NAME_BYTES = 700;
 
 /** Of control files; content follows the umask. */
@@ -80,7 +80,7 @@ export interface BackupOptions {
   readonly exclude?: readonly string[];
 }
 
-/** What stands in the backup. `artifacts`, `versions`, `bytes` and `tombstones` count those of orphans too. */
+/** What is in the backup. `artifacts`, `versions`, `bytes` and `tombstones` count those of orphans too. */
 export interface BackupCounts {
   /** Definitions. */
   readonly models: number;
@@ -103,7 +103,7 @@ export interface Sidecar {
   readonly name: string;
   readonly generation: number;
   readonly floor: number;
-  /** Ascending; the content of the last one stands at the artifact's path. */
+  /** Ascending; the content of the last one is at the artifact's path. */
   readonly versions: readonly SidecarVersion[];
 }
 

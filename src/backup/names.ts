@@ -16,7 +16,7 @@ export interface NameOptions {
   readonly renameCollisions: boolean;
 }
 
-/** Where an artifact's latest content stands. Without `reason` it is its natural path, and KEYMAP does not tell it. */
+/** Where an artifact's latest content is. Without `reason` it is its natural path, and KEYMAP does not list it. */
 export interface Placed {
   readonly path: string;
   readonly reason?: KeymapRecord['reason'];
@@ -31,7 +31,7 @@ export interface NamePlan {
   readonly keymap: readonly KeymapRecord[];
 }
 
-/** A name that cannot stand as it is; what `data` of the error lists, sorted by model and name. */
+/** A name that cannot be kept as it is; what `data` of the error lists, sorted by model and name. */
 export interface Offender {
   readonly model: string;
   readonly name: string;
@@ -63,7 +63,7 @@ export function planNames(models: readonly NamesOf[], options: NameOptions): Nam
   return { places, keymap: keymap.sort((a, b) => byCodePoint(a.path, b.path)) };
 }
 
-/** Where each name of one model stands when both options are given: what any backup's KEYMAP must say of these names. */
+/** Where each name of one model is stored when both options are given: what any backup's KEYMAP must say of these names. */
 export function placeNames({ directory, names }: NamesOf): ReadonlyMap<string, Placed> {
   const placed = new Map<string, Placed>();
   const safe = (name: string, reason: 'encoded' | 'collision', why: string): void => {

@@ -17,7 +17,7 @@ export function refusal(path: string, stats: Stats | BigIntStats): BackupFinding
   return stats.nlink > 1 && !mayBeShared(path) ? finding('hardlink', path, `is one of ${stats.nlink} names of one file`) : undefined;
 }
 
-/** `path` below `root`, the caller's to close; undefined when nothing stands there. `looked`: what lstat(2) told of it just now. Throws `backup_invalid` with the finding. */
+/** `path` below `root`, the caller's to close; undefined when nothing is there. `looked`: what lstat(2) answered just now. Throws `backup_invalid` with the finding. */
 export function openInBackup(root: string, path: string, looked?: Stats): Handle | undefined {
   const at = inside(root, path);
   // A device may act when it is opened, so it is looked at first; and once more when open, since it may have been replaced.
@@ -57,7 +57,7 @@ function requirePlain(path: string, stats: Stats | BigIntStats): void {
   if (refused !== undefined) throw invalid(refused);
 }
 
-/** The bytes of a control file; undefined when there is none. Throws `backup_invalid` when it is no plain file, or larger than `limit`. */
+/** The bytes of a control file; undefined when there is none. Throws `backup_invalid` when it is not a plain file, or larger than `limit`. */
 export function readControl(root: string, path: string, limit: number, looked?: Stats): Buffer | undefined {
   const opened = openInBackup(root, path, looked);
   if (opened === undefined) return undefined;

@@ -5,13 +5,13 @@ import { isModelId } from '../layout/layout.js';
 import { isModelName } from '../models/definition.js';
 import { CHECKSUMS, DEFINITION, KEYMAP, MANIFEST, SAVED_UPLOAD_RECORD, SIDECAR_SUFFIX, TOMBSTONES, VERSION_SUFFIX } from './format.js';
 
-/** `models/<name>`. Throws a TypeError for what is no model name. */
+/** `models/<name>`. Throws a TypeError for what is not a model name. */
 export function modelDirectory(name: string): string {
   if (!isModelName(name)) throw new TypeError(`not a model name: ${JSON.stringify(name)}`);
   return `models/${name}`;
 }
 
-/** `orphans/<id>`: data without a definition. Throws a TypeError for what is no model id. */
+/** `orphans/<id>`: data without a definition. Throws a TypeError for what is not a model id. */
 export function orphanDirectory(modelId: string): string {
   if (!isModelId(modelId)) throw new TypeError(`not a model id: ${JSON.stringify(modelId)}`);
   return `orphans/${modelId}`;
@@ -25,7 +25,7 @@ export function tombstonesPath(directory: string): string {
   return `${directory}/${TOMBSTONES}`;
 }
 
-/** Of the latest content; `place` is the artifact's name or what stands for it. */
+/** Of the latest content; `place` is the artifact's name or what replaces it. */
 export function contentPath(directory: string, place: string): string {
   return `${directory}/data/${place}`;
 }

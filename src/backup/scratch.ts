@@ -1,6 +1,6 @@
 /**
  * Scratch: what is built or removed beside a backup, `<parent>/.<name>.<holder>.swamp-scratch`, never the output itself. It is
- * removed on success and on failure; what a killed run left is removed by the next one that works there (B13).
+ * removed on success and on failure; what a killed run left is removed by the next command that works there (B13).
  */
 import type { Dirent } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -14,12 +14,12 @@ const SUFFIX = '.swamp-scratch';
 /** What a name may add to the scratch's own: the holder takes up to 90 more. Characters. */
 const NAME_LENGTH = 40;
 
-/** A path for scratch beside `output`; nothing stands there yet. `holder`: of the session, else a new one of this process. */
+/** A path for scratch beside `output`; nothing is there yet. `holder`: of the session, else a new one of this process. */
 export function scratchFor(output: string, holder: string = formatHolder({ ...currentProcess(), nonce: newNonce() })): string {
   return join(dirname(output), `.${basename(output).slice(0, NAME_LENGTH)}.${holder}${SUFFIX}`);
 }
 
-/** Removes scratch that this process has made, or has moved something to; nobody else writes there (P5). */
+/** Removes scratch that this process has made, or has moved something to; no other process writes there (P5). */
 export async function removeScratch(path: string): Promise<void> {
   if (!path.endsWith(SUFFIX)) throw new TypeError(`no scratch: ${path}`);
   await removeTree(path);
@@ -49,7 +49,7 @@ function isAbandoned(directory: string, entry: Dirent): boolean {
   return maker !== undefined && isProvablyDead(maker, () => modifiedAt(join(directory, entry.name)));
 }
 
-/** Removes it; what cannot be removed is told and left for the next one. What was removed. */
+/** Removes it; what cannot be removed is reported and left for the next command. What was removed. */
 export async function reclaimScratch(directory: string, warn: Reporter['warn']): Promise<string[]> {
   const removed: string[] = [];
   for (const path of abandonedScratch(directory)) {

@@ -58,7 +58,7 @@ function byName<T extends { readonly name: string }>(items: Iterable<T>): Readon
   return new Map([...items].map((item) => [item.name, item]));
 }
 
-/** A repository as it is now, without a lock: what changes meanwhile is told as it was read. `orphans`: ids of models without a definition. */
+/** A repository as it is now, without a lock: what changes meanwhile is shown as it was read. `orphans`: ids of models without a definition. */
 export async function repoSide(repo: Repo, orphans: readonly string[]): Promise<Side> {
   const { models } = await listModels(repo);
   const read = (id: string, path?: string) => (): SideModel => ({

@@ -9,9 +9,9 @@ export interface TreeEntry {
   /** Relative, with slashes. */
   readonly path: string;
   readonly stats: Stats;
-  /** Of a directory: nothing stands in it. */
+  /** Of a directory: it is empty. */
   readonly empty: boolean;
-  /** False: the name is no UTF-8, and `path` only shows it. */
+  /** False: the name is not UTF-8, and `path` only shows it. */
   readonly readable: boolean;
   /** Why the system does not let it be looked at; what is below it is left out. */
   readonly refused?: NodeJS.ErrnoException;
@@ -50,17 +50,17 @@ function* walk(root: string, below: string, names: readonly Name[]): Generator<T
   }
 }
 
-/** True for what a bad disk or somebody else's file answers: about one thing, not about all. */
+/** True for what a bad disk or a file of another account answers: about one thing, not about all. */
 export function isUnreadable(error: unknown): error is NodeJS.ErrnoException {
   return isErrno(error, 'EACCES', 'EPERM', 'EIO');
 }
 
-/** The names in the directory `path` of the backup, in the order of their bytes; none where there is no such directory. */
+/** The names in the directory `path` of the backup, in the order of their bytes; none where the directory does not exist. */
 export function listDirectory(root: string, path: string): string[] {
   return namesIn(join(root, path)).map(({ name }) => name);
 }
 
-/** As names stand in paths: `a-b` comes before what is in `a`. */
+/** As names are in paths: `a-b` comes before what is in `a`. */
 function namesIn(directory: string): readonly Name[] {
   try {
     const entries = readdirSync(directory, { withFileTypes: true, encoding: 'buffer' });

@@ -24,7 +24,7 @@ export class Bulk {
   /** Not synced yet. */
   readonly #files: string[] = [];
 
-  /** `root` exists, and nobody else writes there. */
+  /** `root` exists, and no other process writes there. */
   constructor(root: string) {
     this.#root = root;
     this.#dirs.add(root);
@@ -98,7 +98,7 @@ export class Bulk {
     for (const dir of this.#dirs) await syncDir(dir);
   }
 
-  /** Takes what stands at `path` out of the tree: durably, when `sync` resolves. */
+  /** Takes what is at `path` out of the tree: durably, when `sync` resolves. */
   async moveOut(path: string, to: string): Promise<void> {
     await rename(path, to);
     for (const dir of this.#dirs) if (dir === path || dir.startsWith(path + sep)) this.#dirs.delete(dir);
@@ -139,7 +139,7 @@ async function syncPath(path: string): Promise<void> {
 }
 
 /**
- * syncfs(2), which Node does not offer, by `sync -f` of coreutils: one flush for all files. False where there is none, where
+ * syncfs(2), which Node does not offer, by `sync -f` of coreutils: one flush for all files. False where there is no such command, where
  * it fails, or where the kernel does not report what could not be written (before Linux 5.8): then each file is synced.
  */
 async function syncFileSystem(dir: string, signal: AbortSignal): Promise<boolean> {

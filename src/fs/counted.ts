@@ -1,6 +1,6 @@
 /** Counts bytes as they pass, for those who show how far work has come. */
 
-/** The bytes as they pass, told to `onBytes`. */
+/** The bytes as they pass, counted for `onBytes`. */
 export async function* counted<T extends Uint8Array | string>(content: AsyncIterable<T> | Iterable<T>, onBytes: (bytes: number) => void): AsyncGenerator<T> {
   let bytes = 0;
   for await (const chunk of content) {

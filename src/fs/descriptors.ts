@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { isErrno } from '../errors.js';
 
-/** Errors are told there afterwards. */
+/** Errors are reported there afterwards. */
 const STDERR = 2;
 const CHUNK_BYTES = 256 * 1024;
 /** As many links as the system follows. */
@@ -44,7 +44,7 @@ export async function* readDescriptor(fd: number): AsyncGenerator<Buffer> {
   }
 }
 
-/** Writes `content` from where the descriptor is; a socket is closed then. Throws `EBADF` when there is none of that number that can be written. */
+/** Writes `content` from where the descriptor is; a socket is closed then. Throws `EBADF` when no descriptor of that number can be written. */
 export async function writeDescriptor(fd: number, content: AsyncIterable<Uint8Array>): Promise<void> {
   if (fd === STDERR) return pipeline(content, process.stderr, { end: false });
   if (fstatSync(fd).isSocket()) return pipeline(content, new Socket({ fd, readable: false, writable: true }));

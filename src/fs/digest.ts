@@ -1,4 +1,4 @@
-/** SHA-256 of what is in memory, as the store and a backup tell it. */
+/** SHA-256 of what is in memory, as the store and a backup write it. */
 import { hash } from 'node:crypto';
 
 /** 64 hex digits. In one call: a hash object for each of ten thousand small files costs more than hashing them. */

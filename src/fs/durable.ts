@@ -49,7 +49,7 @@ export async function makeDirsAnywhere(path: string): Promise<void> {
   }
 }
 
-/** Creates `path` (it must not exist) with `data`, synced; its directory is the caller's to sync. After an error there is no such file. */
+/** Creates `path` (it must not exist) with `data`, synced; its directory is the caller's to sync. After an error the file does not exist. */
 export async function writeFileDurable(path: string, data: string | Uint8Array, options: { readonly mode?: number } = {}): Promise<void> {
   const file = await createFile(path, options);
   try {
@@ -159,7 +159,7 @@ export async function removeEmptyDir(path: string): Promise<boolean> {
 }
 
 /**
- * Moves the modification time of the directory `path`: to `at`, or, where it belongs to somebody else of our group and
+ * Moves the modification time of the directory `path`: to `at`, or, where it belongs to another account of our group and
  * utimes(2) is refused, to now, by a directory `scratch` that comes and goes in it.
  */
 export function touchDir(path: string, at: Date, scratch: string): void {
@@ -173,7 +173,7 @@ export function touchDir(path: string, at: Date, scratch: string): void {
 }
 
 /**
- * Takes back what a failing step has made. Never throws: the error of the step itself, which the caller throws then, tells the
+ * Takes back what a failing step has made. Never throws: the error of the step itself, which the caller throws then, describes the
  * cause, and that of the clean-up would hide it. What cannot be taken back is left to the sweep.
  */
 export async function takeBack(undo: () => Promise<unknown>): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * Files opened for reading. Only the handle knows the number of its descriptor, so nothing else can close it. A number that is
- * closed twice belongs to another file by then: that file is closed in its place, and whoever writes to it next writes elsewhere.
+ * closed twice belongs to another file by then: that file is closed in its place, and the next write to it goes elsewhere.
  */
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, readFileSync, readSync } from 'node:fs';
 import { isSystemError } from '../errors.js';
@@ -12,7 +12,7 @@ const CHUNK = 256 * 1024;
 const PLAIN = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export class Handle {
-  /** What fstat(2) told when it was opened. */
+  /** What fstat(2) answered when it was opened. */
   readonly status: BigIntStats;
   readonly #path: string;
   readonly #number: number;
@@ -41,7 +41,7 @@ export class Handle {
     return Number(this.status.size);
   }
 
-  /** Reads into `buffer` from the byte `at` on; of what is no regular file, what comes next. How many bytes; 0 at the end. */
+  /** Reads into `buffer` from the byte `at` on; of what is not a regular file, what comes next. How many bytes; 0 at the end. */
   read(buffer: Buffer, at: number): Promise<number> {
     this.#requireOpen();
     this.#reads++;
@@ -84,7 +84,7 @@ export class Handle {
       if (bytes.length === 0) return;
       at += bytes.length;
       ahead = this.#chunk(at);
-      // Nobody waits for it when the reader stops at this piece.
+      // No reader waits for it when the reader stops at this piece.
       ahead.catch(() => undefined);
       yield bytes;
     }
@@ -111,7 +111,7 @@ export class Handle {
 
   async #chunk(at: number): Promise<Buffer> {
     const left = this.size - at;
-    // At the end that was told, one byte more shows whether there is more by now.
+    // At the end that fstat(2) gave, one byte more shows whether there is more by now.
     const buffer = Buffer.allocUnsafe(left > 0 ? Math.min(left, CHUNK) : left === 0 && at > 0 ? 1 : CHUNK);
     return buffer.subarray(0, await this.read(buffer, at));
   }
@@ -125,7 +125,7 @@ export class Handle {
   }
 }
 
-/** read(2) and fstat(2) know no path; whoever opened the file does. */
+/** read(2) and fstat(2) know no path; the caller that opened the file does. */
 function withPath(error: unknown, path: string): unknown {
   if (!isSystemError(error) || error.path !== undefined) return error;
   error.path = path;

@@ -1,8 +1,8 @@
-/** How many files this process may hold open, as the system tells. */
+/** How many files this process may hold open, as the system says. */
 import { readFileSync } from 'node:fs';
 import { isErrno } from '../errors.js';
 
-/** What macOS gives a shell unless told otherwise: assumed where the limit cannot be read. */
+/** What macOS gives a shell by default: assumed where the limit cannot be read. */
 const ASSUMED = 256;
 
 let known: number | undefined;

@@ -10,7 +10,7 @@ export const SMALL = 128 * 1024;
 /** What is read at once, while nothing else goes on. Bytes. */
 const PIECE = 256 * 1024;
 
-/** Of two buffers for a larger file: one is filled while the other is hashed and written. Bytes. */
+/** Two buffers serve a larger file: one is filled while the other is hashed and written. Bytes. */
 const CHUNK = 1024 * 1024;
 
 export interface Digest {
@@ -25,7 +25,7 @@ export interface Reading {
   readonly onBytes: (bytes: number) => void;
 }
 
-/** The pieces of an open file, which is closed at the end; each is valid until the next one is asked for. */
+/** The pieces of an open file, which is closed at the end; each is valid until the next is asked for. */
 export function* pieces(file: Handle): Generator<Uint8Array> {
   const buffer = Buffer.allocUnsafe(Math.min(PIECE, file.size + 1));
   try {
@@ -84,7 +84,7 @@ export async function pour(
     signal.throwIfAborted();
     const bytes = full.subarray(0, bytesRead);
     size += bytesRead;
-    // Both are waited for before either may fail: nobody writes to a buffer, or reads a file, that is given up.
+    // Both are waited for before either may fail: no call still writes to a buffer, or reads a file, that is given up.
     const work = [file.read(empty, size), sink?.writeFile(bytes).then(() => 0) ?? 0];
     const settled = Promise.allSettled(work);
     for (const hash of hashes) hash.update(bytes);

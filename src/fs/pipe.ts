@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { isErrno } from '../errors.js';
 
-/** Opens the pipe at `path` to read or to write it, when somebody has opened its other end. Destroy what it answers. Throws the reason of `signal`. */
+/** Opens the pipe at `path` to read or to write it, when its other end is open. Destroy what it answers. Throws the reason of `signal`. */
 export async function openPipe(path: string, mode: 'r' | 'w', signal: AbortSignal): Promise<Socket> {
   signal.throwIfAborted();
   let both: number | undefined;
@@ -23,7 +23,7 @@ export async function openPipe(path: string, mode: 'r' | 'w', signal: AbortSigna
   }
 }
 
-/** Lets go of whoever waits at either end: a thread that waits there keeps the process from ending. Undefined where that is not allowed. */
+/** Releases what waits at either end: a thread that waits there keeps the process from ending. Undefined where that is not allowed. */
 function openBothEnds(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDWR | constants.O_NONBLOCK);

@@ -1,15 +1,15 @@
-/** Reads what should be a plain file, whatever stands there: no link is followed, no FIFO waited for, nothing read beyond a limit. */
+/** Reads what should be a plain file, whatever is there: no link is followed, no FIFO waited for, nothing read beyond a limit. */
 import type { BigIntStats } from 'node:fs';
 import { isErrno } from '../errors.js';
 import { Handle } from './handle.js';
 
-/** Why what stands there is not read. `message` goes on where the path ends. */
+/** Why what is there is not read. `message` goes on where the path ends. */
 export interface Refused {
   readonly refused: 'symlink' | 'wrong_type' | 'too_large';
   readonly message: string;
 }
 
-/** A regular file, opened, the caller's to close. Undefined when nothing stands there. */
+/** A regular file, opened, the caller's to close. Undefined when nothing is there. */
 export function openPlainFile(path: string): Handle | Refused | undefined {
   let file: Handle | undefined;
   try {
@@ -27,7 +27,7 @@ export function openPlainFile(path: string): Handle | Refused | undefined {
 
 const NO_FILE: Refused = Object.freeze({ refused: 'wrong_type', message: 'is not a regular file' });
 
-/** All bytes of a file that has no more than `limit`. Undefined when nothing stands there. */
+/** All bytes of a file that has no more than `limit`. Undefined when nothing is there. */
 export function readPlainFile(path: string, limit: number): { readonly bytes: Buffer; readonly status: BigIntStats } | Refused | undefined {
   const opened = openPlainFile(path);
   if (opened === undefined || 'refused' in opened) return opened;
@@ -38,7 +38,7 @@ export function readPlainFile(path: string, limit: number): { readonly bytes: Bu
   }
 }
 
-/** Throws the system's error for a link (ELOOP); a FIFO that nobody writes is opened all the same. Undefined when nothing stands there. */
+/** Throws the system's error for a link (ELOOP); a FIFO without a writer is opened all the same. Undefined when nothing is there. */
 export function openUnfollowed(path: string): Handle | undefined {
   try {
     return Handle.open(path);

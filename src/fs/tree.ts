@@ -59,7 +59,7 @@ export function readText(path: string): string | undefined {
   }
 }
 
-/** True when something stands at `path`; a link counts, and is not followed. */
+/** True when something is at `path`; a link counts, and is not followed. */
 export function exists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
@@ -69,7 +69,7 @@ export function modifiedAt(path: string): number | undefined {
   return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }
 
-/** Bytes of all regular files below `path`, or of the file that stands there (0 when it is gone); links are not followed, and what may not be read counts as nothing. Throws the reason of the signal. */
+/** Bytes of all regular files below `path`, or of the file that is there (0 when it is gone); links are not followed, and what may not be read counts as nothing. Throws the reason of the signal. */
 export async function treeBytes(path: string, signal?: AbortSignal): Promise<number> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory() !== true) return stats?.size ?? 0;
@@ -78,7 +78,7 @@ export async function treeBytes(path: string, signal?: AbortSignal): Promise<num
   return bytes;
 }
 
-/** Every path below `path` that is no directory; what vanishes meanwhile is left out, links are not followed. */
+/** Every path below `path` that is not a directory; what vanishes meanwhile is left out, links are not followed. */
 async function* walkFiles(path: string, pass: ReturnType<typeof turns>): AsyncGenerator<string> {
   for (const entry of readableEntries(path)) {
     await pass();
@@ -98,9 +98,9 @@ function readableEntries(path: string): Dirent[] {
 }
 
 /**
- * Removes everything below `path`, and `path`. Only ever called where nobody else writes (P5): in a trash, or in scratch
- * beside a backup. That holds off whoever would exchange a directory for a link between the look and the opening, which
- * Node follows. A link is removed itself, `path` too: what it leads to is somebody else's. Two at once do no harm: what is
+ * Removes everything below `path`, and `path`. Only ever called where no other process writes (P5): in a trash, or in scratch
+ * beside a backup. That prevents the exchange of a directory for a link between the look and the opening, which
+ * Node follows. A link is removed itself, `path` too: what it leads to belongs to another owner. Two at once do no harm: what is
  * gone counts as removed. Throws the first error after removing what could be removed, and the reason of the signal at once.
  */
 export async function removeTree(path: string, signal?: AbortSignal): Promise<void> {
@@ -128,7 +128,7 @@ async function removeBelow(path: string, pass: ReturnType<typeof turns>): Promis
   await removeEmptyDir(path);
 }
 
-/** A link to one is none. */
+/** A link to a directory does not count as one. */
 export function isDirectory(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

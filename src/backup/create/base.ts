@@ -65,7 +65,7 @@ async function bring(
     } catch (error) {
       if (way === 'copy' || !isErrno(error, ...REFUSALS)) throw error;
       await removeFile(path);
-      // Too many links of one file say nothing about the next one.
+      // Too many links of one file say nothing about the next file.
       const at = ways.indexOf(way);
       if (at >= 0 && error.code !== 'EMLINK') ways.splice(at, 1);
     }

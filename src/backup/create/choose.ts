@@ -9,7 +9,7 @@ import type { Repo } from '../../repo.js';
 import { isDeletedModel } from '../../store/deleted.js';
 import type { Wanted } from './listed.js';
 
-/** The models, as their definitions tell them at one moment. */
+/** The models, as their definitions are at one moment. */
 export interface Chosen {
   readonly models: readonly { readonly id: string; readonly name: string; readonly text: string }[];
   readonly others: number;

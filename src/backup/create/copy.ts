@@ -40,7 +40,7 @@ export interface CopySource {
   readonly listed: ListedVersion;
 }
 
-/** Copies one version to `path`. Throws `checksum_mismatch`, `incomplete_chunks`, `corrupt`, `no_space`, `io`; what stands at `path` is then of no use. */
+/** Copies one version to `path`. Throws `checksum_mismatch`, `incomplete_chunks`, `corrupt`, `no_space`, `io`; what is at `path` is then of no use. */
 export async function copyVersion(copying: Copying, source: CopySource, path: string): Promise<Copied> {
   const { artifact, listed } = source;
   const place: Listed = {
@@ -140,7 +140,7 @@ function close(file: Handle): void {
 }
 
 /**
- * Copies the parts of an unfinished upload; each must be what was sent. `pathOf` tells where a part goes. The upload may have
+ * Copies the parts of an unfinished upload; each must be what was sent. `pathOf` says where a part goes. The upload may have
  * been completed or aborted since it was listed. The digests, by number of the part.
  */
 export async function copyUpload(
@@ -174,7 +174,7 @@ export async function copyUpload(
   return digests;
 }
 
-/** What the parts in `dir` are, as told beside them: by the upload, or by the version that it has become. */
+/** What the parts in `dir` are, as recorded beside them: by the upload, or by the version that it has become. */
 function sumsBeside(dir: string): string[] {
   const declared = readVersionMetadata(join(dirname(dir), METADATA))?.parts ?? [];
   return [...(readDir(join(dirname(dir), SUMS)) ?? []), ...declared.map(sumOf)];

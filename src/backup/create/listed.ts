@@ -26,7 +26,7 @@ export interface ListedVersion {
 }
 
 export interface ListedArtifact extends ArtifactRecord {
-  /** Where it stood. */
+  /** Where it was. */
   readonly dir: string;
   readonly identity: Identity;
   /** Those that are to be read, ascending; the last one is the latest. */
@@ -112,7 +112,7 @@ export function countsOf({ models }: Snapshot): Omit<BackupCounts, 'bytes'> {
   };
 }
 
-/** Undefined when nothing is there. Throws `corrupt` for what is no directory: no link is followed. */
+/** Undefined when nothing is there. Throws `corrupt` for what is not a directory: no link is followed. */
 export function directoryIdentity(dir: string): Identity | undefined {
   const status = statusOf(dir);
   if (status === undefined) return undefined;

@@ -93,7 +93,7 @@ function isThere(dir: string, identity: Identity): boolean {
   return tryIdentity(dir) === identity;
 }
 
-/** Undefined also where something else stands now. */
+/** Undefined also where something else is now. */
 function tryIdentity(dir: string): Identity | undefined {
   try {
     return directoryIdentity(dir);

@@ -155,7 +155,7 @@ function breathing({ plan, done }: Making, onProgress: MakingOptions['onProgress
   };
 }
 
-/** Everything to copy, one at a time, to whoever asks first. */
+/** Everything to copy, one at a time, to the worker that asks first. */
 function* tasksOf(making: Making): Generator<() => Promise<void>, undefined> {
   for (const model of making.plan.snapshot.models) {
     yield () => writeRecords(making, model);
@@ -209,7 +209,7 @@ async function copyUnfinished(making: Making, { id, directory }: ListedModel, up
   });
 }
 
-/** What is damaged ends nothing: the others are looked at, too, so that all of it can be told at once. */
+/** What is damaged ends nothing: the others are looked at, too, so that all of it can be reported at once. */
 async function unlessDamaged({ repo, damaged }: Making, what: Omit<Damage, 'error'>, act: () => Promise<void>): Promise<void> {
   try {
     await act();

@@ -43,7 +43,7 @@ export async function takeSnapshot(
   await lister.lookAhead([...ahead.models.map(({ id }) => id), ...chooser.orphansBeside(ahead)]);
   const body = async (structural: Structural): Promise<Snapshot> => {
     const began = performance.now();
-    // Nobody else had the global fence in between: no model was created, renamed or deleted.
+    // No other process had the global fence in between: no model was created, renamed or deleted.
     const unchanged = before?.state === 'free' && structural.fence.epoch === before.epoch + 1;
     const snapshot = await lister.listNow(structural, unchanged ? ahead : await chooser.choose());
     structural.stillHeld();
@@ -126,7 +126,7 @@ interface ModelData {
 }
 
 interface AheadData extends ModelData {
-  /** Name of the data fence's entry while nothing of the model changed; undefined when somebody was at work. */
+  /** Name of the data fence's entry while nothing of the model changed; undefined when a process was at work. */
   readonly quiet: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** DIR, where a backup is to appear: what must not stand there, the scratch beside it, and the one rename (B3, B13). */
+/** DIR, where a backup is to appear: what must not be there, the scratch beside it, and the one rename (B3, B13). */
 import { lstatSync, realpathSync, type Stats } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { isErrno, SwampError } from '../../errors.js';
@@ -15,7 +15,7 @@ export interface BackupTarget {
   readonly parent: string;
 }
 
-/** Throws `conflict` when something is in the way, `usage` when DIR lies inside the repository's data, `io` when its parent is no directory. */
+/** Throws `conflict` when something is in the way, `usage` when DIR lies inside the repository's data, `io` when its parent is not a directory. */
 export function targetOf(repo: Repo, dir: string): BackupTarget {
   if (dir === '') throw new SwampError('usage', 'DIR is empty.', { hint: 'Name the directory that the backup becomes.' });
   const wanted = resolve(dir);

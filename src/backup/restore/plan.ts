@@ -1,6 +1,6 @@
 /**
  * What a restore will do: where each model of the backup goes, which artifacts it brings and under which numbers, and what
- * goes. Reads the repository without a lock; `seen` tells whether that still stands. The rules stand in design/backup.md, "Restoring".
+ * goes. Reads the repository without a lock; `seen` says whether that still holds. The rules are in design/backup.md, "Restoring".
  */
 import { randomUUID } from 'node:crypto';
 import { lstatSync } from 'node:fs';
@@ -26,7 +26,7 @@ import { fenceEpochOf, idsWithFiles, ifReadable, isThisVersion, PlannedState, ve
 export interface RestoreTarget {
   readonly saved: SavedModel;
   readonly modelId: string;
-  /** Everything that stands there under the id goes first; else what came in the meantime stays, too. */
+  /** Everything that is there under the id is removed first; else what came in the meantime stays, too. */
   readonly whole: boolean;
   readonly epochs: FenceEpochs;
   readonly artifacts: readonly TargetArtifact[];
@@ -63,7 +63,7 @@ export interface RestorePlan {
   readonly skipped: readonly Skipped[];
   /** Models that come back under another id. */
   readonly newIds: readonly { readonly model: string; readonly id: string; readonly newId: string }[];
-  /** What stands in the repository and is removed or replaced. */
+  /** What is in the repository and is removed or replaced. */
   readonly removed: RestoreRemoval;
   /** Of the global fence. */
   readonly globalEpoch: number;
@@ -277,7 +277,7 @@ function requireFree(planning: Planning, name: string, own: SurveyedFile | undef
   }
 }
 
-/** A model of the backup that stands here under a name that another one of the backup has: it is renamed by the restore. */
+/** A model of the backup that is here under a name that another one of the backup has: it is renamed by the restore. */
 function leavesAnyway(planning: Planning, { model, name }: SurveyedFile): boolean {
   if (!replacesAll(planning)) return false;
   const saved = planning.backup.models.find(({ id }) => id === model?.id);
@@ -289,7 +289,7 @@ function leave(planning: Planning, { path }: SurveyedFile): void {
   if (text !== undefined) planning.leaving.set(path, { path: displayPath(planning.repo, path), text });
 }
 
-/** Every definition that can be read goes; what cannot is nobody's model, and stays unless its name is needed. */
+/** Every definition that can be read is removed; what cannot is not a model, and stays unless its name is needed. */
 function dismissOthers(planning: Planning): void {
   const wanted = new Set(planning.targets.flatMap(({ saved }) => saved.definition?.name.toLowerCase() ?? []));
   for (const file of planning.files) {
@@ -298,7 +298,7 @@ function dismissOthers(planning: Planning): void {
   }
 }
 
-/** What stands there already, with the very text, neither goes nor comes. Throws for what could not be carried out once it is published. */
+/** What is there already, with the very text, is neither removed nor written. Throws for what could not be carried out once it is published. */
 function changesOf(planning: Planning): DefinitionChange[] {
   const publish = planning.targets.flatMap(({ definition }) => definition ?? []);
   const same = publish.filter(({ path, text }) => hasText(join(planning.repo.root, path), text));
@@ -321,7 +321,7 @@ function knownOf(planning: Planning, modelId: string, name: string): Known | und
       ? undefined
       : { live: false, generation: tombstone.generation, floor: tombstone.floor, record: undefined, versions: [], tombstone };
   const record = ifReadable(() => readArtifactRecord(join(dir, ARTIFACT_RECORD)));
-  // A record that cannot be read may have told of the newest generation there was.
+  // A record that cannot be read may have held the newest generation there was.
   const generation = Math.max(record?.generation ?? fenceEpochOf(planning.repo, modelId), tombstone?.generation ?? 0);
   const versions = versionNumbers(names);
   return { live: true, generation, floor: Math.max(record?.floor ?? 0, tombstone?.floor ?? 0, versions.at(-1) ?? 0), record, versions, tombstone };

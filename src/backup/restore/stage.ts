@@ -52,8 +52,8 @@ export function intentOf(target?: Pick<RestoreTarget, 'whole' | 'artifacts' | 't
 }
 
 /**
- * Each text stands beside its place before the change that names it is written: once the restore is published only link(2) is
- * left to do. `before`: what stands there already, which is taken over or removed.
+ * Each text is beside its place before the change that names it is written: once the restore is published only link(2) is
+ * left to do. `before`: what is there already, which is taken over or removed.
  */
 export async function stageDefinitions(
   repo: Repo,
@@ -92,7 +92,7 @@ interface Staging {
   readonly bulk: Bulk;
   readonly options: StageOptions;
   readonly staged: { files: number; bytes: number };
-  /** When this was told. */
+  /** When this was reported. */
   told: number;
 }
 

@@ -1,4 +1,4 @@
-/** What stands in the repository that a restore's plan depends on, looked at without a lock. */
+/** What a restore's plan depends on in the repository, looked at without a lock. */
 import { join } from 'node:path';
 import { isErrno, SwampError } from '../../errors.js';
 import { stateOf } from '../../fs/identity.js';

@@ -1,4 +1,4 @@
-/** One model of a backup, once all its files were seen: sidecars, contents and names must tell the same. */
+/** One model of a backup, once all its files were seen: sidecars, contents and names must agree. */
 import { parseDefinition } from '../../models/definition.js';
 import { type BackupFinding, type KeymapRecord, LEAF_SUFFIX, SAFE_SUFFIX } from '../format.js';
 import { finding, invalid } from '../invalid.js';
@@ -12,7 +12,7 @@ export interface VerifiedModel {
   readonly sidecars: Map<string, KnownSidecar>;
   /** By path: of all versions. */
   readonly contents: Map<string, KnownContent>;
-  /** Sidecars and definitions that are there and could not be read: their findings are told. */
+  /** Sidecars and definitions that are there and could not be read: their findings are reported. */
   readonly unreadable: Set<string>;
   definition: boolean;
 }
@@ -26,7 +26,7 @@ interface KnownContent {
   readonly size: number;
   /** As it is. */
   readonly checksum: string;
-  /** It is not what CHECKSUMS says, which is told. */
+  /** It is not what CHECKSUMS says, which is reported. */
   readonly altered: boolean;
   /** Path of the latest content of its artifact. */
   readonly content: string;
@@ -37,13 +37,13 @@ export interface VerifyContext {
   readonly listedSidecars: number | undefined;
   /** Undefined when KEYMAP cannot be read. */
   readonly keymap: ReadonlyMap<string, KeymapRecord> | undefined;
-  /** Listed, or refused: whatever is wrong with it is told elsewhere. */
+  /** Listed, or refused: whatever is wrong with it is reported elsewhere. */
   readonly isKnown: (path: string) => boolean;
 }
 
 export interface Settled {
   readonly findings: readonly BackupFinding[];
-  /** As the sidecars tell them. */
+  /** As the sidecars list them. */
   readonly versions: number;
   readonly bytes: number;
 }
@@ -52,7 +52,7 @@ export function newModel(directory: string): VerifiedModel {
   return { directory, sidecars: new Map(), contents: new Map(), unreadable: new Set(), definition: false };
 }
 
-/** Throws `backup_invalid` when it is no definition, or has the id of another model. */
+/** Throws `backup_invalid` when it is not a definition, or has the id of another model. */
 export function addDefinition(
   model: VerifiedModel,
   { path, text, ids }: { readonly path: string; readonly text: string; readonly ids: Map<string, string> },
@@ -80,7 +80,7 @@ export function settleModel(model: VerifiedModel, surroundings: VerifyContext): 
   return { findings, versions: versions.count, bytes: versions.bytes };
 }
 
-/** Every sidecar that there should be is there, and was read: only then do the names tell where everything belongs. */
+/** Every sidecar that there should be is there, and was read: only then do the names say where everything belongs. */
 function isWhole({ sidecars, unreadable, contents }: VerifiedModel, { listedSidecars }: VerifyContext): boolean {
   return unreadable.size === 0 && (listedSidecars ?? sidecars.size) <= sidecars.size && [...contents.values()].every(({ content }) => sidecars.has(content));
 }

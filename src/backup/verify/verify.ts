@@ -39,7 +39,7 @@ export interface Checked {
 
 export interface VerifyOptions {
   readonly signal: AbortSignal;
-  /** Called every now and then; `total`: bytes of content, as the manifest tells them. */
+  /** Called every now and then; `total`: bytes of content, as the manifest gives them. */
   readonly onProgress?: (checked: Checked, total: number | undefined) => void;
   /** Called with each sidecar that can be read, in the order of their paths. */
   readonly onSidecar?: (place: { readonly directory: string; readonly content: string }, sidecar: Sidecar) => void;
@@ -64,7 +64,7 @@ interface Run {
   /** What was refused: nothing is looked for there, or below. */
   readonly refused: Set<string>;
   readonly checked: { files: number; bytes: number };
-  /** Bytes of content, as the manifest tells them. */
+  /** Bytes of content, as the manifest gives them. */
   readonly total: number | undefined;
   /** When there was a turn of the event loop. */
   turned: number;
@@ -116,7 +116,7 @@ function tell({ findings }: Pick<Run, 'findings'>, found: BackupFinding): void {
   findings.set(`${found.kind} ${found.path} ${found.message}`, found);
 }
 
-/** What `read` answers; undefined when it found something wrong, which is told. `path`: what it reads. */
+/** What `read` answers; undefined when it found something wrong, which is reported. `path`: what it reads. */
 function collect<T>(run: Pick<Run, 'findings' | 'refused'>, path: string, read: () => T): T | undefined {
   try {
     return read();
@@ -126,7 +126,7 @@ function collect<T>(run: Pick<Run, 'findings' | 'refused'>, path: string, read: 
   }
 }
 
-/** Throws what is no matter of this one file. */
+/** Throws what does not concern this one file. */
 function tellError(run: Pick<Run, 'findings' | 'refused'>, path: string, error: unknown): void {
   const findings = findingsOf(error) ?? (isUnreadable(error) ? [finding('unreadable', path, `cannot be read: ${error.code}`)] : undefined);
   if (findings === undefined) throw error;
@@ -358,7 +358,7 @@ function tellAbsent(run: Run, { checksums, keymap }: Lists, { absent, uploads, a
   }
 }
 
-/** Only when everything is there: else the counts would tell the same once more. */
+/** Only when everything is there: else the counts would say the same once more. */
 function compareCounts(run: Run, manifest: Manifest, { counts }: Seen): void {
   if ([...run.findings.values()].some(({ kind }) => kind !== 'altered')) return;
   for (const [what, n] of Object.entries(manifest.counts) as [keyof BackupCounts, number][]) {
