@@ -6,7 +6,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -23,8 +22,8 @@ import { buildMutant } from './support/mutant.js';
 import { linesOf, withTeardown } from './support/one-winner.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { snapshot } from './support/snapshot.js';
-import { cannotTrace, nameless } from './support/strace.js';
-import { finished, launch, run, runJson, start } from './support/swamp.js';
+import { cannotTrace, lookedAt } from './support/strace.js';
+import { finished, run, runJson, start } from './support/swamp.js';
 import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 
 interface Deleted {
@@ -134,7 +133,7 @@ test(
     const { sweeps } = await runJson<{ sweeps: { path: string; kind: string }[] }>(repo, ['datastore', 'status']);
     assert.deepEqual(
       sweeps.map(({ kind, path }) => [kind, path]),
-      [['trash', `.swamp/v2/trash/${trash}`]],
+      [['trash', `.swamp/v3/trash/${trash}`]],
     );
     // Older than a minute, it is met twice on the way of a sweep.
     utimesSync(join(repo.layout.trashes, trash), 0, 0);
@@ -324,20 +323,6 @@ test('a late sweep of (A, generation n) does not touch (A, m), which has a great
   assert.equal(await contentOf(repo, 'A', 'x'), 'second');
 });
 
-/** Every look and every change of a put below the repository, by call and path, without what is random or counts in it; sorted, for threads take turns. */
-async function lookedAt(repo: TestRepo, content: string): Promise<string[]> {
-  const log = join(mkdtempSync(join(repo.base, 'strace-')), 'log');
-  const words = ['-f', '-qq', '-y', '-e', 'trace=%file,getdents64', '-e', 'signal=none', '-o', log];
-  await finished(launch(repo, 'strace', [...words, process.execPath, repo.bin, 'data', 'put', 'm', 'a'], { stdin: content, timeoutMs: 60_000 }));
-  const calls = [...readFileSync(log, 'utf8').matchAll(/^[0-9]+ +([a-z0-9]+)\((.*)/gm)].flatMap(([, name = '', rest = '']) => {
-    const paths = [...rest.matchAll(name === 'getdents64' ? /<([^>]*)>/g : /"([^"]*)"/g)]
-      .map(([, path = '']) => path)
-      .filter((path) => path.startsWith(repo.dir));
-    return paths.length === 0 ? [] : [`${name} ${paths.map((path) => nameless(path.slice(repo.dir.length)).replaceAll(/(?<=\/)[0-9]+/g, 'N')).join(' ')}`];
-  });
-  return calls.sort();
-}
-
 test('a removal that may not be read is pending, listed, and keeps nothing else from being swept (D5, P8)', unprivileged, async (t) => {
   const repo = await tempRepo(t);
   const id = await createModel(repo, 'm');
@@ -369,7 +354,7 @@ test('a put pays nothing for models that were deleted around it: not one look mo
   await createModel(repo, 'm');
   for (const content of ['1', '2']) await put(repo, 'm', 'a', content);
   const points = (): Promise<string[]> => traceOf(repo, ['data', 'put', 'm', 'a'], { stdin: 'traced' });
-  const before = { calls: await lookedAt(repo, '3'), points: await points() };
+  const before = { calls: await lookedAt(repo, ['data', 'put', 'm', 'a'], { stdin: '3' }), points: await points() };
   for (const name of ['gone', 'gone2', 'm2']) {
     await createModel(repo, name);
     await put(repo, name, 'a', 'x');
@@ -381,12 +366,12 @@ test('a put pays nothing for models that were deleted around it: not one look mo
   await run(repo, [...DELETE, 'left', '--with-data', '--force'], { env: { SWAMP_FAILPOINTS: 'sweep.one=kill' }, expect: 'any' });
   // Whoever comes first puts the holder of the global lock out who died with it.
   await put(repo, 'm', 'a', 'between');
-  const after = { calls: await lookedAt(repo, '4'), points: await points() };
+  const after = { calls: await lookedAt(repo, ['data', 'put', 'm', 'a'], { stdin: '4' }), points: await points() };
   assert.deepEqual(after.points, before.points);
   assert.deepEqual(after.calls, before.calls);
   // Before it stages, and under the lock.
   assert.deepEqual(
     after.calls.filter((call) => call.includes('/deleted')),
-    Array.from({ length: 2 }, () => 'statx /.swamp/v2/deleted/ID.json'),
+    Array.from({ length: 2 }, () => 'statx /.swamp/v3/deleted/ID.json'),
   );
 });

@@ -61,7 +61,7 @@ describe('numbered requirements', () => {
   test('that are invariants or steps of the protocol are cited by the code that keeps them', () => {
     const cited = new Set(SOURCES.filter((path) => path.startsWith('src/') && !path.endsWith('.test.ts')).flatMap((path) => citations(read(path))));
     const owed = [...defined].filter((number) => /^[PWSN]/.test(number));
-    assert.equal(owed.length, 9 + 5 + 5 + 4);
+    assert.equal(owed.length, 10 + 5 + 5 + 4);
     assert.deepEqual(
       owed.filter((number) => !cited.has(number)),
       [],
@@ -235,7 +235,7 @@ describe('design/disk-layout.md', () => {
     const deleter = start(repo, ['data', 'delete', name, 'result', '--force'], { timeoutMs: 60_000 });
     const modelId = (JSON.parse((await run(repo, ['model', 'get', name, '--json'])).stdout) as { id: string }).id;
     await until('the delete waits', () => ticketsOf(repo, { kind: 'run', modelId }, 'd').length === 1, { detail: deleter.stderr });
-    const real = shapesOf(treeOf(join(repo.dir, '.swamp/v2')));
+    const real = shapesOf(treeOf(join(repo.dir, '.swamp/v3')));
     gated.letGo();
     await finished(gated.running);
     await finished(deleter);
@@ -258,7 +258,7 @@ describe('design/disk-layout.md', () => {
   });
 });
 
-/** The first segment below v2/ of every path that a Layout builds. */
+/** The first segment below v3/ of every path that a Layout builds. */
 function builtFamilies(): string[] {
   const families = [...read('src/layout/layout.ts').matchAll(/this\.#at\('([a-z.]+)'/g)].map(([, family = '']) => family);
   return [...new Set(families)].sort();
@@ -300,7 +300,7 @@ function treeOf(root: string, below = ''): string[] {
 /** The indented tree of the document, as paths. */
 function exampleTree(): string[] {
   const text = read('design/disk-layout.md');
-  const block = text.slice(text.indexOf('    .swamp/v2/\n') + '    .swamp/v2/\n'.length).split('\n\n')[0] ?? '';
+  const block = text.slice(text.indexOf('    .swamp/v3/\n') + '    .swamp/v3/\n'.length).split('\n\n')[0] ?? '';
   const open: string[] = [];
   return block.split('\n').map((line) => {
     const depth = (line.length - line.trimStart().length) / 2 - 3;
@@ -420,7 +420,7 @@ describe('the order of syncs', () => {
   });
 });
 
-/** Every sync and every rename below v2/, and the answer, in the order in which they ended. */
+/** Every sync and every rename below v3/, and the answer, in the order in which they ended. */
 async function stepsOf(repo: TestRepo, args: readonly string[]): Promise<string[]> {
   const log = join(repo.base, 'strace');
   const strace = ['-f', '-qq', '-y', '-e', 'trace=fsync,?rename,?renameat,?renameat2,write', '-e', 'signal=none', '-o', log];
@@ -437,7 +437,7 @@ async function stepsOf(repo: TestRepo, args: readonly string[]): Promise<string[
     })
     .flatMap((call) => {
       if (/^write\(1</.test(call)) return ['answer'];
-      const below = [...call.matchAll(/\.swamp\/v2\/([^">]+)/g)].map(([, path = '']) => path);
+      const below = [...call.matchAll(/\.swamp\/v3\/([^">]+)/g)].map(([, path = '']) => path);
       return below.length === 0 || call.startsWith('write') ? [] : [`${call.startsWith('fsync') ? 'sync' : 'rename'} ${below.map(shapeOf).join(' ')}`];
     });
   // What is made on the way, once for all: families, and the staging of a session.

@@ -148,24 +148,24 @@ describe('a name', () => {
 });
 
 const REPO_ID = '523ffdc3-8648-47ae-a1a2-1fb185d39bbc';
-const marker = (rest: string): string => `formatVersion: 2\nrepoId: ${REPO_ID}\n${rest}`;
+const marker = (rest: string): string => `formatVersion: 3\nrepoId: ${REPO_ID}\n${rest}`;
 
 /** What may stand in .swamp.yaml, and what is told of it. */
 const MARKERS: readonly (readonly [title: string, content: string | Buffer, told: RegExp])[] = [
   ['nothing', '', /mapping/],
   ['random bytes', randomBytes(400), /./],
   ['a list', '- a\n', /mapping/],
-  ['a sequence that does not end', 'formatVersion: 2\nrepoId: [\n', /line 2|line 3/],
-  ['a mapping in a text', 'formatVersion: 2\n  deeper: x\nrepoId: y\n', /line 1/],
-  ['a tab', 'formatVersion: 2\n\trepoId: x\n', /line 2/],
+  ['a sequence that does not end', 'formatVersion: 3\nrepoId: [\n', /line 2|line 3/],
+  ['a mapping in a text', 'formatVersion: 3\n  deeper: x\nrepoId: y\n', /line 1/],
+  ['a tab', 'formatVersion: 3\n\trepoId: x\n', /line 2/],
   ['two documents', `${marker('')}---\na: 1\n`, /line 3/],
   ['an alias', `${marker('')}a: &a [x]\nb: *a\n`, /[Aa]lias/],
   ['a deep list', '['.repeat(100_000), /./],
-  ['a format version that is text', `formatVersion: "2"\nrepoId: ${REPO_ID}\n`, /formatVersion/],
+  ['a format version that is text', `formatVersion: "3"\nrepoId: ${REPO_ID}\n`, /formatVersion/],
   ['no format version', `repoId: ${REPO_ID}\n`, /formatVersion/],
-  ['a newer format', `formatVersion: 3\nrepoId: ${REPO_ID}\n`, /3.*reads 2/],
-  ['an older format', `formatVersion: 1\nrepoId: ${REPO_ID}\n`, /1.*reads 2/],
-  ['an id that is none', 'formatVersion: 2\nrepoId: ../..\n', /repoId/],
+  ['a newer format', `formatVersion: 4\nrepoId: ${REPO_ID}\n`, /4.*reads 3/],
+  ['an older format', `formatVersion: 2\nrepoId: ${REPO_ID}\n`, /2.*reads 3/],
+  ['an id that is none', 'formatVersion: 3\nrepoId: ../..\n', /repoId/],
   ['an unknown kind of datastore', marker('datastore: { type: s3 }\n'), /datastore\.type/],
   ['a datastore path that is a number', marker('datastore: { path: 5 }\n'), /datastore\.path/],
   ['a datastore that is missing', marker('datastore: { path: ../nowhere }\n'), /missing/],
@@ -231,9 +231,9 @@ describe('a repository', () => {
       await refused(repo, args, 'not_a_repo', { cwd: repo.base });
     const newer = join(repo.base, 'newer');
     await run(repo, ['repo', 'init', newer]);
-    for (const format of ['v1', 'v3']) {
+    for (const format of ['v2', 'v4']) {
       mkdirSync(join(newer, '.swamp', format), { recursive: true });
-      assert.match((await refused(repo, ['data', 'list'], 'config_invalid', { cwd: newer })).message, new RegExp(`${format}.*reads v2`));
+      assert.match((await refused(repo, ['data', 'list'], 'config_invalid', { cwd: newer })).message, new RegExp(`${format}.*reads v3`));
       rmSync(join(newer, '.swamp'), { recursive: true });
     }
   });
@@ -308,14 +308,14 @@ describe('a definition', () => {
 describe('FILE', () => {
   test('that is missing or a directory is io, and leaves no trace', async (t) => {
     const repo = await stockedRepo(t);
-    const before = snapshot(repo.dir, ['.swamp/v2/staging', '.swamp/v2/trash']);
+    const before = snapshot(repo.dir, ['.swamp/v3/staging', '.swamp/v3/trash']);
     assert.equal((await refused(repo, ['data', 'put', 'new', 'a', join(repo.base, 'none'), '--create'], 'io')).data['errno'], 'ENOENT');
     const text = await refused(repo, ['data', 'put', 'm', 'it is', "it's text"], 'io');
     assert.match(`${text.message} ${text.hint}`, /no file "it's text"\. To store this text: printf %s 'it'\\''s text' \| swamp data put m 'it is'$/);
     assert.equal((await refused(repo, ['data', 'put', 'm', 'a', repo.base], 'io')).data['errno'], 'EISDIR');
     assert.equal((await refused(repo, ['data', 'get', 'm', 'a', '-o', repo.base], 'io')).data['errno'], 'EISDIR');
     assert.equal((await refused(repo, ['data', 'get', 'm', 'a', '-o', join(repo.base, 'no/dir')], 'io')).data['errno'], 'ENOENT');
-    assert.deepEqual(snapshot(repo.dir, ['.swamp/v2/staging', '.swamp/v2/trash']), before);
+    assert.deepEqual(snapshot(repo.dir, ['.swamp/v3/staging', '.swamp/v3/trash']), before);
   });
 
   test('to write to is none in the datastore, not even through a link', async (t) => {
@@ -696,7 +696,7 @@ describe('a file system', () => {
     await repo.swamp(['model', 'create', 'store', 'm']);
     await repo.swamp(['model', 'create', 'command/shell', 'sh', '--run', 'true']);
     await repo.swamp(['data', 'put', 'm', 'a'], { stdin: 'one' });
-    const { stderr } = await repo.sh('cd .swamp/v2 && cp -r data ../../saved && mount -t tmpfs tmpfs data && cp -r ../../saved/. data');
+    const { stderr } = await repo.sh('cd .swamp/v3 && cp -r data ../../saved && mount -t tmpfs tmpfs data && cp -r ../../saved/. data');
     assert.equal(stderr, '');
     for (const args of [
       ['data', 'put', 'm', 'a', '/etc/passwd'],
@@ -711,7 +711,7 @@ describe('a file system', () => {
     assert.doesNotMatch(JSON.stringify((JSON.parse(swept.stdout) as { removed: unknown }).removed), /"kind":"intent"/);
     assert.equal((await repo.swamp(['data', 'get', 'm', 'a', '--verify'])).stdout, 'one');
     assert.match((await repo.swamp(['datastore', 'lock', 'status', '--json'])).stdout, /"locks":\[\]/);
-    await repo.sh('umount .swamp/v2/data');
+    await repo.sh('umount .swamp/v3/data');
     await repo.swamp(['data', 'put', 'm', 'a'], { stdin: 'two' });
     await repo.swamp(['datastore', 'sweep']);
     assert.equal((await repo.swamp(['data', 'get', 'sh', 'log'])).stdout, '');
@@ -824,7 +824,7 @@ describe('the library', () => {
     const io = { name: 'SwampError', code: 'io' };
     await assert.rejects(data.put({ model: 'm', name: 'a', source: { file: '/nonexistent' } }), io);
     await assert.rejects(initRepo('/dev/null/x'), io);
-    const store = join(repo.dir, '.swamp/v2/data');
+    const store = join(repo.dir, '.swamp/v3/data');
     renameSync(store, join(repo.base, 'data'));
     writeFileSync(store, 'no directory');
     try {
@@ -869,7 +869,7 @@ async function refusedInside(repo: MountedRepo, args: readonly string[], code: E
 async function nothingLeft(repo: MountedRepo): Promise<void> {
   assert.match((await repo.swamp(['datastore', 'lock', 'status', '--json'])).stdout, /"locks":\[\]/);
   assert.match((await repo.swamp(['datastore', 'check', '--json'])).stdout, /^\{"findings":\[\],"pending":\[\]/);
-  assert.equal((await repo.sh('ls -A .swamp/v2/staging .swamp/v2/trash')).stdout.replaceAll(/.*:\n|\n/g, ''), '');
+  assert.equal((await repo.sh('ls -A .swamp/v3/staging .swamp/v3/trash')).stdout.replaceAll(/.*:\n|\n/g, ''), '');
 }
 
 describe('a source that may not be what was meant', () => {

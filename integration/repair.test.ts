@@ -74,7 +74,7 @@ for (const [what, file, then] of [
     const { findings, pending } = await repairJson(repo, ['datastore', 'check'], 65);
     assert.deepEqual(
       findings.map(({ path, kind }) => [path, kind]),
-      [['.swamp/v2/restoring', 'intent_invalid']],
+      [['.swamp/v3/restoring', 'intent_invalid']],
     );
     assert.ok(pending.every(({ kind }) => kind !== 'restore'));
     const planned = await repairJson(repo, [...REPAIR, '--dry-run'], 65);
@@ -82,7 +82,7 @@ for (const [what, file, then] of [
     const { repaired } = await repairJson(repo, [...REPAIR, '--force'], 0);
     assert.deepEqual(
       repaired.map(({ path, action }) => [path, action]),
-      [['.swamp/v2/restoring', 'quarantined']],
+      [['.swamp/v3/restoring', 'quarantined']],
     );
     assert.ok(existsSync(join(repo.dir, repaired[0]?.to ?? '', file(id))));
     assert.equal(await contentOf(repo, 'm', 'a'), 'mine');
@@ -211,7 +211,7 @@ test('while writers are at work a repair waits for nobody but them, and every wr
   for (let i = 0; i < 4; i++) assert.equal(await contentOf(repo, 'm', `w${i}`), `content ${i}`);
   assert.ok(!existsSync(join(places.v1, 'stray')));
   const { repaired } = JSON.parse(repairing.stdout()) as Repaired;
-  const stray = repaired.find(({ path }) => path === '.swamp/v2/stray');
+  const stray = repaired.find(({ path }) => path === '.swamp/v3/stray');
   assert.equal(readFileSync(join(repo.dir, stray?.to ?? '-'), 'utf8'), 'x');
   await check(repo);
 });

@@ -345,7 +345,7 @@ describe('beside a restore', { concurrency: 2 }, () => {
     await finished(restore);
     const calls = readFileSync(log, 'utf8').split('\n');
     const gone = calls.findLastIndex((call) => /unlink\(.*\/definitions\/[0-9]+\.json"/.test(call));
-    const published = calls.findIndex((call) => /rename\(.*v2\/restoring"/.test(call));
+    const published = calls.findIndex((call) => /rename\(.*v3\/restoring"/.test(call));
     assert.ok(gone >= 0 && gone < published);
     assert.ok(calls.slice(gone, published).some((call) => /fsync\([0-9]+<.*\/restore\/definitions>/.test(call)));
   });

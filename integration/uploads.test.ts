@@ -448,7 +448,7 @@ describe('a version in parts', { concurrency: 2 }, () => {
     assert.equal((await run(repo, ['data', 'get', 'm', 'a'])).stdout, 'twothree');
     assert.equal((await run(repo, ['data', 'get', 'm', 'a', '--version', '1'])).stdout, 'one');
     const record = await runJson<Record<string, unknown>>(repo, ['data', 'get', 'm', 'a', '--metadata']);
-    assert.deepEqual([record['size'], record['checksum'], record['contentPath']], [8, sha256('twothree'), `.swamp/v2/data/${id}/a/2/parts`]);
+    assert.deepEqual([record['size'], record['checksum'], record['contentPath']], [8, sha256('twothree'), `.swamp/v3/data/${id}/a/2/parts`]);
     assert.equal((await runJson<Record<string, unknown>>(repo, ['data', 'get', 'm', 'a']))['content'], 'twothree');
     const file = join(repo.base, 'out');
     await run(repo, ['data', 'get', 'm', 'a', '-o', file, '--verify']);
@@ -461,7 +461,7 @@ describe('a version in parts', { concurrency: 2 }, () => {
     assert.equal((await runJson<{ bytes: number }>(repo, ['repo', 'info'])).bytes, 11);
     assert.equal((await runJson<{ checked: { bytes: number } }>(repo, ['datastore', 'check'])).checked.bytes, 11);
     const same = await runJson<Completed>(repo, ['data', 'put', 'm', 'a', '--if-changed'], { stdin: 'twothree' });
-    assert.deepEqual([same.changed, same.version, same.contentPath], [false, 2, `.swamp/v2/data/${id}/a/2/parts`]);
+    assert.deepEqual([same.changed, same.version, same.contentPath], [false, 2, `.swamp/v3/data/${id}/a/2/parts`]);
     await run(repo, ['data', 'rename', 'm', 'a', 'b']);
     assert.equal((await run(repo, ['data', 'get', 'm', 'a'])).stdout, 'twothree');
     await run(repo, ['data', 'delete', 'm', 'b', '--version', '2', '--force']);

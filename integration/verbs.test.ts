@@ -556,7 +556,7 @@ describe('--read-only', () => {
   test('refuses every verb that writes before it reads or locks anything, and leaves the tree as it is', async (t) => {
     const repo = await stockedRepo(t);
     // Nothing below can be read any more: whatever is looked at first would be another error.
-    for (const path of ['models', '.swamp/v2']) {
+    for (const path of ['models', '.swamp/v3']) {
       renameSync(join(repo.dir, path), join(repo.base, path.replaceAll('/', '-')));
       writeFileSync(join(repo.dir, path), 'no directory');
     }
@@ -569,7 +569,7 @@ describe('--read-only', () => {
     for (const args of writing) await refused(repo, [...args, '--read-only'], 'read_only');
     for (const args of writing.slice(0, 3)) for (const on of ['1', 'true', 'yes']) await refused(repo, args, 'read_only', { env: { SWAMP_READ_ONLY: on } });
     assert.deepEqual(snapshot(repo.base), before);
-    for (const path of ['models', '.swamp/v2']) {
+    for (const path of ['models', '.swamp/v3']) {
       rmSync(join(repo.dir, path));
       renameSync(join(repo.base, path.replaceAll('/', '-')), join(repo.dir, path));
     }

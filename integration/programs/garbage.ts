@@ -20,16 +20,16 @@ cpSync(store, pristine, { recursive: true });
 
 const repo = openRepo(dir, { lockTimeoutMs: 200 });
 const { id } = await repo.model.get({ model: 'm' });
-const fence = join('v2/fences', id, 'data');
+const fence = join('v3/fences', id, 'data');
 const entry = readdirSync(join(store, fence))[0] ?? '';
-const data = join('v2/data', id);
+const data = join('v3/data', id);
 
 const RECORDS = [
   join(data, 'a/artifact.json'),
   join(data, 'a/2/metadata.json'),
   join(data, 'a/2/content'),
-  join('v2/tombstones', id, 'gone.json'),
-  ...readdirSync(join(store, 'v2/deleted')).map((name) => join('v2/deleted', name)),
+  join('v3/tombstones', id, 'gone.json'),
+  ...readdirSync(join(store, 'v3/deleted')).map((name) => join('v3/deleted', name)),
 ];
 const FILES = [...RECORDS, join(fence, entry, 'holder.json')];
 const DIRECTORIES = [
@@ -38,11 +38,11 @@ const DIRECTORIES = [
   join(data, 'a/2'),
   fence,
   join(fence, entry),
-  'v2/fences/global',
-  'v2/tombstones',
-  'v2/deleted',
-  'v2/staging',
-  'v2',
+  'v3/fences/global',
+  'v3/tombstones',
+  'v3/deleted',
+  'v3/staging',
+  'v3',
 ];
 
 type Kinds = Readonly<Record<string, (path: string) => void>>;

@@ -267,6 +267,10 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     renameSync(version, join(artifact, '02'));
     return [['unknown_entry', join(artifact, '02')]];
   },
+  'a version that no delete removed is missing': ({ artifact }) => {
+    rmSync(join(artifact, '1'), { recursive: true });
+    return [['version_lost', artifact]];
+  },
   'an artifact has no version': ({ artifact }) => {
     for (const version of ['1', '2']) rmSync(join(artifact, version), { recursive: true });
     return [['missing_version', artifact]];
@@ -610,7 +614,7 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     return [['marker_invalid', join(repo.root, '.swamp.yaml')]];
   },
   'the marker of the repository is that of another one': ({ repo }) => {
-    writeFileSync(join(repo.root, '.swamp.yaml'), `formatVersion: 2\nrepoId: ${UUID}\n`);
+    writeFileSync(join(repo.root, '.swamp.yaml'), `formatVersion: 3\nrepoId: ${UUID}\n`);
     return [['marker_invalid', join(repo.root, '.swamp.yaml')]];
   },
   'a definition has problems': ({ repo }) => {

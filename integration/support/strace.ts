@@ -10,7 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestRepo } from './repo.js';
-import { launch, type Result, type StartOptions } from './swamp.js';
+import { finished, launch, type Result, type StartOptions } from './swamp.js';
 
 /** `kill`: SIGKILL instead of the call. The others: the call does nothing and answers with the error. */
 export type Fault = 'kill' | 'ENOSPC' | 'EIO';
@@ -110,6 +110,20 @@ export async function traceCalls(repo: TestRepo, command: Command): Promise<{ re
   const { ended, calls } = await trace(repo, command, undefined, LONGEST_WRITE);
   const children = childrenIn(calls);
   return { result: await ended, calls: calls.filter(({ tid }) => !children.has(tid)) };
+}
+
+/** Every look and every change of the command below the repository, by call and path, without what is random or counts in it; sorted, for threads take turns. */
+export async function lookedAt(repo: TestRepo, args: readonly string[], options: StartOptions = {}): Promise<string[]> {
+  const log = join(mkdtempSync(join(repo.base, 'strace-')), 'log');
+  const words = ['-f', '-qq', '-y', '-e', 'trace=%file,getdents64', '-e', 'signal=none', '-o', log];
+  await finished(launch(repo, 'strace', [...words, process.execPath, repo.bin, ...args], { timeoutMs: 60_000, ...options }));
+  const calls = [...readFileSync(log, 'utf8').matchAll(/^[0-9]+ +([a-z0-9]+)\((.*)/gm)].flatMap(([, name = '', rest = '']) => {
+    const paths = [...rest.matchAll(name === 'getdents64' ? /<([^>]*)>/g : /"([^"]*)"/g)]
+      .map(([, path = '']) => path)
+      .filter((path) => path.startsWith(repo.dir));
+    return paths.length === 0 ? [] : [`${name} ${paths.map((path) => nameless(path.slice(repo.dir.length)).replaceAll(/(?<=\/)[0-9]+/g, 'N')).join(' ')}`];
+  });
+  return calls.sort();
 }
 
 /** Threads of other programs that were started. */

@@ -1,5 +1,6 @@
 /** The one reader of what a verified backup holds: its models; sidecars and tombstones are read one by one, when they are needed. */
 import { parseDefinition } from '../models/definition.js';
+import { floorOf } from '../store/latest.js';
 import { parseAs } from '../store/metadata.js';
 import { UPLOAD, type UploadRecord } from '../store/uploads/record.js';
 import { MAX_CONTROL_BYTES, MAX_SIDECAR_BYTES, type Manifest, SAVED_UPLOAD_RECORD, type Sidecar, type TombstoneLine } from './format.js';
@@ -65,7 +66,8 @@ export type Gathered = Map<string, SavedArtifact[]>;
 export function gather(gathered: Gathered, { directory, content }: { readonly directory: string; readonly content: string }, sidecar: Sidecar): void {
   const { name, generation, floor, versions } = sidecar;
   const bytes = versions.reduce((sum, { size }) => sum + size, 0);
-  const artifact = { name, generation, floor, versions: versions.length, latest: versions.at(-1)?.version ?? 0, bytes, content };
+  const numbers = versions.map(({ version }) => version);
+  const artifact = { name, generation, floor: floorOf(floor, numbers), versions: numbers.length, latest: numbers.at(-1) ?? 0, bytes, content };
   const list = gathered.get(directory);
   if (list === undefined) gathered.set(directory, [artifact]);
   else list.push(artifact);

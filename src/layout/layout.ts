@@ -1,7 +1,7 @@
 /**
- * The only place that builds a path of the datastore. The paths are the format; its version is the directory `v2`.
+ * The only place that builds a path of the datastore. The paths are the format; its version is the directory `v3`.
  *
- *   <datastore>/v2/
+ *   <datastore>/v3/
  *     fences/global/41.free-3f9c0a1b2c3d/                    free
  *     fences/<model-id>/data/18.<holder>/                    held for a commit
  *     fences/<model-id>/run/7.<holder>/                      held while a method runs
@@ -33,7 +33,7 @@ export type LockName = { readonly kind: 'global' } | { readonly kind: 'data' | '
 export const GLOBAL: LockName = Object.freeze({ kind: 'global' });
 
 /** The one format that this program reads and writes, of the repository and of its datastore. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 export const FORMAT_DIRECTORY = `v${FORMAT_VERSION}`;
 /** File names inside the directories above. */
 export const ARTIFACT_RECORD = 'artifact.json';

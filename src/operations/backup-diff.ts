@@ -175,13 +175,18 @@ function compareModels(directory: string, { from, to, covers }: Pair): BackupDif
 type ArtifactDifference = Pick<BackupDifference, 'change' | 'version' | 'fields'>;
 
 function compareArtifacts(before: Sidecar, after: Sidecar, { allVersions }: Covers): ArtifactDifference[] {
-  const own = differing({ generation: before.generation, floor: before.floor }, { generation: after.generation, floor: after.floor });
+  const own = differing(ownOf(before), ownOf(after));
   const compared = ({ versions }: Sidecar): ReadonlyMap<number, object> =>
     new Map((allVersions ? versions : versions.slice(-1)).map((one) => [one.version, withoutParts(one)]));
   const versions = pairs(compared(before), compared(after)).flatMap(({ name: version, before: old, after: young }): ArtifactDifference[] =>
     isDeepStrictEqual(old, young) ? [] : [{ change: changeOf(old, young), version, fields: differing(old, young) }],
   );
   return [...(own.length === 0 ? [] : [{ change: 'changed' as const, version: null, fields: own }]), ...versions];
+}
+
+/** A floor up to the latest version says no more than the versions do: the artifact goes on from the latest. */
+function ownOf({ generation, floor, versions }: Sidecar): { readonly generation: number; readonly floor: number } {
+  return { generation, floor: floor > (versions.at(-1)?.version ?? 0) ? floor : 0 };
 }
 
 /** A backup does not record in how many parts a content was written. */

@@ -231,7 +231,8 @@ function requireDeletedBefore(repo: Repo, model: Model, name: string, version: n
   const artifact = findArtifact(repo, model.id, name);
   const record = artifact === undefined ? tombstoneOf(repo, model.id, name) : artifactRecord(artifact, name);
   if (record === undefined) throw dataNotFound(name);
-  if (version !== undefined && version > Math.max(record.floor, artifact?.versions.at(-1) ?? 0)) throw versionNotFound(name, version, artifact?.versions ?? []);
+  const latest = artifact?.versions.at(-1) ?? 0;
+  if (version !== undefined && version > Math.max(record.floor, latest)) throw versionNotFound(name, version, latest);
 }
 
 /** True when a version is there that was not shown: what the person agreed to is what is deleted. */

@@ -1,4 +1,4 @@
-/** `data get`: no lock; one listing, metadata and content of one version. */
+/** `data get`: no lock; a few looks for the latest version, then its metadata and content. */
 import { SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { checkArtifactName } from '../layout/names.js';
@@ -108,7 +108,7 @@ async function named<T extends FoundVersion>(
 
 function notFound(repo: Repo, modelId: string, { name, version }: Pick<DataGetInput, 'name' | 'version'>): SwampError {
   const tombstone = tombstoneOf(repo, modelId, name);
-  if (tombstone !== undefined && version !== undefined && version > tombstone.floor) return versionNotFound(name, version, []);
+  if (tombstone !== undefined && version !== undefined && version > tombstone.floor) return versionNotFound(name, version, 0);
   if (tombstone === undefined) return dataNotFound(name);
   return new SwampError('data_not_found', `${JSON.stringify(name)} was deleted at ${tombstone.deletedAt}.`, {
     hint: 'List what there is with "swamp data list".',

@@ -102,7 +102,7 @@ async function itemsOf(
       if (items.length >= input.limit) break;
       let item: DataListItem | undefined;
       try {
-        item = latestItem(repo, model, name, strays);
+        item = latestItem(repo, model, name);
       } catch (error) {
         if (!isDamage(error)) throw error;
         failed.push({ ...failure(model, error), name });
@@ -127,11 +127,9 @@ function wanted(names: readonly string[], { prefix, after }: DataListInput): str
   return names.filter((name) => (prefix === undefined || name.startsWith(prefix)) && (after === undefined || byCodePoint(name, after) > 0));
 }
 
-/** `strays` takes what is in the artifact's directory and belongs to nothing. */
-function latestItem(repo: Repo, model: Model, name: string, strays: string[]): DataListItem | undefined {
+function latestItem(repo: Repo, model: Model, name: string): DataListItem | undefined {
   const found = findVersion(repo, model.id, name);
   if (found === undefined) return undefined;
-  strays.push(...found.strays);
   const { id, version, contentType, size, createdAt, tags } = dataRecord(repo, model, name, found);
   return { id, name, modelId: model.id, modelName: model.name, version, contentType, type: tags['type'] ?? 'data', size, createdAt, tags };
 }

@@ -5,8 +5,6 @@ import type { Lease } from '../locks/lease.js';
 import { findModel } from '../models/files.js';
 import { restructureModel } from '../protocol/restructure.js';
 import type { Repo } from '../repo.js';
-import { lookAhead } from '../store/ahead.js';
-import { findArtifact } from '../store/read.js';
 import { renameArtifact } from '../store/remove.js';
 import { requireModel } from './data-put.js';
 import { operation } from './operation.js';
@@ -33,10 +31,9 @@ async function rename(
   checkArtifactName(newName);
   if (oldName === newName) throw new SwampError('usage', 'The old and the new name are the same.', { hint: 'Name another one.' });
   const model = await findModel(repo, reference);
-  const artifact = await lookAhead(repo, model.id, () => findArtifact(repo, model.id, oldName));
   const commit = async (writer: Lease): Promise<{ readonly version: number }> => {
     requireModel(repo, model);
-    return renameArtifact(writer, oldName, newName, await artifact.under(writer));
+    return renameArtifact(writer, oldName, newName);
   };
   const { version } = await restructureModel(repo, model.id, commit, { signal });
   return { oldName, newName, modelId: model.id, modelName: model.name, copiedVersion: version, newVersion: version };

@@ -106,7 +106,7 @@ test('a version that was altered goes whole, the others stay, its number is not 
     ],
   );
   const to = join(repo.root, repaired[1]?.to ?? '');
-  assert.match(repaired[1]?.to ?? '', new RegExp(`^\\.swamp/v2/quarantine/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}/data/${id}/a/2$`));
+  assert.match(repaired[1]?.to ?? '', new RegExp(`^\\.swamp/v3/quarantine/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}/data/${id}/a/2$`));
   assert.deepEqual({ content: readFileSync(join(to, 'content'), 'utf8'), metadata: readFileSync(join(to, 'metadata.json'), 'utf8') }, was);
   assert.equal((await dataGetRecord(repo, { model: 'm', name: 'a' })).version, 1);
   const { version: next, generation } = await dataPut(repo, { model: 'm', name: 'a', source: ['three'] }, NEVER);

@@ -214,7 +214,7 @@ test('status lists what is pending and kept, and is healthy', async (t) => {
   assert.deepEqual(sweeps.map(({ kind }) => kind).sort(), KINDS);
   assert.deepEqual(
     kept.map(({ modelId, path, bytes: size }) => [modelId, path, size]),
-    [[id, `.swamp/v2/kept/${id}/2-abcdefabcdef`, 3]],
+    [[id, `.swamp/v3/kept/${id}/2-abcdefabcdef`, 3]],
   );
   assert.deepEqual(
     locks.map(({ lock, verdict }) => [lock, verdict]),
@@ -249,7 +249,7 @@ test('sweep finishes a deletion whose winner died right after the commit', async
     plan.removed.map(({ kind, path }) => [kind, path]),
     [
       ['deleted_model', 'models/store/m.yaml'],
-      ['deleted_model', `.swamp/v2/data/${id}`],
+      ['deleted_model', `.swamp/v3/data/${id}`],
     ],
   );
   assert.deepEqual(await datastoreSweep(repo, {}, NEVER), { ...plan, dryRun: false });

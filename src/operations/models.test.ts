@@ -225,7 +225,7 @@ test('info counts models, artifacts, versions and the bytes of their content', L
   assert.deepEqual(await repoInfo(repo), {
     repoDir: repo.root,
     repoId: repo.id,
-    formatVersion: 2,
+    formatVersion: 3,
     datastore: '.swamp',
     models: 0,
     artifacts: 0,

@@ -47,7 +47,7 @@ export interface ArtifactRecord {
   readonly name: string;
   /** Data-fence epoch under which the artifact was created (P4). */
   readonly generation: number;
-  /** No version up to here may be given out again (P4). */
+  /** No version up to here may be given out again (P4); above it, up to the latest, none is missing (P10). */
   readonly floor: number;
 }
 

@@ -4,13 +4,14 @@ import { type ErrorCode, isErrno, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { identityIn, statusOf } from '../fs/identity.js';
 import { reach } from '../fs/reach.js';
-import { isForeign, listStore, readDir, readDirTypes } from '../fs/tree.js';
+import { exists, isForeign, listStore, readDir, readDirTypes } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
 import { isHashedSegment, isSegment, nameOf } from '../layout/names.js';
 import { Stillness } from '../locks/stillness.js';
 import { displayPath, type Repo } from '../repo.js';
 import { closeContent, contentPathIn, type OpenContent, openContent } from './content.js';
 import { movingTo, renamesUnderWay } from './intent.js';
+import { latestIn } from './latest.js';
 import { type ArtifactRecord, readArtifactRecord, readTombstone, readVersionMetadata, type Tombstone, type VersionMetadata } from './metadata.js';
 
 /** A live artifact as one listing showed it. `versions` ascends and is never empty. */
@@ -23,6 +24,15 @@ export interface Artifact {
   readonly moving?: true;
 }
 
+/** A live artifact, looked at without a listing. */
+export interface Head {
+  readonly dir: string;
+  readonly record: ArtifactRecord;
+  readonly latest: number;
+  /** As of an Artifact. */
+  readonly moving?: true;
+}
+
 /** One version, as it was found. */
 export interface FoundVersion {
   readonly version: number;
@@ -31,8 +41,6 @@ export interface FoundVersion {
   readonly metadata: VersionMetadata;
   /** The version's directory. */
   readonly dir: string;
-  /** Of its artifact. */
-  readonly strays: readonly string[];
 }
 
 /** One version, opened: metadata and content belong together, whatever happens to the path afterwards. */
@@ -60,15 +68,56 @@ export function straysIn(dir: string, names: readonly string[]): string[] {
   return names.filter((name) => name !== ARTIFACT_RECORD && !VERSION.test(name) && !isForeign(name)).map((name) => join(dir, name));
 }
 
-/** The artifact of that name, or undefined when there is none now. */
+/** The artifact of that name with all its versions, at a cost in proportion to them; undefined when there is none now. */
 export function findArtifact(repo: Repo, modelId: string, name: string): Artifact | undefined {
+  return found(repo, modelId, name, listArtifact);
+}
+
+/** The artifact of that name and its latest version; undefined when there is none now. Without the data fence it counts only while it `stillIs` so. */
+export function findHead(repo: Repo, modelId: string, name: string): Head | undefined {
+  return found(repo, modelId, name, (dir, moving) => headIn(dir, moving ? undefined : name));
+}
+
+/** True when there is an artifact of that name now. */
+function isArtifact(repo: Repo, modelId: string, name: string): boolean {
+  return found(repo, modelId, name, (dir) => (reach(dir) ? {} : undefined)) !== undefined;
+}
+
+/** What `look` finds in the directory of that name, or in that of an artifact which a rename carries there. */
+function found<T extends object>(
+  repo: Repo,
+  modelId: string,
+  name: string,
+  look: (dir: string, moving: boolean) => T | undefined,
+): (T & { readonly moving?: true }) | undefined {
   const dir = repo.layout.artifact(modelId, name);
-  const found = listArtifact(dir);
-  if (found !== undefined) return found;
+  const there = look(dir, false);
+  if (there !== undefined) return there;
   const moving = movingTo(repo, modelId, name);
-  const carried = moving === undefined ? undefined : listArtifact(moving);
+  const carried = moving === undefined ? undefined : look(moving, true);
   // It may have arrived between the two looks, and its renamer may have let go of the fence.
-  return carried === undefined ? listArtifact(dir) : { ...carried, moving: true };
+  return carried === undefined ? look(dir, false) : { ...carried, moving: true };
+}
+
+/** `name`: whose record it must be; undefined for an artifact on its way. */
+function headIn(dir: string, name: string | undefined): Head | undefined {
+  const status = reach(dir) ? statusOf(dir) : undefined;
+  if (status === undefined) return undefined;
+  if (!status.isDirectory()) throw damaged(dir, 'it is not a directory');
+  const record = artifactRecord({ dir }, name);
+  if (record === undefined) return undefined;
+  const latest = latestIn(dir, record.floor, Number(status.nlink) - 2) ?? listArtifact(dir)?.versions.at(-1);
+  return latest === undefined ? undefined : { dir, record, latest };
+}
+
+/**
+ * True when `latest` was the latest version at a moment since its record was read. The record is the same, so no version above the
+ * floor has gone meanwhile. Under the floor versions go at any time: there it is so while none above it has come.
+ */
+function stillIs({ dir, record, latest, moving }: Head, name: string): boolean {
+  const now = artifactRecord({ dir, ...(moving === true && { moving }) }, name);
+  if (now?.generation !== record.generation || now.floor !== record.floor) return false;
+  return latest > record.floor || !exists(join(dir, String(record.floor + 1)));
 }
 
 /** An artifact's directory is never visible without a version: one that lists none was moved away while it was listed, or is damaged. */
@@ -88,10 +137,10 @@ function listArtifact(dir: string): Artifact | undefined {
 export function artifactRecord(artifact: Pick<Artifact, 'dir' | 'moving'>, name: string | undefined): ArtifactRecord | undefined {
   const record = readArtifactRecord(join(artifact.dir, ARTIFACT_RECORD));
   if (record === undefined) {
-    if (readDir(artifact.dir) === undefined) return undefined;
+    if (inode(artifact.dir) === undefined) return undefined;
     // Both a replacement by rename and a delete leave no gap in between: look once more before calling it damage.
     const again = readArtifactRecord(join(artifact.dir, ARTIFACT_RECORD));
-    if (again === undefined && readDir(artifact.dir) !== undefined) throw damaged(artifact.dir, `${ARTIFACT_RECORD} is missing`);
+    if (again === undefined && inode(artifact.dir) !== undefined) throw damaged(artifact.dir, `${ARTIFACT_RECORD} is missing`);
     return again;
   }
   if (name !== undefined && record.name !== name && artifact.moving !== true) throw damaged(artifact.dir, `it belongs to ${JSON.stringify(record.name)}`);
@@ -108,8 +157,8 @@ export function tombstoneOf(repo: Repo, modelId: string, name: string): Tombston
  * there is damaged.
  */
 export function openVersion(repo: Repo, modelId: string, name: string, version?: number): OpenVersion | undefined {
-  const found = lookAtVersion(repo, { modelId, name, version }, (dir, metadata) => openContent(dir, metadata, name));
-  return found === undefined ? undefined : { ...found.version, content: found.content };
+  const looked = lookAtVersion(repo, { modelId, name, version }, (dir, metadata) => openContent(dir, metadata, name));
+  return looked === undefined ? undefined : { ...looked.version, content: looked.content };
 }
 
 /** As `openVersion`, but the content is not looked at: a listing of many opens nothing. */
@@ -133,21 +182,18 @@ function lookAtVersion(
 ): Looked | undefined {
   let before = '';
   for (let look = 0; look < LOOKS; look++) {
-    const artifact = findArtifact(repo, modelId, name);
-    if (artifact === undefined) return undefined;
-    const latest = artifact.versions.at(-1) ?? 0;
+    const head = findHead(repo, modelId, name);
+    if (head === undefined) return undefined;
+    const { latest, record } = head;
     const wanted = version ?? latest;
-    if (!artifact.versions.includes(wanted)) throw versionNotFound(name, wanted, artifact.versions);
-    const record = artifactRecord(artifact, name);
-    const dir = join(artifact.dir, String(wanted));
-    const whole = record === undefined ? undefined : openWhole(dir, open);
-    if (record !== undefined && whole !== undefined) {
+    const dir = join(head.dir, String(wanted));
+    const whole = openWhole(dir, open);
+    if (whole !== undefined) {
       const { metadata, content } = whole;
-      const { generation } = record;
-      const isSame = (): boolean => artifactRecord(artifact, name)?.generation === generation;
-      if (keptIf(content, isSame)) return { version: { version: wanted, latest, generation, metadata, dir, strays: artifact.strays }, content };
+      if (keptIf(content, () => stillIs(head, name))) return { version: { version: wanted, latest, generation: record.generation, metadata, dir }, content };
     }
-    const now = artifact.versions.join(' ');
+    if (wanted !== latest && !exists(dir) && stillIs(head, name)) throw versionNotFound(name, wanted, latest);
+    const now = `${record.generation} ${record.floor} ${latest}`;
     if (whole === undefined && now === before) requireStillThere(dir, name);
     before = now;
   }
@@ -158,10 +204,11 @@ export function changesTooFast(what: string): SwampError {
   return new SwampError('io', `${JSON.stringify(what)} changed faster than it could be read.`, { hint: 'Run the command again.' });
 }
 
-export function versionNotFound(name: string, version: number, versions: readonly number[]): SwampError {
+/** `latest`: 0 when there is no version. */
+export function versionNotFound(name: string, version: number, latest: number): SwampError {
   return new SwampError('version_not_found', `${JSON.stringify(name)} has no version ${version}.`, {
     hint: 'List them with "swamp data versions".',
-    data: { name, version, latest: versions.at(-1) ?? 0 },
+    data: { name, version, latest },
   });
 }
 
@@ -282,7 +329,7 @@ export async function resolveName(repo: Repo, modelId: string, name: string): Pr
 async function followForwards(repo: Repo, modelId: string, name: string): Promise<string | undefined> {
   const passed = new Set<string>();
   for (let current = name; !passed.has(current); ) {
-    if (findArtifact(repo, modelId, current) !== undefined) return current;
+    if (isArtifact(repo, modelId, current)) return current;
     passed.add(current);
     current = tombstoneOf(repo, modelId, current)?.renamedTo ?? current;
     await failpoint('read.forwarded');

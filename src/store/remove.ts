@@ -9,7 +9,7 @@ import { makePlace } from '../locks/session.js';
 import { moveThrough, moveToTrash, stageRecord, syncCommit } from './commit.js';
 import { FORWARD, MOVING, type Step } from './intent.js';
 import { type ArtifactRecord, serialise, type Tombstone } from './metadata.js';
-import { type Artifact, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from './read.js';
+import { type Artifact, artifactRecord, findHead, tombstoneOf, versionNotFound } from './read.js';
 import { commitIntent } from './roll-forward.js';
 
 /** What a delete did. `alreadyDeleted`: somebody else had; nothing was changed (O3). */
@@ -34,20 +34,20 @@ export async function removeArtifact(fence: Lease, name: string, artifact: Artif
 export async function removeVersion(fence: Lease, name: string, version: number, artifact: Artifact | undefined): Promise<Removed> {
   if (artifact === undefined) {
     const { floor } = requireTombstone(fence, name);
-    if (version > floor) throw versionNotFound(name, version, []);
+    if (version > floor) throw versionNotFound(name, version, 0);
     return ALREADY;
   }
   const latest = artifact.versions.at(-1) ?? 0;
   const record = requireRecord(artifact, name);
   if (!artifact.versions.includes(version)) {
-    if (version > Math.max(latest, record.floor)) throw versionNotFound(name, version, artifact.versions);
+    if (version > Math.max(latest, record.floor)) throw versionNotFound(name, version, latest);
     return ALREADY;
   }
   if (artifact.versions.length === 1) {
     await buryArtifact(fence, name, artifact);
   } else {
-    // P4: the floor is durable before the newest version moves away, or its number would be given out again.
-    if (version === latest && record.floor < latest) await replaceRecord(fence, artifact, { ...record, floor: latest });
+    // The floor is durable before a version above it goes. Without it the number of the newest one would be given out again (P4), and a look at that of another one would hide all newer ones (P10).
+    if (version > record.floor) await replaceRecord(fence, artifact, { ...record, floor: latest });
     await failpoint('delete.before-commit');
     await moveToTrash(fence, join(artifact.dir, String(version)));
     await syncCommit(fence, [artifact.dir]);
@@ -97,14 +97,15 @@ async function replaceRecord(fence: Lease, artifact: Artifact, record: ArtifactR
 
 /**
  * Renames an artifact: it goes on under `to` with all its versions and a new generation (P4), and `from` leads readers
- * there. `artifact` is what stands under `from`. Throws `data_not_found`, `conflict` when `to` exists, FenceLost.
+ * there. Throws `data_not_found`, `conflict` when `to` exists, FenceLost.
  */
-export async function renameArtifact(fence: Lease, from: string, to: string, artifact: Artifact | undefined): Promise<{ readonly version: number }> {
+export async function renameArtifact(fence: Lease, from: string, to: string): Promise<{ readonly version: number }> {
   const { repo, modelId } = fence;
+  const artifact = findHead(repo, modelId, from);
   const forward = tombstoneOf(repo, modelId, from);
-  const target = findArtifact(repo, modelId, to);
+  const target = findHead(repo, modelId, to);
   // What a dead holder had published was rolled forward, or the next holder has finished this very rename.
-  if (artifact === undefined && forward?.renamedTo === to && target !== undefined) return { version: target.versions.at(-1) ?? 0 };
+  if (artifact === undefined && forward?.renamedTo === to && target !== undefined) return { version: target.latest };
   if (artifact === undefined) throw dataNotFound(from);
   if (target !== undefined) {
     throw new SwampError('conflict', `There is data named ${JSON.stringify(to)} already.`, {
@@ -112,8 +113,7 @@ export async function renameArtifact(fence: Lease, from: string, to: string, art
       data: { name: to },
     });
   }
-  const old = requireRecord(artifact, from);
-  const latest = artifact.versions.at(-1) ?? 0;
+  const { record: old, latest } = artifact;
   const before = tombstoneOf(repo, modelId, to)?.floor ?? 0;
   const record: ArtifactRecord = { name: to, generation: fence.epoch, floor: Math.max(old.floor, latest, before) };
   const left: Tombstone = { ...old, floor: Math.max(old.floor, latest), deletedAt: new Date().toISOString(), renamedTo: to };

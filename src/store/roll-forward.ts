@@ -131,7 +131,8 @@ async function addTo(fence: Lease, staged: string, place: string): Promise<void>
 
 /** A directory in it that is there already stays: a version never changes (P3). Durable when this resolves: the intent is thrown away next. */
 async function addInside(fence: Lease, staged: string, place: string): Promise<void> {
-  for (const name of readDir(staged) ?? []) {
+  // The record comes first: its floor says which numbers may be missing.
+  for (const name of (readDir(staged) ?? []).sort().reverse()) {
     const target = join(place, name);
     if (isDirectory(target)) continue;
     await step(fence, join(staged, name), target);

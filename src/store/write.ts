@@ -11,7 +11,7 @@ import type { Repo } from '../repo.js';
 import { itemName, moveThrough, step, syncCommit } from './commit.js';
 import type { Step } from './intent.js';
 import { type ArtifactRecord, readVersionMetadata, serialise, type VersionMetadata } from './metadata.js';
-import { type Artifact, artifactRecord, findArtifact, MAX_VERSION, tombstoneOf, versionNumbers } from './read.js';
+import { type Artifact, artifactRecord, findArtifact, findHead, MAX_VERSION, tombstoneOf, versionNumbers } from './read.js';
 import { eraseIntent, publishIntent, writeIntent } from './roll-forward.js';
 import type { StagedVersion } from './stage.js';
 
@@ -31,17 +31,16 @@ interface Place extends Committed {
 
 /** The latest version number of a name under the held fence; 0 when there is no such artifact now. */
 export function latestVersion(fence: Lease, name: string): number {
-  return findArtifact(fence.repo, fence.modelId, name)?.versions.at(-1) ?? 0;
+  return findHead(fence.repo, fence.modelId, name)?.latest ?? 0;
 }
 
 /** The metadata of the latest version under the held fence. */
 export function latestMetadata(fence: Lease, name: string): (Committed & { readonly metadata: VersionMetadata }) | undefined {
-  const artifact = findArtifact(fence.repo, fence.modelId, name);
-  const version = artifact?.versions.at(-1);
-  if (artifact === undefined || version === undefined) return undefined;
-  const record = artifactRecord(artifact, name);
-  const metadata = readVersionMetadata(join(artifact.dir, String(version), METADATA));
-  return record === undefined || metadata === undefined ? undefined : { version, generation: record.generation, metadata };
+  const head = findHead(fence.repo, fence.modelId, name);
+  if (head === undefined) return undefined;
+  const { dir, record, latest } = head;
+  const metadata = readVersionMetadata(join(dir, String(latest), METADATA));
+  return metadata === undefined ? undefined : { version: latest, generation: record.generation, metadata };
 }
 
 /**
@@ -143,15 +142,13 @@ function destination(place: Place): string {
 function placeNext(fence: Lease, name: string): Place {
   const { repo, modelId, epoch } = fence;
   const dir = repo.layout.artifact(modelId, name);
-  const artifact = findArtifact(repo, modelId, name);
-  if (artifact === undefined) {
+  const head = findHead(repo, modelId, name);
+  if (head === undefined) {
     const floor = tombstoneOf(repo, modelId, name)?.floor ?? 0;
     return { dir, version: floor + 1, generation: epoch, birth: { name, generation: epoch, floor } };
   }
-  const record = artifactRecord(artifact, name);
-  if (record === undefined)
-    throw new SwampError('corrupt', `${dir}/${ARTIFACT_RECORD} is missing.`, { hint: 'Run "swamp datastore check".', data: { path: dir } });
-  const version = Math.max(record.floor, artifact.versions.at(-1) ?? 0) + 1;
+  const { record, latest } = head;
+  const version = Math.max(record.floor, latest) + 1;
   if (version > MAX_VERSION)
     throw new SwampError('corrupt', `${dir} has a version that nothing counts up to.`, { hint: 'Run "swamp datastore check".', data: { path: dir } });
   return { dir, version, generation: record.generation, birth: undefined };

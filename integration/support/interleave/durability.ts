@@ -52,13 +52,13 @@ export function requireDurableEpoch(disk: Disk, fence: string, epoch: number): v
   }
 }
 
-/** P4: before the newest version goes, something durable says up to which number they were given out. */
-export function requireDurableFloor(disk: Disk, paths: readonly string[], least: number, what: string): void {
+/** Before a version goes, something durable says that its number was given out (P4) and may be missing (P10). */
+export function requireDurableFloor(disk: Disk, paths: readonly string[], least: number, what: string, rule = 'P4'): void {
   for (const path of paths) {
     if (!isDurable(disk, path)) continue;
     const file = disk.find(path);
     const { floor } = file?.kind === 'file' ? (JSON.parse(file.bytes.toString()) as { readonly floor?: number }) : {};
     if (Number(floor) >= least) return;
   }
-  throw new Violation(`P4: ${what} goes, and nothing durable keeps the number ${least} from being given out again`);
+  throw new Violation(`${rule}: ${what} goes, and no durable floor has reached ${least}`);
 }

@@ -1,5 +1,5 @@
 /**
- * Every version that was ever visible, and who made it appear or go: P1, P3 and P4 at each step, and the order of syncs
+ * Every version that was ever visible, and who made it appear or go: P1, P3, P4 and P10 at each step, and the order of syncs
  * around the renames that commit.
  */
 import { basename, dirname, join } from 'node:path';
@@ -110,7 +110,7 @@ export class Ledger {
     return [{ kind: 'removed', modelId, path: from, epoch }];
   }
 
-  /** P4: no number can be given out again, whatever a power cut leaves. */
+  /** P4, P10: no number can be given out again, and none above the floor is missing, whatever a power cut leaves. */
   #judgeFloors(modelId: string, from: string): void {
     const [segment, version] = below(from, LAYOUT.model(modelId))?.split('/') ?? [];
     for (const [name, artifact] of this.#visible.get(modelId) ?? []) {
@@ -119,7 +119,7 @@ export class Ledger {
       if (segment === undefined || segment !== basename(path)) continue;
       const latest = Math.max(...artifact.versions.keys());
       if (version === undefined) requireDurableFloor(this.#disk, [LAYOUT.tombstone(modelId, name)], Math.max(artifact.floor, latest), name);
-      else if (Number(version) === latest) requireDurableFloor(this.#disk, [join(path, 'artifact.json')], latest, `${name} ${version}`);
+      else requireDurableFloor(this.#disk, [join(path, 'artifact.json')], Number(version), `${name} ${version}`, Number(version) === latest ? 'P4' : 'P10');
     }
   }
 
@@ -136,7 +136,8 @@ export class Ledger {
     const now = artifactsOf(this.#disk, modelId);
     this.#visible.set(modelId, now);
     let appeared = false;
-    for (const [name, { generation, versions }] of now) {
+    for (const [name, { generation, floor, versions }] of now) {
+      requireWhole(name, floor, versions);
       const was = before?.get(name);
       for (const [version, { commit, text }] of versions) {
         if (was?.generation === generation && was.versions.get(version)?.commit === commit) continue;
@@ -158,6 +159,13 @@ export class Ledger {
       }
     }
   }
+}
+
+/** P10: what a reader that lists nothing relies on. */
+function requireWhole(name: string, floor: number, versions: ReadonlyMap<number, unknown>): void {
+  const latest = Math.max(...versions.keys());
+  for (let version = floor + 1; version < latest; version++)
+    if (!versions.has(version)) throw new Violation(`P10: ${name} has no version ${version}, the floor is ${floor}, and its latest version is ${latest}`);
 }
 
 function titleOf(modelId: string, { name, generation, version }: VersionKey): string {

@@ -144,19 +144,50 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
     scenario: 'put, and delete of the newest version',
-    breaks: /^P4: /,
+    breaks: /^P(4|10): /,
   },
   {
     title: 'the floor is not raised before the newest version goes',
     edits: [
       {
         file: 'store/remove.ts',
-        from: 'if (version === latest && record.floor < latest) await replaceRecord(fence, artifact, { ...record, floor: latest });',
+        from: 'if (version > record.floor) await replaceRecord(fence, artifact, { ...record, floor: latest });',
         to: 'void replaceRecord;',
       },
     ],
     scenario: 'put, and delete of the newest version',
-    breaks: /^P4: /,
+    breaks: /^P(4|10): /,
+  },
+  {
+    title: 'the floor is raised for the newest version alone',
+    edits: [
+      {
+        file: 'store/remove.ts',
+        from: 'if (version > record.floor) await replaceRecord(',
+        to: 'if (version === latest && version > record.floor) await replaceRecord(',
+      },
+    ],
+    scenario: 'put, and delete of an older version',
+    breaks: /^P10: /,
+  },
+  {
+    title: 'a reader of the latest version does not look whether the floor went up',
+    edits: [
+      {
+        file: 'store/read.ts',
+        from: 'if (now?.generation !== record.generation || now.floor !== record.floor) return false;',
+        to: 'if (now?.generation !== record.generation) return false;',
+      },
+      { file: 'store/latest.ts', from: 'if (has(end + far + 1)) return false;', to: 'if (far > FAR) return false;' },
+    ],
+    scenario: 'get, and delete of the newest and of an older version',
+    breaks: /^no order of the commands explains/,
+  },
+  {
+    title: 'a reader of the latest version, at the floor, does not look whether one came above it',
+    edits: [{ file: 'store/read.ts', from: 'return latest > record.floor || !exists(join(dir, String(record.floor + 1)));', to: 'return true;' }],
+    scenario: 'get, put, and delete of the version at the floor',
+    breaks: /^no order of the commands explains/,
   },
   {
     title: 'the tombstone is not durable before the artifact goes',
@@ -199,8 +230,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'store/read.ts',
-        from: 'carried === undefined ? listArtifact(dir)',
-        to: 'carried === undefined ? (moving === undefined ? undefined : listArtifact(dir))',
+        from: 'carried === undefined ? look(dir, false)',
+        to: 'carried === undefined ? (moving === undefined ? undefined : look(dir, false))',
       },
       // Names that did not stand still would be looked at again.
       { file: 'store/read.ts', from: "if (found !== undefined || still.accepts('')) return found;", to: 'return found;' },

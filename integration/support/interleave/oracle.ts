@@ -1,5 +1,5 @@
 /**
- * Judges a run step by step: P1 to P9 as far as they can be seen on the disk, the order of the syncs, and that nothing
+ * Judges a run step by step: P1 to P10 as far as they can be seen on the disk, the order of the syncs, and that nothing
  * visible is ever less than whole. At the end the answers of all commands are held against the specification.
  */
 import { join } from 'node:path';

@@ -221,7 +221,8 @@ function typeOf(node: DiskNode | undefined): object {
 function statsOf(node: DiskNode, bigint: boolean): object {
   const size = node.kind === 'file' ? node.bytes.length : 0;
   const mode = node.kind === 'file' ? 0o100644 : 0o040755;
-  const nlink = node.kind === 'file' ? node.names : 1;
+  // As most file systems count: a directory is named by itself, by its parent, and by each directory in it.
+  const nlink = node.kind === 'file' ? node.names : 2 + [...node.entries.values()].filter(({ kind }) => kind === 'directory').length;
   const numbers = { dev: 1, ino: node.id, nlink, size, mode, mtimeMs: MODIFIED_MS, ctimeMs: MODIFIED_MS };
   const values = bigint
     ? { ...Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, BigInt(value)])), mtimeNs: 0n, ctimeNs: 0n }

@@ -64,7 +64,7 @@ function pathsOf({ looks, listings, changes }: Access): readonly string[] {
 /** Paths below the format directory; models by name, holders by the number of their process. */
 function shortened({ modelIds }: Bench): (path: string) => string {
   return (path) => {
-    let short = path.replace(`${ROOT}/.swamp/v2/`, '').replace(`${ROOT}/`, '');
+    let short = path.replace(`${ROOT}/.swamp/v3/`, '').replace(`${ROOT}/`, '');
     for (const [name, id] of modelIds) short = short.replaceAll(id, name);
     return short.replace(/x?[0-9a-f]{12}-[0-9a-f]{8}-1-[0-9]+-1([0-9]+)-7-[0-9a-f]{12}/g, (_, process: string) => `<process ${Number(process)}>`);
   };

@@ -16,8 +16,16 @@ function put(name: string, text: string, expectVersion?: number): Task {
   return { kind: 'put', model: M, name, text, ...(expectVersion === undefined ? {} : { expectVersion }) };
 }
 
+function deleteVersion(version: number): Task {
+  return { kind: 'delete', model: M, name: 'a', version };
+}
+
 /** A store with two versions of `a`, and a `b` that was deleted. */
 const STORE: readonly Task[] = [create, put('a', 'a1'), put('a', 'a2'), put('b', 'b1'), { kind: 'delete', model: M, name: 'b' }];
+/** A store with four versions of `a`. */
+const FOUR: readonly Task[] = [create, put('a', 'a1'), put('a', 'a2'), put('a', 'a3'), put('a', 'a4')];
+/** The latest version of `a`, 2, is its floor: the newest one was deleted. */
+const AT_FLOOR: readonly Task[] = [create, put('a', 'a1'), put('a', 'a2'), put('a', 'a3'), deleteVersion(3)];
 /** A model whose method has run once. */
 const SHELL: readonly Task[] = [{ kind: 'create', model: M, run: 'true' }, run, put('a', 'a1')];
 /** A method of another model that writes into this one, nested. */
@@ -40,6 +48,8 @@ export const SCENARIOS: readonly Scenario[] = [
   { title: 'put and delete', setup: STORE, tasks: [put('a', 'x'), deleteA] },
   { title: 'put after a delete, and delete', setup: STORE, tasks: [put('b', 'x'), { kind: 'delete', model: M, name: 'b' }] },
   { title: 'put, and delete of the newest version', setup: STORE, tasks: [put('a', 'x'), { kind: 'delete', model: M, name: 'a', version: 2 }] },
+  { title: 'put, and delete of an older version', setup: FOUR, tasks: [put('a', 'x'), deleteVersion(2)] },
+  { title: 'get, and delete of an older version', setup: FOUR, tasks: [{ kind: 'get', model: M, name: 'a' }, deleteVersion(3)] },
   { title: 'put and delete --all', setup: STORE, tasks: [put('c', 'x'), deleteAll] },
   { title: 'put and rename', setup: STORE, tasks: [put('a', 'x'), renameA] },
   { title: 'put and model delete', setup: STORE, tasks: [put('a', 'x'), deleteModel] },
@@ -83,6 +93,16 @@ export const SCENARIOS: readonly Scenario[] = [
       { kind: 'run', model: 'q' },
       { kind: 'delete', model: 'p', name: 'r' },
     ],
+  },
+  {
+    title: 'get, and delete of the newest and of an older version',
+    setup: FOUR,
+    tasks: [{ kind: 'get', model: M, name: 'a' }, deleteVersion(4), deleteVersion(2)],
+  },
+  {
+    title: 'get, put, and delete of the version at the floor',
+    setup: AT_FLOOR,
+    tasks: [{ kind: 'get', model: M, name: 'a' }, put('a', 'x'), deleteVersion(2)],
   },
   { title: 'put, method and delete', setup: SHELL, tasks: [put('a', 'x'), run, deleteAll] },
   { title: 'put, put, delete and rename', setup: STORE, tasks: [put('a', 'x'), put('a', 'y'), deleteA, renameA] },

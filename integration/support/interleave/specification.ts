@@ -159,7 +159,7 @@ function deleted(model: Model, name: string, version: number | undefined, told: 
   if (told.alreadyDeleted !== false || told.versionsDeleted !== (whole ? count : 1)) return undefined;
   if (whole) return withoutArtifact(model, name, { floor: Math.max(artifact.floor, latest) });
   const { [version]: _, ...versions } = artifact.versions;
-  return withArtifact(model, name, { ...artifact, floor: version === latest ? Math.max(artifact.floor, latest) : artifact.floor, versions });
+  return withArtifact(model, name, { ...artifact, floor: version > artifact.floor ? latest : artifact.floor, versions });
 }
 
 function deletedAll(model: Model, told: Told): Model | undefined {

@@ -1,4 +1,4 @@
-/** What a schedule was found to break. The message names the invariant (P1 to P9) where there is one. */
+/** What a schedule was found to break. The message names the invariant (P1 to P10) where there is one. */
 export class Violation extends Error {
   override readonly name = 'Violation';
 }

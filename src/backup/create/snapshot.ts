@@ -17,6 +17,7 @@ import { restructure, type Structural } from '../../protocol/restructure.js';
 import type { Repo } from '../../repo.js';
 import { quietEntry } from '../../store/ahead.js';
 import { isIntent } from '../../store/intent.js';
+import { floorOf } from '../../store/latest.js';
 import { readArtifactRecord, readTombstone, type Tombstone } from '../../store/metadata.js';
 import { byCodePoint, straysIn, versionNumbers } from '../../store/read.js';
 import { excludes } from '../exclude.js';
@@ -270,7 +271,8 @@ class Lister {
     const wanted = this.#wanted.allVersions ? numbers : numbers.slice(-1);
     const versions = wanted.map((version) => ({ version, identity: directoryIdentity(join(dir, String(version))) ?? '' }));
     if (versions.length === 0 || versions.some((one) => one.identity === '')) throw damaged(dir, 'it holds no version');
-    return { ...record, dir, identity, versions, older: numbers.length - wanted.length, strays: straysIn(dir, names) };
+    const floor = floorOf(record.floor, wanted);
+    return { ...record, floor, dir, identity, versions, older: numbers.length - wanted.length, strays: straysIn(dir, names) };
   }
 
   #uploads(modelId: string): Uploads {

@@ -15,6 +15,7 @@ import { modelPath, type SurveyedFile, surveyDefinitions } from '../../models/fi
 import { displayPath, type Repo } from '../../repo.js';
 import { hasText, requirePlace, textAt } from '../../store/definition-text.js';
 import { isDeletedModel } from '../../store/deleted.js';
+import { floorOf } from '../../store/latest.js';
 import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../../store/metadata.js';
 import { versionNumbers } from '../../store/read.js';
 import type { DefinitionChange, FenceEpochs } from '../../store/restoration.js';
@@ -188,7 +189,8 @@ function versionsToAdd(
   const missing = versions.filter(({ version }) => !known.versions.includes(version));
   if (missing.length === 0 && record.floor <= known.floor) return [];
   const bytes = missing.reduce((sum, { size }) => sum + size, 0);
-  const floor = Math.max(record.floor, known.record.floor);
+  const numbers = [...known.versions, ...missing.map(({ version }) => version)].sort((a, b) => a - b);
+  const floor = floorOf(Math.max(record.floor, known.record.floor), numbers);
   return [{ saved: { ...artifact, versions: missing.length, bytes }, record: { ...record, floor }, only: missing.map(({ version }) => version) }];
 }
 

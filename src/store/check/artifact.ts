@@ -6,6 +6,7 @@ import { ARTIFACT_RECORD } from '../../layout/layout.js';
 import { isNameOf } from '../../layout/names.js';
 import { readFence } from '../../locks/fence.js';
 import type { Repo } from '../../repo.js';
+import { floorOf } from '../latest.js';
 import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../metadata.js';
 import { versionNumbers } from '../read.js';
 import { type Look, lookAtObject } from './checker.js';
@@ -19,18 +20,22 @@ const RECORD_SUFFIX = '.json';
 export function lookAtArtifact(repo: Repo, modelId: string, segment: string): Promise<Look> {
   const dir = join(repo.layout.model(modelId), segment);
   return lookAtObject(dir, 'directory', () => {
-    const read = readArtifact(join(dir, ARTIFACT_RECORD));
+    // The record after the listing: a version that a delete takes away meanwhile is under the floor by then.
     const listing = versionsIn(dir);
+    const read = readArtifact(join(dir, ARTIFACT_RECORD));
     if (listing.entries === 0) return [{ path: dir, kind: 'empty_directory', message: 'is empty' }];
-    const empty: Issue[] = listing.highest === 0 ? [{ path: dir, kind: 'missing_version', message: 'holds no version' }] : [];
+    const highest = listing.versions.at(-1) ?? 0;
+    const empty: Issue[] = highest === 0 ? [{ path: dir, kind: 'missing_version', message: 'holds no version' }] : [];
     if ('issue' in read) return [...empty, read.issue];
     const { record } = read;
     const tombstone = readTomb(join(repo.layout.tombstones(modelId), segment + RECORD_SUFFIX));
+    const broken = tombstone === undefined || 'issue' in tombstone ? [] : floorIssues(dir, record, highest, tombstone.record);
     return [
       ...empty,
       ...nameIssues(join(dir, ARTIFACT_RECORD), record.name, segment),
       ...generationIssues(repo, modelId, join(dir, ARTIFACT_RECORD), record.generation),
-      ...(tombstone === undefined || 'issue' in tombstone ? [] : floorIssues(dir, record, listing.highest, tombstone.record)),
+      // A floor that is wrong says nothing of the numbers above it.
+      ...(broken.length > 0 ? broken : gapIssues(dir, record.floor, listing.versions)),
     ];
   });
 }
@@ -49,24 +54,23 @@ export function lookAtTombstone(repo: Repo, modelId: string, file: string): Prom
 
 interface Listing {
   readonly entries: number;
-  /** The latest version; 0 when there is none. */
-  readonly highest: number;
+  /** Ascending. */
+  readonly versions: readonly number[];
 }
 
 function versionsIn(dir: string): Listing {
   let entries = 0;
-  let highest = 0;
+  const versions: number[] = [];
   const listing = opendirSync(dir);
   try {
     for (let entry = listing.readSync(); entry !== null; entry = listing.readSync()) {
       entries++;
-      const [version = 0] = versionNumbers([entry.name]);
-      highest = Math.max(highest, version);
+      versions.push(...versionNumbers([entry.name]));
     }
   } finally {
     listing.closeSync();
   }
-  return { entries, highest };
+  return { entries, versions: versions.sort((a, b) => a - b) };
 }
 
 type Read<T> = { readonly record: T } | { readonly issue: Issue };
@@ -124,3 +128,17 @@ export function floorIssues(dir: string, record: ArtifactRecord, highest: number
   const known = record.generation === generation ? Math.max(record.floor, highest) : record.floor;
   return known < floor ? broken(`counts on from ${known}, and versions up to ${floor} were deleted`) : [];
 }
+
+/** P10: nothing but damage, or a hand, takes a version away without raising the floor. */
+function gapIssues(dir: string, floor: number, versions: readonly number[]): Issue[] {
+  if (floorOf(floor, versions) === floor) return [];
+  const there = new Set(versions);
+  const missing: number[] = [];
+  for (let version = floor + 1; missing.length < TOLD && version < (versions.at(-1) ?? 0); version++) if (!there.has(version)) missing.push(version);
+  const count = (versions.at(-1) ?? 0) - floor - versions.filter((version) => version > floor).length;
+  const more = count > missing.length ? ` and ${count - missing.length} more` : '';
+  return [{ path: dir, kind: 'version_lost', message: `lacks version ${missing.join(', ')}${more}, which no delete has removed` }];
+}
+
+/** So many missing versions are named. */
+const TOLD = 5;

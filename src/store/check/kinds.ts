@@ -14,6 +14,8 @@ export const FINDINGS = {
   record_invalid: 'Restore it from a backup; "swamp datastore check --repair" writes it anew where it can, and sets aside what it cannot.',
   missing_file: 'Restore it from a backup; "swamp datastore check --repair" writes it anew where it can, and sets aside what it cannot.',
   missing_version: 'There is no content in it; "swamp datastore check --repair" sets it aside.',
+  version_lost:
+    'Bring it back with "swamp backup restore --mode merge"; "swamp datastore check --repair" gives it up: the versions that are there stay, and its number is not given out again.',
   name_mismatch: 'Restore it from a backup; "swamp datastore check --repair" sets it aside.',
   generation_ahead: 'Run "swamp datastore check --repair": a lock went back to an earlier number.',
   floor_broken: 'The numbers of deleted versions have been given out again; "swamp datastore check --repair" goes on above them.',

@@ -16,6 +16,7 @@ import { floorIssues } from '../check/artifact.js';
 import { type FindingKind, type Issue, isFinding } from '../check/kinds.js';
 import { structuralIssues, versionState } from '../check/version.js';
 import { moveThrough, stageRecord, syncCommit } from '../commit.js';
+import { floorOf } from '../latest.js';
 import type { ArtifactRecord, Tombstone } from '../metadata.js';
 import { linkToQuarantine, moveToQuarantine } from '../quarantine.js';
 import { versionNumbers } from '../read.js';
@@ -72,7 +73,7 @@ export async function planName(repo: Repo, modelId: string, segment: string, fin
     const versions = [...bad].map(([version, kind]) => ({ path: join(dir, version), kind }));
     // What the tombstone said is counted from by the record of the live artifact.
     const aside = [...versions, ...strayPaths(standing, bad, findings), ...(tombstone.state === 'bad' ? [forgotten] : [])];
-    return { dir, rewrites: recordRewrite(standing, name, good, aside[0]?.kind ?? record.kind, epoch), aside };
+    return { dir, rewrites: recordRewrite(standing, name, good, aside[0]?.kind ?? 'version_lost', epoch), aside };
   }
   const kind = wholeKind(standing, bad, findings);
   const rewrites = tombstoneRewrite(standing, kind, epoch);
@@ -148,8 +149,9 @@ function recordRewrite({ dir, record, tombstone, seen }: Standing, name: string,
   if (value.generation > MAX_EPOCH) return [{ path, kind: 'generation_ahead', value: anew }];
   const [broken] = tombstone.value === undefined ? [] : floorIssues(dir, value, highest, tombstone.value);
   if (broken !== undefined) return [{ path, kind: 'floor_broken', value: anew }];
-  // A version that goes must still be counted from.
-  return Math.max(value.floor, highest) < seen ? [{ path, kind: because, value: { ...value, floor: seen } }] : [];
+  // A version that goes, or is lost, must still be counted from (P4), and be under the floor (P10).
+  const isTrue = Math.max(value.floor, highest) >= seen && floorOf(value.floor, good) === value.floor;
+  return isTrue ? [] : [{ path, kind: because, value: { ...value, floor: seen } }];
 }
 
 /** The tombstone of a name without an artifact, when there must be one and there is none that says enough. */
