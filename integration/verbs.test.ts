@@ -271,7 +271,7 @@ const VERBS: readonly Verb[] = [
   {
     verb: 'data upload list',
     args: () => ['data', 'upload', 'list', 'm'],
-    text: /^UPLOAD +MODEL +NAME +PARTS +SIZE +AGE\n\S+ +m +big +1 +4 B +\d+ s\n/,
+    text: /^UPLOAD +MODEL +NAME +PARTS +SIZE +AGE\n\S+ +m +big +1 +4 B +\d+ (s|min)\n/,
     result: { uploads: [UPLOAD] },
     fails: [['data', 'upload', 'list', 'none'], 'model_not_found'],
   },
@@ -297,7 +297,7 @@ const VERBS: readonly Verb[] = [
   {
     verb: 'datastore check',
     args: () => ['datastore', 'check'],
-    text: /^Checked 2 models, 2 artifacts, 3 versions, 20 bytes, 1 tombstone, \d+ fences: no damage, 0 pending\n$/,
+    text: /^Checked 2 models, 2 artifacts, 3 versions, 20 B, 1 tombstone, \d+ fences: no damage, 0 pending\n$/,
     result: {
       findings: ['text'],
       pending: ['text'],

@@ -16,3 +16,20 @@ export function startOnTerminal(repo: TestRepo, command: readonly string[] | str
     env: { TERM: 'dumb', SHELL: '/bin/sh', ...env },
   });
 }
+
+/** What a person sees in the end of what was written to a terminal: its lines, without those at the end that are empty. */
+export function screenOf(output: string): string[] {
+  const lines = [''];
+  let [row, column] = [0, 0];
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal is controlled by them
+  for (const [token, count, act] of output.matchAll(/\u001b\[([0-9;?]*)([A-Za-z])|./gs)) {
+    if (act === 'A') row = Math.max(0, row - Number(count || 1));
+    else if (act === 'J') lines.splice(row, Number.POSITIVE_INFINITY, (lines[row] ?? '').slice(0, column));
+    else if (act !== undefined) continue;
+    else if (token === '\r') column = 0;
+    else if (token === '\n') lines[++row] ??= '';
+    else lines[row] = `${(lines[row] ?? '').padEnd(column).slice(0, column)}${token}${(lines[row] ?? '').slice(++column)}`;
+  }
+  while (lines.at(-1)?.trim() === '') lines.pop();
+  return lines;
+}

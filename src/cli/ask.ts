@@ -4,17 +4,13 @@ import { atLineStart, tell } from './output.js';
 import { printable } from './render/text.js';
 
 /** `above`: lines that are shown first, as they are. True for `y` or `yes`; anything else, the end of the input too, means no. Throws the reason of `signal` when it fires. */
-export function ask(question: string, signal: AbortSignal, above = ''): Promise<boolean> {
+export async function ask(question: string, signal: AbortSignal, above = ''): Promise<boolean> {
+  signal.throwIfAborted();
   // Not in terminal mode: the terminal's own line editing is enough, and Ctrl-C stays a signal.
   const lines = createInterface({ input: process.stdin, terminal: false });
   tell(`${above}${printable(question)} [y/N] `);
   return new Promise<boolean>((done, fail) => {
-    const interrupted = (): void => {
-      tell('\n');
-      fail(signal.reason);
-    };
-    if (signal.aborted) return interrupted();
-    signal.addEventListener('abort', interrupted, { once: true });
+    signal.addEventListener('abort', () => fail(signal.reason), { once: true });
     lines.once('line', (answer) => {
       atLineStart();
       done(/^y(es)?$/i.test(answer.trim()));

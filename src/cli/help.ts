@@ -6,21 +6,49 @@ import { type Flag, GLOBAL_FLAGS } from './options.js';
 import { flagsOf } from './parse.js';
 import { COMMANDS, GROUPS } from './table.js';
 
+/** Longer lines are hard to read. Columns. */
 const WIDEST = 110;
-const NARROWEST = 60;
+/** A description that has less room than this beside what it describes is below it. Columns. */
+const ROOM = 30;
+/** How much further than what it describes it is indented there. Columns. */
+const INDENT = 4;
 
 /** The help of a command, of a group of commands, or (`topic` empty) of all. */
 export async function helpText(topic: string): Promise<string> {
   const command = COMMANDS.find(({ verb }) => verb === topic);
   const page = command === undefined ? groupPage(topic) : commandPage(command);
-  return `${await page.getHelp()}\n${command === undefined ? '' : exampleLines(command)}`;
+  const columns = Math.min(process.stdout.columns || WIDEST, WIDEST);
+  const lines = (await page.getHelp()).split('\n').flatMap((line) => fitted(line, columns));
+  return `${lines.join('\n')}\n${command === undefined ? '' : exampleLines(command)}`;
 }
 
-/** yargs only lays out here: it parses nothing and runs nothing. */
+/** A line of a page in a window of so many columns. A command or a flag is never broken: it is there to be copied. */
+export function fitted(line: string, columns: number): string[] {
+  const [, margin = '', name = '', text = ''] = /^( *)(\S.*? {2,})?(.*)$/.exec(line) ?? [];
+  const beside = margin.length + name.length;
+  if (name !== '' && columns - beside < ROOM) {
+    const below = ' '.repeat(margin.length + INDENT);
+    return [`${margin}${name.trimEnd()}`, ...broken(text, columns - below.length).map((part) => `${below}${part}`)];
+  }
+  if (line.length <= columns || line.startsWith('swamp ')) return [line];
+  return broken(text, columns - beside).map((part, i) => `${i === 0 ? `${margin}${name}` : ' '.repeat(beside)}${part}`);
+}
+
+/** At blanks, into lines of at most so many columns; a longer word has a line of its own. */
+function broken(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= columns) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** yargs only lays out here: it parses nothing and runs nothing. It would break commands and flags where a window is narrow. */
 function newPage(usage: string): Argv {
-  const columns = process.stdout.columns ?? WIDEST;
   const page = yargs([]).scriptName('swamp').help(false).version(false).detectLocale(false);
-  return page.wrap(Math.max(NARROWEST, Math.min(columns, WIDEST))).usage(usage);
+  return page.wrap(null).usage(usage);
 }
 
 function commandPage(command: Command): Argv {

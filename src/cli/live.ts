@@ -1,5 +1,5 @@
 /** A block of text on stderr that changes in place on a terminal, and is repeated now and then elsewhere. */
-import { atLineStart, tell } from './output.js';
+import { clearBlock, showBlock, tell } from './output.js';
 
 /** How often lines appear where they cannot be overwritten. Milliseconds. */
 const PLAIN_INTERVAL_MS = 5_000;
@@ -19,23 +19,13 @@ export function createLive({ silent }: { readonly silent: boolean }): Live {
 }
 
 function onTerminal(): Live {
-  let lines = 0;
-  const erase = (): string => (lines === 0 ? '' : `\u001b[${lines}A\u001b[J`);
   return {
     show: (text) => {
-      // A line that wraps would count as two.
-      const clipped = text
-        .trimEnd()
-        .split('\n')
-        .map((line) => line.slice(0, (process.stderr.columns || WIDTH) - 1));
-      tell(`${erase()}${clipped.join('\n')}\n`);
-      lines = clipped.length;
+      const width = (process.stderr.columns || WIDTH) - 1;
+      const lines = text.trimEnd().split('\n');
+      showBlock(lines.map((line) => line.slice(0, width)));
     },
-    end: () => {
-      tell(erase());
-      atLineStart();
-      lines = 0;
-    },
+    end: clearBlock,
   };
 }
 

@@ -24,6 +24,7 @@ export async function print(data: string | Uint8Array): Promise<void> {
 }
 
 async function write(data: string | Uint8Array): Promise<void> {
+  clearBlock();
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   toFile ??= fstatSync(STDOUT).isFile();
   // Node's own stream takes a short write to a full disk for success.
@@ -55,13 +56,54 @@ function printToStream(bytes: Uint8Array): Promise<void> {
 
 let told: Promise<void> = Promise.resolve();
 let inLine = false;
+/** How many lines the block has that is shown. */
+let shown = 0;
 
-/** Writes for people, to stderr. Work goes on when nobody reads it any more. */
+/** Writes for people, to stderr, in place of the block that is shown. Work goes on when nobody reads it any more. */
 export function tell(text: string | Uint8Array): void {
-  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', ignore);
-  told = new Promise((done) => process.stderr.write(text, () => done()));
+  clearBlock();
+  writeToStderr(text);
   const last = text.at(-1);
   inLine = last !== undefined ? last !== '\n' && last !== 10 : inLine;
+}
+
+/**
+ * Shows lines on the terminal until others are shown in their place, or anything else is written: a question and a notice know
+ * nothing of progress, and neither may erase a part of the other. A line that is wider than the window would count as two.
+ */
+export function showBlock(lines: readonly string[]): void {
+  writeToStderr(`${eraser()}${inLine ? '\n' : ''}${lines.join('\n')}\n`);
+  inLine = false;
+  shown = lines.length;
+  // While the program was stopped the shell has written below the block.
+  if (process.listenerCount('SIGCONT', forgetBlock) === 0) process.on('SIGCONT', forgetBlock);
+}
+
+export function clearBlock(): void {
+  if (shown > 0) writeToStderr(eraser());
+}
+
+/** A signal has come: the terminal has put its key, "^C", where the cursor was, and what follows is to begin a line. */
+export function leaveLine(): void {
+  if (!process.stderr.isTTY) return;
+  if (shown > 0) clearBlock();
+  else tell('\n');
+}
+
+/** What takes the block away. From the first column: "^C" may be in front of the cursor. */
+function eraser(): string {
+  const lines = shown;
+  shown = 0;
+  return lines === 0 ? '' : `\r\u001b[${lines}A\u001b[J`;
+}
+
+function forgetBlock(): void {
+  shown = 0;
+}
+
+function writeToStderr(text: string | Uint8Array): void {
+  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', ignore);
+  told = new Promise((done) => process.stderr.write(text, () => done()));
 }
 
 /** As `tell`, for what may be much: a promise when the reader has fallen behind, until they have taken all of it or have gone away. */
@@ -75,7 +117,7 @@ export function tellLine(text: string): void {
   tell(inLine ? `\n${text}` : text);
 }
 
-/** The person at the terminal, or a block that was erased, has left an empty line behind. */
+/** The person at the terminal has begun a new line. */
 export function atLineStart(): void {
   inLine = false;
 }

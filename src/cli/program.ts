@@ -2,7 +2,7 @@
 import { asSwampError, isErrno, SwampError } from '../errors.js';
 import type { Command } from './command.js';
 import { type Context, contextFor, type Outcome, type Run, requireConsent } from './context.js';
-import { flushed, print, StdoutFailed, tell, tellLine } from './output.js';
+import { flushed, leaveLine, print, StdoutFailed, tell, tellLine } from './output.js';
 import { type ParsedCommand, parse } from './parse.js';
 import { errorLine, errorText, stackText } from './render/error.js';
 import { hasColour } from './render/text.js';
@@ -53,6 +53,7 @@ async function run(invocation: Invocation, load: Load): Promise<number> {
   const { args } = invocation;
   const manner = { json: args.has('json') || args.text('log-format') === 'json', verbose: args.has('verbose'), noColour: args.has('no-color') };
   const signals = onSignals();
+  signals.signal.addEventListener('abort', leaveLine, { once: true });
   process.on('uncaughtException', (error) => void endWith(failed(error, manner)));
   const code = await carryOut(invocation, load, manner, signals);
   await signals.orGivenUp(flushed());

@@ -26,21 +26,34 @@ const SILENT_MS = 500;
 export function createProgress({ silent }: { readonly silent: boolean }): Progress {
   const live = createLive({ silent });
   const phase = (verb: string): Show => {
-    const began = performance.now();
-    let shown = began + SILENT_MS - INTERVAL_MS;
+    // A phase begins with its first report: waiting for a lock, or the phase before it, is no part of its rate.
+    let first: { readonly done: Done; readonly at: number } | undefined;
+    let due = 0;
     return (done, total) => {
       const now = performance.now();
-      if (now - shown < INTERVAL_MS) return;
-      shown = now;
+      if (first === undefined) {
+        first = { done, at: now };
+        due = now + SILENT_MS;
+      }
+      if (now < due) return;
+      due = now + INTERVAL_MS;
       const all = typeof total === 'number' ? { bytes: total } : total;
-      live.show(`${progressText(verb, done, { total: all, ms: now - began })}\n`);
+      live.show(`${progressText(verb, done, { total: all, from: first.done, ms: now - first.at })}\n`);
     };
   };
   return { phase, end: live.end };
 }
 
+export interface Course {
+  readonly total?: Partial<Done> | undefined;
+  /** How far the work was `ms` ago; at nothing without it. */
+  readonly from?: Done;
+  readonly ms: number;
+}
+
 /** `Verified 3 of 7 files, 1.2 GB of 3.0 GB, 130 MB/s, 14 s left` */
-export function progressText(verb: string, done: Done, { total = {}, ms }: { readonly total?: Partial<Done> | undefined; readonly ms: number }): string {
+export function progressText(verb: string, done: Done, { total = {}, from, ms }: Course): string {
+  const since = (unit: keyof Done): number => (done[unit] ?? 0) - (from?.[unit] ?? 0);
   const counts = (['versions', 'artifacts', 'files'] as const).flatMap((unit) => {
     const n = done[unit];
     const all = total[unit];
@@ -49,9 +62,9 @@ export function progressText(verb: string, done: Done, { total = {}, ms }: { rea
   });
   const { bytes } = done;
   const amount = total.bytes === undefined || total.bytes < bytes ? size(bytes) : `${size(bytes)} of ${size(total.bytes)}`;
-  const unit = (['bytes', 'versions', 'artifacts', 'files'] as const).find((one) => (total[one] ?? 0) >= (done[one] ?? 0) && (done[one] ?? 0) > 0);
-  const left = unit === undefined ? [] : [`${duration((((total[unit] ?? 0) - (done[unit] ?? 0)) / (done[unit] ?? 1)) * (ms / 1_000))} left`];
-  const rate = bytes === 0 ? [] : [`${size((bytes / Math.max(ms, 1)) * 1_000)}/s`];
+  const unit = (['bytes', 'versions', 'artifacts', 'files'] as const).find((one) => (total[one] ?? 0) >= (done[one] ?? 0) && since(one) > 0);
+  const left = unit === undefined ? [] : [`${duration((((total[unit] ?? 0) - (done[unit] ?? 0)) / since(unit)) * (ms / 1_000))} left`];
+  const rate = since('bytes') <= 0 ? [] : [`${size((since('bytes') / Math.max(ms, 1)) * 1_000)}/s`];
   return `${verb} ${[...counts, ...(bytes === 0 && counts.length > 0 ? [] : [amount]), ...rate, ...left].join(', ')}`;
 }
 

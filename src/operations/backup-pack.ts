@@ -39,12 +39,12 @@ export async function backupPack(input: { readonly dir: string; readonly file: s
   if (`${join(parent, basename(file))}${sep}`.startsWith(realpathSync(dir) + sep)) {
     throw new SwampError('usage', `${file} would stand in the backup itself.`, { hint: 'Name a file elsewhere.', data: { dir, file } });
   }
-  await requireWholeBackup(dir, verifying(options));
+  const { checked } = await requireWholeBackup(dir, verifying(options));
   await reclaimScratch(parent, options.reporter.warn);
   const scratch = scratchFor(file);
   try {
     const output = await createFile(scratch);
-    const { files, bytes } = await writeSynced(output, (write) => packTree(dir, write, codec, options));
+    const { files, bytes } = await writeSynced(output, (write) => packTree(dir, write, codec, packing(options, checked.bytes)));
     options.signal.throwIfAborted();
     await publishFile(scratch, file);
     return { dir, file, files, bytes, size: statSync(file).size };
@@ -60,8 +60,13 @@ export async function backupPackTo(
   output: (bytes: Uint8Array) => Promise<void>,
   options: Omit<PackOptions, 'reporter'>,
 ): Promise<void> {
-  const { dir } = await requireWholeBackup(input.dir, verifying(options));
-  await packTree(dir, output, codecFor('-'), options);
+  const { dir, checked } = await requireWholeBackup(input.dir, verifying(options));
+  await packTree(dir, output, codecFor('-'), packing(options, checked.bytes));
+}
+
+/** The options of packing `total` bytes. */
+function packing({ signal, onProgress }: ArchiveOptions, total: number): ArchiveOptions {
+  return { signal, onProgress: (done) => onProgress?.(done, total) };
 }
 
 async function writeSynced<T>(file: FileHandle, fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<T>): Promise<T> {

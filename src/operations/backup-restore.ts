@@ -66,8 +66,8 @@ export interface BackupRestoreOptions {
   readonly signal: AbortSignal;
   /** Asked before `replace`, and before any lock is taken. Default: no question. */
   readonly confirm?: (question: RestoreQuestion) => Promise<boolean>;
-  /** What has been read, then what has been staged. */
-  readonly onProgress?: (done: { readonly files: number; readonly bytes: number }, phase: 'verified' | 'staged') => void;
+  /** What has been read, then what has been staged; `total`: bytes of content, as far as that is known. */
+  readonly onProgress?: (done: { readonly files: number; readonly bytes: number }, phase: 'verified' | 'staged', total?: number) => void;
 }
 
 /** How often what was staged may turn out to be too little, because something was deleted meanwhile. */
@@ -88,7 +88,7 @@ export async function restoreInto(open: () => Promise<Repo>, input: BackupRestor
   const gathered: Gathered = new Map();
   const { dir } = await requireWholeBackup(input.dir, {
     signal: options.signal,
-    onProgress: (done) => options.onProgress?.(done, 'verified'),
+    onProgress: (done, total) => options.onProgress?.(done, 'verified', total),
     onSidecar: (place, sidecar) => gather(gathered, place, sidecar),
   });
   const backup = readSaved(dir, gathered);
@@ -155,7 +155,8 @@ class Restorer {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       await settle(repo, { signal });
       const plan = await planRestore(repo, this.#backup, this.#choice, this.#fresh);
-      await stageRestore(this.#session, this.#backup, plan, { signal, onProgress: (staged) => this.#options.onProgress?.(staged, 'staged') });
+      const total = bytesOf(plan);
+      await stageRestore(this.#session, this.#backup, plan, { signal, onProgress: (staged) => this.#options.onProgress?.(staged, 'staged', total) });
       this.#plan = plan;
       const done = await restructure(repo, { models: 'all', runs: true }, (hands) => this.#commit(hands), {
         signal,
@@ -229,14 +230,20 @@ class Restorer {
   }
 }
 
-function resultOf({ targets, skipped, removed, newIds }: RestorePlan, input: BackupRestoreInput): BackupRestoreResult {
+/** Of contents. */
+function bytesOf({ targets }: RestorePlan): number {
+  return targets.flatMap(({ artifacts }) => artifacts).reduce((sum, { saved }) => sum + saved.bytes, 0);
+}
+
+function resultOf(plan: RestorePlan, input: BackupRestoreInput): BackupRestoreResult {
+  const { targets, skipped, removed, newIds } = plan;
   const artifacts = targets.flatMap((target) => target.artifacts);
   return {
     ...nothing(input),
     models: targets.filter(({ saved, definition }) => saved.definition !== undefined && definition !== undefined).length,
     artifacts: artifacts.length,
     versions: artifacts.reduce((sum, { saved }) => sum + saved.versions, 0),
-    bytes: artifacts.reduce((sum, { saved }) => sum + saved.bytes, 0),
+    bytes: bytesOf(plan),
     uploads: targets.reduce((sum, { uploads }) => sum + uploads.length, 0),
     orphans: targets.filter(({ saved }) => saved.definition === undefined).length,
     skipped,

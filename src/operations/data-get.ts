@@ -38,7 +38,7 @@ export function requireInMemory({ name, size }: DataRecord, hint: string): void 
 }
 
 /** Throws `model_not_found`, `data_not_found`, `version_not_found`, `corrupt`, `checksum_mismatch`, `incomplete_chunks`. */
-export const dataGet = operation({ verb: 'data get', access: 'reads', discard }, async (repo: Repo, input: DataGetInput, options: Cancel = {}) =>
+export const dataGet = operation({ verb: 'data get', access: 'reads', discard }, async (repo: Repo, input: DataGetInput, options: DataGetOptions = {}) =>
   open(repo, { ...input, model: await modelOf(repo, input) }, options),
 );
 
@@ -48,11 +48,11 @@ export const dataGetOf = operation({ verb: 'data get', access: 'reads', discard 
 /** What is known of a version; nothing is left open. Throws as `dataGet`. */
 export const dataGetRecord = operation(
   { verb: 'data get', access: 'reads' },
-  async (repo: Repo, input: DataGetInput, options: Cancel = {}) => (await findRecord(repo, input, options)).record,
+  async (repo: Repo, input: DataGetInput, options: DataGetOptions = {}) => (await findRecord(repo, input, options)).record,
 );
 
 /** The version, and the model that has it. Nothing is left open. */
-export async function findRecord(repo: Repo, input: DataGetInput, options: Cancel): Promise<{ readonly model: Model; readonly record: DataRecord }> {
+export async function findRecord(repo: Repo, input: DataGetInput, options: DataGetOptions): Promise<{ readonly model: Model; readonly record: DataRecord }> {
   const model = await modelOf(repo, input);
   if (input.verify === true) {
     const opened = await open(repo, { ...input, model }, options);
@@ -67,6 +67,11 @@ interface Cancel {
   readonly signal?: AbortSignal;
 }
 
+export interface DataGetOptions extends Cancel {
+  /** Called while the content is verified: what was read so far, and how many bytes there are. */
+  readonly onProgress?: (read: { readonly bytes: number }, size: number) => void;
+}
+
 function discard({ content }: OpenData): void {
   closeContent(content);
 }
@@ -78,13 +83,13 @@ async function modelOf(repo: Repo, input: DataGetInput): Promise<Model> {
   return model;
 }
 
-async function open(repo: Repo, input: Omit<DataGetInput, 'model'> & { readonly model: Model }, { signal }: Cancel = {}): Promise<OpenData> {
+async function open(repo: Repo, input: Omit<DataGetInput, 'model'> & { readonly model: Model }, options: DataGetOptions = {}): Promise<OpenData> {
   const { model } = input;
   const { name, found } = await named(repo, model, input, (current) => openVersion(repo, model.id, current, input.version));
   const { content } = found;
   try {
     const record = dataRecord(repo, model, name, found);
-    if (input.verify === true) await verify(record, found, signal);
+    if (input.verify === true) await verify(record, found, options);
     return { record, content };
   } catch (error) {
     closeContent(content);
@@ -117,8 +122,9 @@ function notFound(repo: Repo, modelId: string, { name, version }: Pick<DataGetIn
 }
 
 /** B5: each part, and the whole; the first part that is not what was written is named. */
-async function verify(record: DataRecord, { content, metadata }: OpenVersion, signal: AbortSignal | undefined): Promise<void> {
-  const { size, checksum, parts } = await digestContent(content, record.name, { signal });
+async function verify(record: DataRecord, { content, metadata }: OpenVersion, { signal, onProgress }: DataGetOptions): Promise<void> {
+  const onBytes = (bytes: number): void => onProgress?.({ bytes }, record.size);
+  const { size, checksum, parts } = await digestContent(content, record.name, { signal, onBytes });
   if (checksum === record.checksum && size === record.size) return;
   const altered = metadata.parts?.find((part, i) => part.checksum !== parts[i]);
   if (altered !== undefined) {

@@ -20,6 +20,8 @@ export interface Copying extends Reading {
   readonly bulk: Bulk;
   /** Takes a content from an earlier backup, where that has it. */
   readonly fromBase: FromBase | undefined;
+  /** Called when the record of a version was read, before its content is: how many bytes that has. */
+  readonly onVersion: (bytes: number) => void;
 }
 
 /** Where a content came from: written anew from the store, copied from the base, or shared with it, which takes no space. */
@@ -52,6 +54,7 @@ export async function copyVersion(copying: Copying, source: CopySource, path: st
   const opened = copying.locator.within(place, (dir) => openVersion(dir, artifact.name), closeOpened);
   if (opened === undefined) throw damaged(place.dir, `${METADATA} or ${CONTENT} is missing`);
   const { metadata } = opened;
+  copying.onVersion(metadata.size);
   try {
     const from = (await copying.fromBase?.(metadata, copying, path)) ?? 'store';
     if (from !== 'store') return { metadata, from };

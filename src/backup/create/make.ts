@@ -8,6 +8,7 @@ import { Bulk } from '../../fs/bulk.js';
 import { sha256 } from '../../fs/digest.js';
 import { syncDir, syncFile } from '../../fs/durable.js';
 import { failpoint } from '../../fs/failpoints.js';
+import { SMALL } from '../../fs/pieces.js';
 import type { Repo } from '../../repo.js';
 import { serialise } from '../../store/metadata.js';
 import { checksumLines } from '../checksums.js';
@@ -39,6 +40,8 @@ export interface BackupProgress {
   readonly versions: number;
   readonly total: number;
   readonly bytes: number;
+  /** What `bytes` comes to; undefined until the last content is begun, because the sizes are in the records beside the contents. */
+  readonly totalBytes?: number;
 }
 
 export interface MakingOptions {
@@ -66,8 +69,8 @@ interface Making {
   /** By path in the backup. */
   readonly checksums: Map<string, string>;
   readonly damaged: Damage[];
-  /** How far it is. `copied`: bytes that were read, those of parts of uploads included. */
-  readonly done: { versions: number; bytes: number; reused: number; sharedBytes: number; copied: number };
+  /** How far it is. `copied`: bytes that were read, those of parts of uploads included; `begun`: versions whose content was reached, which have `size` bytes. */
+  readonly done: { versions: number; bytes: number; reused: number; sharedBytes: number; copied: number; begun: number; size: number };
 }
 
 /** So many artifacts are copied at a time; each holds at most two files open. */
@@ -104,24 +107,31 @@ async function writeTree(repo: Repo, root: string, plan: MakingPlan, options: Ma
   const began = performance.now();
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, options.signal]);
-  const done = { versions: 0, bytes: 0, reused: 0, sharedBytes: 0, copied: 0 };
+  const done = { versions: 0, bytes: 0, reused: 0, sharedBytes: 0, copied: 0, begun: 0, size: 0 };
+  const tell = telling(plan, done, options.onProgress);
   const onBytes = (bytes: number): void => {
     done.copied += bytes;
+    // A piece of a content that takes a while by itself.
+    if (bytes > SMALL) tell();
+  };
+  const onVersion = (bytes: number): void => {
+    done.begun += 1;
+    done.size += bytes;
   };
   const { base } = plan;
   const fromBase: Copying['fromBase'] = base && ((content, to, path) => takeFromBase(base, content, to, path));
-  const copying: Copying = { locator: new Locator(repo), bulk: new Bulk(root), fromBase, signal, onBytes };
+  const copying: Copying = { locator: new Locator(repo), bulk: new Bulk(root), fromBase, signal, onBytes, onVersion };
   const making: Making = { repo, root, plan, copying, checksums: new Map(), damaged: [], done };
-  await copyAll(making, stop, options);
+  await copyAll(making, stop, tell);
   if (making.damaged.length === 0) await writeControls(making, began);
   const { bytes, reused, sharedBytes } = done;
   return { bytes, reused, sharedBytes, damaged: making.damaged };
 }
 
 /** The first error ends the others, and is the one that is thrown, when all have let go of their files (B13). */
-async function copyAll(making: Making, stop: AbortController, { onProgress }: MakingOptions): Promise<void> {
-  const { copying, done } = making;
-  const breathe = breathing(making, onProgress);
+async function copyAll(making: Making, stop: AbortController, tell: () => void): Promise<void> {
+  const { copying } = making;
+  const breathe = breathing(tell);
   const queue = tasksOf(making);
   const work = async (): Promise<void> => {
     for (const task of queue) {
@@ -139,17 +149,25 @@ async function copyAll(making: Making, stop: AbortController, { onProgress }: Ma
   );
   await Promise.all(guarded);
   if (first !== undefined) throw first.error;
-  onProgress?.({ versions: done.versions, total: done.versions, bytes: done.copied });
+  tell();
+}
+
+/** Tells how far the copying is. Parts of uploads are of a size that is known too late to be counted in. */
+function telling({ snapshot }: MakingPlan, done: Readonly<Making['done']>, onProgress: MakingOptions['onProgress']): () => void {
+  const { versions: total, uploads } = countsOf(snapshot);
+  return () => {
+    const whole = done.begun === total && uploads === 0 ? { totalBytes: done.size } : {};
+    onProgress?.({ versions: done.versions, total, bytes: done.copied, ...whole });
+  };
 }
 
 /** Asks the clock now and then only: where it is a system call, it costs as much as reading a file. */
-function breathing({ plan, done }: Making, onProgress: MakingOptions['onProgress']): () => Promise<void> {
-  const { versions: total } = countsOf(plan.snapshot);
+function breathing(tell: () => void): () => Promise<void> {
   let tasks = 0;
   let turned = performance.now();
   return async () => {
     if (++tasks % BATCH !== 0 || performance.now() - turned < TURN_MS) return;
-    onProgress?.({ versions: done.versions, total, bytes: done.copied });
+    tell();
     await turn();
     turned = performance.now();
   };

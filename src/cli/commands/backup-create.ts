@@ -10,7 +10,8 @@ import { createdText } from '../render/backup.js';
 export async function run({ args, openRepo, signal, silent }: Context): Promise<Outcome> {
   const progress = createProgress({ silent });
   const show = progress.phase('Copied');
-  const onProgress = ({ versions, total, bytes }: BackupProgress): void => show({ versions, bytes }, { versions: total });
+  const onProgress = ({ versions, total, bytes, totalBytes }: BackupProgress): void =>
+    show({ versions, bytes }, { versions: total, ...given({ bytes: totalBytes }) });
   const input = {
     dir: args.need('dir'),
     models: args.list('model'),

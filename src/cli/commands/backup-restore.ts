@@ -16,7 +16,7 @@ export async function run(context: Context): Promise<Outcome> {
   const repo = targetOf(context);
   const progress = createProgress({ silent });
   const phases = { verified: progress.phase('Verified'), staged: progress.phase('Restored') };
-  const onProgress = (done: { readonly files: number; readonly bytes: number }, phase: keyof typeof phases): void => phases[phase](done);
+  const onProgress = (done: { readonly files: number; readonly bytes: number }, phase: keyof typeof phases, total?: number): void => phases[phase](done, total);
   const options = { signal, onProgress, ...asking(context, questionText) };
   const result = await (typeof repo === 'function' ? restoreInto(repo, input, options) : backupRestore(repo, input, options)).finally(progress.end);
   return { result, text: () => restoredText(result) };

@@ -11,8 +11,11 @@ import { metadata } from '../render/record.js';
 export async function run({ args, json, openRepo, signal, silent }: Context): Promise<Outcome | undefined> {
   const input = { model: args.need('model'), name: args.need('name'), verify: args.has('verify'), ...given({ version: wholeNumber(args, 'version', 1) }) };
   const repo = openRepo();
-  if (args.has('metadata')) return metadata(await dataGetRecord(repo, input, { signal }));
-  const data = await dataGet(repo, input, { signal });
+  // Loaded only where the work may take long: a script that reads in a loop pays for every module.
+  const progress = input.verify ? (await import('../progress.js')).createProgress({ silent }) : undefined;
+  const options = { signal, ...given({ onProgress: progress?.phase('Verified') }) };
+  if (args.has('metadata')) return metadata(await dataGetRecord(repo, input, options).finally(progress?.end));
+  const data = await dataGet(repo, input, options).finally(progress?.end);
   try {
     return await give(data, { args, json, signal, silent, spared: repo.datastore });
   } finally {

@@ -4,8 +4,8 @@ import { type DatastoreCheckResult, datastoreCheck } from '../../operations/data
 import { type DatastoreRepairResult, datastoreRepair, type RepairPlan } from '../../operations/datastore-repair.js';
 import { given } from '../args.js';
 import type { Context, Outcome } from '../context.js';
-import { createLive } from '../live.js';
-import { checkedText, checkText, planText } from '../render/check.js';
+import { createProgress } from '../progress.js';
+import { checkText, planText } from '../render/check.js';
 import { count } from '../render/text.js';
 
 export async function run(context: Context): Promise<Outcome> {
@@ -13,9 +13,10 @@ export async function run(context: Context): Promise<Outcome> {
   if (args.has('dry-run') && !args.has('repair')) {
     throw new SwampError('usage', '--dry-run goes with --repair: a check alone changes nothing.', { hint: 'Run "swamp datastore check --repair --dry-run".' });
   }
-  const live = createLive({ silent });
-  const onProgress = (checked: DatastoreCheckResult['checked']): void => live.show(`Checked ${checkedText(checked)}\n`);
-  const result = await (args.has('repair') ? repair(context, onProgress, live.end) : check(context, onProgress)).finally(() => live.end());
+  const progress = createProgress({ silent });
+  const show = progress.phase('Checked');
+  const onProgress = ({ versions, artifacts, bytes }: DatastoreCheckResult['checked']): void => show({ versions, artifacts, bytes });
+  const result = await (args.has('repair') ? repair(context, onProgress) : check(context, onProgress)).finally(progress.end);
   const outcome = { result, text: () => checkText(result) };
   if (result.findings.length === 0) return outcome;
   const { findings } = result;
@@ -36,14 +37,7 @@ function check({ openRepo, signal }: Context, onProgress: OnProgress): Promise<D
   return datastoreCheck(openRepo(), {}, { signal, onProgress });
 }
 
-function repair({ args, openRepo, signal, confirm }: Context, onProgress: OnProgress, clear: () => void): Promise<DatastoreRepairResult> {
-  const asked = given({
-    confirm:
-      confirm &&
-      ((plan: RepairPlan) => {
-        clear();
-        return confirm(`Repair ${count(plan.items.length, 'thing')}?`, planText(plan));
-      }),
-  });
+function repair({ args, openRepo, signal, confirm }: Context, onProgress: OnProgress): Promise<DatastoreRepairResult> {
+  const asked = given({ confirm: confirm && ((plan: RepairPlan) => confirm(`Repair ${count(plan.items.length, 'thing')}?`, planText(plan))) });
   return datastoreRepair(openRepo(), { dryRun: args.has('dry-run') }, { signal, onProgress, ...asked });
 }

@@ -1,7 +1,7 @@
 /** What a check found, and what a repair did or would do, for people. */
 import type { DatastoreCheckResult, RepairedItem } from '../../operations/datastore-check.js';
 import type { DatastoreRepairResult, RepairPlan } from '../../operations/datastore-repair.js';
-import { count, printable, table } from './text.js';
+import { count, printable, size, table } from './text.js';
 
 /** What stands at most above the question. */
 const SHOWN = 20;
@@ -33,8 +33,8 @@ export function checkText(result: DatastoreRepairResult): string {
 }
 
 /** `2 models, 3 artifacts, ...` */
-export function checkedText(checked: DatastoreCheckResult['checked']): string {
+function checkedText(checked: DatastoreCheckResult['checked']): string {
   return Object.entries(checked)
-    .map(([what, n]) => count(n, what.replace(/s$/, '')))
+    .map(([what, n]) => (what === 'bytes' ? size(n) : count(n, what.replace(/s$/, ''))))
     .join(', ');
 }
