@@ -234,6 +234,13 @@ interface MarkerConfig {
 }
 
 function parseMarker(text: string, path: string): MarkerConfig {
+  const [, repoId = ''] = /^repoId: (.*)$/m.exec(text) ?? [];
+  // As `repo init` wrote it, which is known without loading a YAML reader.
+  if (isModelId(repoId) && text === markerText(repoId)) return { formatVersion: FORMAT_VERSION, repoId };
+  return parseMarkerYaml(text, path);
+}
+
+function parseMarkerYaml(text: string, path: string): MarkerConfig {
   const invalid = (message: string, hint = 'Correct it, or restore it from git or a backup: it says where the data is.'): SwampError =>
     new SwampError('config_invalid', `${path}: ${message}.`, { hint, data: { path } });
   let document: unknown;

@@ -13,6 +13,7 @@ import { Document, parseDocument, visit } from 'yaml';
 import { SwampError } from '../errors.js';
 import { isModelId } from '../layout/layout.js';
 import { ANCESTORS_VARIABLE } from '../repo.js';
+import { type PlainYaml, readPlainYaml } from './plain-yaml.js';
 import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
 import { problemsOf, readBoolean, readFields, readInteger, readYaml, reportAt, requireField, textField, type YamlField, type YamlSource } from './yaml.js';
@@ -97,6 +98,13 @@ export type ParsedDefinition = { readonly definition: Definition; readonly misna
 
 /** Reads a definition. `path` is what problems name; `at` is what the file's own path says. */
 export function parseDefinition(text: string, path: string, at: { readonly name: string; readonly type?: string }): ParsedDefinition {
+  const plain = readPlainYaml(text);
+  const definition = plain && definitionOf(plain, at);
+  return definition === undefined ? parseYaml(text, path, at) : { definition };
+}
+
+/** parseDefinition by way of YAML, for every text. */
+export function parseYaml(text: string, path: string, at: { readonly name: string; readonly type?: string }): ParsedDefinition {
   const { source, root } = readYaml(text, path);
   const fields = readFields(source, root, ['id', 'name', 'type', 'description', 'tags', 'methods']);
   if (root === undefined || fields === undefined) return { problems: problemsOf(source) };
@@ -114,6 +122,43 @@ export function parseDefinition(text: string, path: string, at: { readonly name:
   }
   const definition = { id, name: at.name, type, ...(description === undefined ? {} : { description }), tags, methods };
   return misnamed === undefined ? { definition } : { definition, misnamed };
+}
+
+/** Undefined for all but a definition that has no problem and nothing rare in it. */
+function definitionOf(plain: PlainYaml, at: { readonly name: string; readonly type?: string }): Definition | undefined {
+  const { id, type, name = at.name, description, tags, methods, ...others } = Object.fromEntries(plain);
+  if (Object.keys(others).length > 0 || typeof id !== 'string' || typeof type !== 'string' || !isModelId(id) || !isModelType(type)) return undefined;
+  if ((at.type !== undefined && type !== at.type) || name !== at.name || (description !== undefined && typeof description !== 'string')) return undefined;
+  const texts = tags === undefined ? {} : plainTexts(tags);
+  const shells = type === 'store' && methods === undefined ? {} : type === 'command/shell' ? plainMethods(methods) : undefined;
+  if (texts === undefined || shells === undefined) return undefined;
+  return { id, name, type, ...(description === undefined ? {} : { description }), tags: texts, methods: shells };
+}
+
+function plainMethods(methods: string | PlainYaml | undefined): Record<string, ShellMethod> | undefined {
+  if (!(methods instanceof Map) || !methods.has('execute')) return undefined;
+  const entries = [...(methods as PlainYaml)].map(([name, body]) => [name, plainMethod(body)] as const);
+  const known = entries.flatMap(([name, method]) =>
+    method !== undefined && METHODS['command/shell'].some((one) => one === name) ? [[name, method] as const] : [],
+  );
+  return known.length === entries.length ? Object.fromEntries(known) : undefined;
+}
+
+/** A command, and variables of it: whatever else there may be is rare. */
+function plainMethod(body: string | PlainYaml): ShellMethod | undefined {
+  const args = body instanceof Map && body.size === 1 ? (body as PlainYaml).get('arguments') : undefined;
+  if (!(args instanceof Map)) return undefined;
+  const { run, env, ...others } = Object.fromEntries(args as PlainYaml);
+  const variables = env === undefined ? {} : plainTexts(env);
+  if (Object.keys(others).length > 0 || typeof run !== 'string' || run.trim() === '' || variables === undefined) return undefined;
+  if (Object.keys(variables).some((name) => variableProblem(name) !== undefined)) return undefined;
+  return { run, workingDir: '.', env: variables, ignoreExitCode: false };
+}
+
+function plainTexts(mapping: string | PlainYaml): Record<string, string> | undefined {
+  if (typeof mapping === 'string') return undefined;
+  const texts = [...mapping].flatMap(([name, text]) => (typeof text === 'string' ? [[name, text] as const] : []));
+  return texts.length === mapping.size ? Object.fromEntries(texts) : undefined;
 }
 
 /** The YAML of a definition, without its name and without what is at its default; parseDefinition reads it back the same. */
