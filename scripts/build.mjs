@@ -7,6 +7,7 @@
  * `--release` starts from an empty dist/ and adds the declarations of the library.
  */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -14,6 +15,8 @@ import { thirdParty } from './third-party.mjs';
 import { root, writeFiles } from './tree.mjs';
 
 const { version } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
+
+const YAML = resolve(root, 'node_modules/yaml/browser/dist/index.js');
 
 const COMMON = {
   absWorkingDir: root,
@@ -26,7 +29,7 @@ const COMMON = {
   sourcesContent: false,
   legalComments: 'none',
   // graceful-fs would patch the process; proper-lockfile is given its own fs. The ES modules of yaml can be bundled in parts.
-  alias: { 'graceful-fs': 'node:fs', yaml: resolve(root, 'node_modules/yaml/browser/dist/index.js') },
+  alias: { 'graceful-fs': 'node:fs', yaml: YAML },
   metafile: true,
   define: { SWAMP_VERSION: JSON.stringify(version) },
   write: false,
@@ -35,30 +38,33 @@ const COMMON = {
 
 /** What stands in a file of its own, loaded when it is first imported. No two of them may share what is compared by identity. */
 const APART = {
-  './only-get.js': 'only-get',
+  './hot.js': 'hot',
   './everything.js': 'everything',
   './help.js': 'help',
   './log.js': 'log',
-  'proper-lockfile': 'proper-lockfile',
   'tar-stream': 'tar-stream',
 };
+
+/** Stands in main.cjs for the hash of the other bundles until that is known. */
+const UNNAMED = '0'.repeat(16);
 
 const program = await build({
   ...COMMON,
   entryPoints: {
     main: 'src/cli/main.ts',
-    'only-get': 'src/cli/only-get.ts',
+    hot: 'src/cli/hot.ts',
     everything: 'src/cli/everything.ts',
     help: 'src/cli/help.ts',
     log: 'src/cli/log.ts',
-    'proper-lockfile': 'proper-lockfile',
     'tar-stream': 'tar-stream',
+    yaml: YAML,
   },
+  alias: { 'graceful-fs': 'node:fs' },
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
   supported: { 'dynamic-import': false },
-  define: { ...COMMON.define, 'import.meta.url': 'importMetaUrl' },
-  banner: { js: `const importMetaUrl=require("node:url").pathToFileURL(__filename).href;const lazyReq=${lazyModule};` },
+  define: { ...COMMON.define, 'import.meta.url': 'importMeta.url', SWAMP_BUILD: JSON.stringify(UNNAMED) },
+  banner: { js: `const importMeta={get url(){return require("node:url").pathToFileURL(__filename).href}},lazyReq=${lazyModule};` },
   plugins: [{ name: 'apart', setup: keepApart }],
 });
 
@@ -75,23 +81,42 @@ const library = await build({
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
 });
 
+const bundles = program.outputFiles
+  .filter(({ path }) => path.endsWith('.cjs'))
+  .map(({ path, text }) => ({ path, text: withLazyModules(text), isMain: path.endsWith('/main.cjs') }));
 const release = process.argv.includes('--release');
 if (release) rmSync(resolve(root, 'dist'), { recursive: true, force: true });
 writeFiles([
-  ...program.outputFiles.map(({ path, text }) => ({ path, contents: Buffer.from(path.endsWith('.cjs') ? withLazyModules(text) : text) })),
+  ...bundles.map(({ path, text, isMain }) => ({ path, contents: Buffer.from(isMain ? text.replace(UNNAMED, nameOf(bundles)) : text) })),
+  ...program.outputFiles.filter(({ path }) => !path.endsWith('.cjs')),
   ...library.outputFiles,
   { path: resolve(root, 'dist/THIRD-PARTY.txt'), contents: Buffer.from(thirdParty(program.metafile, library.metafile)) },
 ]);
 if (release) declarations();
 
 function keepApart(bundler) {
+  // Most definitions are of a shape that is read without it, and it is as much code as a command.
+  bundler.onResolve({ filter: /^yaml$/ }, () => ({ path: './yaml.cjs', external: true }));
   bundler.onResolve({ filter: /.*/ }, ({ path, kind }) => {
     const file = kind === 'dynamic-import' ? APART[path] : undefined;
     return file === undefined ? undefined : { path: `./${file}.cjs`, external: true };
   });
+  // Its one use of Node's own, of five modules, is to ask whether an argument is a function.
+  bundler.onResolve({ filter: /^assert$/ }, ({ importer }) => (importer.includes('/signal-exit/') ? { path: resolve(root, 'scripts/assert.cjs') } : undefined));
 }
 
-/** Stands for one of Node's modules until something of it is used: several cost more to load than a command takes to run. */
+/** What the program is told of its bundles: code that was kept of others is not for these. */
+function nameOf(all) {
+  const hash = createHash('sha256');
+  for (const { text, isMain } of all) {
+    // The program reads them byte by byte.
+    if (/[^\0-\x7f]/.test(text)) throw new Error('A bundle is not ASCII.');
+    if (!isMain) hash.update(text);
+  }
+  return hash.digest('hex').slice(0, UNNAMED.length);
+}
+
+/** Stands for a module until something of it is used: several of Node's cost more to load than a command takes to run. */
 function lazyModule(id) {
   let loaded;
   return new Proxy(
@@ -107,7 +132,7 @@ function lazyModule(id) {
 
 /** As long as what it replaces, for the source map's sake. */
 function withLazyModules(code) {
-  return code.replaceAll(/=require\(("node:[a-z/_]+"\))(?=[,;])/g, '=lazyReq($1');
+  return code.replaceAll(/=require\(("(?:node:[a-z/_]+|\.\/yaml\.cjs)"\))(?=[,;}])/g, '=lazyReq($1');
 }
 
 function declarations() {

@@ -101,7 +101,12 @@ export function startProgram(repo: TestRepo, name: string, args: readonly string
 export function launch(repo: TestRepo, command: string, args: readonly string[], options: StartOptions & { readonly title?: string } = {}): Running {
   const title = options.title ?? `${command} ${args.join(' ')}`;
   const began = performance.now();
-  const child = spawn(command, args, { cwd: options.cwd ?? repo.dir, env: environment(repo, options.env), detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(command, args, {
+    cwd: options.cwd ?? repo.dir,
+    env: environment(repo, command, options.env),
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   const pid = child.pid;
   if (pid === undefined) throw new Error(`${title}: could not be started`);
   const text = { stdout: '', stderr: '' };
@@ -142,10 +147,12 @@ export function launch(repo: TestRepo, command: string, args: readonly string[],
   return running;
 }
 
-function environment(repo: TestRepo, more: StartOptions['env']): NodeJS.ProcessEnv {
+function environment(repo: TestRepo, command: string, more: StartOptions['env']): NodeJS.ProcessEnv {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SWAMP_|NODE_TEST|NODE_OPTIONS|NODE_V8)/.test(name)));
   // `swamp` in a method's command is the program under test.
-  return { ...env, PATH: `${repo.path}:${process.env['PATH']}`, NO_COLOR: '1', SWAMP_NOTICE_MS: '100', [MARK]: repo.base, ...repo.env, ...more };
+  // One cache of compiled code for all tests. Of a run whose calls are counted, none: the first runs write it.
+  const code = command === 'strace' ? { NODE_DISABLE_COMPILE_CACHE: '1' } : { XDG_CACHE_HOME: join(ROOT, 'build') };
+  return { ...env, ...code, PATH: `${repo.path}:${process.env['PATH']}`, NO_COLOR: '1', SWAMP_NOTICE_MS: '100', [MARK]: repo.base, ...repo.env, ...more };
 }
 
 async function untilClosed(

@@ -4,6 +4,7 @@ import { findRepoDir, isReadOnly, openRepoAt, type Repo, type RepoOptions, type 
 import { timingFrom } from '../timing.js';
 import type { Args } from './args.js';
 import type { Command } from './command.js';
+import { isTerminal } from './output.js';
 import { hasColour } from './render/text.js';
 
 export interface Context {
@@ -53,7 +54,7 @@ export function contextFor({ command, args, signal, reporter }: Surroundings): C
   // Every relative path of every command is one in this directory.
   const cwd = workingDir();
   const repoOptions = (): RepoOptions => {
-    const timing = timingFrom(env, args.has('no-wait') ? '0' : args.text('lock-timeout'), process.stderr.isTTY ? 'terminal' : 'log');
+    const timing = timingFrom(env, args.has('no-wait') ? '0' : args.text('lock-timeout'), isTerminal('stderr') ? 'terminal' : 'log');
     return { timing, readOnly, reporter, command: command.verb, env };
   };
   return {
@@ -65,8 +66,8 @@ export function contextFor({ command, args, signal, reporter }: Surroundings): C
     readOnly,
     silent: args.has('json') || args.has('quiet'),
     get page() {
-      const { stdout } = process;
-      return { columns: stdout.isTTY ? stdout.columns : undefined, colour: hasColour(stdout, args.has('no-color'), env) };
+      const isTTY = isTerminal('stdout');
+      return { columns: isTTY ? process.stdout.columns : undefined, colour: hasColour({ isTTY }, args.has('no-color'), env) };
     },
     repoOptions,
     openRepo: () => {
@@ -89,7 +90,7 @@ export function requireConsent(command: Command, args: Args): void {
   const { destructive } = command;
   if (destructive === undefined || args.has('dry-run') || isForced(args)) return;
   if (destructive !== true && !(destructive.value === undefined ? args.has(destructive.flag) : args.text(destructive.flag) === destructive.value)) return;
-  if (process.stdin.isTTY && process.stderr.isTTY) return;
+  if (isTerminal('stdin') && isTerminal('stderr')) return;
   const what =
     destructive === true
       ? `"${command.verb}" deletes`

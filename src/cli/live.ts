@@ -1,5 +1,6 @@
 /** A block of text on stderr that changes in place on a terminal, and is repeated now and then elsewhere. */
-import { clearBlock, showBlock, tell } from './output.js';
+import { now } from '../timing.js';
+import { clearBlock, isTerminal, showBlock, tell } from './output.js';
 
 /** How often lines appear where they cannot be overwritten. Milliseconds. */
 const PLAIN_INTERVAL_MS = 5_000;
@@ -15,7 +16,7 @@ export interface Live {
 
 export function createLive({ silent }: { readonly silent: boolean }): Live {
   if (silent) return { show: () => undefined, end: () => undefined };
-  return process.stderr.isTTY ? onTerminal() : asLines();
+  return isTerminal('stderr') ? onTerminal() : asLines();
 }
 
 function onTerminal(): Live {
@@ -30,11 +31,11 @@ function onTerminal(): Live {
 }
 
 function asLines(): Live {
-  let last = performance.now();
+  let last = now();
   return {
     show: (text) => {
-      if (performance.now() - last < PLAIN_INTERVAL_MS) return;
-      last = performance.now();
+      if (now() - last < PLAIN_INTERVAL_MS) return;
+      last = now();
       tell(`${text.trimEnd().replaceAll(/\n/g, '; ').replaceAll(/ +/g, ' ')}\n`);
     },
     end: () => undefined,

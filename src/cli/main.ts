@@ -1,7 +1,15 @@
 /** The entry of the program: answers `--version` at once, loads as little as the command needs, and sets the exit code. */
 import { writeSync } from 'node:fs';
+import { loadCompiled } from './code-cache.js';
 
 declare const SWAMP_VERSION: string;
+declare const SWAMP_BUILD: string | undefined;
+
+/** The verbs of `data` that `hot.ts` has. */
+const HOT: ReadonlySet<string> = new Set(['get', 'list', 'put', 'delete']);
+
+/** Else it is bundled in another way, for a test. */
+const isShipped = typeof SWAMP_BUILD === 'string';
 
 const argv = process.argv.slice(2);
 if (argv.length === 1 && argv[0] === '--version') printVersion();
@@ -22,8 +30,23 @@ function printVersion(): void {
 async function main(): Promise<void> {
   // Should a command ever wait for what cannot come, nothing is left to do and Node ends the process: that is a bug of ours, and never "done".
   process.exitCode = 70;
-  // For the stack that --verbose shows; it must be set before the code is loaded.
-  if (argv.includes('--verbose') || argv.includes('-v')) process.setSourceMapsEnabled(true);
-  const { start } = await (argv[0] === 'data' && argv[1] === 'get' ? import('./only-get.js') : import('./everything.js'));
-  process.exit(await start(argv, SWAMP_VERSION));
+  const hot = argv[0] === 'data' && HOT.has(argv[1] ?? '');
+  // The stack that --verbose shows is one of the source. Node maps only what it loaded itself, after it was told to.
+  const verbose = argv.includes('--verbose') || argv.includes('-v');
+  if (verbose) process.setSourceMapsEnabled(true);
+  const compiled = verbose || !isShipped ? undefined : loadCompiled(`${__dirname}/${hot ? 'hot' : 'everything'}.cjs`, verb(), require);
+  const { start } = (compiled?.exports as Program | undefined) ?? (await (hot ? import('./hot.js') : import('./everything.js')));
+  const code = await start(argv, SWAMP_VERSION);
+  if (code === 0) compiled?.keep();
+  process.exit(code);
+}
+
+interface Program {
+  readonly start: (argv: readonly string[], version: string) => Promise<number>;
+}
+
+/** Its first two words, most of what decides which functions run; every command line that begins otherwise counts as one. */
+function verb(): string {
+  const words = argv.slice(0, 2);
+  return words.length === 2 && words.every((word) => /^[a-z]+$/.test(word)) ? words.join('-') : 'other';
 }

@@ -6,10 +6,17 @@ const STDOUT = 1;
 /** What a pipe takes as a whole, or not at all. */
 const PIPE_BUFFER = 4096;
 
+const DESCRIPTORS = { stdin: 0, stdout: STDOUT, stderr: 2 } as const;
+
 let toFile: boolean | undefined;
 
 /** What stdout answered when it could not be written to. */
 export class StdoutFailed extends SwampError {}
+
+/** True for a terminal. Node opens a stream to tell, and what is not a character device is not a terminal either. */
+export function isTerminal(name: keyof typeof DESCRIPTORS): boolean {
+  return fstatSync(DESCRIPTORS[name]).isCharacterDevice() && process[name].isTTY === true;
+}
 
 /** Resolves when everything is written. Throws StdoutFailed, and the system's `EPIPE` when nobody reads any more. */
 export async function print(data: string | Uint8Array): Promise<void> {

@@ -1,4 +1,5 @@
 /** How far long work has come, in one wording for every command: how much, of how much, how fast, how long still. */
+import { now } from '../timing.js';
 import { createLive } from './live.js';
 import { count, size } from './render/text.js';
 
@@ -30,15 +31,15 @@ export function createProgress({ silent }: { readonly silent: boolean }): Progre
     let first: { readonly done: Done; readonly at: number } | undefined;
     let due = 0;
     return (done, total) => {
-      const now = performance.now();
+      const time = now();
       if (first === undefined) {
-        first = { done, at: now };
-        due = now + SILENT_MS;
+        first = { done, at: time };
+        due = time + SILENT_MS;
       }
-      if (now < due) return;
-      due = now + INTERVAL_MS;
+      if (time < due) return;
+      due = time + INTERVAL_MS;
       const all = typeof total === 'number' ? { bytes: total } : total;
-      live.show(`${progressText(verb, done, { total: all, from: first.done, ms: now - first.at })}\n`);
+      live.show(`${progressText(verb, done, { total: all, from: first.done, ms: time - first.at })}\n`);
     };
   };
   return { phase, end: live.end };
