@@ -53,6 +53,25 @@ describe('a command that fails', () => {
     assert.match(verbose.stderr, /\n\{"error":.*\}\n$/);
   });
 
+  test('suggests the artifact that was meant, to a command that reads and to no other', async (t) => {
+    const repo = await tempRepo(t);
+    await createModel(repo, 'm');
+    for (const name of ['greeting', 'Grüße/an alle', 'x'.repeat(300)]) await put(repo, 'm', name, 'content');
+    const cases = [
+      [['get', 'm', 'grteing'], 'greeting'],
+      [['versions', 'm', 'greetin'], 'greeting'],
+      [['get', 'm', 'Grüsse/an alle'], 'Grüße/an alle'],
+      [['get', 'm', 'weather'], undefined],
+      [['get', 'm', 'x'.repeat(299)], undefined],
+      [['delete', 'm', 'grteing', '--force'], undefined],
+      [['rename', 'm', 'grteing', 'other'], undefined],
+    ] as const;
+    for (const [args, meant] of cases) {
+      const { hint } = await refused(repo, ['data', ...args], 'data_not_found');
+      assert.equal(hint, `${meant === undefined ? '' : `Did you mean "${meant}"? `}List what there is with "swamp data list".`, args.join(' '));
+    }
+  });
+
   test('on half a verb shows the help of the group, on stderr', async (t) => {
     const repo = await tempRepo(t);
     const { stdout, stderr } = await run(repo, ['data'], { expect: 64 });

@@ -42,6 +42,11 @@ describe('a command line that is understood', () => {
     // A value is whatever word comes next.
     ['data put m n --tag -x=1 --content-type --json', 'data put', { 'content-type': '--json' }, [], { tag: ['-x=1'] }],
     ['data put m n --content-type -- --json', 'data put', { 'content-type': '--' }, ['json'], {}],
+    ['data get m n -oFILE', 'data get', { output: 'FILE' }, [], {}],
+    ['data get m n -o./a=b --json', 'data get', { output: './a=b' }, ['json'], {}],
+    ['data get -oFILE m n', 'data get', { output: 'FILE', name: 'n' }, [], {}],
+    ['data get -o -oFILE m n', 'data get', { output: '-oFILE', name: 'n' }, [], {}],
+    ['data get m -- -oFILE', 'data get', { name: '-oFILE' }, [], {}],
     ['data get m n -o -f', 'data get', { output: '-f' }, [], {}],
     ["data list m --prefix '' --after=", 'data list', { model: 'm', prefix: '', after: '' }, [], {}],
     ['data put m n --content-type -photo.jpg', 'data put', { 'content-type': '-photo.jpg' }, [], {}],
@@ -146,7 +151,10 @@ describe('a command line that is not understood', () => {
     ['data put m n -photo.jpg', /"-photo.jpg" is not a flag/, /Write "--" before/],
     ['data put m n -help', /"-help" is not a flag/, /Write "--" before/],
     ['data delete m n -fh', /"-fh" is not a flag/, /-h as a word of its own/],
-    ['data get m n -oFILE', /"-oFILE" is not a flag/, /space .*: -o FILE$/],
+    // With a dash missing it would name the file "utput".
+    ['data get m n -output x', /"-output" is not a flag/, /space .*: -o utput$/],
+    ['data get m n -output=x', /"-output=x" is not a flag/, /space/],
+    ['data get m n -out', /"-out" is not a flag/, /space/],
     ['data get m n --h', /no flag --h /, /See/],
     ['data get m --nope -h', /no flag --nope/, /See/],
     ['data get --nope --help', /no flag --nope/, /See/],

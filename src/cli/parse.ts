@@ -135,7 +135,8 @@ interface Read {
 
 /** Sorts words into flags and positionals. */
 export function readFlags(argv: readonly string[], flags: readonly Flag[]): Read {
-  const { argv: parsed, error } = parseWords.detailed(withoutDigits(argv, flags), {
+  const apart = attachedApart(argv, flags);
+  const { argv: parsed, error } = parseWords.detailed(withoutDigits(apart, flags), {
     boolean: flags.filter(({ type }) => type === 'switch').map(({ name }) => name),
     string: flags.filter(({ type }) => type !== 'switch').map(({ name }) => name),
     // A switch takes exactly no word, lest the name of an artifact, "true", be eaten; a value exactly one, lest "-x" be a flag.
@@ -158,7 +159,7 @@ export function readFlags(argv: readonly string[], flags: readonly Flag[]): Read
     const value = values[flag.name];
     if (value !== undefined) given.set(flag.name, readValue(flag, value));
   }
-  const problem = firstBadCluster(argv, flags) ?? firstProblem(flags, values, given, error);
+  const problem = firstBadCluster(apart, flags) ?? firstProblem(flags, values, given, error);
   return problem === undefined ? { given, words, after } : { given, words, after, problem };
 }
 
@@ -174,6 +175,17 @@ function withoutDigits(argv: readonly string[], flags: readonly Flag[]): string[
   const words = [...argv];
   if (zero !== undefined) for (const i of flagPositions(argv, flags)) if (words[i] === '-0') words[i] = `--${zero.name}`;
   return words;
+}
+
+/** `-oFILE` as `-o FILE`. Not a word that begins a long name, `-output`: with one dash missing it would name the file `utput`. */
+function attachedApart(argv: readonly string[], flags: readonly Flag[]): string[] {
+  const ofFlags = new Set(flagPositions(argv, flags));
+  return argv.flatMap((word, i) => {
+    const [letters = ''] = word.slice(1).split('=');
+    const flag = ofFlags.has(i) && /^-[^-]./s.test(word) && letters.length > 1 ? flags.find(({ alias }) => alias === word[1]) : undefined;
+    const isName = flag?.name.startsWith(letters) === true || letters.startsWith(flag?.name ?? ' ');
+    return flag === undefined || flag.type === 'switch' || isName ? [word] : [word.slice(0, 2), word.slice(2)];
+  });
 }
 
 /** Where words stand that are neither the value of a flag nor behind `--`. */

@@ -6,7 +6,7 @@ import { findModel, type Model } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { closeContent, digestContent, type OpenContent, partMismatch } from '../store/content.js';
 import { type FoundVersion, findVersion, type OpenVersion, openVersion, resolveName, tombstoneOf, versionNotFound } from '../store/read.js';
-import { dataNotFound } from '../store/remove.js';
+import { absentData } from './absent-data.js';
 import { type DataRecord, dataRecord } from './data-record.js';
 import { operation } from './operation.js';
 
@@ -108,13 +108,13 @@ async function named<T extends FoundVersion>(
     const found = look(name);
     if (found !== undefined) return { name, found };
   }
-  throw notFound(repo, model.id, input);
+  throw notFound(repo, model, input);
 }
 
-function notFound(repo: Repo, modelId: string, { name, version }: Pick<DataGetInput, 'name' | 'version'>): SwampError {
-  const tombstone = tombstoneOf(repo, modelId, name);
+function notFound(repo: Repo, model: Model, { name, version }: Pick<DataGetInput, 'name' | 'version'>): SwampError {
+  const tombstone = tombstoneOf(repo, model.id, name);
   if (tombstone !== undefined && version !== undefined && version > tombstone.floor) return versionNotFound(name, version, 0);
-  if (tombstone === undefined) return dataNotFound(name);
+  if (tombstone === undefined) return absentData(repo, model, name);
   return new SwampError('data_not_found', `${JSON.stringify(name)} was deleted at ${tombstone.deletedAt}.`, {
     hint: 'List what there is with "swamp data list".',
     data: { name, deletedAt: tombstone.deletedAt },

@@ -8,8 +8,8 @@ import { findModel } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { malformed, readVersionMetadata } from '../store/metadata.js';
 import { type Artifact, findArtifact, resolveName, warnOfStray } from '../store/read.js';
-import { dataNotFound } from '../store/remove.js';
 import { turns } from '../turns.js';
+import { absentData } from './absent-data.js';
 import { operation } from './operation.js';
 
 export interface DataVersionsResult {
@@ -43,7 +43,7 @@ async function versionsOf(repo: Repo, reference: string, asked: string, signal: 
   const model = await findModel(repo, reference);
   for (;;) {
     const name = await resolveName(repo, model.id, asked);
-    if (name === undefined) throw dataNotFound(asked);
+    if (name === undefined) throw absentData(repo, model, asked);
     const artifact = findArtifact(repo, model.id, name);
     // Renamed or deleted between the two looks: its forward, if any, is there now.
     if (artifact === undefined) continue;

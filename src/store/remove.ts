@@ -61,9 +61,10 @@ function requireTombstone(fence: Lease, name: string): Tombstone & Removed {
   return { ...tombstone, ...ALREADY };
 }
 
-export function dataNotFound(name: string): SwampError {
+/** `meant`: a name that has data, for the hint. */
+export function dataNotFound(name: string, meant?: string): SwampError {
   return new SwampError('data_not_found', `There is no data named ${JSON.stringify(name)}.`, {
-    hint: 'List what there is with "swamp data list".',
+    hint: `${meant === undefined ? '' : `Did you mean ${JSON.stringify(meant)}? `}List what there is with "swamp data list".`,
     data: { name },
   });
 }
