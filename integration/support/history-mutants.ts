@@ -12,7 +12,7 @@ export interface Mutant {
 export const FOUND_SOON: readonly Mutant[] = [
   {
     title: 'the expected version is not looked at',
-    edits: [{ file: 'operations/data-put.ts', from: 'if (before === undefined) expectVersion(latestVersion(writer, input.name), input);', to: '' }],
+    edits: [{ file: 'operations/data-put.ts', from: 'if (before === undefined) expectVersion(() => latestVersion(writer, input.name), input);', to: '' }],
   },
   {
     title: 'a commit does not pass through the fence (P1)',

@@ -65,11 +65,15 @@ export class Handle {
     }
   }
 
-  /** Every byte, at once and once: for what is small. */
+  /** Every byte that it had when it was opened, at once and once: for what is small. */
   bytes(): Buffer {
     this.#requireOpen();
     try {
-      return readFileSync(this.#number);
+      if (!this.status.isFile() || this.size === 0) return readFileSync(this.#number);
+      const buffer = Buffer.allocUnsafe(this.size);
+      let length = 0;
+      for (let read = -1; read !== 0 && length < buffer.length; length += read) read = readSync(this.#number, buffer, length, buffer.length - length, length);
+      return buffer.subarray(0, length);
     } catch (error) {
       throw withPath(error, this.#path);
     }

@@ -87,7 +87,7 @@ async function commit(writer: Lease, model: Model, input: DataPutInput, staged: 
   requireModel(repo, model);
   const { metadata } = staged;
   const before = await committedBefore(writer, input.name, staged);
-  if (before === undefined) expectVersion(latestVersion(writer, input.name), input);
+  if (before === undefined) expectVersion(() => latestVersion(writer, input.name), input);
   const unchanged = before === undefined ? sameAsLatest(writer, input, metadata) : undefined;
   const committed = before ?? unchanged ?? (await commitVersion(writer, input.name, staged));
   return putResult(repo, model, { name: input.name, committed, metadata: unchanged?.metadata ?? metadata, changed: unchanged === undefined });
@@ -130,8 +130,10 @@ export function requireModel(repo: Repo, model: Model): void {
 }
 
 /** Throws `conflict` when another version is the latest. */
-export function expectVersion(latest: number, { name, expectVersion: expected }: Pick<VersionInput, 'name' | 'expectVersion'>): void {
-  if (expected === undefined || expected === latest) return;
+export function expectVersion(latestNow: () => number, { name, expectVersion: expected }: Pick<VersionInput, 'name' | 'expectVersion'>): void {
+  if (expected === undefined) return;
+  const latest = latestNow();
+  if (expected === latest) return;
   const there = latest === 0 ? 'it does not exist' : `its latest version is ${latest}`;
   throw new SwampError('conflict', `${JSON.stringify(name)} was expected at version ${expected}, and ${there}.`, {
     hint: 'Read it again, decide again, and put with the new number.',
@@ -184,7 +186,7 @@ async function findOrCreate(repo: Repo, input: Wanted, options: { readonly signa
     if (input.create !== true || !(error instanceof SwampError) || error.code !== 'model_not_found') throw error;
   }
   // A model that does not exist has no versions: a write that must fail leaves no model behind.
-  expectVersion(0, input);
+  expectVersion(() => 0, input);
   try {
     await modelCreate(repo, { type: 'store', name: input.model }, options);
   } catch (error) {

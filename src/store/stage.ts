@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { types } from 'node:util';
 import { SwampError } from '../errors.js';
-import { createFile, makeDir, syncDir, syncFile, writeFileDurable } from '../fs/durable.js';
+import { makeDir, NewFile, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { CONTENT, METADATA } from '../layout/layout.js';
 import { openStaging, type Session } from '../locks/session.js';
@@ -82,18 +82,17 @@ export async function finishVersion(
 export async function writeContent(path: string, source: Source, signal: AbortSignal): Promise<{ size: number; checksum: string }> {
   const hash = createHash('sha256');
   let size = 0;
-  const file = await createFile(path);
+  const file = await NewFile.create(path);
   try {
     for await (const bytes of untilAborted(source, signal)) {
       hash.update(bytes);
       size += bytes.length;
-      // writeFile, unlike write, goes on after a short write.
-      await file.writeFile(bytes);
+      await file.write(bytes);
     }
     signal.throwIfAborted();
-    await syncFile(file);
+    await file.sync();
   } finally {
-    await file.close();
+    file.close();
   }
   return { size, checksum: hash.digest('hex') };
 }

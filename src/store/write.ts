@@ -56,7 +56,7 @@ export async function committedBefore(fence: Lease, name: string, staged: Staged
 
 /** Commits one staged version as the next of `name`. Throws FenceLost (nothing was written), `lock_lost` when what was staged is gone. */
 export async function commitVersion(fence: Lease, name: string, staged: StagedVersion): Promise<Committed> {
-  await regainStaged(fence, staged.slot, name);
+  if (fence.retaken) await regainStaged(fence, staged.slot, name);
   const place = placeNext(fence, name);
   const slot = await dress(fence, staged.slot, place);
   await failpoint('put.before-commit');
@@ -161,8 +161,8 @@ export function dressedSlot(slot: string): string {
 
 /** The slot to move: the version itself, or, for a first version, an artifact directory around it (no empty artifact is ever visible). */
 async function dress(fence: Lease, slot: string, place: Place): Promise<string> {
-  await makeDirs(fence.repo.layout.model(fence.modelId));
   if (place.birth === undefined) return slot;
+  await makeDirs(fence.repo.layout.model(fence.modelId));
   const { staging } = fence.session;
   const outer = dressedSlot(slot);
   await makeDir(join(staging, outer));

@@ -211,7 +211,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     title: 'content is not synced before it is published',
-    edits: [{ file: 'store/stage.ts', from: 'await syncFile(file);', to: 'void syncFile;' }],
+    edits: [{ file: 'store/stage.ts', from: 'await file.sync();', to: '' }],
     scenario: 'two puts',
     breaks: /was not synced before it was published/,
   },

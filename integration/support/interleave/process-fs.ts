@@ -148,6 +148,11 @@ export class ProcessFs {
     this.#steps.synced(path, node);
   }
 
+  fsync(fd: number, done: (error: null) => void): void {
+    this.fsyncSync(fd);
+    done(null);
+  }
+
   mkdirSync(path: string): void {
     this.#steps.step(change('mkdir', path), () => this.#steps.disk.mkdir(path));
   }
