@@ -4,7 +4,7 @@ import { mkdirSync, renameSync } from 'node:fs';
 import { test } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { Pauses } from './support/failpoints.js';
-import { createModel, put, tempRepo } from './support/repo.js';
+import { createModel, put, tempRepo, versionsOf } from './support/repo.js';
 import { finished, run, runJson, start } from './support/swamp.js';
 
 /** Where each command stands still while the artifact is renamed, and renamed back. */
@@ -39,6 +39,33 @@ for (const [verb, { args, points }] of Object.entries(READERS)) {
     assert.match((await finished(reading)).stdout, /"(name|dataName)":"a"/);
   });
 }
+
+test('an artifact that one holder of the lock moves twice while a reader looks for it is found', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  await put(repo, 'm', 'a', 'one');
+  for (const [oldName, newName] of [
+    ['a', 'b'],
+    ['b', 'a'],
+  ] as const)
+    await openRepo(repo.dir).data.rename({ model: 'm', oldName, newName });
+  const died = start(repo, ['data', 'rename', 'm', 'a', 'b'], { env: { SWAMP_FAILPOINTS: 'intent.published=kill' } });
+  assert.equal((await died.exited).signal, 'SIGKILL');
+  // It moves a to b, which the dead one had begun, and then b to a; the lock is its own the whole time.
+  const holder = new Pauses(repo, ['write.entered', 'write.committed']);
+  const moving = start(repo, ['data', 'rename', 'm', 'b', 'a'], { env: holder.env });
+  await holder.at('write.entered', moving);
+  const pauses = new Pauses(repo, ['read.forwarded']);
+  const reading = start(repo, ['data', 'get', 'm', 'a'], { env: pauses.env });
+  await pauses.at('read.forwarded', reading);
+  holder.go('write.entered');
+  await holder.at('write.committed', moving);
+  pauses.go('read.forwarded');
+  await finished(reading);
+  holder.go('write.committed');
+  await finished(moving);
+  assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1]);
+});
 
 test('what is not there is not there, also beside a holder that stands still, and beside a damaged global lock', async (t) => {
   const repo = await tempRepo(t);

@@ -256,8 +256,8 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
     scenario: 'list and rename',
+    opening: [{ actor: 1, until: PUBLISHES_INTENT }],
     breaks: /./,
-    late: true,
   },
   {
     title: 'an artifact that went on under another name after it was listed is left out',
