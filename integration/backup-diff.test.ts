@@ -208,6 +208,11 @@ describe('backup prune', () => {
     const { repo, folder } = await bed(t);
     const before = snapshot(folder);
     const planned = await runJson<BackupPruneResult>(repo, ['backup', 'prune', folder, '--keep-daily', '1', '--dry-run']);
+    const { kept } = await runJson<BackupPruneResult>(repo, ['backup', 'prune', folder, '--keep-last', '2', '--keep-monthly', '1', '--dry-run']);
+    assert.deepEqual(
+      kept.map(({ keeps }) => keeps),
+      [['last', '2026-11'], ['last']],
+    );
     assert.deepEqual(snapshot(folder), before);
     const done = await runJson<BackupPruneResult>(repo, ['backup', 'prune', folder, '--keep-daily', '1', '--force']);
     assert.deepEqual({ ...planned, dryRun: false }, done);

@@ -19,7 +19,7 @@ import { idOf, writeTree } from './support/backup-tree.js';
 import { Pauses } from './support/failpoints.js';
 import { told } from './support/program.js';
 import { refused } from './support/refused.js';
-import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { contentOf, copyRepo, createModel, entryOf, heldLocks, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
 import { LOOKS, stockForLook } from './support/restore-looks.js';
 import { cannotTrace } from './support/strace.js';
 import { finished, launch, run, runJson, start, startProgram } from './support/swamp.js';
@@ -93,6 +93,29 @@ describe('beside a restore', { concurrency: 2 }, () => {
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), [1, 2]);
     assert.equal(await contentOf(repo, 'm', 'a', 1), 'mine');
     assert.equal(await contentOf(repo, 'm', 'a', 2), 'later');
+  });
+
+  test('a method that has just taken its lock, and is about to look, does not keep that lock below the epoch of the backup (B17)', async (t) => {
+    const repo = await tempRepo(t);
+    const lock = { kind: 'run', modelId: await createModel(repo, 'm', 'true') } as const;
+    const origin = copyRepo(repo);
+    for (let i = 0; i < 4; i++) await openRepo(origin.dir).model.run({ model: 'm', method: 'execute' });
+    const backup = await backupOf(origin.dir, join(repo.base, 'backup'));
+    const starting = new Pauses(repo, ['enter.before-fence', 'enter.before-second-look']);
+    const method = start(repo, ['model', 'run', 'm'], { env: starting.env });
+    await starting.at('enter.before-fence', method);
+    const pauses = new Pauses(repo, ['restore.published']);
+    const restore = restoring(repo, backup, 'replace', pauses.env);
+    await pauses.at('restore.published', restore);
+    starting.go('enter.before-fence');
+    await starting.at('enter.before-second-look', method);
+    pauses.go('restore.published');
+    await until('the restore waits for the method', () => restore.hasExited() || ticketsOf(repo, lock, 'd').length > 0);
+    starting.go('enter.before-second-look');
+    await finished(restore);
+    await finished(method);
+    const epoch = entryOf(repo, lock)?.epoch ?? 0;
+    assert.ok(epoch > 4, `the lock is at epoch ${epoch}`);
   });
 
   for (const [when, point] of [

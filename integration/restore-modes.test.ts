@@ -179,6 +179,12 @@ describe('what is asked of a restore', () => {
     assert.match((await finished(asking)).stdout, /Nothing was restored/);
     assert.deepEqual(await versionsOf(repo, 'web', 'a'), [1]);
     assert.equal((await run(repo, ['data', 'get', 'web', 'a'])).stdout, 'mine');
+    const agreeing = startOnTerminal(repo, ['backup', 'restore', dir, '--mode', 'replace']);
+    await agreeing.says(/\[y\/N\]/);
+    await put(repo, 'web', 'a', 'mine');
+    agreeing.write('y\n');
+    assert.match((await finished(agreeing, 73)).stdout, /a came, or was changed, since you were asked; nothing was restored/);
+    assert.deepEqual(await versionsOf(repo, 'web', 'a'), [1, 2]);
     await run(repo, ['backup', 'restore', dir, '--mode', 'merge']);
     assert.equal((await run(repo, ['data', 'get', 'web', 'a'])).stdout, 'mine');
     assert.equal((await run(repo, ['data', 'get', 'db', 'b'])).stdout, 'two');

@@ -30,6 +30,10 @@ export class Bulk {
     this.#dirs.add(root);
   }
 
+  get isChanged(): boolean {
+    return this.#files.length > 0;
+  }
+
   /** Creates a file, which must not exist, with all its bytes. */
   async write(path: string, bytes: Uint8Array, mode = 0o666): Promise<void> {
     await this.#makeParent(path);
@@ -87,15 +91,8 @@ export class Bulk {
   /** Everything that was written is on disk, with its names, when this resolves. */
   async sync(signal: AbortSignal): Promise<void> {
     if (this.#files.length > FEW && (await syncFileSystem(this.#root, signal))) return;
-    const queue = [...this.#files];
-    const work = async (): Promise<void> => {
-      for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
-        signal.throwIfAborted();
-        await syncPath(path);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
-    for (const dir of this.#dirs) await syncDir(dir);
+    await someAtOnce(this.#files, syncPath, signal);
+    await someAtOnce([...this.#dirs], syncDir, signal);
   }
 
   /** Takes what is at `path` out of the tree: durably, when `sync` resolves. */
@@ -127,6 +124,25 @@ export class Bulk {
       this.#dirs.add(dir);
     }
   }
+}
+
+/** Makes the names in all these directories of one file system durable. Those that are synced one by one are so in their order, level by level. */
+export async function syncDirsTogether(levels: readonly (readonly string[])[], signal: AbortSignal): Promise<void> {
+  const dirs = levels.flat();
+  const [first] = dirs;
+  if (first === undefined || (dirs.length > FEW && (await syncFileSystem(first, signal)))) return;
+  for (const level of levels) await someAtOnce(level, syncDir, signal);
+}
+
+async function someAtOnce(paths: readonly string[], sync: (path: string) => Promise<void>, signal: AbortSignal): Promise<void> {
+  const queue = [...paths];
+  const work = async (): Promise<void> => {
+    for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+      signal.throwIfAborted();
+      await sync(path);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
 
 async function syncPath(path: string): Promise<void> {

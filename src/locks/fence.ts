@@ -5,6 +5,7 @@
 import { lstatSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
+import { syncDirsTogether } from '../fs/bulk.js';
 import { makeDir, makeDirs, rename, syncDir } from '../fs/durable.js';
 import { reach } from '../fs/reach.js';
 import { exists, ownNames } from '../fs/tree.js';
@@ -85,30 +86,65 @@ export const MAX_EPOCH = 1e12;
  */
 export async function createFence(dir: string, session: Session, epoch = 0): Promise<void> {
   const fences = dirname(dir);
+  await makeParent(fences, session, syncDir);
+  const entry = freeName(epoch);
+  const built = builtIn(session);
+  await takingSpace(session, () => buildFence(built, epoch, entry));
+  if (await moveIntoPlace(built, dir, session)) await syncDir(fences);
+}
+
+/** `createFence` for many at once, each at epoch 0: they become durable together. */
+export async function createFences(dirs: readonly string[], session: Session, signal: AbortSignal): Promise<void> {
+  const missing = dirs.filter((dir) => !exists(dir));
+  const parents = new Set<string>();
+  for (const dir of missing) await makeParent(dirname(dir), session, async (parent) => void parents.add(parent));
+  await syncDirsTogether([[...parents]], signal);
+  const built = missing.map((dir) => [dir, builtIn(session)] as const);
+  for (const [, path] of built) {
+    const entry = freeName(0);
+    await takingSpace(session, () => makeFence(path, entry));
+  }
+  await syncDirsTogether([built.map(([, path]) => path)], signal);
+  for (const [dir, path] of built) await moveIntoPlace(path, dir, session);
+  await syncDirsTogether([[...new Set(missing.map(dirname))]], signal);
+}
+
+/** `sync`: makes the directory durable in which one was made. */
+async function makeParent(fences: string, session: Session, sync: (dir: string) => Promise<void>): Promise<void> {
   if (basename(fences) !== 'fences') {
     await makePlace(session, dirname(fences));
-    if (await takingSpace(session, () => makeDir(fences))) await syncDir(dirname(fences));
+    if (await takingSpace(session, () => makeDir(fences))) await sync(dirname(fences));
   } else await makePlace(session, fences);
-  for (const path of [fences, dir]) reach(path);
-  const built = join(session.staging, `fence-${newNonce()}`);
-  const entry = freeName(epoch);
-  await takingSpace(session, () => buildFence(built, epoch, entry));
+  reach(fences);
+}
+
+function builtIn(session: Session): string {
+  return join(session.staging, `fence-${newNonce()}`);
+}
+
+/** False when another process's fence is there already: then ours stays in the staging. */
+async function moveIntoPlace(built: string, dir: string, session: Session): Promise<boolean> {
+  reach(dir);
   try {
     await takingSpace(session, () => rename(built, dir));
+    return true;
   } catch (error) {
-    // ENOTEMPTY and EEXIST mean the same: somebody else's fence stands there, and ours stays in the staging.
+    // Both mean that.
     if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
-    return;
+    return false;
   }
-  await syncDir(fences);
 }
 
 /** Makes a fence where nobody looks, in a staging directory, to be moved into place whole. Safe to repeat with the same `entry`. */
 export async function buildFence(dir: string, epoch: number, entry: string = freeName(epoch)): Promise<void> {
+  await makeFence(dir, entry);
+  await syncDir(dir);
+}
+
+async function makeFence(dir: string, entry: string): Promise<void> {
   await makeDirs(dirname(dir));
   await makeDir(dir);
   await makeDir(join(dir, entry));
-  await syncDir(dir);
 }
 
 /** Takes a free entry for `holder`, at `epoch`, which is higher than that of the entry: the new entry's name, or undefined when somebody was first. */

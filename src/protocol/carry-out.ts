@@ -1,33 +1,51 @@
 /** Carries out a published restore, model by model, under the global fence; every step may find itself done. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { syncDir } from '../fs/durable.js';
-import { createFence, raiseEntry, readFence } from '../locks/fence.js';
+import { syncDirsTogether } from '../fs/bulk.js';
+import { createFences, raiseEntry, readFence } from '../locks/fence.js';
 import type { Session } from '../locks/session.js';
-import { endRestore, fencesToReach, modelsToRestore, readRestoreThrough, restoreDefinitions, restoreModel } from '../store/restoration.js';
+import { changedByRestore, endRestore, fencesToReach, modelsToRestore, readRestoreThrough, restoreDefinitions, restoreModel } from '../store/restoration.js';
 import type { Structural } from './inside.js';
 
-/** Throws FenceLost, `lock_lost` when the global fence went; the next one goes on. */
+/**
+ * Throws FenceLost, `lock_lost` when the global fence went; the next one goes on. Nothing is acknowledged before the record is gone, and
+ * the record goes when all of it is durable: a power loss in between leaves what a kill leaves. So one sync is enough for all models.
+ */
 export async function carryOut(hands: Structural, session: Session): Promise<void> {
   const { repo } = session;
+  const { layout } = repo;
   readRestoreThrough(repo);
-  for (const modelId of modelsToRestore(repo)) {
-    const { data, run } = fencesToReach(repo, modelId);
-    await raiseRunFence(session, modelId, run);
+  const models = modelsToRestore(repo).map((modelId) => ({ modelId, ...fencesToReach(repo, modelId) }));
+  const fences = models.flatMap(({ modelId, run }) => [
+    layout.fence({ kind: 'data', modelId }),
+    ...(run === 0 ? [] : [layout.fence({ kind: 'run', modelId })]),
+  ]);
+  await createFences(fences, session, hands.signal);
+  for (const { modelId, data, run } of models) {
+    await raiseRunFence(hands, layout.fence({ kind: 'run', modelId }), { modelId, epoch: run });
     // Also where its bundle is gone: it may wait as the intent of a dead holder, which whoever takes the fence finishes.
     await hands.withModel(modelId, restoreModel, { atLeast: data });
     await turn();
   }
   await restoreDefinitions(repo, hands.stillHeld);
+  const { fences: raised, places, definitions } = changedByRestore(repo);
+  await syncDirsTogether([raised, places], hands.signal);
+  await syncDirsTogether([definitions], hands.signal);
   await endRestore(hands.fence);
 }
 
-/** Nobody is in it: it is drained, but for an ancestor of this very command, whose fence stays as it is. */
-async function raiseRunFence(session: Session, modelId: string, epoch: number): Promise<void> {
+/** A process takes it once, and then waits until the restore is over; those that came meanwhile are few. */
+const LOOKS = 100;
+
+/**
+ * The restorer had drained it, so whoever holds it has just come and is about to look at the global fence, and lets go (W3). Not so a run
+ * that the restorer was nested in, whose fence stays as it is (`epoch` 0).
+ */
+async function raiseRunFence(hands: Structural, dir: string, { modelId, epoch }: { readonly modelId: string; readonly epoch: number }): Promise<void> {
   if (epoch === 0) return;
-  const dir = session.repo.layout.fence({ kind: 'run', modelId });
-  const entry = readFence(dir);
-  if (entry === undefined) await createFence(dir, session, epoch);
-  else if (entry.state === 'free' && entry.epoch < epoch) await raiseEntry(dir, entry.name, epoch);
-  else return;
-  await syncDir(dir);
+  for (let look = 0; look < LOOKS; look++) {
+    await hands.drainRun(modelId);
+    const entry = readFence(dir);
+    if (entry?.state !== 'free') continue;
+    if (entry.epoch >= epoch || (await raiseEntry(dir, entry.name, epoch))) return;
+  }
 }

@@ -34,6 +34,11 @@ export async function heldNow(contender: Contender, locks: readonly LockName[]):
   return held;
 }
 
+/** Waits until no process holds the model's run fence, as S3 does. */
+export async function drainRun(contender: Contender, modelId: string): Promise<void> {
+  await waitWhileHeld(contender, () => heldNow(contender, [{ kind: 'run', modelId }]));
+}
+
 /** S1: waits for those holders that are there now, each by name; who comes later is not waited for, so a stream of writers cannot starve us (L6). */
 export async function drainSeen(contender: Contender, scope: Scope): Promise<void> {
   const first = await heldNow(contender, fencesOf(contender.repo.layout, scope));

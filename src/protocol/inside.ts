@@ -8,15 +8,19 @@ import { passTrashOn } from '../store/commit.js';
 import { recoverEntry } from '../store/recover.js';
 import { acquire, newTicket } from './acquire.js';
 import { type Contender, lockLost } from './contender.js';
+import { drainRun } from './drain.js';
 
 /** What the body of a structural command may do: one model at a time, each under its data fence (L9). */
 export interface Structural {
   /** Takes the model's data fence, at `atLeast` or above, rolls forward what a dead holder left, runs `body`, releases (S4). */
   withModel<T>(modelId: string, body: (writer: Lease) => Promise<T>, options?: { readonly atLeast?: number }): Promise<T>;
+  /** Waits until no process holds the model's run fence, but for a run that this command is nested in. */
+  drainRun(modelId: string): Promise<void>;
   /** Throws `lock_lost` unless the global fence is still ours. */
   stillHeld(): void;
   /** The global fence, for a commit that concerns no single model: it passes through this entry. */
   readonly fence: Lease;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -87,9 +91,11 @@ function leaveToNext(fence: Lease, error: unknown): void {
 export function structural(contender: Contender, global: Lease): Structural {
   return {
     withModel: (modelId, body, options) => writeInside(contender, global, modelId, body, options),
+    drainRun: (modelId) => drainRun(contender, modelId),
     stillHeld: () => {
       if (!exists(global.path)) throw lockLost('The global lock was taken away from this command; it changed nothing more.');
     },
     fence: global,
+    signal: contender.signal,
   };
 }

@@ -5,7 +5,7 @@
 import { accessSync, constants, lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { makeDirsAnywhere, publishFile, removeFile, rename, requireLinks, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
+import { linkFile, makeDirsAnywhere, publishFile, removeFile, rename, requireLinks, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { lastingMarkOf } from '../fs/identity.js';
 import { readPlainFile } from '../fs/plain.js';
@@ -105,15 +105,19 @@ export function requireUnlinked(directory: string): void {
 
 /**
  * Writes the text beside its place, synced, under a dot name, which listings skip: what the system refuses is refused
- * before anything is published. Its name there. Throws `config_invalid` when the directory is reached through a link.
+ * before anything is published. Its name there. `write`: of a caller that syncs many of them together. Throws `config_invalid` when the directory is reached through a link.
  */
-export async function stageText(repo: Repo, { path, text }: DefinitionText): Promise<string> {
+export async function stageText(
+  repo: Repo,
+  { path, text }: DefinitionText,
+  write: (path: string, text: string) => Promise<void> = writeFileDurable,
+): Promise<string> {
   const directory = join(repo.root, dirname(path));
   await makeDirsAnywhere(directory);
   requireUnlinked(directory);
   const staged = `.${basename(path, '.yaml')}.${newNonce()}.tmp`;
-  await writeFileDurable(join(directory, staged), text);
   try {
+    await write(join(directory, staged), text);
     await requireLinks(join(directory, staged));
   } catch (error) {
     await takeBack(() => removeFile(join(directory, staged)));
@@ -127,22 +131,29 @@ export async function discardStaged(repo: Repo, { path, staged }: StagedText): P
   if (staged !== undefined) await removeFile(stagedPath(repo, path, staged));
 }
 
-/**
- * Gives the text its name by link(2), durably; without what was staged for it, it is written first. False when something
- * else stands there: a file with another text, a directory, a link. Safe to repeat.
- */
+/** `placeText`, durably. */
 export async function publishText(repo: Repo, file: StagedText): Promise<boolean> {
+  const placed = await placeText(repo, file);
+  // Also of one that was there: who gave it its name may have died before the sync.
+  await syncDir(dirname(join(repo.root, file.path)));
+  return placed;
+}
+
+/**
+ * Gives the text its name by link(2); without what was staged for it, it is written first. False when something else stands
+ * there: a file with another text, a directory, a link. Safe to repeat. The directory is the caller's to sync.
+ */
+export async function placeText(repo: Repo, file: StagedText): Promise<boolean> {
   const path = join(repo.root, file.path);
   if (exists(path)) {
     await discardStaged(repo, file);
-    // Who gave it its name may have died before the sync.
-    await syncDir(dirname(path));
     return hasText(path, file.text);
   }
   const isStaged = file.staged !== undefined && exists(stagedPath(repo, file.path, file.staged));
   const staged = isStaged ? file.staged : await stageText(repo, file);
   try {
-    await publishFile(stagedPath(repo, file.path, staged), path);
+    await linkFile(stagedPath(repo, file.path, staged), path);
+    await removeFile(stagedPath(repo, file.path, staged));
     return true;
   } catch (error) {
     await takeBack(() => removeFile(stagedPath(repo, file.path, staged)));

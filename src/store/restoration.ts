@@ -7,10 +7,11 @@
  *   models/<model-id>/bundle/             intent.json and the staged families: becomes the intent of the model's data fence
  *   definitions/<n>.json                  a definition file to be written, and those that go
  */
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, readDir } from '../fs/tree.js';
+import { FAMILIES } from '../layout/families.js';
 import { isModelId } from '../layout/layout.js';
 import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
@@ -22,7 +23,7 @@ import {
   hasText,
   isDefinitionText,
   isStagedText,
-  publishText,
+  placeText,
   removeDefinition,
   type StagedText,
 } from './definition-text.js';
@@ -154,7 +155,7 @@ export async function restoreModel(fence: Lease): Promise<void> {
   if (!exists(bundle)) return;
   // One that is damaged stays where a repair sets it aside with the rest.
   readIntent(bundle);
-  await publishIntent(fence, bundle);
+  await publishIntent(fence, bundle, { syncs: 'later' });
   await failpoint('restore.model-done');
 }
 
@@ -178,10 +179,29 @@ export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Pro
   for (const { publish } of changesIn(restoring)) {
     if (publish === undefined) continue;
     stillHeld();
-    if (!(await publishText(repo, publish)))
+    if (!(await placeText(repo, publish)))
       repo.reporter.warn(`${publish.path} appeared while the restore was carried out; it was left as it is.`, { topic: 'restore', path: publish.path });
     await failpoint('restore.definition-published');
   }
+}
+
+/** Directories in which a restore changes a name, and does not make that durable at its step. */
+interface Changed {
+  /** Durable before the places: no generation is above the epoch of its lock. */
+  readonly fences: readonly string[];
+  readonly places: readonly string[];
+  /** Of definitions, which may be on another file system. */
+  readonly definitions: readonly string[];
+}
+
+export function changedByRestore(repo: Repo): Changed {
+  const { layout } = repo;
+  const ids = modelsToRestore(repo);
+  const kinds = ['data', 'run'] as const;
+  const fences = ids.flatMap((modelId) => kinds.map((kind) => layout.fence({ kind, modelId })));
+  const places = FAMILIES.flatMap((family) => [family.root(layout), ...ids.map((id) => family.directory(layout, id))]);
+  const definitions = [...changesIn(layout.restoring)].flatMap(({ publish }) => (publish === undefined ? [] : [dirname(join(repo.root, publish.path))]));
+  return { fences: fences.filter(exists), places: places.filter(exists), definitions: [...new Set(definitions)] };
 }
 
 /** The end: the record goes into the trash of the global entry, with what is left in it. */

@@ -26,11 +26,19 @@ export async function eraseIntent(bundle: string): Promise<void> {
   await removeFile(join(bundle, INTENT));
 }
 
+/** `later`: the caller makes it durable, and whoever comes next can tell from another record that it has not been. */
+type Syncs = 'now' | 'later';
+
+interface PublishOptions {
+  readonly outcome?: object;
+  readonly syncs?: Syncs;
+}
+
 /**
  * The commit point: `bundle` becomes the entry's intent, and is carried out. Throws FenceLost; the next holder then carries it
  * out if it was published, and the session knows of `outcome`.
  */
-export async function publishIntent(fence: Lease, bundle: string, outcome?: object): Promise<void> {
+export async function publishIntent(fence: Lease, bundle: string, { outcome, syncs = 'now' }: PublishOptions): Promise<void> {
   const { intent } = fence.session;
   const published = join(fence.path, itemName(fence.session, 'intent'));
   intent.begun = true;
@@ -38,7 +46,7 @@ export async function publishIntent(fence: Lease, bundle: string, outcome?: obje
   intent.published = outcome;
   await failpoint('intent.published');
   try {
-    await rollForward(fence, published);
+    await rollForward(fence, published, syncs);
   } catch (error) {
     throw isSystemError(error) ? unfinished(error) : error;
   }
@@ -62,20 +70,20 @@ export async function commitIntent(fence: Lease, intent: Intent, files: Readonly
   for (const [name, text] of Object.entries(files)) await writeFileDurable(join(bundle, name), text);
   await writeIntent(bundle, intent);
   await failpoint('intent.before-publish');
-  await publishIntent(fence, bundle, outcome);
+  await publishIntent(fence, bundle, { outcome });
 }
 
 /**
  * Carries out a published intent, then moves it into the trash. Safe to repeat. Throws FenceLost when the fence is lost
  * on the way; the next holder goes on.
  */
-export async function rollForward(fence: Lease, dir: string): Promise<void> {
+export async function rollForward(fence: Lease, dir: string, syncs: Syncs = 'now'): Promise<void> {
   // Durable before the first part of it is visible: who published it may have died before its sync, and after a power loss the rest would be gone.
-  await syncCommit(fence, [fence.path]);
+  if (syncs === 'now') await syncCommit(fence, [fence.path]);
   if (!exists(join(dir, INTENT)) && !exists(fence.path)) throw new FenceLost(fence.path);
   const intent = readIntent(dir);
   if (intent.kind === 'steps') await makeSteps(fence, dir, intent);
-  else await restoreFamilies(fence, dir, intent);
+  else await restoreFamilies(fence, dir, intent, syncs);
   await moveToTrash(fence, dir);
 }
 
@@ -83,7 +91,7 @@ export async function rollForward(fence: Lease, dir: string): Promise<void> {
 const MOVES = 200;
 
 /** What stands in the bundle still has to move; so each step tells by itself whether it was done. */
-async function restoreFamilies(fence: Lease, dir: string, intent: RestoreIntent): Promise<void> {
+async function restoreFamilies(fence: Lease, dir: string, intent: RestoreIntent, syncs: Syncs): Promise<void> {
   const { layout } = fence.repo;
   const changed: string[] = [];
   for (const family of FAMILIES) {
@@ -98,16 +106,18 @@ async function restoreFamilies(fence: Lease, dir: string, intent: RestoreIntent)
       if (!isStaged) continue;
       await failpoint('restore.family-gone');
       if (!exists(place) && (await takesPlace(fence, staged, place))) continue;
-      if (intent.whole) {
-        // Under its first name whoever goes on would clear the place once more, of what was added to it. Durable after the clearing, and before the first addition.
-        await syncCommit(fence, [root]);
-        await step(fence, staged, rest);
-        await syncCommit(fence, [dir]);
-      }
+    }
+    // What is added becomes durable step by step, so the epoch and the intent do first.
+    if (syncs === 'later') await syncCommit(fence, [fence.path]);
+    if (intent.whole && !exists(rest)) {
+      // Under its first name whoever goes on would clear the place once more, of what was added to it. Durable after the clearing, and before the first addition.
+      await syncCommit(fence, [root]);
+      await step(fence, staged, rest);
+      await syncCommit(fence, [dir]);
     }
     await addTo(fence, intent.whole ? rest : staged, place);
   }
-  await syncCommit(fence, changed);
+  if (syncs === 'now') await syncCommit(fence, changed);
 }
 
 /**

@@ -98,7 +98,7 @@ export async function commitOutputs(fence: Lease, outputs: readonly Output[], ru
   await step({ path: runPath, session: fence.session }, bundle, inRun);
   await failpoint('outputs.before-intent');
   try {
-    await publishIntent(fence, inRun, planned);
+    await publishIntent(fence, inRun, { outcome: planned });
   } catch (error) {
     // Broken between the two renames, the run fence took the bundle along.
     if (isErrno(error, 'ENOENT') && !exists(runPath)) throw new FenceLost(runPath);
@@ -123,7 +123,7 @@ export async function commitUpload(fence: Lease, name: string, staged: StagedVer
   await writeIntent(bundle, { kind: 'steps', steps });
   await failpoint('upload.before-intent');
   const planned = { version: place.version, generation: place.generation };
-  await publishIntent(fence, bundle, planned);
+  await publishIntent(fence, bundle, { outcome: planned });
   return planned;
 }
 

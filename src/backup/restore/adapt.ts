@@ -32,7 +32,8 @@ export async function adaptStaged(session: Session, before: RestorePlan, after: 
   const texts = [...changesIn(record)].flatMap(({ publish }) => publish ?? []);
   const definitions = join(definitionIn(record, 0), '..');
   for (const name of readDir(definitions) ?? []) await bulk.remove(join(definitions, name));
-  await stageDefinitions(session.repo, after.definitions, (index, change) => rewrite(definitionIn(record, index), change), texts);
+  const write = (index: number, change: object): Promise<void> => rewrite(definitionIn(record, index), change);
+  await stageDefinitions(session.repo, after.definitions, { write, before: texts, signal });
   await bulk.sync(signal);
   return true;
 }

@@ -160,7 +160,8 @@ function addModel(planning: Planning, saved: SavedModel): void {
     saved,
     modelId,
     whole,
-    epochs: { data: next, run: point.run },
+    // A run that this restore is nested in keeps its lock, at its epoch.
+    epochs: { data: next, run: planning.repo.ancestors.some((key) => key.startsWith(`${modelId}/`)) ? 0 : point.run },
     artifacts,
     tombstones: tombstones.flatMap((tombstone) => tombstoneFor(planning, modelId, tombstone, { whole, restored: names.has(tombstone.name) }) ?? []),
     uploads: uploadsFor(planning, saved, modelId),

@@ -11,7 +11,7 @@ import { segmentFor } from '../../layout/names.js';
 import { hostName, newNonce } from '../../locks/holder.js';
 import { openStaging, type Session } from '../../locks/session.js';
 import type { Repo } from '../../repo.js';
-import { discardStaged, type StagedText, stageText } from '../../store/definition-text.js';
+import { type DefinitionText, discardStaged, type StagedText, stageText } from '../../store/definition-text.js';
 import { INTENT, type RestoreIntent } from '../../store/intent.js';
 import { serialise } from '../../store/metadata.js';
 import { bundleIn, type DefinitionChange, definitionIn, fencesIn, RESTORE_FACTS, type StagedChange, stagedRestore } from '../../store/restoration.js';
@@ -51,16 +51,21 @@ export function intentOf(target?: Pick<RestoreTarget, 'whole' | 'artifacts' | 't
   return { kind: 'restore', whole, staged };
 }
 
+interface StageDefinitions {
+  readonly write: (index: number, change: StagedChange) => Promise<void>;
+  /** What is there already, which is taken over or removed. */
+  readonly before?: readonly StagedText[];
+  readonly signal: AbortSignal;
+}
+
 /**
  * Each text is beside its place before the change that names it is written: once the restore is published only link(2) is
- * left to do. `before`: what is there already, which is taken over or removed.
+ * left to do.
  */
-export async function stageDefinitions(
-  repo: Repo,
-  changes: readonly DefinitionChange[],
-  write: (index: number, change: StagedChange) => Promise<void>,
-  before: readonly StagedText[] = [],
-): Promise<void> {
+export async function stageDefinitions(repo: Repo, changes: readonly DefinitionChange[], { write, before = [], signal }: StageDefinitions): Promise<void> {
+  // Their directory is there as soon as one of them is staged.
+  const texts = new Bulk(join(repo.root, 'models'));
+  const stage = (file: DefinitionText): Promise<string> => stageText(repo, file, (path, text) => texts.write(path, Buffer.from(text)));
   const standing = new Map(before.map((file) => [file.path, file]));
   for (const [index, change] of changes.entries()) {
     const { publish, remove } = change;
@@ -70,7 +75,7 @@ export async function stageDefinitions(
       continue;
     }
     const there = standing.get(publish.path);
-    const staged = there?.staged !== undefined && there.text === publish.text ? there.staged : await stageText(repo, publish);
+    const staged = there?.staged !== undefined && there.text === publish.text ? there.staged : await stage(publish);
     if (staged === there?.staged) standing.delete(publish.path);
     try {
       await write(index, { publish: { ...publish, staged }, remove, nonce });
@@ -80,6 +85,7 @@ export async function stageDefinitions(
     }
   }
   for (const file of standing.values()) await discardStaged(repo, file);
+  if (texts.isChanged) await texts.sync(signal);
 }
 
 /** What is staged, and how much of it is. */
@@ -113,7 +119,8 @@ async function stageRest(staging: Staging, { gone, definitions }: RestorePlan): 
     await json(staging, join(bundleIn(staging.record, modelId), INTENT), intentOf());
     await json(staging, fencesIn(staging.record, modelId), { data: 0, run: 0 });
   }
-  await stageDefinitions(repo, definitions, (index, change) => json(staging, definitionIn(staging.record, index), change));
+  const write = (index: number, change: StagedChange): Promise<void> => json(staging, definitionIn(staging.record, index), change);
+  await stageDefinitions(repo, definitions, { write, signal: staging.options.signal });
   await json(staging, join(staging.record, RESTORE_FACTS), { command: repo.command, host: hostName(), pid: process.pid, since: new Date().toISOString() });
   await staging.bulk.sync(staging.options.signal);
   await failpoint('restore.staged');
