@@ -7,9 +7,11 @@ import { openRepo } from '../src/index.js';
 import { currentProcess, formatHolder, newNonce } from '../src/locks/holder.js';
 import { contend, expectFair, handOffs, type Kind, median } from './support/contention.js';
 import { createModel, put, tempRepo } from './support/repo.js';
+import { sampled } from './support/scale.js';
 
 /** The best of several: other work on this machine delays single hand-offs, and whole batches. */
 const BATCHES = 3;
+const LIMIT_MS = 10;
 const DEAD = 30;
 const GRACE_MS = 200;
 const HOUR_MS = 3_600_000;
@@ -19,13 +21,13 @@ test('a contended data fence is handed to the next waiter, another process, in l
   const modelId = await createModel(repo, 'm');
   await put(repo, 'm', 'a', 'seed');
   const medians: number[] = [];
-  for (let i = 0; i < BATCHES; i++) {
+  for (let i = 0; i < BATCHES && Math.min(...medians) >= LIMIT_MS; i++) {
     const times = handOffs(await contend(repo, modelId, ['writer', 'writer', 'writer'], { times: 40 }));
     assert.ok(times.length >= 60, `only ${times.length} hand-offs`);
     medians.push(median(times));
     t.diagnostic(`${times.length} hand-offs: median ${median(times).toFixed(1)} ms, 90% within ${(times[Math.floor(times.length * 0.9)] ?? 0).toFixed(1)} ms`);
   }
-  assert.ok(Math.min(...medians) < 10, `medians ${medians.map((ms) => ms.toFixed(1)).join(', ')} ms`);
+  assert.ok(Math.min(...medians) < LIMIT_MS, `medians ${medians.map((ms) => ms.toFixed(1)).join(', ')} ms`);
 });
 
 test('tickets of waiters that died in another container hold a free lock up by one grace, not by one each', async (t) => {
@@ -50,7 +52,7 @@ describe('everybody gets a turn (L6)', { concurrency: 1 }, () => {
     ['seven writers do not starve a structural command', [...Array<Kind>(7).fill(WRITER), STRUCTURAL]],
     ['seven structural commands do not starve a writer', [WRITER, ...Array<Kind>(7).fill(STRUCTURAL)]],
   ];
-  for (const [title, kinds] of cases) test(title, (t) => expectFair(t, kinds, 3));
+  for (const [title, kinds] of sampled(cases, 2)) test(title, (t) => expectFair(t, kinds, 3));
   test('a structural command of a host whose clock is an hour ahead gets its turn beside four others', (t) =>
     expectFair(t, Array<Kind>(5).fill(STRUCTURAL), 2, HOUR_MS));
 });

@@ -8,6 +8,7 @@ import { openRepo } from '../src/index.js';
 import { errorOf } from './support/errors.js';
 import { type FileSystem, type MountedRepo, mountedRepo, onImages, onMounts } from './support/mounted.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo } from './support/repo.js';
+import { sampled } from './support/scale.js';
 import { cannotTrace } from './support/strace.js';
 import { finished, launch, type Result } from './support/swamp.js';
 
@@ -38,7 +39,7 @@ const disks: readonly (readonly [string, FileSystem, { readonly skip: string | b
 ];
 
 describe('a disk that is full', () => {
-  for (const [kind, on, options] of disks) {
+  for (const [kind, on, options] of sampled(disks, 2)) {
     test(`of ${kind}: every removal works, again and again, and a write is no_space`, options, async (t) => {
       const repo = await mountedRepo(t, on);
       for (const model of ['m', 'other']) await repo.swamp(['model', 'create', 'store', model]);

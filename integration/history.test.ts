@@ -3,5 +3,5 @@ import { test } from 'node:test';
 import { cleanHistory } from './support/history.js';
 
 test('a random history of eight processes, some stopped and some killed, is linearizable and loses nothing (P1, P3, P4, P9)', async (t) => {
-  await cleanHistory(t, { seconds: 6 });
+  await cleanHistory(t, { seconds: 4 });
 });

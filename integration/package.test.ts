@@ -100,8 +100,8 @@ test('the package needs nothing but itself: it installs offline, runs, is import
   });
 
   await t.test('npx runs it: a version, and what was put comes back', () => {
-    const swamp = (args: readonly string[], input?: string): string => sh(user, 'npx', ['--no-install', 'swamp', ...args], input);
-    assert.equal(swamp(['--version']), `${version}\n`);
+    const swamp = (args: readonly string[], input?: string): string => sh(user, 'node_modules/.bin/swamp', args, input);
+    assert.equal(sh(user, 'npx', ['--no-install', 'swamp', '--version']), `${version}\n`);
     swamp(['repo', 'init', 'data']);
     writeFileSync(join(user, '.npmrc'), '');
     swamp(['data', 'put', 'm', 'a', '--create', '--repo-dir', 'data'], 'content');
@@ -189,7 +189,7 @@ test('an older Node is told which one is needed, in words that it can read', () 
     ['22.0.0', 0],
   ] as const) {
     const pretend = `Object.defineProperty(process.versions, 'node', { value: '${found}' }); process.argv[1] = '${program}'; require('${program}');`;
-    for (const flags of [[], ['--json']]) {
+    for (const flags of found === '18.20.4' ? [[], ['--json']] : [[]]) {
       const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', pretend, program, '--version', ...flags], { encoding: 'utf8', timeout: MINUTE });
       assert.equal(status, code, `${found}: ${stderr}`);
       if (code === 0) continue;

@@ -9,5 +9,5 @@ test(`puts and deletes lose and repeat nothing in ${MINUTES} minutes (L4, P1, P3
 });
 
 test('of 250 deletes in a tight loop against 4 writers, each command a process, none fails (L4)', async (t) => {
-  await deletesAgainst(t, writingCommands);
+  await deletesAgainst(t, 250, writingCommands);
 });

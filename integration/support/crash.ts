@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import { type OpenRepo, openRepo, SwampError } from '../../src/index.js';
 import { traceOf } from './failpoints.js';
 import { copyRepo, createModel, put, type TestRepo, tempRepo } from './repo.js';
+import { isSampled } from './scale.js';
 import { start } from './swamp.js';
 
 export interface Case {
@@ -173,8 +174,8 @@ async function unlessDone(work: Promise<unknown>): Promise<void> {
   }
 }
 
-/** Kills the command at each point it passes; with `every`, at each so-manieth, beginning at another one for each command. */
-export async function killEverywhere(t: TestContext, item: Case, { every = 1 }: { readonly every?: number } = {}): Promise<void> {
+/** Kills the command at each point that it passes; in the short form at each `nth`, beginning at another one for each command. */
+export async function killEverywhere(t: TestContext, item: Case, nth: number): Promise<void> {
   const origin = await tempRepo(t, { pending: 'allowed' });
   await prepare(origin);
   await item.prepare?.(origin);
@@ -183,8 +184,10 @@ export async function killEverywhere(t: TestContext, item: Case, { every = 1 }: 
   t.diagnostic(`${points.length} points`);
   let killed = 0;
   let missed = 0;
+  // One at least.
+  const step = Math.min(nth, points.length);
   for (const [i, name] of points.entries()) {
-    if ((i + CASES.indexOf(item)) % every !== 0) continue;
+    if (!isSampled(i + CASES.indexOf(item), step)) continue;
     if (await killedAt(copyRepo(origin), item, i + 1, name, before)) killed++;
     else missed++;
   }

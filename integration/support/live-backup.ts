@@ -31,7 +31,7 @@ export async function liveBackups(t: TestContext, { seconds }: { readonly second
   const writers = ['m a,b', 'm b,a', 'n c', 'n c'].map((args, i) => startProgram(repo, 'writer', [...args.split(' '), `writer ${i}`], options));
   for (const one of writers) await one.says(/ready/);
   const calm = sharedClock();
-  await delay(Math.min(seconds, 2) * 1_000);
+  await delay(Math.min(seconds / 4, 2) * 1_000);
   const busy = sharedClock();
   const deleter = startProgram(repo, 'deleter', ['m', 'a,b', '0'], options);
   const shown: Shown[] = [];

@@ -31,27 +31,26 @@ export interface Deleted {
 /** Starts four writers of the artifact `a` of the model `m`; the function returned stops them, and answers what they wrote. */
 export type StartWriters = (repo: TestRepo) => () => Promise<Written[]>;
 
-const DELETES = 250;
 const WRITERS = 4;
 /** Two cores start ten processes a second, and the deleter needs them: what a writer leaves to it between two puts. Milliseconds. */
-const PAUSE = '100';
+const PAUSE = '200';
 
-/** 250 deletes in a tight loop, each a process, against four writers: none fails, and the account balances (L4). */
-export async function deletesAgainst(t: TestContext, startWriters: StartWriters): Promise<void> {
+/** So many deletes in a tight loop, each a process, against four writers: none fails, and the account balances (L4). */
+export async function deletesAgainst(t: TestContext, deletes: number, startWriters: StartWriters): Promise<void> {
   const repo = await tempRepo(t);
   await createModel(repo, 'm');
   const seed = { ...(await put(repo, 'm', 'a', 'seed')), name: 'a', from: 0, to: 0 };
   const stop = startWriters(repo);
   const deleted: Deleted[] = [];
   const slow: number[] = [];
-  for (let i = 0; i < DELETES; i++) {
-    const { stdout, stderr, ms } = await run(repo, ['data', 'delete', 'm', 'a', '--force', '--json']);
+  for (let i = 0; i < deletes; i++) {
+    const { stdout, stderr, ms } = await run(repo, ['data', 'delete', 'm', 'a', '--force', '--json'], { process: true });
     assert.doesNotMatch(stderr, COLLISION);
     deleted.push({ ...(JSON.parse(stdout) as Deleted), name: 'a', from: 0, to: Number.POSITIVE_INFINITY });
     slow.push(ms);
   }
   const written = [seed, ...(await stop())];
-  t.diagnostic(`${written.length} versions written beside ${DELETES} deletes, the slowest of which took ${Math.round(Math.max(...slow))} ms`);
+  t.diagnostic(`${written.length} versions written beside ${deletes} deletes, the slowest of which took ${Math.round(Math.max(...slow))} ms`);
   await expectBalance(repo, written, deleted);
 }
 
@@ -94,7 +93,7 @@ export async function hammer(t: TestContext, { seconds }: { readonly seconds: nu
   const deleters = ['m a,b', 'n c'].map((args) => startProgram(repo, 'deleter', [...args.split(' '), '0'], options));
   await delay(seconds * 1_000);
   const lines = (running: readonly Running[]): number => running.reduce((sum, one) => sum + told(one.stdout()).length, 0);
-  await until('there were enough of both', () => lines(writers) > 300 && lines(deleters) > 100, { timeoutMs: 60_000 });
+  await until('there were enough of both', () => lines(writers) > 200 && lines(deleters) > 60, { timeoutMs: 60_000 });
   for (const running of [...writers, ...deleters]) running.closeStdin();
   for (const stdout of await outputs(writers)) written.push(...told<Written>(stdout));
   const deleted = (await outputs(deleters)).flatMap((stdout) => told<Deleted>(stdout));

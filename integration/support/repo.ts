@@ -54,14 +54,27 @@ export async function tempRepo(t: TestContext, options: RepoOptions = {}): Promi
   mkdirSync(path);
   mkdirSync(dir);
   writeFileSync(join(path, 'swamp'), `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`, { mode: 0o755 });
-  if (bin === SWAMP_BIN) await initRepo(dir);
-  else await run(repo, ['repo', 'init', dir], { cwd: base });
+  await initRepo(dir);
   return repo;
 }
 
 /** Undefined where the processes of the test are not those of this one's environment, or of another program. */
-function libraryOf(repo: TestRepo): OpenRepo | undefined {
-  return repo.bin === SWAMP_BIN && Object.keys(repo.env).length === 0 ? openRepo(repo.dir, { lockTimeoutMs: 20_000 }) : undefined;
+export function libraryOf(repo: TestRepo): OpenRepo | undefined {
+  return repo.bin === SWAMP_BIN && Object.keys(repo.env).every((name) => name === TTL) ? opened(repo) : undefined;
+}
+
+const TTL = 'SWAMP_LOCK_TTL_MS';
+
+/** With the ttl of the test's processes; all else of their environment is read by them alone. */
+function opened({ dir, env }: TestRepo): OpenRepo {
+  const outer = process.env[TTL];
+  if (env[TTL] !== undefined) process.env[TTL] = env[TTL];
+  try {
+    return openRepo(dir, { lockTimeoutMs: 20_000 });
+  } finally {
+    if (outer === undefined) delete process.env[TTL];
+    else process.env[TTL] = outer;
+  }
 }
 
 async function end(repo: TestRepo, options: RepoOptions): Promise<void> {
@@ -92,13 +105,8 @@ export async function check(repo: TestRepo, pending?: 'allowed'): Promise<CheckR
 
 /** Creates a model; its id. With `command`, a command/shell model. */
 export async function createModel(repo: TestRepo, name: string, command?: string): Promise<string> {
-  const library = libraryOf(repo);
-  if (library !== undefined) {
-    const input = command === undefined ? { type: 'store', name } : { type: 'command/shell', name, run: command };
-    return (await library.model.create(input)).id;
-  }
-  const args = command === undefined ? ['store', name] : ['command/shell', name, '--run', command];
-  return (await runJson<{ id: string }>(repo, ['model', 'create', ...args])).id;
+  const input = command === undefined ? { type: 'store', name } : { type: 'command/shell', name, run: command };
+  return (await opened(repo).model.create(input)).id;
 }
 
 export interface PutResult {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { inProcess } from './in-process.js';
 import type { TestRepo } from './repo.js';
 import { until } from './until.js';
 
@@ -11,6 +12,9 @@ export const ROOT = resolve(import.meta.dirname, '../../..');
 
 /** The program under test; SWAMP_BIN names another one. */
 export const SWAMP_BIN = resolve(process.env['SWAMP_BIN'] ?? join(ROOT, 'bin/swamp.js'));
+
+/** What a command may take unless its test allows more. Milliseconds. */
+const LIMIT_MS = 20_000;
 
 /** Names every process of one test, grandchildren included, so that none survives it. */
 export const MARK = 'SWAMP_TEST_BED';
@@ -36,6 +40,8 @@ export interface StartOptions {
 export interface RunOptions extends StartOptions {
   /** The exit code or codes that are right; 0 unless told. */
   readonly expect?: number | readonly number[] | 'any';
+  /** It is about the process: its start, its streams, what others see of it. */
+  readonly process?: true;
 }
 
 /** A process that goes on while the test does. */
@@ -56,12 +62,26 @@ export interface Running {
   readonly says: (pattern: RegExp, timeoutMs?: number) => Promise<void>;
 }
 
-/** Runs `swamp` to its end and fails unless it ends as expected. */
+/** Runs `swamp` to its end and fails unless it ends as expected: in a process, or in this one where nothing is said of processes (in-process.ts). */
 export async function run(repo: TestRepo, args: readonly string[], { expect = 0, ...options }: RunOptions = {}): Promise<Result> {
-  const running = start(repo, args, options);
-  const result = await running.exited;
-  if (expect !== 'any') expectCode(running.title, result, expect);
+  const result = (await withoutProcess(repo, args, options)) ?? (await start(repo, args, options).exited);
+  if (expect !== 'any') expectCode(titleOf(args), result, expect);
   return result;
+}
+
+/** Undefined when it needs a process: for what is around it, for another program, or for what it does. */
+async function withoutProcess(repo: TestRepo, args: readonly string[], options: Omit<RunOptions, 'expect'>): Promise<Result | undefined> {
+  const { timeoutMs = LIMIT_MS, stdin, ...around } = options;
+  if (repo.bin !== SWAMP_BIN || stdin === 'open' || [...Object.keys(repo.env), ...Object.keys(around)].length > 0) return undefined;
+  const began = performance.now();
+  const limit = AbortSignal.timeout(timeoutMs);
+  const answer = await inProcess(repo.dir, args, { signal: limit, stdin });
+  if (limit.aborted) assert.fail(`${titleOf(args)}: still at work after ${timeoutMs} ms`);
+  return answer && { ...answer, signal: null, ms: performance.now() - began };
+}
+
+function titleOf(args: readonly string[]): string {
+  return `swamp ${args.join(' ')}`;
 }
 
 /** `run` with --json: the document on stdout. */
@@ -88,7 +108,7 @@ function output({ stdout, stderr }: Pick<Result, 'stdout' | 'stderr'>): string {
 
 /** Starts `swamp` in the repository. */
 export function start(repo: TestRepo, args: readonly string[], options: StartOptions = {}): Running {
-  return launch(repo, process.execPath, [repo.bin, ...args], { title: `swamp ${args.join(' ')}`, ...options });
+  return launch(repo, process.execPath, [repo.bin, ...args], { title: titleOf(args), ...options });
 }
 
 /** Starts one of integration/programs. */
@@ -115,7 +135,7 @@ export function launch(repo: TestRepo, command: string, args: readonly string[],
   child.stdin.on('error', () => undefined);
   if (options.stdin !== 'open') child.stdin.end(options.stdin ?? '');
   let ended = false;
-  const exited = untilClosed(child, options.timeoutMs ?? 20_000, pid).then(({ code, signal, late }) => {
+  const exited = untilClosed(child, options.timeoutMs ?? LIMIT_MS, pid).then(({ code, signal, late }) => {
     ended = true;
     repo.running.delete(running);
     const result = { code, signal, ...text, ms: performance.now() - began };

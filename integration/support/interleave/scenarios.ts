@@ -137,6 +137,18 @@ export function scenarioOf(title: string): Scenario {
 
 /** Two commands, and nobody who breaks locks. */
 export const PAIRS = SCENARIOS.filter(({ tasks, breaks }) => tasks.length === 2 && breaks === undefined);
+/** Of the pairs those with the fewest schedules in which each kind of command still occurs. */
+export const QUICK_PAIRS: readonly Scenario[] = [
+  'two puts that expect the same version',
+  'put, and delete of the newest version',
+  'put and rename',
+  'put and model rename',
+  'put and model delete',
+  'two methods',
+  'get and delete',
+  'versions and rename',
+  'list and rename',
+].map(scenarioOf);
 /** Two commands, and one who breaks locks. */
 export const BROKEN_PAIRS = SCENARIOS.filter(({ tasks, breaks }) => tasks.length === 2 && breaks !== undefined);
 /** Three or four commands. */
