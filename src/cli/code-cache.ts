@@ -40,7 +40,7 @@ interface Kept {
   readonly runs: number;
 }
 
-/** Loads the bundle at `path` as `require` would. `verb`, a file name, stands for the functions that will be called. Undefined where nothing can be kept. */
+/** Loads the bundle at `path` as `require` would. `verb`, a file name, names the functions that will be called. Undefined where nothing can be kept. */
 export function loadCompiled(path: string, verb: string, requireFrom: NodeJS.Require): Loaded | undefined {
   const dir = cacheDir(process.env);
   const key = keyOf(path, verb);

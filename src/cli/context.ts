@@ -22,7 +22,7 @@ export interface Context {
   repoOptions(): RepoOptions;
   /** Opens the repository that the flags, the environment or the working directory name. */
   openRepo(): Repo;
-  /** Asks the person, on the terminal, below the lines `above`; never called while a lock is held. Undefined when --force or --yes stands for the answer. */
+  /** Asks the person, on the terminal, below the lines `above`; never called while a lock is held. Undefined when --force or --yes gives the answer. */
   readonly confirm: ((question: string, above?: string) => Promise<boolean>) | undefined;
 }
 
@@ -85,7 +85,7 @@ export function asking<P>({ confirm }: Pick<Context, 'confirm'>, question: (plan
   return confirm === undefined ? {} : { confirm: (plan) => confirm(question(plan)) };
 }
 
-/** Refuses a destructive command that nobody can be asked about. Throws `usage`. */
+/** Refuses a destructive command where no person can be asked. Throws `usage`. */
 export function requireConsent(command: Command, args: Args): void {
   const { destructive } = command;
   if (destructive === undefined || args.has('dry-run') || isForced(args)) return;

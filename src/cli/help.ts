@@ -1,4 +1,4 @@
-/** Help texts, laid out by yargs from the table of commands. Loaded only when somebody asks. */
+/** Help texts, laid out by yargs from the table of commands. Loaded only when help is asked for. */
 import yargs, { type Argv } from 'yargs';
 import { CODES } from '../errors.js';
 import type { Command } from './command.js';

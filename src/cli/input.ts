@@ -1,4 +1,4 @@
-/** What the commands that write versions have in common: their flags, where their bytes come from, and what they tell of the version. */
+/** What the commands that write versions have in common: their flags, where their bytes come from, and what they say of the version. */
 import { constants, fstatSync, type Stats, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
@@ -31,7 +31,7 @@ export function versionOf(args: Args): VersionInput {
   };
 }
 
-/** FILE, or stdin; on a terminal the person is told how to end it. Throws `usage`, `io`. */
+/** FILE, or stdin; on a terminal the person is shown how to end it. Throws `usage`, `io`. */
 export function sourceOf(args: Args): SourceInput {
   const file = fileNamed(args);
   if (file !== undefined) return { file };
@@ -56,7 +56,7 @@ export function noteUnused(args: Args, reporter: Reporter): void {
   if (unused.length > 0) reporter.info(`${unused.join(' and ')}: stored with the version, but no command of this release deletes by it.`, { topic: 'data' });
 }
 
-/** A pipe whose first command failed gives nothing, and nobody else sees that. */
+/** A pipe whose first command failed gives nothing, and no other program sees that. */
 export function noteEmpty(args: Args, reporter: Reporter, stored: { readonly size: number }): void {
   if (stored.size > 0 || fileNamed(args) !== undefined) return;
   reporter.info(`${args.has('command') ? 'The command printed nothing' : 'Standard input was empty'}: 0 bytes were stored. --no-empty refuses that.`, {
@@ -102,7 +102,7 @@ function unreadable(why: string, errno: string, cause?: unknown): SwampError {
   return new SwampError('io', `Standard input cannot be read: ${why}.`, { hint: 'Name a file, or pipe the content in.', data: { errno }, cause });
 }
 
-/** Carries out a command that reads FILE. Where there is none of that name, a text may have been meant: the error says how to store it. */
+/** Carries out a command that reads FILE. Where no file has that name, a text may have been meant: the error says how to store it. */
 export async function withFile<T>(args: Args, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

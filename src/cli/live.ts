@@ -4,7 +4,7 @@ import { clearBlock, isTerminal, showBlock, tell } from './output.js';
 
 /** How often lines appear where they cannot be overwritten. Milliseconds. */
 const PLAIN_INTERVAL_MS = 5_000;
-/** Of a terminal that does not tell. Columns. */
+/** Of a terminal that does not say. Columns. */
 const WIDTH = 80;
 
 export interface Live {

@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   // Should a command ever wait for what cannot come, nothing is left to do and Node ends the process: that is a bug of ours, and never "done".
   process.exitCode = 70;
   const hot = argv[0] === 'data' && HOT.has(argv[1] ?? '');
-  // The stack that --verbose shows is one of the source. Node maps only what it loaded itself, after it was told to.
+  // The stack that --verbose shows is one of the source. Node maps only what it loaded itself, after that was switched on.
   const verbose = argv.includes('--verbose') || argv.includes('-v');
   if (verbose) process.setSourceMapsEnabled(true);
   const compiled = verbose || !isShipped ? undefined : loadCompiled(`${__dirname}/${hot ? 'hot' : 'everything'}.cjs`, verb(), require);

@@ -13,12 +13,12 @@ let toFile: boolean | undefined;
 /** What stdout answered when it could not be written to. */
 export class StdoutFailed extends SwampError {}
 
-/** True for a terminal. Node opens a stream to tell, and what is not a character device is not a terminal either. */
+/** True for a terminal. Node opens a stream to find out, and what is not a character device is not a terminal either. */
 export function isTerminal(name: keyof typeof DESCRIPTORS): boolean {
   return fstatSync(DESCRIPTORS[name]).isCharacterDevice() && process[name].isTTY === true;
 }
 
-/** Resolves when everything is written. Throws StdoutFailed, and the system's `EPIPE` when nobody reads any more. */
+/** Resolves when everything is written. Throws StdoutFailed, and the system's `EPIPE` when the reader is gone. */
 export async function print(data: string | Uint8Array): Promise<void> {
   try {
     await write(data);
@@ -66,7 +66,7 @@ let inLine = false;
 /** How many lines the block has that is shown. */
 let shown = 0;
 
-/** Writes for people, to stderr, in place of the block that is shown. Work goes on when nobody reads it any more. */
+/** Writes for people, to stderr, in place of the block that is shown. Work goes on when its reader is gone. */
 export function tell(text: string | Uint8Array): void {
   clearBlock();
   writeToStderr(text);
@@ -134,5 +134,5 @@ export function flushed(): Promise<void> {
   return told;
 }
 
-/** A stream's error that nobody listens to would end the process; what fails on stdout is thrown by `print`. */
+/** A stream's error without a listener would end the process; what fails on stdout is thrown by `print`. */
 function ignore(): void {}

@@ -7,7 +7,7 @@ import { type Flag, GLOBAL_FLAGS } from './options.js';
 import { closestFlag, closestVerb, hintFor } from './suggest.js';
 import { COMMANDS } from './table.js';
 
-/** What stands where Node could not decode a byte. */
+/** What replaces a byte that Node could not decode. */
 const UNDECODABLE = '\ufffd';
 const UTF8_HINT = 'Names and paths must be UTF-8: rename the file or directory, or go there and use a name relative to it.';
 const EMPTY_HINT = 'Is a variable of your shell not set? Leave the word out to use the default.';
@@ -23,7 +23,7 @@ export type ParsedCommand =
   | { readonly kind: 'refused'; readonly error: SwampError; readonly json: boolean; readonly topic: string; readonly group: boolean };
 
 /**
- * Understands a command line. Flags may stand anywhere, those of a command after its verb; a flag that takes a value takes the
+ * Understands a command line. Flags may be anywhere, those of a command after its verb; a flag that takes a value takes the
  * next word whatever it begins with; after `--` every word is positional; no value is ever turned into a number. A problem
  * outranks help and version: a mistyped word must never end as a success that did nothing.
  */
@@ -87,7 +87,7 @@ interface Found {
   readonly rest: readonly string[];
 }
 
-/** Before the verb is complete only global flags may stand. */
+/** Before the verb is complete only global flags are allowed. */
 export function findCommand(argv: readonly string[]): Found {
   const rest: string[] = [];
   let topic = '';
@@ -188,7 +188,7 @@ function attachedApart(argv: readonly string[], flags: readonly Flag[]): string[
   });
 }
 
-/** Where words stand that are neither the value of a flag nor behind `--`. */
+/** Where words are that are neither the value of a flag nor behind `--`. */
 function* flagPositions(argv: readonly string[], flags: readonly Flag[]): Generator<number> {
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] ?? '';

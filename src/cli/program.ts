@@ -1,4 +1,4 @@
-/** One run of the program: understand the words, run the command, print its outcome, tell the exit code. */
+/** One run of the program: understand the words, run the command, print its outcome, return the exit code. */
 import { asSwampError, isErrno, SwampError } from '../errors.js';
 import type { Command } from './command.js';
 import { type Context, contextFor, type Outcome, type Run, requireConsent } from './context.js';

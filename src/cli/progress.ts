@@ -27,7 +27,7 @@ const SILENT_MS = 500;
 export function createProgress({ silent }: { readonly silent: boolean }): Progress {
   const live = createLive({ silent });
   const phase = (verb: string): Show => {
-    // A phase begins with its first report: waiting for a lock, or the phase before it, is no part of its rate.
+    // A phase begins with its first report: waiting for a lock, or the phase before it, is not part of its rate.
     let first: { readonly done: Done; readonly at: number } | undefined;
     let due = 0;
     return (done, total) => {

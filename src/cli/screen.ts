@@ -1,6 +1,6 @@
 /**
- * The whole terminal, for what is looked at until somebody leaves: redrawn in place, never wider or higher than the window.
- * It is the terminal's second screen: what stood on the first one is there again afterwards, and a window that changes its
+ * The whole terminal, for what is looked at until the person leaves: redrawn in place, never wider or higher than the window.
+ * It is the terminal's second screen: what was on the first one is there again afterwards, and a window that changes its
  * size cannot wrap what was drawn before.
  */
 import { writeSync } from 'node:fs';
@@ -12,7 +12,7 @@ const LEAVE = '\u001b[?25h\u001b[?1049l';
 const STDOUT = 1;
 
 export interface Screen {
-  /** Lines for a window of so many columns; what is higher than the window is cut, and told. */
+  /** Lines for a window of so many columns; what is higher than the window is cut, and counted. */
   show(lines: (columns: number) => readonly Line[]): void;
   /** The first screen again, with its cursor. */
   end(): void;
@@ -20,7 +20,7 @@ export interface Screen {
 
 export interface ScreenOptions {
   readonly colour: boolean;
-  /** Somebody typed q. */
+  /** The person typed q. */
   readonly onQuit: () => void;
 }
 
@@ -74,7 +74,7 @@ export function openScreen({ colour, onQuit }: ScreenOptions): Screen {
   };
 }
 
-/** The last line stays: it tells the keys. */
+/** The last line stays: it lists the keys. */
 function fitHeight(lines: readonly Line[], rows: number): readonly Line[] {
   if (lines.length <= rows) return lines;
   const shown = Math.max(0, rows - 2);
@@ -86,7 +86,7 @@ function tryWrite(text: string): void {
   try {
     writeSync(STDOUT, text);
   } catch (error) {
-    // The terminal has gone, and nobody looks at it any more.
+    // The terminal has gone.
     if (!isErrno(error, 'EIO', 'EPIPE', 'EBADF', 'EAGAIN')) throw error;
   }
 }

@@ -29,7 +29,7 @@ complete -c swamp -a '(__swamp_complete)'
 
 export const SHELLS = Object.keys(SCRIPTS) as readonly (keyof typeof SCRIPTS)[];
 
-/** The script for a shell; undefined when there is none. */
+/** The script for a shell; undefined for an unknown one. */
 export function completionScript(shell: string): string | undefined {
   return Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell as keyof typeof SCRIPTS] : undefined;
 }

@@ -34,10 +34,10 @@ export interface Signals {
   orGivenUp<T>(work: Promise<T>): Promise<T | undefined>;
 }
 
-/** What a reader who is slow gets after a signal; who stands still must not keep the process. */
+/** How long a slow reader is waited for after a signal; one that has stopped must not keep the process. */
 const MOMENT_MS = 200;
 
-/** Listens until the process ends. Locks are released by the exit handlers of whoever holds them, also when the process ends at once. */
+/** Listens until the process ends. Locks are released by the exit handlers of their holders, also when the process ends at once. */
 export function onSignals(): Signals {
   const controller = new AbortController();
   let exitCode: number | undefined;
@@ -48,7 +48,7 @@ export function onSignals(): Signals {
       controller.abort(new DOMException(`ended by ${name}`, 'AbortError'));
     });
   }
-  // A library that handles a signal under its other name (SIGIOT, SIGPOLL) ends the process when nobody else does under that name.
+  // A library that handles a signal under its other name (SIGIOT, SIGPOLL) ends the process when no other listener does under that name.
   const handled: readonly string[] = ENDING_SIGNALS;
   const numbers = new Set(ENDING_SIGNALS.map((name) => constants.signals[name]));
   for (const [name, number] of Object.entries(constants.signals)) if (numbers.has(number) && !handled.includes(name)) process.on(name, () => undefined);

@@ -12,7 +12,7 @@ import { exists, ownNames } from '../fs/tree.js';
 import { type Holder, newNonce, parseHolder } from './holder.js';
 import { makePlace, type Session, takingSpace } from './session.js';
 
-/** What stands in a fence directory. `holder` is undefined when the epoch can be read and the rest cannot (L7). */
+/** What is in a fence directory. `holder` is undefined when the epoch can be read and the rest cannot (L7). */
 export type Entry =
   | { readonly state: 'free'; readonly name: string; readonly epoch: number; readonly nonce: string }
   | { readonly state: 'held'; readonly name: string; readonly epoch: number; readonly holder: Holder | undefined };
@@ -30,7 +30,7 @@ const FREE = /^free-([0-9a-f]{12})$/;
 /** A listing that races a rename may show none or both names; the same picture this often in a row is damage. */
 const LOOKS = 8;
 
-/** The entry a name stands for; undefined for a name without a readable epoch. */
+/** The entry that a name means; undefined for a name without a readable epoch. */
 export function parseEntry(name: string): Entry | undefined {
   const match = ENTRY.exec(name);
   if (match === null) return undefined;
@@ -76,12 +76,12 @@ function damagedFence(dir: string, names: readonly string[]): SwampError {
   });
 }
 
-/** More than this no fence ever counts up to: a larger number is damage, and nobody counts on from it. */
+/** No fence exceeds this number: a larger one is damage, and is not counted on from. */
 export const MAX_EPOCH = 1e12;
 
 /**
  * Brings a fence into being at `epoch`, 0 unless a repair knows of a higher one: built in the session's staging, moved into place,
- * so that it is never seen without its entry. One that exists already stays; an empty one, which nobody can take, gets the
+ * so that it is never seen without its entry. One that exists already stays; an empty one, which cannot be taken, gets the
  * entry. Parents are created one by one, never above the fence itself.
  */
 export async function createFence(dir: string, session: Session, epoch = 0): Promise<void> {
@@ -135,7 +135,7 @@ async function moveIntoPlace(built: string, dir: string, session: Session): Prom
   }
 }
 
-/** Makes a fence where nobody looks, in a staging directory, to be moved into place whole. Safe to repeat with the same `entry`. */
+/** Makes a fence where no process looks, in a staging directory, to be moved into place whole. Safe to repeat with the same `entry`. */
 export async function buildFence(dir: string, epoch: number, entry: string = freeName(epoch)): Promise<void> {
   await makeFence(dir, entry);
   await syncDir(dir);
@@ -147,7 +147,7 @@ async function makeFence(dir: string, entry: string): Promise<void> {
   await makeDir(join(dir, entry));
 }
 
-/** Takes a free entry for `holder`, at `epoch`, which is higher than that of the entry: the new entry's name, or undefined when somebody was first. */
+/** Takes a free entry for `holder`, at `epoch`, which is higher than that of the entry: the new entry's name, or undefined when another process was first. */
 export async function takeEntry(dir: string, free: Entry, holder: string, epoch: number): Promise<string | undefined> {
   // A holder that took its lock by way of a link would write where the link leads.
   reach(join(dir, free.name));
@@ -171,7 +171,7 @@ export function freeEntrySync(dir: string, held: Pick<Entry, 'name' | 'epoch'>):
   }
 }
 
-/** Moves a lock that nobody holds on to a higher epoch, or frees one whose holder is gone there: false when the entry had gone. */
+/** Moves a free lock on to a higher epoch, or frees one whose holder is gone there: false when the entry had gone. */
 export async function raiseEntry(dir: string, name: string, epoch: number): Promise<boolean> {
   return move(dir, name, freeName(epoch));
 }

@@ -1,5 +1,5 @@
 /**
- * Who holds a lock: machine, boot, pid and time namespace, pid, process start time, nonce; and when such a one is provably dead.
+ * The holder of a lock: machine, boot, pid and time namespace, pid, process start time, nonce; and when such a one is provably dead.
  * One text of it, without dots, is the second half of a fence entry's name.
  */
 import { execFileSync } from 'node:child_process';
@@ -8,7 +8,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 import { isErrno } from '../errors.js';
 
-/** `-` stands for what this system does not tell. */
+/** `-` marks what this system does not say. */
 const UNKNOWN = 'x';
 
 export interface Process {
@@ -18,7 +18,7 @@ export interface Process {
   readonly boot: string;
   /** Inode of the pid namespace. */
   readonly pidNamespace: string;
-  /** Inode of the time namespace: the system tells start times as the reader's one counts them. */
+  /** Inode of the time namespace: the system gives start times as the reader's one counts them. */
   readonly timeNamespace: string;
   readonly pid: number;
   /** Start time in the unit of the system: a recycled pid has another one (L8). */
@@ -76,7 +76,7 @@ export function currentProcess(): Process {
   return self;
 }
 
-/** Nonces of sessions of this process that could not give a lock back: it stands, and nobody holds it. */
+/** Nonces of sessions of this process that could not give a lock back: its entry is there, and no process holds it. */
 const forsaken = new Set<string>();
 
 /** The lock of this process's session `holder` could not be given back: from here on it counts as a dead one's. Without it this process would wait for itself. */
@@ -131,7 +131,7 @@ function isGone(holder: Process): boolean {
   return isSameClock(holder) && started !== undefined && holder.started !== UNKNOWN && started !== holder.started;
 }
 
-/** False where start times cannot be compared: a recycled pid cannot be told from a holder that lives. */
+/** False where start times cannot be compared: a recycled pid cannot be distinguished from a holder that lives. */
 function isSameClock(holder: Process): boolean {
   return holder.timeNamespace === currentProcess().timeNamespace;
 }
@@ -172,7 +172,7 @@ function namespace(kind: 'pid' | 'time'): string {
   }
 }
 
-/** A file of the system that may be missing or hidden; both mean "not told". */
+/** A file of the system that may be missing or hidden; both mean "not known". */
 function readSystem(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
@@ -182,7 +182,7 @@ function readSystem(path: string): string | undefined {
   }
 }
 
-/** macOS tells these through commands only. A non-zero exit means "not told". */
+/** macOS gives these through commands only. A non-zero exit means "not known". */
 function darwin(command: string, args: readonly string[]): string | undefined {
   try {
     const text = execFileSync(command, args, { encoding: 'utf8', timeout: 2_000, stdio: ['ignore', 'pipe', 'ignore'] }).trim();

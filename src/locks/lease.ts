@@ -57,7 +57,7 @@ async function loadLockfile(): Promise<typeof import('proper-lockfile')> {
 type Callback<T = void> = (error: unknown, value?: T) => void;
 
 /**
- * One attempt to take a fence that is free, or whose holder is dead or stale, as `seen`. Undefined when somebody else was
+ * One attempt to take a fence that is free, or whose holder is dead or stale, as `seen`. Undefined when another process was
  * first. The epoch goes up by one, or to `atLeast`. Throws only for errors of the system.
  */
 export async function tryLease(seen: Seen, session: Session, atLeast = 0): Promise<Lease | undefined> {
@@ -183,7 +183,7 @@ class Grip {
     if (freed !== undefined) this.#current = freed;
   }
 
-  /** For a waiter: our own verdict as an age. For the owner: whether its entry still stands. */
+  /** For a waiter: our own verdict as an age. For the owner: whether its entry is still there. */
   async #stat(): Promise<{ mtime: Date }> {
     if (this.#mine === undefined) return { mtime: this.#breakable && this.#current.state === 'held' ? new Date(0) : new Date() };
     if (!exists(join(this.#dir, this.#mine))) throw systemError('ENOENT');

@@ -19,7 +19,7 @@ export interface Seen {
   readonly unmovedMs: number;
 }
 
-/** True when nobody needs to be waited for: the entry may be taken, or broken and taken. */
+/** True when no process needs to be waited for: the entry may be taken, or broken and taken. */
 export function isAvailable(seen: Seen): boolean {
   return seen.verdict === 'free' || isBreakable(seen);
 }
@@ -31,7 +31,7 @@ export function isBreakable(seen: Seen): boolean {
 /** How often in a row a dead holder is broken before the loop that waits looks again: where listings are old (network disks) its entry may have gone long ago. */
 const BREAKS = 3;
 
-/** Looks at a lock, and puts out a holder who is dead or stale: what stands there then, somebody's that must be waited for or nobody's. */
+/** Looks at a lock, and evicts a holder that is dead or stale: what is there then, held by a process that must be waited for, or free. */
 export async function lookAndBreak(observer: Observer, lock: LockName): Promise<Seen | undefined> {
   for (let breaks = 0; ; breaks++) {
     const seen = observer.look(lock);

@@ -1,5 +1,5 @@
 /**
- * Who waits for a lock, in order of arrival: one small file a waiter. Advisory: a ticket that is lost costs its owner a
+ * The waiters for a lock, in order of arrival: one small file each. Advisory: a ticket that is lost costs its owner a
  * place, never safety, and an owner that finds its ticket gone files it again under the old name.
  */
 import { join } from 'node:path';
@@ -54,7 +54,7 @@ export function lockOfQueue(name: string): LockName | undefined {
   return (kind === 'data' || kind === 'run') && isModelId(modelId) ? { kind, modelId } : undefined;
 }
 
-/** The ticket that a file name in the queue `dir` stands for; undefined for one that is no ticket. */
+/** The ticket that a file name in the queue `dir` means; undefined for one that is not a ticket. */
 export function parseTicket(dir: string, name: string): Ticket | undefined {
   const match = TICKET.exec(name);
   const kind = KINDS[match?.[1] ?? ''];
@@ -128,7 +128,7 @@ export class OwnTicket {
     return this.#name;
   }
 
-  /** Files the ticket, or puts it back when somebody dropped it. */
+  /** Files the ticket, or puts it back when another process dropped it. */
   async file(): Promise<void> {
     const { layout } = this.#session.repo;
     if (this.#name === undefined) {

@@ -28,7 +28,7 @@ export interface Session {
 }
 
 /**
- * The heartbeat of a session: its staging's modification time moves while it works. Whoever cannot see its process judges by
+ * The heartbeat of a session: its staging's modification time moves while it works. A process that cannot see the session's judges by
  * this everything that carries its name: the staging, a pin, an upload moved aside (store/abandoned.ts).
  */
 class Pulse {
@@ -95,7 +95,7 @@ export async function openStaging(session: Session): Promise<string> {
   await makePlace(session, layout.trashes);
   if (isFirst) await fillReserve(layout.reserve);
   await makePlace(session, layout.stagings);
-  // Not synced: what a power cut takes from here was acknowledged to nobody.
+  // Not synced: what a power cut takes from here was not acknowledged.
   await takingSpace(session, () => makeDir(session.staging));
   session.pulse.start();
   return session.staging;
@@ -122,7 +122,7 @@ export async function closeStaging(session: Session): Promise<void> {
 /** Names a discarded staging in the trash: no commit put it there. */
 export const STAGING = 'staging';
 
-/** Moves `path` into the trash, where nobody else writes to it (P5), for a sweep. Where it is now; nothing when somebody else had moved it. */
+/** Moves `path` into the trash, where no other process writes to it (P5), for a sweep. Where it is now; nothing when another process had moved it. */
 export async function discard({ layout }: Repo, path: string, owner: string): Promise<readonly string[]> {
   const trash = layout.trash(owner, 0, newNonce());
   if (!reach(dirname(path))) return [];

@@ -8,7 +8,7 @@ import { type Entry, readFence } from './fence.js';
 import { isEnded } from './holder.js';
 import type { Seen, Verdict } from './observe.js';
 
-/** A lock that somebody holds. The verdict goes by the wall clock: it is for people, and nobody is put out by it. */
+/** A lock that is held. The verdict goes by the wall clock: it is for people, and no holder is evicted by it. */
 export interface HeldLock {
   readonly state: 'held';
   readonly seen: Seen;
@@ -51,7 +51,7 @@ function surveyLock(layout: Layout, timing: Timing, lock: LockName): HeldLock | 
   } catch (error) {
     if (error instanceof SwampError && error.code === 'corrupt') return { state: 'damaged', lock, dir, entries: readDir(dir) ?? [] };
     if (isErrno(error, 'ENOTDIR')) return { state: 'damaged', lock, dir, entries: [] };
-    // One that cannot be read is told of, and keeps nobody from seeing, or releasing, the others (L7, L11).
+    // One that cannot be read is listed, and does not keep the others from being seen, or released (L7, L11).
     if (isSystemError(error)) return { state: 'damaged', lock, dir, entries: [error.message] };
     throw error;
   }

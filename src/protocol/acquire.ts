@@ -49,7 +49,7 @@ async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, 
     if (isAvailable(seen) && head === undefined) {
       const taken = await tryLease(seen, session, options.atLeast);
       if (taken !== undefined) return { done: taken };
-      // Somebody was first, again and again, or the directory we see is an old one (network disks): not in a spin.
+      // Another process was first, again and again, or the directory we see is an old one (network disks): not in a spin.
       if (tries >= TRIES) return { blocked: { ...blockedBy(contender, seen), recheckMs: RECHECK_MS } };
       continue;
     }

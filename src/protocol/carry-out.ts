@@ -7,7 +7,7 @@ import { changedByRestore, endRestore, fencesToReach, modelsToRestore, readResto
 import type { Structural } from './inside.js';
 
 /**
- * Throws FenceLost, `lock_lost` when the global fence went; the next one goes on. Nothing is acknowledged before the record is gone, and
+ * Throws FenceLost, `lock_lost` when the global fence went; the next command goes on. Nothing is acknowledged before the record is gone, and
  * the record goes when all of it is durable: a power loss in between leaves what a kill leaves. So one sync is enough for all models.
  */
 export async function carryOut(hands: Structural, session: Session): Promise<void> {
@@ -22,7 +22,7 @@ export async function carryOut(hands: Structural, session: Session): Promise<voi
   await createFences(fences, session, hands.signal);
   for (const { modelId, data, run } of models) {
     await raiseRunFence(hands, layout.fence({ kind: 'run', modelId }), { modelId, epoch: run });
-    // Also where its bundle is gone: it may wait as the intent of a dead holder, which whoever takes the fence finishes.
+    // Also where its bundle is gone: it may wait as the intent of a dead holder, which the next holder of the fence finishes.
     await hands.withModel(modelId, restoreModel, { atLeast: data });
     await turn();
   }
@@ -37,7 +37,7 @@ export async function carryOut(hands: Structural, session: Session): Promise<voi
 const LOOKS = 100;
 
 /**
- * The restorer had drained it, so whoever holds it has just come and is about to look at the global fence, and lets go (W3). Not so a run
+ * The restorer had drained it, so its holder has just come and is about to look at the global fence, and lets go (W3). Not so a run
  * that the restorer was nested in, whose fence stays as it is (`epoch` 0).
  */
 async function raiseRunFence(hands: Structural, dir: string, { modelId, epoch }: { readonly modelId: string; readonly epoch: number }): Promise<void> {

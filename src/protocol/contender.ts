@@ -72,7 +72,7 @@ export function outlook(seen: Seen, { ttlMs }: Timing): string {
   return ` Its heartbeat is ${duration(age)} old: unless it moves, the lock is taken over in ${duration(Math.max(0, ttlMs - seen.unmovedMs))}.`;
 }
 
-/** Who holds what was seen, for notices and errors. Details that cannot be read are left out. */
+/** The holder of what was seen, for notices and errors. Details that cannot be read are left out. */
 export function describeHolder(seen: Seen): { readonly text: string; readonly data: Readonly<Record<string, unknown>> } {
   const details = readHolderDetails(join(seen.dir, seen.entry.name), seen.entry.name);
   const holder = seen.entry.state === 'held' ? seen.entry.holder : undefined;

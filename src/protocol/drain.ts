@@ -17,9 +17,9 @@ export function fencesOf(layout: Layout, scope: Scope): LockName[] {
 }
 
 /**
- * The fences of the scope that somebody holds now; dead holders are broken on the way. Not counted are the run fences of our
+ * The fences of the scope that are held now; dead holders are broken on the way. Not counted are the run fences of our
  * ancestors (N2), and that of a deleted model: only its teardown holds it, which has no data left to write, and for which
- * whoever lost the delete must not stand still with all others (O3).
+ * the loser of the delete must not wait with all others (O3).
  */
 export async function heldNow(contender: Contender, locks: readonly LockName[]): Promise<Seen[]> {
   const ancestors = contender.ancestors.length === 0 ? [] : liveAncestors(contender);
@@ -88,10 +88,10 @@ async function waitWhileHeld(contender: Contender, look: () => Promise<Seen[] | 
 /** File-system watches are scarce; the poll sees the rest. */
 const MOST_WATCHED = 64;
 
-/** A data fence is held for less, by whoever is not stuck: naming each of these waits would cost more than it tells. Milliseconds. */
+/** A data fence is held for less, unless its holder is stuck: naming each of these waits would cost more than it is worth. Milliseconds. */
 const SHORT_MS = 100;
 
-/** A ticket of kind `drain` names the wait for `lock status`, and that for a run fence for the search for cycles (N4); nobody queues behind it. */
+/** A ticket of kind `drain` names the wait for `lock status`, and that for a run fence for the search for cycles (N4); no waiter queues behind it. */
 async function nameWait(contender: Contender, tickets: Map<string, OwnTicket>, seen: Seen): Promise<void> {
   const ticket = tickets.get(seen.dir) ?? newTicket(contender, seen.lock, 'drain');
   tickets.set(seen.dir, ticket);

@@ -65,7 +65,7 @@ export async function again<T>(take: () => Promise<Lease>, body: (writer: Lease)
       await passTrashOn(lease).catch((error: unknown) => leaveToNext(lease, error));
       return result;
     } catch (error) {
-      // Fenced off: nothing more was written under the old epoch (P1), and what was read under it may be of two moments, so
+      // Fenced off: nothing more was written under the old epoch (P1), and what was read under it may come from two moments, so
       // that even "corrupt" says nothing. The body finds out what had been written.
       if (exists(lease.path)) throw error;
     } finally {

@@ -1,5 +1,5 @@
 /**
- * The operations of this process that want one lock stand in one line, first come first served, and only the first of them takes part
+ * The operations of this process that want one lock form one line, first come first served, and only the first of them takes part
  * in the file protocol: the others would file tickets, set watches and wake each other at every change, at a cost that grows with
  * the square of their number. Other processes meet one contender, which queues behind them each time it comes anew.
  *
@@ -19,12 +19,12 @@ interface Line {
   movedAt: number;
 }
 
-/** The lines in which somebody has the turn, by lock and ancestors. */
+/** The lines in which an operation has the turn, by lock and ancestors. */
 const lines = new Map<string, Line>();
 
 /**
  * Runs `body` when the operations that came before have had their turn. The deadline counts anew whenever the line moves, as long as
- * it moves nobody gives up, however long it is. Throws `lock_timeout` when it stands still for that long, the signal's
+ * it moves no operation gives up, however long it is. Throws `lock_timeout` when it does not move for that long, the signal's
  * reason, and what `body` throws.
  */
 export async function inTurn<T>(contender: Contender, lock: LockName, body: () => Promise<T>): Promise<T> {
@@ -43,7 +43,7 @@ export async function inTurn<T>(contender: Contender, lock: LockName, body: () =
   }
 }
 
-/** Until the operation before hands the turn on, the deadline, or the signal. Whoever leaves is out of the line at once: a turn that is handed to an operation that has given up would be lost. */
+/** Until the operation before hands the turn on, the deadline, or the signal. An operation that leaves is out of the line at once: a turn that is handed to an operation that has given up would be lost. */
 async function turn(contender: Contender, lock: LockName, line: Line): Promise<void> {
   const { signal, waiting, repo } = contender;
   signal.throwIfAborted();

@@ -1,5 +1,5 @@
 /**
- * Makes locks that nobody can take takeable again, with no lock to do it under. Every step is one rename of an exact name,
+ * Makes locks that cannot be taken usable again, with no lock to do it under. Every step is one rename of an exact name,
  * so of several repairs, and of a repair and a holder, each step has one winner; a damaged fence has no taker meanwhile.
  */
 import { readdirSync } from 'node:fs';
@@ -23,7 +23,7 @@ import { epochOf, highestEpoch, recordedEpoch } from '../store/repair/epochs.js'
 import { describeHolder, lockTitle } from './contender.js';
 import { Waiting } from './wait.js';
 
-/** One thing that was done. `to`: where it stands now, or what came out of a damaged fence. */
+/** One thing that was done. `to`: where it is now, or what came out of a damaged fence. */
 export interface Mended {
   readonly path: string;
   readonly kind: FindingKind;
@@ -51,8 +51,8 @@ function newMender(repo: Repo, mending: Mending, signal: AbortSignal): Mender {
 const STEPS = 1_000;
 
 /**
- * Mends every lock that cannot be taken: one free entry is left, above every epoch that anything tells of; the others are
- * set aside. Waits while one of them names a holder that may live. Throws `lock_timeout` when he does not let go.
+ * Mends every lock that cannot be taken: one free entry is left, above every epoch that is recorded anywhere; the others are
+ * set aside. Waits while one of them names a holder that may live. Throws `lock_timeout` when it does not let go.
  */
 export async function mendLocks(repo: Repo, mending: Mending, { signal }: { readonly signal: AbortSignal }): Promise<Mended[]> {
   const mender = newMender(repo, mending, signal);
@@ -61,7 +61,7 @@ export async function mendLocks(repo: Repo, mending: Mending, { signal }: { read
   return mender.done;
 }
 
-/** Sets aside what is not a directory where one belongs by which every lock is taken. Nobody takes a lock by way of a link, so one goes like any other file. */
+/** Sets aside what is not a directory where one belongs by which every lock is taken. No lock is taken by way of a link, so a link goes like any other file. */
 async function clearTheWay(mender: Mender): Promise<void> {
   const { layout } = mender.repo;
   const isUnusable = (path: string): boolean => statusOf(path)?.isDirectory() === false;
@@ -78,7 +78,7 @@ async function clearTheWay(mender: Mender): Promise<void> {
   }
 }
 
-/** Sets aside what stands at `path`, which is fences/ or below it; the fences that belong there take its place with the next rename, above every epoch, before anybody begins anew. */
+/** Sets aside what is at `path`, which is fences/ or below it; the fences that belong there take its place with the next rename, above every epoch, before any process begins anew. */
 async function replace({ repo: { layout }, session, quarantine, done }: Mender, path: string): Promise<void> {
   const below = relative(layout.fences, path)
     .split(sep)
@@ -90,7 +90,7 @@ async function replace({ repo: { layout }, session, quarantine, done }: Mender, 
   const to = await setAside(quarantine, path, { onlyIf: 'no directory', by });
   if (to === undefined) return;
   done.push({ path, kind, action: 'mended', to });
-  // Somebody may have come in between the two renames, and begun at 0.
+  // Another process may have come in between the two renames, and begun at 0.
   for (const [lock, epoch] of epochs) {
     const entry = readFence(layout.fence(lock));
     if (entry?.state === 'free' && entry.epoch < epoch) await raiseEntry(layout.fence(lock), entry.name, epoch);
@@ -101,7 +101,7 @@ function kindOf(path: string): FindingKind {
   return statusOf(path)?.isSymbolicLink() === true ? 'symlink' : 'wrong_type';
 }
 
-/** The locks whose fences stand at or below fences/<below>. */
+/** The locks whose fences are at or below fences/<below>. */
 function locksAt(layout: Layout, [owner, kind]: readonly string[]): LockName[] {
   if (owner === GLOBAL.kind) return [GLOBAL];
   if (owner !== undefined)
@@ -110,7 +110,7 @@ function locksAt(layout: Layout, [owner, kind]: readonly string[]): LockName[] {
   return [GLOBAL, ...[...models].flatMap((modelId) => locksAt(layout, [modelId]))];
 }
 
-/** Leaves the fence with one entry, free or held by somebody who is at work, and with nothing in a free one that would stop its next holder. */
+/** Leaves the fence with one entry, free or held by a live process, and with nothing in a free one that would stop its next holder. */
 async function mendLock(mender: Mender, lock: LockName): Promise<void> {
   const { repo } = mender;
   const dir = repo.layout.fence(lock);
@@ -124,7 +124,7 @@ async function mendLock(mender: Mender, lock: LockName): Promise<void> {
     }
     kind ??= damage.kind;
     await waitForHolders(mender, lock, damage.names);
-    // Only what was there before the wait, and is there still, holds nobody who lives.
+    // Only what was there before the wait, and is there still, has no live holder.
     if (damageOf(dir)?.names.join('\0') === damage.names.join('\0')) await mendEntries(mender, lock, damage, out);
   }
   throw new SwampError('io', `The lock ${displayPath(repo, dir)} changed faster than it could be mended.`, { hint: 'Run the command again.' });
@@ -148,7 +148,7 @@ function damageOf(dir: string): Damage | undefined {
   return entry === undefined || entry.epoch <= MAX_EPOCH ? undefined : { kind: 'fence_damaged', names: namesIn(dir) };
 }
 
-/** A single entry of another type is told by its type. */
+/** A single entry of another type is reported by its type. */
 function kindOfDamage(dir: string, names: readonly string[]): FindingKind {
   const [only = '', ...more] = names;
   const status = only === '' || more.length > 0 ? undefined : statusOf(join(dir, only));
@@ -160,7 +160,7 @@ function namesIn(dir: string): string[] {
   return (ownNames(dir) ?? []).sort();
 }
 
-/** Nothing is moved under a holder who may be at work: his commits pass through his entry. */
+/** Nothing is moved under a holder that may be at work: its commits pass through its entry. */
 async function waitForHolders({ repo, observer, waiting }: Mender, lock: LockName, names: readonly string[]): Promise<void> {
   const dir = repo.layout.fence(lock);
   await waiting.until(`${lockTitle(repo, lock)}, which is damaged and cannot be repaired while a process holds it`, async () => {
@@ -179,7 +179,7 @@ function blockedBy(seen: Seen) {
 }
 
 /**
- * One step towards one entry. While more than one stands there, nobody can take the lock, and none of them is renamed but
+ * One step towards one entry. While there is more than one, the lock cannot be taken, and none of them is renamed but
  * out of the fence: a listing that races with it still shows the highest one. That one stays, with what holders left in the
  * others, and goes on above every epoch that was seen.
  */
@@ -198,7 +198,7 @@ async function mendEntries(mender: Mender, lock: LockName, { names }: Damage, ou
   } else if (namesIn(dir).length === 0) await createFence(dir, session, epoch);
 }
 
-/** The entry that stays: the directory of the highest epoch, when nothing else there has a higher one; else a directory without an epoch that stands alone. */
+/** The entry that stays: the directory of the highest epoch, when nothing else there has a higher one; else a directory without an epoch that is alone. */
 function survivor(dir: string, names: readonly string[]): string | undefined {
   const isDirectory = (name: string): boolean => statusOf(join(dir, name))?.isDirectory() === true;
   const entries = names.filter((name) => parseEntry(name) !== undefined && epochOf(name) === parseEntry(name)?.epoch);
@@ -208,7 +208,7 @@ function survivor(dir: string, names: readonly string[]): string | undefined {
   return only !== undefined && names.length === 1 && isDirectory(only) ? only : undefined;
 }
 
-/** Those without an epoch first, then upwards: what could be taken if it stood alone is the highest to the last. */
+/** Those without an epoch first, then upwards: what could be taken if it were alone is the highest to the last. */
 function others(names: readonly string[], stays: string | undefined): string[] {
   return names.filter((name) => name !== stays).sort((a, b) => epochOf(a) - epochOf(b));
 }
@@ -226,7 +226,7 @@ async function moveLeftovers(from: string, to: string, lock: LockName): Promise<
   }
 }
 
-/** What stands in an entry that nobody holds, and would stop or mislead whoever takes it, goes; the entry's exact name in the path says that it is still free. */
+/** What is in a free entry, and would stop or mislead its next holder, is set aside; the entry's exact name in the path says that it is still free. */
 async function clearEntry(mender: Mender, lock: LockName): Promise<void> {
   const dir = mender.repo.layout.fence(lock);
   const { issues } = await lookAtFence(mender.repo, lock);
@@ -261,8 +261,8 @@ export function isBehind({ layout }: Repo, modelId: string): boolean {
 }
 
 /**
- * Moves the data fence of a model on, or makes it, when it is behind; undefined when it is not, or somebody took it. For the
- * holder of the closed global fence: nobody else can be in it.
+ * Moves the data fence of a model on, or makes it, when it is behind; undefined when it is not, or another process took it. For the
+ * holder of the closed global fence: no other process can be in it.
  */
 export async function raiseFence(repo: Repo, session: Session, modelId: string): Promise<Mended | undefined> {
   if (!isBehind(repo, modelId)) return undefined;
@@ -277,7 +277,7 @@ export async function raiseFence(repo: Repo, session: Session, modelId: string):
   return { path, kind: entry === undefined ? 'fence_missing' : 'generation_ahead', action: 'raised' };
 }
 
-/** The names in a directory, also behind a link; undefined for what is none. */
+/** The names in a directory, also behind a link; undefined for what is not a directory. */
 function list(dir: string): string[] | undefined {
   try {
     return readdirSync(dir);

@@ -56,7 +56,7 @@ export function restructureModel<T>(
 }
 
 /**
- * Carries out a restore whose restorer died after it was published; costs one look where there is none. Waits for a restorer
+ * Carries out a restore whose restorer died after it was published; costs one look where none is published. Waits for a restorer
  * that lives. A command that would read or write passes here first (B16). Throws `lock_timeout`.
  */
 export async function settle(repo: Repo, { signal }: { readonly signal: AbortSignal }): Promise<void> {
@@ -112,7 +112,7 @@ async function run<T>(
 
 /**
  * S3. Without the second drain a writer that looked at the global fence before S2 and took its own fence after S1 would
- * commit into what we remove. Looking at several fences one after the other is no snapshot, hence `closed` and the last
+ * commit into what we remove. A look at several fences, one after the other, is not a snapshot, hence `closed` and the last
  * look. False when we gave way to a nested command (N3).
  */
 async function close(contender: Contender, lease: Lease, scope: Scope): Promise<boolean> {

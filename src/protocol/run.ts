@@ -43,7 +43,7 @@ async function enterRecovered(contender: Contender, modelId: string): Promise<Le
   for (;;) {
     const lease = await inTurn(contender, lock, () => enter(contender, lock));
     try {
-      // A structural command that lost its global fence may still hold the data fence: it is waited for, or put out (P9).
+      // A structural command that lost its global fence may still hold the data fence: it is waited for, or evicted (P9).
       await drainSeen(contender, { models: [modelId], runs: false });
       // What a dead one had published takes effect now, not while the method runs (P9).
       if (hasIntent(repo, modelId)) await write(repo, modelId, nothing, { signal: contender.signal, session, own: ancestorKey(modelId, lease.name) });

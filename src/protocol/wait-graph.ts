@@ -17,7 +17,7 @@ export interface WaitTarget {
   readonly entryName: string;
 }
 
-/** The edges that one ticket stands for: from each of `ancestors` to `on`, a run or the global lock. */
+/** The edges that one ticket means: from each of `ancestors` to `on`, a run or the global lock. */
 interface Wait {
   readonly ticket: string;
   readonly ancestors: readonly string[];
@@ -29,8 +29,8 @@ const GLOBAL_NODE = 'global';
 
 /**
  * Throws `deadlock` when waiting for `targets` closes a cycle in which `ticket` is the youngest. Only a nested command can close
- * one: a command that is not nested holds nothing that others wait for. The ticket is on file before the look, so of two commands
- * that close a cycle together at least one sees the whole cycle.
+ * one: a command that is not nested holds nothing that others wait for. The ticket is on file before the look, so when two commands
+ * close a cycle together, at least one sees the whole cycle.
  */
 export function failIfDeadlocked(contender: Contender, ticket: OwnTicket, targets: readonly WaitTarget[]): void {
   const ancestors = liveAncestors(contender);
@@ -85,7 +85,7 @@ function runWaits(repo: Repo): Wait[] {
   });
 }
 
-/** The waits of nested commands in one queue. A `writer` ticket is none: a nested writer waits only for a closed fence, which goes on by itself (N1). */
+/** The waits of nested commands in one queue. A `writer` ticket does not count: a nested writer waits only for a closed fence, which goes on by itself (N1). */
 function waitsIn(repo: Repo, lock: LockName, node: () => string | undefined): Wait[] {
   return readQueue(repo.layout, lock).flatMap((ticket) => {
     if (ticket.kind === 'writer' || isDeadTicket(ticket)) return [];

@@ -1,4 +1,4 @@
-/** Directories that are watched for any change in them; a poll stands behind it, since network disks send no events and watches run out. */
+/** Directories that are watched for any change in them; a poll backs it up, since network disks send no events and watches run out. */
 import { type FSWatcher, watch } from 'node:fs';
 import { isErrno } from '../errors.js';
 

@@ -1,5 +1,5 @@
 /**
- * Looks at a model before its lock is taken, and tells under the lock whether what was seen still stands: so nobody's lock
+ * Looks at a model before its lock is taken, and says under the lock whether what was seen is still true: so no lock
  * is held longer for a hundred thousand versions than for ten.
  */
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import type { Repo } from '../repo.js';
 /** What one look showed. */
 export interface Ahead<T> {
   readonly seen: T;
-  /** The same under the held data fence: as it was seen, when nobody has held the fence since; else looked at anew. */
+  /** The same under the held data fence: as it was seen, when no process has held the fence since; else looked at anew. */
   readonly under: (fence: Lease) => Promise<T>;
 }
 
@@ -23,7 +23,7 @@ export async function lookAhead<T>(repo: Repo, modelId: string, look: () => T | 
   return { seen, under: async (fence) => (valid && fence.epoch === before.epoch + 1 ? seen : look()) };
 }
 
-/** The entry of the model's data fence when nobody is at work there and nothing is left in it: while it stands, nothing of the model changes. */
+/** The entry of the model's data fence when it is free and nothing is left in it: while it is there, nothing of the model changes. */
 export function quietEntry({ layout }: Repo, modelId: string): Entry | undefined {
   const dir = layout.fence({ kind: 'data', modelId });
   const entry = readFence(dir);

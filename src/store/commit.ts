@@ -16,7 +16,7 @@ import { serialise } from './metadata.js';
 /** The trash inside an entry; the next holder moves it on. */
 export const ENTRY_TRASH = 'trash';
 
-/** The name of something of ours inside an entry: it tells the next holder whose staging it goes back to. */
+/** The name of something of ours inside an entry: it shows the next holder whose staging it goes back to. */
 export function itemName(session: Session, slot: string): string {
   return `${session.holder}.${slot}`;
 }
@@ -31,7 +31,7 @@ export async function stageRecord(fence: Lease, kind: string, record: object): P
 
 /**
  * staging/<me>/<slot> -> <entry>/<holder>.<slot> -> `destination`. Throws FenceLost; the slot is then looked for again. After
- * any other error it is in the staging again, to be cleared with it: what stays in the entry is nobody's until a sweep, and
+ * any other error it is in the staging again, to be cleared with it: what stays in the entry has no owner until a sweep, and
  * every attempt on a disk that is full would leave its whole content there.
  */
 export async function moveThrough(fence: Lease, slot: string, destination: string): Promise<void> {
@@ -53,7 +53,7 @@ export async function step(fence: Pick<Lease, 'path' | 'session'>, from: string,
     await takingSpace(fence.session, () => rename(from, to));
   } catch (error) {
     if (isErrno(error, 'ENOENT') && !exists(fence.path)) throw new FenceLost(fence.path);
-    // The answer was lost, not the rename (network disks): nobody else moves what stands in our entry.
+    // The answer was lost, not the rename (network disks): no other process moves what is in our entry.
     if (!exists(from) && exists(to) && exists(fence.path)) return;
     throw error;
   }

@@ -34,12 +34,12 @@ function mayHold(): boolean {
   return held < openFileLimit() / 4;
 }
 
-/** Where the content of the version in `dir` stands: a file, or the directory of its parts. */
+/** Where the content of the version in `dir` is: a file, or the directory of its parts. */
 export function contentPathIn(dir: string, { parts }: Pick<VersionMetadata, 'parts'>): string {
   return join(dir, parts === undefined ? CONTENT : PARTS);
 }
 
-/** Opens what `metadata` declares, and nothing else (B6). Undefined when a file is missing; `checksum_mismatch` when a part has another size, `corrupt` for what is no file. */
+/** Opens what `metadata` declares, and nothing else (B6). Undefined when a file is missing; `checksum_mismatch` when a part has another size, `corrupt` for what is not a file. */
 export function openContent(dir: string, metadata: Pick<VersionMetadata, 'parts'>, name: string): OpenContent | undefined {
   const path = contentPathIn(dir, metadata);
   if (metadata.parts !== undefined && !isDirectory(path)) return undefined;
@@ -99,7 +99,7 @@ export interface ContentDigest {
   readonly parts: readonly string[];
 }
 
-/** `onBytes`: told how much was read so far, with every chunk. */
+/** `onBytes`: called with what was read so far, at every chunk. */
 export async function digestContent(
   content: OpenContent,
   name: string,

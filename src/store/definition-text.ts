@@ -43,12 +43,12 @@ export function textAt(path: string): string | undefined {
   return read === undefined || 'refused' in read ? undefined : read.bytes.toString();
 }
 
-/** True when a plain file of that very text stands there. */
+/** True when a plain file of that very text is there. */
 export function hasText(path: string, text: string | undefined): boolean {
   return text !== undefined && textAt(path) === text;
 }
 
-/** True when what stands at `path` is that file, unchanged: another one of the same text is somebody else's, or was put there later. */
+/** True when what is at `path` is that file, unchanged: another one of the same text belongs to another owner, or was put there later. */
 export function isThat(path: string, { text, file }: DefinitionText): boolean {
   return hasText(path, text) && (file === undefined || lastingMarkOf(path) === file);
 }
@@ -65,7 +65,7 @@ export function isStagedName(name: string): boolean {
 
 /**
  * Throws what would keep a definition from being published at `path`, or removed from there: `config_invalid` for a directory
- * that is none, `conflict` for what is no plain file, EACCES or EROFS for a directory that cannot be written.
+ * that is none, `conflict` for what is not a plain file, EACCES or EROFS for a directory that cannot be written.
  */
 export function requirePlace(repo: Repo, path: string): void {
   const names = path.split('/');
@@ -140,7 +140,7 @@ export async function publishText(repo: Repo, file: StagedText): Promise<boolean
 }
 
 /**
- * Gives the text its name by link(2); without what was staged for it, it is written first. False when something else stands
+ * Gives the text its name by link(2); without what was staged for it, it is written first. False when something else is
  * there: a file with another text, a directory, a link. Safe to repeat. The directory is the caller's to sync.
  */
 export async function placeText(repo: Repo, file: StagedText): Promise<boolean> {
@@ -166,7 +166,7 @@ function stagedPath(repo: Repo, path: string, staged: string): string {
   return join(repo.root, dirname(path), staged);
 }
 
-/** Where a definition stands while it is being removed: a dot name, which listings skip. `owner` tells whose removal it is. */
+/** Where a definition is while it is being removed: a dot name, which listings skip. `owner` says whose removal it is. */
 export function asideOf(repo: Repo, path: string, owner: string): string {
   return join(repo.root, path, '..', `.deleted.${owner}.tmp`);
 }
@@ -178,7 +178,7 @@ export function removeDefinition(repo: Repo, file: DefinitionText, owner: string
 
 /**
  * Removes the file at `path`, relative to the repository, if it is the one: it is moved aside, looked at there, and put back
- * when it was replaced meanwhile. A remover that dies in between is followed by the next one, which finds it by `owner`. False
+ * when it was replaced meanwhile. A remover that dies in between is followed by the next command, which finds it by `owner`. False
  * when something else is there.
  */
 export async function removeIf(repo: Repo, relative: string, owner: string, isIt: (path: string) => boolean): Promise<boolean> {
@@ -201,7 +201,7 @@ export async function removeIf(repo: Repo, relative: string, owner: string, isIt
   try {
     await publishFile(aside, path);
   } catch (error) {
-    // Whoever came next has removed it.
+    // Another command has removed it.
     if (isErrno(error, 'ENOENT')) return true;
     if (!isErrno(error, 'EEXIST')) throw error;
     // Saved again meanwhile: the newer one would have replaced this one, too.

@@ -3,7 +3,7 @@ import { lstatSync } from 'node:fs';
 import { isErrno } from '../errors.js';
 import type { Repo } from '../repo.js';
 
-/** True when a delete of that model has committed: its record stands in deleted/. Throws what is no plain "not there" (P7). */
+/** True when a delete of that model has committed: its record is in deleted/. Throws for every answer but a plain "not there" (P7). */
 export function isDeletedModel(repo: Repo, modelId: string): boolean {
   try {
     lstatSync(repo.layout.deletedModel(modelId));

@@ -1,6 +1,6 @@
 /**
  * A deleted model: one rename of its record into deleted/ is the commit (D1). From then on every command treats the id as
- * gone; definition and data are moved aside from the record by whoever comes next.
+ * gone; definition and data are moved aside from the record by the next command.
  */
 import { join } from 'node:path';
 import { errnoOf, reasonOf, SwampError } from '../errors.js';
@@ -19,7 +19,7 @@ import { asideOf, type DefinitionText, isDefinitionPath, isThat, removeDefinitio
 import { MAX_TEXTS_BYTES, malformed, readAs } from './metadata.js';
 import { type Field, modelId, natural, oneOf, optional, orNull, record, text, textThat, time } from './record.js';
 
-/** Where the teardown of a deleted model stands. `running` names the child, so that two never run at once. */
+/** The state of the teardown of a deleted model. `running` names the child, so that two never run at once. */
 export type Teardown =
   | { readonly state: 'pending' | 'done' }
   | {
@@ -62,7 +62,7 @@ export function readDeleted(repo: Repo, modelId: string): DeletedModel | undefin
   return record;
 }
 
-/** What deleted/ tells: a record that is damaged keeps no other one from being read. */
+/** What deleted/ holds: a record that is damaged keeps no other one from being read. */
 export interface DeletedModels {
   /** In the order of their deletion. */
   readonly records: readonly DeletedModel[];
@@ -85,7 +85,7 @@ export function listDeleted(repo: Repo): DeletedModels {
   return { records: records.sort((a, b) => (a.deletedAt < b.deletedAt ? -1 : 1)), damaged };
 }
 
-/** Phase 1: the commit (D1, O2). The record must not exist; the data fence is held, so nobody else can be writing it. Throws FenceLost: nothing happened. */
+/** Phase 1: the commit (D1, O2). The record must not exist; the data fence is held, so no other process can be writing it. Throws FenceLost: nothing happened. */
 export async function commitDeletion(fence: Lease, record: DeletedModel): Promise<void> {
   const slot = await stageRecord(fence, 'deleted', record);
   await makePlace(fence.session, fence.repo.layout.deleted);
@@ -96,8 +96,8 @@ export async function commitDeletion(fence: Lease, record: DeletedModel): Promis
 }
 
 /**
- * Phase 2, rolled forward from the record by the winner or by whoever comes next: the definition goes, every family moves to
- * the trash (D6). The model is deleted already: what cannot be moved is told, stays pending, and keeps neither the rest nor
+ * Phase 2, rolled forward from the record by the winner or by the next command: the definition is removed, every family moves to
+ * the trash (D6). The model is deleted already: what cannot be moved is reported, stays pending, and keeps neither the rest nor
  * the teardown (D5, P8). Throws FenceLost.
  */
 export async function moveModelAside(fence: Lease, record: DeletedModel): Promise<void> {
@@ -130,14 +130,14 @@ export async function moveModelAside(fence: Lease, record: DeletedModel): Promis
   }
 }
 
-/** What of the model still stands outside deleted/ and the trash. Absolute. */
+/** What of the model is still outside deleted/ and the trash. Absolute. */
 export function leftBehind(repo: Repo, record: DeletedModel): string[] {
   const families = FAMILIES.map((family) => family.directory(repo.layout, record.id));
   const definition = isDefinitionLeft(repo, record) ? [join(repo.root, record.definitionPath)] : [];
   return [...definition, ...[asideOf(repo, record.definitionPath, record.id), ...families].filter(exists)];
 }
 
-/** True while the very definition that was deleted still stands in its place. */
+/** True while the very definition that was deleted is still in its place. */
 export function isDefinitionLeft(repo: Repo, record: DeletedModel): boolean {
   return isThat(join(repo.root, record.definitionPath), definitionOf(record));
 }
@@ -152,7 +152,7 @@ export function isMovedAside(repo: Repo, record: DeletedModel): boolean {
 
 /**
  * The exit status that the last run of the delete method left; undefined while it runs, when it was ended by a signal, and when
- * its status could not be written. Whoever started it may be dead: the shell itself leaves it (O8).
+ * its status could not be written. The process that started it may be dead: the shell itself leaves it (O8).
  */
 export function teardownExit(repo: Repo, modelId: string): number | undefined {
   const text = readText(repo.layout.teardownExit(modelId));

@@ -1,5 +1,5 @@
 /**
- * Several steps as one: what an intent says, and which ones stand published in the entry of a fence at this moment. Whoever
+ * Several steps as one: what an intent says, and which ones are published in the entry of a fence at this moment. The process that
  * holds the fence next carries it out (roll-forward.ts).
  */
 import { lstatSync } from 'node:fs';
@@ -34,10 +34,10 @@ export interface StepsIntent {
   readonly steps: readonly Step[];
 }
 
-/** A model becomes what a restore brings: beside intent.json stand its families, each under its name. */
+/** A model becomes what a restore brings: beside intent.json are its families, each under its name. */
 export interface RestoreIntent {
   readonly kind: 'restore';
-  /** True: each family takes the place of what stands there as a whole; false: what is in it is added, and replaces what has its name. */
+  /** True: each family takes the place of what is there as a whole; false: what is in it is added, and replaces what has its name. */
   readonly whole: boolean;
   /** Names of the families that were staged. */
   readonly staged: readonly string[];

@@ -21,7 +21,7 @@ export async function keepOutputs(session: Session, modelId: string, epoch: numb
   if (!bundled && loose.length > 0) await makeDir(kept);
   for (const slot of loose) await moveAny([join(session.staging, slot)], join(kept, slot));
   if (bundled || loose.length > 0) return synced(kept);
-  // It stood in the run fence when that was broken: in the entry still, or given back to our staging.
+  // It was in the run fence when that was broken: in the entry still, or given back to our staging.
   for (let look = 0; look < LOOKS; look++) {
     const entries = (['run', 'data'] as const).flatMap((kind) => {
       const dir = layout.fence({ kind, modelId });

@@ -1,6 +1,6 @@
 /**
  * The latest version of an artifact without a listing, at a cost that does not grow with its versions. It rests on one rule: *every
- * number above the floor, up to the latest, is there* (design/disk-layout.md, "The floor"). So a look at one number tells on which
+ * number above the floor, up to the latest, is there* (design/disk-layout.md, "The floor"). So a look at one number shows on which
  * side of the latest it is. Everything that takes a number away raises the floor first.
  */
 import { join } from 'node:path';
@@ -13,8 +13,8 @@ const FAR = 2 ** 16;
 
 /**
  * The latest version in `dir`, whose record says `floor`. `directories`: how many directories are in it, as its link count says; a wrong
- * or missing count costs looks, never the answer. Undefined: only a listing can tell. That includes the gap above the floor that
- * somebody made by hand: the versions behind it must be neither hidden nor given out again.
+ * or missing count costs looks, never the answer. Undefined: only a listing can answer. That includes the gap above the floor that
+ * a person made by hand: the versions behind it must be neither hidden nor given out again.
  */
 export function latestIn(dir: string, floor: number, directories: number): number | undefined {
   const has = (version: number): boolean => exists(join(dir, String(version)));

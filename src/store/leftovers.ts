@@ -1,4 +1,4 @@
-/** What holders left inside fence entries that nobody holds any more, or only the dead: the next holder clears it; a sweep plays that part. */
+/** What holders left inside fence entries that are free, or held by the dead: the next holder clears it; a sweep takes that part. */
 import { join, relative } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { modifiedAt, ownNames } from '../fs/tree.js';
@@ -10,7 +10,7 @@ import { listLocks } from '../locks/survey.js';
 import { ENTRY_TRASH } from './commit.js';
 import { ENTRY_QUARANTINE } from './quarantine.js';
 
-/** `unknown`: a name that tells no owner; the next holder leaves it where it is. */
+/** `unknown`: a name that names no owner; the next holder leaves it where it is. */
 export type LeftoverKind = 'trash' | 'quarantined' | 'intent' | 'staged' | 'unknown';
 
 export interface Leftover {
@@ -62,7 +62,7 @@ export function leftoversIn(entryPath: string, lock: LockName): Leftover[] {
   });
 }
 
-/** What a holder tells of itself, and leaves there for the next one to write over. */
+/** What a holder says of itself, and leaves there for the next holder to write over. */
 export function isDetails(name: string, lock: LockName): boolean {
   return name === HOLDER_DETAILS || (lock.kind === 'global' && SCOPE_FILE.test(name));
 }
@@ -73,7 +73,7 @@ function kindOf(name: string, lock: LockName): LeftoverKind | undefined {
   if (name === ENTRY_QUARANTINE) return 'quarantined';
   if (parseHolder(name.slice(0, Math.max(name.indexOf('.'), 0))) === undefined) return 'unknown';
   if (!name.endsWith('.intent')) return 'staged';
-  // Only a data fence has intents: nobody carries out one that stands in the global one.
+  // Only a data fence has intents: one in the global fence is never carried out.
   return lock.kind === 'global' ? 'unknown' : 'intent';
 }
 

@@ -3,14 +3,14 @@ import { SwampError } from '../errors.js';
 import { readPlainFile } from '../fs/plain.js';
 import { artifactName, checksum, type Field, garbageCollection, lifetime, listOf, natural, optional, record, tags, text, time } from './record.js';
 
-/** Who wrote a version. */
+/** What wrote a version. */
 export interface Owner {
   /** `manual` for `data put`, `model-method` for the outputs of a method. */
   readonly ownerType: string;
   readonly ownerRef: string;
 }
 
-/** metadata.json beside the content. Version and generation are told by the path and artifact.json, not here. */
+/** metadata.json beside the content. The path and artifact.json give version and generation. */
 export interface VersionMetadata {
   /** A UUID of this version. */
   readonly id: string;

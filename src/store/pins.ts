@@ -1,5 +1,5 @@
 /**
- * Pins: pins/<holder> is a backup that runs. While one stands, nothing goes for good that a commit moved into the trash:
+ * Pins: pins/<holder> is a backup that runs. While one is there, nothing that a commit moved into the trash is removed for good:
  * what the backup has listed can still be read there. Argued in design/backup.md, "Pins".
  */
 import { basename } from 'node:path';
@@ -11,7 +11,7 @@ import { openStaging, type Session, STAGING } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { hasEnded, type Owned } from './abandoned.js';
 
-/** What a pin tells people; nothing is decided by it. */
+/** What a pin shows people; nothing is decided by it. */
 export interface PinFacts {
   readonly path: string;
   readonly command: string;
@@ -46,7 +46,7 @@ export function pins({ layout }: Repo): Owned[] {
   return pathsIn(layout.pins).map((path) => ({ path, holder: basename(path) }));
 }
 
-/** Pins, absolute, of holders that may live. What tells no holder counts like one that cannot be judged (P7). */
+/** Pins, absolute, of holders that may live. What names no holder counts like one that cannot be judged (P7). */
 export function standingPins(repo: Repo): string[] {
   return pins(repo).flatMap((owned) => (hasEnded(repo, owned) ? [] : owned.path));
 }
@@ -59,7 +59,7 @@ export function isPinned(repo: Repo, trash: string, silent: ReadonlySet<string> 
   return !basename(trash).startsWith(`${STAGING}-`) && standingPins(repo).some((path) => !silent.has(path));
 }
 
-/** What a pin tells of its holder; its name alone where the text cannot be read. */
+/** What a pin says of its holder; its name alone where the text cannot be read. */
 export function readPin(path: string): PinFacts {
   const holder = parseHolder(basename(path));
   const facts = parseFacts(readText(path));

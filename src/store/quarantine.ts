@@ -14,7 +14,7 @@ import type { Lease } from '../locks/lease.js';
 import type { Repo } from '../repo.js';
 import { step } from './commit.js';
 
-/** In an entry: what stands below it goes on to quarantine/, by this holder or the next one. */
+/** In an entry: what is below it goes on to quarantine/, by this holder or the next. */
 export const ENTRY_QUARANTINE = 'quarantine';
 
 /** The directory of one repair for what belongs to no model; it is made when something goes there. */
@@ -28,7 +28,7 @@ export function newQuarantine(repo: Repo): Quarantine {
 }
 
 /**
- * Moves what stands at `place` aside; where it is now, or undefined when it had gone. Two repairs that look at one path may
+ * Moves what is at `place` aside; where it is now, or undefined when it had gone. Two repairs that look at one path may
  * both find a file where a lock belongs, and one of them has put the lock there meanwhile: so the rename goes onto an empty
  * file or directory, which the system refuses unless what moves is of that type. `options.by` takes the place at once.
  */
@@ -68,7 +68,7 @@ async function syncIfThere(dir: string): Promise<void> {
   }
 }
 
-/** Somebody may have made what was missing for a moment: it stays. */
+/** Another process may have made what was missing for a moment: it stays. */
 async function takePlace(from: string, path: string): Promise<void> {
   try {
     await rename(from, path);
@@ -132,7 +132,7 @@ async function makeInside(fence: Lease, dir: string): Promise<void> {
   }
 }
 
-/** What stands where the quarantine belongs goes beside it, and is set aside from there: its path then. */
+/** What is where the quarantine belongs goes beside it, and is set aside from there: its path then. */
 async function makeRoot({ layout }: Repo): Promise<string | undefined> {
   const status = statusOf(layout.quarantines);
   const beside = status === undefined || status.isDirectory() ? undefined : `${layout.quarantines}.${newNonce()}`;

@@ -1,4 +1,4 @@
-/** Lock-free reading: whole versions only, and "not found" only when the listing stands still or is empty. */
+/** Lock-free reading: whole versions only, and "not found" only when the listing does not change or is empty. */
 import { basename, join } from 'node:path';
 import { type ErrorCode, isErrno, SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
@@ -273,7 +273,7 @@ export interface ArtifactListing {
   readonly names: readonly string[];
   /** Directories whose name only a record says, which cannot be read. */
   readonly failed: readonly { readonly dir: string; readonly error: unknown }[];
-  /** What no artifact is called: it is nobody's, and left alone. Paths. */
+  /** What no artifact is called: it has no owner, and is left alone. Paths. */
   readonly strays: readonly string[];
 }
 

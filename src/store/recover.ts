@@ -29,7 +29,7 @@ export async function recoverEntry(fence: Lease): Promise<void> {
   if (quarantine) await passQuarantineOn(fence);
 }
 
-/** <entry>/<holder>.<slot> -> staging/<holder>/<slot>: its owner, if it lives, looks for it there. A name that tells no owner stays; `check` tells of it. */
+/** <entry>/<holder>.<slot> -> staging/<holder>/<slot>: its owner, if it lives, looks for it there. A name that names no owner stays; `check` reports it. */
 async function giveBack(fence: Lease, name: string): Promise<void> {
   const dot = name.indexOf('.');
   const owner = name.slice(0, Math.max(dot, 0));

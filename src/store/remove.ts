@@ -12,7 +12,7 @@ import { type ArtifactRecord, serialise, type Tombstone } from './metadata.js';
 import { type Artifact, artifactRecord, findHead, tombstoneOf, versionNotFound } from './read.js';
 import { commitIntent } from './roll-forward.js';
 
-/** What a delete did. `alreadyDeleted`: somebody else had; nothing was changed (O3). */
+/** What a delete did. `alreadyDeleted`: another command had; nothing was changed (O3). */
 export interface Removed {
   readonly versionsDeleted: number;
   readonly alreadyDeleted: boolean;

@@ -1,6 +1,6 @@
 /**
  * The record of a restore: everything it brings, staged complete and synced, then published by one rename as restoring/.
- * From then on whoever comes next carries it out; argued in design/protocol.md, "A restore".
+ * From then on the next command carries it out; argued in design/protocol.md, "A restore".
  *
  *   restore.json                          who began it, for people
  *   models/<model-id>/fences.json         the epochs its fences go up to
@@ -52,7 +52,7 @@ export interface DefinitionChange {
   readonly remove: readonly DefinitionText[];
 }
 
-/** One as it is staged. `nonce` tells what it has moved aside from what a restore left there that was not carried out. */
+/** One as it is staged. `nonce` distinguishes what it has moved aside from what a restore left there that was not carried out. */
 export interface StagedChange extends DefinitionChange {
   readonly nonce: string;
 }
@@ -77,7 +77,7 @@ export function definitionIn(record: string, index: number): string {
   return join(record, DEFINITIONS, `${index}.json`);
 }
 
-/** The commit point: staging/<me>/restore -> the global entry -> restoring/, durably. Throws FenceLost, and then nothing was published unless `onPublished` told so. */
+/** The commit point: staging/<me>/restore -> the global entry -> restoring/, durably. Throws FenceLost, and then nothing was published unless `onPublished` was called. */
 export async function publishRestore(fence: Lease, onPublished: () => void): Promise<void> {
   const { layout } = fence.repo;
   await failpoint('restore.before-publish');
@@ -93,7 +93,7 @@ export function* changesIn(record: string): Generator<StagedChange> {
   for (const name of (readDir(dir) ?? []).sort()) yield readChange(join(dir, name));
 }
 
-/** Removes what stands beside the places of definitions for a restore that was staged and is not published. */
+/** Removes what is beside the places of definitions for a restore that was staged and is not published. */
 export async function discardTexts(session: Session): Promise<void> {
   const dir = join(stagedRestore(session), DEFINITIONS);
   for (const name of readDir(dir) ?? []) {
@@ -149,7 +149,7 @@ export function fencesToReach({ layout }: Repo, modelId: string): FenceEpochs {
   return epochs;
 }
 
-/** Under the model's data fence: its bundle becomes the fence's intent, which this holder or the next one carries out. Done already: nothing. */
+/** Under the model's data fence: its bundle becomes the fence's intent, which this holder or the next carries out. Done already: nothing. */
 export async function restoreModel(fence: Lease): Promise<void> {
   const bundle = bundleIn(fence.repo.layout.restoring, fence.modelId);
   if (!exists(bundle)) return;
@@ -166,7 +166,7 @@ export async function restoreModel(fence: Lease): Promise<void> {
 export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Promise<void> {
   const { restoring } = repo.layout;
   const published = new Map([...changesIn(restoring)].flatMap(({ publish }) => (publish === undefined ? [] : [[publish.path, publish.text] as const])));
-  // Who was here before may have come to the second half.
+  // An earlier process may have come to the second half.
   const isPublished = ({ path }: DefinitionText): boolean => hasText(join(repo.root, path), published.get(path));
   for (const { remove, nonce } of changesIn(restoring)) {
     for (const file of remove) {

@@ -1,4 +1,4 @@
-/** Whether a published restore waits to be carried out: the one look that everybody pays for it; and whether one was published while somebody read. */
+/** Whether a published restore waits to be carried out: the one look that every command pays for it; and whether one was published during a read. */
 import { lstatSync } from 'node:fs';
 import { isErrno, SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
@@ -8,7 +8,7 @@ export function isRestoring({ layout }: Repo): boolean {
   try {
     return exists(layout.restoring);
   } catch (error) {
-    // Something else stands where the datastore belongs: whoever needs it tells.
+    // Something else is where the datastore belongs: the command that needs it says so.
     if (isErrno(error, 'ENOTDIR')) return false;
     throw error;
   }

@@ -1,4 +1,4 @@
-/** Publishes an intent by one rename, and carries it out: this holder or the next one; safe to repeat. */
+/** Publishes an intent by one rename, and carries it out: this holder or the next; safe to repeat. */
 import { lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -26,7 +26,7 @@ export async function eraseIntent(bundle: string): Promise<void> {
   await removeFile(join(bundle, INTENT));
 }
 
-/** `later`: the caller makes it durable, and whoever comes next can tell from another record that it has not been. */
+/** `later`: the caller makes it durable, and the next command can see from another record that it has not been. */
 type Syncs = 'now' | 'later';
 
 interface PublishOptions {
@@ -90,7 +90,7 @@ export async function rollForward(fence: Lease, dir: string, syncs: Syncs = 'now
 /** Moves between two turns of the event loop: a heartbeat must go on beside them. */
 const MOVES = 200;
 
-/** What stands in the bundle still has to move; so each step tells by itself whether it was done. */
+/** What is in the bundle still has to move; so each step shows by itself whether it was done. */
 async function restoreFamilies(fence: Lease, dir: string, intent: RestoreIntent, syncs: Syncs): Promise<void> {
   const { layout } = fence.repo;
   const changed: string[] = [];
@@ -100,7 +100,7 @@ async function restoreFamilies(fence: Lease, dir: string, intent: RestoreIntent,
     changed.push(root, place);
     if (!exists(rest)) {
       const isStaged = exists(staged);
-      // What was staged and stands there no more is in its place.
+      // What was staged and is there no more is in its place.
       if (!isStaged && (intent.staged.includes(family.name) || !intent.whole)) continue;
       if (intent.whole ? exists(place) : !isDirectoryOrNothing(place)) await moveToTrash(fence, place);
       if (!isStaged) continue;
@@ -110,7 +110,7 @@ async function restoreFamilies(fence: Lease, dir: string, intent: RestoreIntent,
     // What is added becomes durable step by step, so the epoch and the intent do first.
     if (syncs === 'later') await syncCommit(fence, [fence.path]);
     if (intent.whole && !exists(rest)) {
-      // Under its first name whoever goes on would clear the place once more, of what was added to it. Durable after the clearing, and before the first addition.
+      // Under its first name the next holder would clear the place once more, of what was added to it. Durable after the clearing, and before the first addition.
       await syncCommit(fence, [root]);
       await step(fence, staged, rest);
       await syncCommit(fence, [dir]);
@@ -151,7 +151,7 @@ async function addInside(fence: Lease, staged: string, place: string): Promise<v
   await syncCommit(fence, [place]);
 }
 
-/** One rename where nothing stands. False: an upload, which takes no lock, has begun there meanwhile, and stays. */
+/** One rename where nothing is. False: an upload, which takes no lock, has begun there meanwhile, and stays. */
 async function takesPlace(fence: Lease, staged: string, place: string): Promise<boolean> {
   await makePlace(fence.session, dirname(place));
   try {

@@ -1,4 +1,4 @@
-/** Prepares versions in the session's staging directory: needs no lock, and nobody sees it. */
+/** Prepares versions in the session's staging directory: needs no lock, and is not visible to others. */
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { types } from 'node:util';
@@ -99,7 +99,7 @@ export async function writeContent(path: string, source: Source, signal: AbortSi
 
 /**
  * The source's chunks; throws the signal's reason also while the source has nothing to give, as standard input may for ever.
- * A source that is left before its end is told so, and not waited for: one that has nothing to give would not answer.
+ * A source that is left before its end is notified, and not waited for: one that has nothing to give would not answer.
  */
 async function* untilAborted(source: Source, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();

@@ -11,9 +11,9 @@ import { hasEnded, type Owned } from './abandoned.js';
 import { isPinned, pins } from './pins.js';
 
 /**
- * Removes these trash directories. One that cannot be removed is told with path and error, and stays pending (D5, P8); one
+ * Removes these trash directories. One that cannot be removed is reported with path and error, and stays pending (D5, P8); one
  * that a running backup may still read stays, too, and the backup sweeps it at its end. So does what is left when the signal
- * fires: whoever swept for others, or after a commit, ends at once.
+ * fires: a command that swept for others, or after a commit, ends at once.
  */
 export async function sweepTrash(repo: Repo, paths: readonly string[], signal?: AbortSignal): Promise<string[]> {
   const removed: string[] = [];
@@ -59,7 +59,7 @@ export async function sweepUnpinned(repo: Repo): Promise<void> {
   await sweepTrash(repo, pathsIn(repo.layout.trashes));
 }
 
-/** A trash that nobody has worked on for this long has lost its sweeper. */
+/** A trash that has not changed for this long has lost its sweeper. */
 const ORPHANED_MS = 60_000;
 
 /**

@@ -73,13 +73,13 @@ export interface Output {
 
 /**
  * Commits several outputs, all or nothing: an intent goes through the run fence at `runPath` into the data fence, and
- * from then on this holder or the next one finishes it. Throws FenceLost for either fence; when the run fence is lost,
+ * from then on this holder or the next finishes it. Throws FenceLost for either fence; when the run fence is lost,
  * nothing was published (P9).
  */
 export async function commitOutputs(fence: Lease, outputs: readonly Output[], runPath: string): Promise<readonly Committed[]> {
   if (!exists(runPath)) throw new FenceLost(runPath);
   const inRun = join(runPath, itemName(fence.session, BUNDLE));
-  // An attempt that lost the data fence alone left them in the run fence's entry, where nobody else touches them.
+  // An attempt that lost the data fence alone left them in the run fence's entry, where no other process touches them.
   if (exists(inRun)) await step({ path: runPath, session: fence.session }, inRun, join(fence.session.staging, BUNDLE));
   const bundle = await regainBundle(fence, outputs);
   const places = outputs.map(({ name }) => placeNext(fence, name));
@@ -108,7 +108,7 @@ export async function commitOutputs(fence: Lease, outputs: readonly Output[], ru
 }
 
 /**
- * Commits the upload that stands aside as `upload` as the next version of `name`; `staged` is that version without its
+ * Commits the upload that was moved aside as `upload` as the next version of `name`; `staged` is that version without its
  * parts. One intent moves parts, version and what is left: from its rename on the outcome is success, by this holder or the
  * next. Throws FenceLost, `lock_lost` when what was staged is gone.
  */
@@ -154,7 +154,7 @@ function placeNext(fence: Lease, name: string): Place {
   return { dir, version, generation: record.generation, birth: undefined };
 }
 
-/** Where a first version stands in its artifact. */
+/** Where a first version is in its artifact. */
 export function dressedSlot(slot: string): string {
   return `${slot}-first`;
 }

@@ -20,7 +20,7 @@ export async function run(context: Context): Promise<Outcome> {
   const outcome = { result, text: () => checkText(result) };
   if (result.findings.length === 0) return outcome;
   const { findings } = result;
-  // Who answered no has seen what there is.
+  // A person who answered no has seen what there is.
   if (result.cancelled === true) return outcome;
   return {
     ...outcome,

@@ -12,14 +12,14 @@ export async function run(context: Context): Promise<Outcome | undefined> {
   return { result, text: () => (result.locks.length === 0 ? 'No lock is held.\n' : lockText(result.locks, context.page)) };
 }
 
-/** Prints by itself until it is told to stop. */
+/** Prints by itself until it is stopped. */
 async function watch(context: Context): Promise<undefined> {
   if (context.json) await asDocuments(context);
   else if (process.stdout.isTTY && context.env['TERM'] !== 'dumb') await onScreen(context);
   else await asLines(context);
 }
 
-/** One document for each change; a heartbeat alone is none. */
+/** One document for each change; a heartbeat alone does not count. */
 async function asDocuments({ openRepo, signal }: Context): Promise<void> {
   let told: string | undefined;
   for await (const { locks } of lockWatch(openRepo(), { signal })) {

@@ -3,7 +3,7 @@ import type { DatastoreCheckResult, RepairedItem } from '../../operations/datast
 import type { DatastoreRepairResult, RepairPlan } from '../../operations/datastore-repair.js';
 import { count, printable, size, table } from './text.js';
 
-/** What stands at most above the question. */
+/** How many lines are above the question at most. */
 const SHOWN = 20;
 
 /** What would be done, a line each. */

@@ -3,7 +3,7 @@ import { alarming } from './text.js';
 
 export interface Line {
   readonly text: string;
-  /** Somebody should look at this. */
+  /** A person should look at this. */
   readonly alarm?: boolean;
 }
 

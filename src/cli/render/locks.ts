@@ -18,7 +18,7 @@ export function lockText(locks: readonly LockRecord[], { columns = Number.POSITI
 /** What needs a person first; what the next command takes over by itself last. */
 const URGENCY = ['damaged', 'unreadable', 'stale', 'live', 'dead'] as const;
 
-/** A damaged lock cannot be taken, whoever stands in it. */
+/** A damaged lock cannot be taken, whatever is in it. */
 function conditionOf({ state, verdict }: LockRecord): (typeof URGENCY)[number] {
   return state === 'damaged' ? state : verdict;
 }
@@ -85,7 +85,7 @@ export function waitsFor({ pid, host }: LockRecord, locks: readonly LockRecord[]
   return locks.flatMap((on) => on.waiters.filter((waiter) => waiter.pid === pid && waiter.host === host).map(({ since }) => ({ on, since })));
 }
 
-/** Nobody can tell that its holder is at work, or that it has ended. */
+/** Whether its holder is at work, or has ended, cannot be known. */
 export function isStuck(lock: LockRecord): boolean {
   return ['damaged', 'unreadable', 'stale'].includes(conditionOf(lock));
 }

@@ -5,7 +5,7 @@ import { isStuck, lockSummary, lockText, type Page } from './locks.js';
 import { count, fields, printable, size, table } from './text.js';
 import { uploadTable } from './uploads.js';
 
-/** What stands at most in a list; the rest is counted. */
+/** How many items a list has at most; the rest is counted. */
 const SHOWN = 20;
 
 /** What there is first, what waits below, what to do about it last: that is where the prompt leaves the eye. */
@@ -51,7 +51,7 @@ function healthText({ healthy, locks, teardowns, unreadable }: DatastoreStatusRe
   return `no: ${reasons.filter((reason) => reason !== '').join(', ')}`;
 }
 
-/** Undefined when nothing is running: then there is nothing to tell. */
+/** Undefined when nothing is running: then there is nothing to show. */
 function pinnedBy(pins: DatastoreStatusResult['pins']): string | undefined {
   if (pins.length === 0) return undefined;
   const who = pins.map(({ command, pid, host }) => `"${command}" (pid ${pid} on ${host})`).join(', ');
@@ -73,7 +73,7 @@ interface Step {
   readonly why: string;
 }
 
-/** The most urgent first. What a single lock needs stands below it. */
+/** The most urgent first. What a single lock needs is below it. */
 function nextSteps({ locks, teardowns, sweeps, kept }: DatastoreStatusResult): Step[] {
   const steps: Step[] = [];
   const damaged = locks.filter(({ state }) => state === 'damaged').length;

@@ -19,7 +19,7 @@ export function bold(text: string, colour: boolean): string {
   return colour ? `\u001b[1m${text}\u001b[22m` : text;
 }
 
-/** Red, or as it is: somebody should look at it. */
+/** Red, or as it is: a person should look at it. */
 export function alarming(text: string, colour: boolean): string {
   return colour ? `\u001b[31m${text}\u001b[39m` : text;
 }

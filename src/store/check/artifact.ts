@@ -1,4 +1,4 @@
-/** One artifact directory, and one tombstone: their records, their numbers, and how the two stand to each other (P4). */
+/** One artifact directory, and one tombstone: their records, their numbers, and whether the two agree (P4). */
 import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwampError } from '../../errors.js';
@@ -106,7 +106,7 @@ export function generationIssues(repo: Repo, modelId: string, path: string, gene
   return [{ path, kind: 'generation_ahead', message: `has generation ${generation}, which the data lock of its model has not reached` }];
 }
 
-/** Undefined for a fence that is missing or damaged: that is told of the fence itself. */
+/** Undefined for a fence that is missing or damaged: that is a finding of the fence itself. */
 function dataEpoch(repo: Repo, modelId: string): number | undefined {
   try {
     return readFence(repo.layout.fence({ kind: 'data', modelId }))?.epoch;

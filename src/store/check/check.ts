@@ -1,6 +1,6 @@
 /**
  * Every invariant of the datastore's tree and every checksum, without a lock. Walks the layout level by level: what
- * belongs there is looked at, what does not is told.
+ * belongs there is looked at, what does not is reported.
  */
 import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -105,7 +105,7 @@ async function checkVersions(checker: Checker, modelId: string, segment: string)
   }
 }
 
-/** Undefined for an artifact whose name its directory does not tell. */
+/** Undefined for an artifact whose directory does not give its name. */
 function deleteHint(modelId: string, segment: string, version: string): string | undefined {
   const name = nameOf(segment);
   if (name === undefined) return undefined;
@@ -194,7 +194,7 @@ async function checkPins(checker: Checker): Promise<void> {
   for await (const _ of checker.entries(repo.layout.pins, (name) => (parseHolder(name) === undefined ? undefined : 'file')));
 }
 
-/** Whatever stands in the trash was committed to be removed. */
+/** Whatever is in the trash was committed to be removed. */
 async function checkTrash(checker: Checker): Promise<void> {
   for await (const _ of checker.entries(checker.repo.layout.trashes, () => 'any'));
 }
@@ -204,7 +204,7 @@ async function checkReserve(checker: Checker): Promise<void> {
   for await (const _ of checker.entries(checker.repo.layout.reserve, (name) => (/^[1-9][0-9]?$/.test(name) ? 'file' : undefined)));
 }
 
-/** Published, and not carried out: whether it can be; what it brings is looked at when it stands in its place. */
+/** Published, and not carried out: whether it can be; what it brings is looked at when it is in its place. */
 async function checkRestoring(checker: Checker): Promise<void> {
   const { restoring } = checker.repo.layout;
   if (!isDirectory(restoring)) return;
@@ -223,7 +223,7 @@ async function lookAtRoot(path: string): Promise<Look> {
   return { ...look, issues: look.issues.map((issue) => ({ ...issue, hint: ROOT_HINT })) };
 }
 
-/** True for a directory that is no link: only such a one is walked into. */
+/** True for a directory that is not a link: only such a one is walked into. */
 function isDirectory(path: string): boolean {
   return statusOf(path)?.isDirectory() === true;
 }

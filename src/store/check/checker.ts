@@ -1,5 +1,5 @@
 /**
- * Looks twice before it tells: first at everything, then again at whatever looked wrong, until it stands still. What
+ * Looks twice before it reports: first at everything, then again at whatever looked wrong, until it does not change. What
  * changed or went away in between is the work of others, not damage.
  */
 import { opendirSync } from 'node:fs';
@@ -102,13 +102,13 @@ export class Checker {
         else await this.look(join(dir, name), () => lookAtEntry(join(dir, name), wanted));
       }
     } catch (error) {
-      // What could not be listed is told, although it may be readable again by then: its entries were not looked at.
+      // What could not be listed is reported, although it may be readable again by then: its entries were not looked at.
       const unread = await guarded(dir, () => Promise.reject(error));
       if (unread.issues.length > 0) await this.look(dir, () => unread);
     }
   }
 
-  /** The second looks, and more where others are at work: what stands, stands in one state, or was wrong at every look. */
+  /** The second looks, and more where others are at work: what remains was in one state, or wrong at every look. */
   async settle(): Promise<Issue[]> {
     const standing: Issue[] = [];
     let open: readonly Suspect[] = this.#suspects;
@@ -183,7 +183,7 @@ async function guarded(path: string, look: Looker): Promise<Look> {
   }
 }
 
-/** Who may read it: the person with the question sees at once whether it is the permissions or the disk. */
+/** Which account may read it: so a person sees at once whether it is the permissions or the disk. */
 function ownership(path: string): string {
   const status = readable(() => statusOf(path));
   return status === undefined ? '' : `; owner ${status.uid}, mode ${(status.mode & 0o7777n).toString(8).padStart(3, '0')}`;

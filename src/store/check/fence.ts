@@ -47,7 +47,7 @@ function damaged(notes: readonly Issue[], path: string, message: string): Issue[
 
 function entryIssues(repo: Repo, path: string, entry: Entry, lock: LockName): Issue[] {
   if (entry.state === 'held' && !isHeldByDead(path, entry)) return [];
-  // Whoever takes the lock writes and moves through these: a FIFO or a link there would stop it, or lead it elsewhere.
+  // The next holder writes and moves through these: a FIFO or a link there would stop it, or lead it elsewhere.
   const details = (ownNames(path) ?? []).filter((name) => isDetails(name, lock)).flatMap((name) => typeIssue(join(path, name), 'file') ?? []);
   const left = leftoversIn(path, lock).flatMap(({ path: inside, kind }): Issue[] => {
     if (kind === 'unknown')

@@ -1,4 +1,4 @@
-/** The closed lists of what a check tells: a finding is damage, with the person's next step; something pending is unfinished, not damage; a note asks for nothing. */
+/** The closed lists of what a check reports: a finding is damage, with the person's next step; something pending is unfinished, not damage; a note asks for nothing. */
 
 /** Kinds of damage, each with its next step. */
 export const FINDINGS = {
@@ -41,7 +41,7 @@ export type PendingKind =
   | 'second_name'
   | 'orphan_model';
 
-/** What is no part of the store and does no harm there. */
+/** What is not a part of the store and does no harm there. */
 export const NOTES = {
   foreign: 'nothing of swamp has a dot name: no command reads or moves it alone, and it goes with the directory that it is in',
 } as const satisfies Record<string, string>;
@@ -59,7 +59,7 @@ export interface Issue {
   readonly hint?: string;
   /** Tells the issue at another look, where its path or message changes with every holder of a lock. */
   readonly same?: string;
-  /** What stood there: a repair moves nothing else that may have come in its place. */
+  /** What was there: a repair moves nothing else that may have come in its place. */
   readonly identity?: string;
   /** The state of the version whose content was read: a repair does not read it again under its locks. */
   readonly seen?: string;

@@ -7,7 +7,7 @@ import { isForeign } from '../../fs/tree.js';
 import { MAX_RECORD_BYTES } from '../metadata.js';
 import type { Issue } from './kinds.js';
 
-/** One note for each foreign name; network file systems keep a removed file that is open under such a name for a while, and that is none. */
+/** One note for each foreign name; network file systems keep a removed file that is open under such a name for a while, and that gets no note. */
 export function notesOn(dir: string, names: readonly string[]): Issue[] {
   return names
     .filter((name) => isForeign(name) && !/^\.nfs[0-9a-f]+$/i.test(name))
@@ -17,7 +17,7 @@ export function notesOn(dir: string, names: readonly string[]): Issue[] {
 /** `any`: whatever it is, it may be there. */
 export type Expected = 'directory' | 'file' | 'any';
 
-/** What is wrong with the type of what stands at `path` (any but a link without `expected`); undefined when nothing is, or nothing is there. */
+/** What is wrong with the type of what is at `path` (any but a link without `expected`); undefined when nothing is, or nothing is there. */
 export function typeIssue(path: string, expected: Expected | undefined): Issue | undefined {
   const status = statusOf(path);
   if (status === undefined || expected === 'any') return undefined;

@@ -1,4 +1,4 @@
-/** The unfinished uploads of a model: each has its record, and each part is what was sent. One that is unfinished is no finding, and not pending. */
+/** The unfinished uploads of a model: each has its record, and each part is what was sent. An unfinished one is not a finding, and not pending. */
 import { join } from 'node:path';
 import { SwampError } from '../../errors.js';
 import { statusOf } from '../../fs/identity.js';
@@ -36,11 +36,11 @@ export async function checkUploadsOf(checker: Checker, modelId: string): Promise
   }
 }
 
-/** Damage of the record is told of the whole upload: without it nothing can become of its parts. */
+/** Damage of the record is reported for the whole upload: without it nothing can become of its parts. */
 function lookAtUpload(repo: Repo, modelId: string, { dir, holder }: Standing): Promise<Look> {
   return lookAtObject(dir, 'directory', (): Issue[] => {
     const missing = [UPLOAD_RECORD, PARTS, SUMS].find((name) => statusOf(join(dir, name)) === undefined);
-    // A completion that died in the middle: whoever takes the data fence goes on.
+    // A completion that died in the middle: the next holder of the data fence goes on.
     if (missing === PARTS && holder !== undefined && isBeingFinished(repo, modelId)) return [];
     if (missing !== undefined) return [{ path: dir, kind: 'missing_file', message: `is an upload without its ${missing}`, hint: HINT }];
     const plain = readPlain(join(dir, UPLOAD_RECORD));
@@ -55,7 +55,7 @@ function lookAtUpload(repo: Repo, modelId: string, { dir, holder }: Standing): P
   });
 }
 
-/** False for a fence that is damaged: that is told of the fence itself. */
+/** False for a fence that is damaged: that is a finding of the fence itself. */
 function isBeingFinished(repo: Repo, modelId: string): boolean {
   try {
     return hasIntent(repo, modelId);

@@ -24,17 +24,17 @@ export function versionState(dir: string): string {
   return [dir, join(dir, CONTENT), join(dir, METADATA), join(dir, PARTS), ...parts].map((path) => stateOf(path) ?? '-').join(' ');
 }
 
-/** Undefined also for what is no directory. */
+/** Undefined also for what is not a directory. */
 function readDirIfThere(path: string): string[] | undefined {
   return statusOf(path)?.isDirectory() === true ? readDir(path) : undefined;
 }
 
-/** What is wrong with a version, as far as can be told without reading its content. */
+/** What is wrong with a version, as far as can be seen without reading its content. */
 export async function structuralIssues(dir: string): Promise<Issue[]> {
   return versionIssues(dir, undefined);
 }
 
-/** `hint`: how to be rid of this very version. One that moves away meanwhile is nobody's damage: its directory is then not the same before and after. */
+/** `hint`: how to be rid of this very version. One that moves away meanwhile is not damaged: its directory is then not the same before and after. */
 export function lookAtVersion(dir: string, hint: string | undefined, onBytes: OnBytes): Promise<Look> {
   return lookAtObject(dir, 'directory', async () => {
     const issues = await versionIssues(dir, onBytes);
@@ -44,7 +44,7 @@ export function lookAtVersion(dir: string, hint: string | undefined, onBytes: On
   });
 }
 
-/** Of the content: where only its record is damaged, nobody is told to delete what may be whole. */
+/** Of the content: where only its record is damaged, the hint must not delete what may be whole. */
 const CURED_BY_DELETE: ReadonlySet<Issue['kind']> = new Set(['missing_file', 'size_mismatch', 'checksum_mismatch']);
 
 /** Content is read only with `onBytes`. */
@@ -55,7 +55,7 @@ async function versionIssues(dir: string, onBytes: OnBytes | undefined): Promise
   if (names.length === 0) return [...notes, { path: dir, kind: 'empty_directory', message: 'is empty' }];
   const read = readMetadata(join(dir, METADATA));
   const metadata = 'issue' in read ? undefined : read;
-  // Without metadata, what stands there tells which of the two it was.
+  // Without metadata, what is there shows which of the two it was.
   const inParts = metadata === undefined ? !names.includes(CONTENT) && names.includes(PARTS) : metadata.parts !== undefined;
   const body = inParts ? PARTS : CONTENT;
   const issues = [...notes, ...names.filter((name) => name !== body && name !== METADATA).map((name) => strayIssue(join(dir, name)))];
@@ -145,7 +145,7 @@ async function fileIssue(
   }
 }
 
-/** SHA-256 of an opened file, read once in pieces that `onBytes` is told of. */
+/** SHA-256 of an opened file, read once in pieces that `onBytes` counts. */
 export async function digestFile(file: Handle, onBytes: OnBytes, whole?: Hash): Promise<string> {
   const hash = createHash('sha256');
   if (file.size <= CHUNK) {

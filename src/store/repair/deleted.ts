@@ -1,6 +1,6 @@
 /**
  * The record of a deleted model that cannot be read. It was written by one rename, so the delete has happened: a record
- * with what is still known takes its place, and the id stays gone. Only where data of the model still stands is it set
+ * with what is still known takes its place, and the id stays gone. Only where data of the model is still there is it set
  * aside alone: a record would have that data swept, and the model, if it is one, comes back to be deleted again.
  */
 import { SwampError } from '../../errors.js';

@@ -1,4 +1,4 @@
-/** Which epochs anything tells of: a lock that is mended goes on above all of them (P6). */
+/** Which epochs are recorded anywhere: a lock that is mended goes on above all of them (P6). */
 import { join } from 'node:path';
 import { isErrno } from '../../errors.js';
 import { readDir } from '../../fs/tree.js';
@@ -18,7 +18,7 @@ export function recordedEpoch(layout: Layout, modelId: string): number {
   return highest;
 }
 
-/** The highest epoch that anything tells of which belongs to the lock: entries, records, and names of what was removed or kept. */
+/** The highest epoch that is recorded anywhere for the lock: entries, records, and names of what was removed or kept. */
 export function highestEpoch(layout: Layout, lock: LockName): number {
   if (lock.kind === 'global') return highestOf(trees(layout).flatMap((tree) => list(tree.fence(lock)).map(epochOf)));
   const { modelId } = lock;
@@ -30,7 +30,7 @@ export function highestEpoch(layout: Layout, lock: LockName): number {
   return highestOf([recordedEpoch(layout, modelId), ...named]);
 }
 
-/** The epoch at the beginning of an entry's name, however damaged the rest; 0 when there is none that could be. */
+/** The epoch at the beginning of an entry's name, however damaged the rest; 0 when it has none. */
 export function epochOf(entryName: string): number {
   return epochIn(/^([0-9]+)\./, entryName);
 }
@@ -49,7 +49,7 @@ function trees(layout: Layout): Layout[] {
   return [layout, ...list(layout.quarantines).map((name) => layout.quarantined(name))];
 }
 
-/** Something else in the place of a directory is told of by itself. */
+/** Something else in the place of a directory is a finding of its own. */
 function list(dir: string): string[] {
   try {
     return readDir(dir) ?? [];

@@ -1,5 +1,5 @@
 /**
- * Mends what belongs to one artifact name: its directory and its tombstone. What can be told from what stands there is
+ * Mends what belongs to one artifact name: its directory and its tombstone. What follows from what is there is
  * written anew; everything else is set aside. No floor goes down, and a record that is written anew carries a new
  * generation, so no pair of generation and version is given out twice (P4).
  */
@@ -22,7 +22,7 @@ import { linkToQuarantine, moveToQuarantine } from '../quarantine.js';
 import { versionNumbers } from '../read.js';
 import { type RecordState, readRecordState, readTombstoneState } from './states.js';
 
-/** What is done to one path. `inside`: where it stands below the quarantine of its model. */
+/** What is done to one path. `inside`: where it is below the quarantine of its model. */
 export interface Act {
   readonly path: string;
   readonly kind: FindingKind;
@@ -30,7 +30,7 @@ export interface Act {
   readonly inside?: string;
 }
 
-/** A record that is written over, or in the place of, what stands there. */
+/** A record that is written over, or in the place of, what is there. */
 interface Rewrite {
   readonly path: string;
   readonly kind: FindingKind;
@@ -49,7 +49,7 @@ export interface NameRepair {
   readonly aside: readonly Aside[];
 }
 
-/** The name as it stands now. */
+/** The name as it is now. */
 interface Standing {
   readonly dir: string;
   readonly tombstonePath: string;
@@ -62,7 +62,7 @@ interface Standing {
   readonly seen: number;
 }
 
-/** What is to be done about the findings of one name, as it stands now; `epoch`: of whoever is going to do it. */
+/** What to do about the findings of one name, as it is now; `epoch`: of the holder that will do it. */
 export async function planName(repo: Repo, modelId: string, segment: string, findings: readonly Issue[], epoch: number): Promise<NameRepair> {
   const standing = look(repo, modelId, segment);
   const { artifact, dir, record, name, tombstone, tombstonePath } = standing;
@@ -81,7 +81,7 @@ export async function planName(repo: Repo, modelId: string, segment: string, fin
   return { dir, rewrites, aside: tombstone.state === 'bad' && rewrites.length === 0 ? [...whole, forgotten] : whole };
 }
 
-/** Does it, under the model's data fence. Records first, durable: a floor must stand before the version above it goes. Throws FenceLost. */
+/** Does it, under the model's data fence. Records first, durable: a floor must be there before the version above it is removed. Throws FenceLost. */
 export async function mendName(fence: Lease, { dir, rewrites, aside }: NameRepair): Promise<Act[]> {
   const acts: Act[] = [];
   for (const { path, kind, value } of rewrites) {
@@ -128,7 +128,7 @@ async function badVersions({ dir, entries }: Standing, findings: readonly Issue[
   return bad;
 }
 
-/** What stands beside the versions, and inside whole ones, and belongs to nobody. */
+/** What is beside the versions, and inside whole ones, and belongs to nothing. */
 function strayPaths({ dir, entries }: Standing, bad: ReadonlyMap<string, FindingKind>, findings: readonly Issue[]): Aside[] {
   const strays = findings.filter((issue) => {
     const [entry = '', ...inner] = issue.path.startsWith(dir + sep) ? issue.path.slice(dir.length + 1).split(sep) : [];
@@ -154,7 +154,7 @@ function recordRewrite({ dir, record, tombstone, seen }: Standing, name: string,
   return isTrue ? [] : [{ path, kind: because, value: { ...value, floor: seen } }];
 }
 
-/** The tombstone of a name without an artifact, when there must be one and there is none that says enough. */
+/** The tombstone of a name without an artifact, when there must be one and none says enough. */
 function tombstoneRewrite({ tombstonePath: path, artifact, record, tombstone, name, seen }: Standing, because: FindingKind, epoch: number): Rewrite[] {
   const bad = tombstone.state === 'bad';
   if (name === undefined || (artifact === 'absent' && !bad)) return [];
@@ -176,7 +176,7 @@ function wholeKind({ dir, artifact, record, entries }: Standing, bad: ReadonlyMa
   return version ?? (versionNumbers(entries).length === 0 || record.state === 'ok' ? 'missing_version' : record.kind);
 }
 
-/** Makes the place of a record free, with what stands there set aside; a regular file stays until it is written over. */
+/** Makes the place of a record free, with what is there set aside; a regular file stays until it is written over. */
 async function clear(fence: Lease, path: string): Promise<string | undefined> {
   const status = statusOf(path);
   if (status === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** Sorts what a check found by who mends it: locks first, then each model under its lock, then what belongs to nobody. */
+/** Sorts what a check found by what mends it: locks first, then each model under its lock, then what belongs to no model. */
 import { relative, sep } from 'node:path';
 import { isModelId, type Layout, type LockName } from '../../layout/layout.js';
 import { isRecordName, isSegment } from '../../layout/names.js';
@@ -12,26 +12,26 @@ export interface ModelWork {
   readonly names: Map<string, Issue[]>;
   /** Its record in deleted/. */
   deleted: boolean;
-  /** Goes as it stands, under the model's lock. */
+  /** Set aside as it is, under the model's lock. */
   readonly aside: Issue[];
-  /** Left in its data fence: whoever takes it clears it. */
+  /** Left in its data fence: the next holder clears it. */
   readonly left: Issue[];
 }
 
 export interface Work {
-  /** A published restore that cannot be carried out: nobody works before it has gone. */
+  /** A published restore that cannot be carried out: no command works before it has gone. */
   readonly restore: readonly Issue[];
-  /** Below fences/, or in the way of whoever takes a lock. */
+  /** Below fences/, or in the way of taking a lock. */
   readonly locks: readonly Issue[];
   readonly models: ReadonlyMap<string, ModelWork>;
-  /** Goes as it stands; belongs to no model. */
+  /** Set aside as it is; belongs to no model. */
   readonly aside: readonly Issue[];
 }
 
 /** A person's business: definitions, the marker, the datastore's own directory, what the system does not let us read. */
 const TOLD: ReadonlySet<FindingKind> = new Set<FindingKind>(['marker_invalid', 'model_invalid', 'unreadable']);
 
-/** What a repair does about these; what is not in it can only be told. */
+/** What a repair does about these; what is not in it can only be reported. */
 export function workFor(layout: Layout, issues: readonly Issue[]): Work {
   const restore: Issue[] = [];
   const locks: Issue[] = [];
@@ -66,13 +66,13 @@ export function isNothing({ restore, locks, models, aside }: Work): boolean {
   return restore.length === 0 && locks.length === 0 && models.size === 0 && aside.length === 0;
 }
 
-/** fences, fences/global, fences/<id>, fences/<id>/data or run, and whatever stands below these. */
+/** fences, fences/global, fences/<id>, fences/<id>/data or run, and whatever is below these. */
 function isLock([, owner, kind]: readonly string[]): boolean {
   if (owner === undefined || owner === 'global') return true;
   return isModelId(owner) && (kind === undefined || kind === 'data' || kind === 'run');
 }
 
-/** The locks that stand at these paths or around them. */
+/** The locks that are at these paths or around them. */
 export function locksOf(layout: Layout, issues: readonly Issue[]): LockName[] {
   const found = issues.map(({ path }) => relative(layout.fences, path).split(sep));
   return found.flatMap(([modelId = '', kind]): LockName[] => (isModelId(modelId) && (kind === 'data' || kind === 'run') ? [{ kind, modelId }] : []));

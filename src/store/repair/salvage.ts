@@ -27,7 +27,7 @@ export function readableText(path: string): string | undefined {
   return 'text' in plain ? plain.text : undefined;
 }
 
-/** The highest number that stands behind this key; a truncated one is lower than it was. More than a fence can count is no number. */
+/** The highest number that follows this key; a truncated one is lower than it was. A number above what a fence can count is ignored. */
 export function numberIn(text: string, key: string): number | undefined {
   const found = [...text.matchAll(new RegExp(`"${key}"\\s*:\\s*([0-9]{1,13})(?![0-9])`, 'g'))].map((match) => Number(match[1])).filter((n) => n <= MAX_EPOCH);
   return found.length === 0 ? undefined : Math.max(...found);

@@ -31,7 +31,7 @@ export function readTombstoneState(path: string, segment: string): RecordState<T
   if (value === undefined) return read;
   const { deletedAt, renamedTo } = value;
   const facts = { ...read, deletedAt, ...(renamedTo === undefined ? {} : { renamedTo }) };
-  // That of another name is of no use under this one, and nobody's artifact depends on it.
+  // That of another name is of no use under this one, and no artifact depends on it.
   return read.state === 'foreign' ? { ...facts, state: 'bad' } : facts;
 }
 

@@ -16,12 +16,12 @@ import { SUMS, uploadNotFound } from './place.js';
 /** As many parts as S3 allows. */
 export const MAX_PARTS = 10_000;
 
-/** The number that a part's file name tells; undefined for what is no part. */
+/** The number in a part's file name; undefined for what is not a part. */
 export function partNumber(name: string): number | undefined {
   return /^[1-9][0-9]{0,4}$/.test(name) && Number(name) <= MAX_PARTS ? Number(name) : undefined;
 }
 
-/** The name in sums/ that tells what a part is. */
+/** The name in sums/ that says what a part is. */
 export function sumOf({ number, size, checksum }: Part): string {
   return `${number}.${size}.${checksum}`;
 }
@@ -32,8 +32,8 @@ export function isSum(name: string): boolean {
 }
 
 /**
- * Streams `source` into the part `number` of an upload; no lock is held. Its digest stands in sums/ before it appears by
- * one rename, so of two that race the last one is there, whole, and whichever it is can be told from damage. Throws
+ * Streams `source` into the part `number` of an upload; no lock is held. Its digest is in sums/ before it appears by
+ * one rename, so after a race the last one is there, whole, and either can be distinguished from damage. Throws
  * `upload_not_found` when the upload was completed or aborted meanwhile: then the rename has no destination; and what `check` throws
  * of the size, before anything appears.
  */
@@ -74,7 +74,7 @@ export async function putPart(
 /** An upload may come and go this often while a part arrives. */
 const LOOKS = 100;
 
-/** What stands in parts/, by number; the digests are not read. Undefined when the upload has gone. Throws `corrupt` for what is no part. */
+/** What is in parts/, by number; the digests are not read. Undefined when the upload has gone. Throws `corrupt` for what is not a part. */
 export function partsIn(dir: string): { readonly number: number; readonly size: number }[] | undefined {
   const names = listStore(join(dir, PARTS));
   const parts = names?.flatMap((name) => {
@@ -110,7 +110,7 @@ export async function assemble(
   { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress?: OnProgress | undefined },
 ): Promise<Assembled> {
   const { name } = told;
-  // Who sent a part may have died, or found its upload gone, before its rename was durable.
+  // The sender of a part may have died, or found its upload gone, before its rename was durable.
   await syncDir(join(dir, PARTS));
   const found = partsIn(dir) ?? [];
   requireComplete(
@@ -140,7 +140,7 @@ export async function assemble(
   }
 }
 
-/** So many numbers are told of what is missing. */
+/** So many of the missing numbers are listed. */
 const TOLD = 100;
 
 function requireComplete(

@@ -1,5 +1,5 @@
 /**
- * Where an upload stands: in its place, uploads/<model-id>/<id>, where parts arrive; or moved aside by the session that
+ * Where an upload is: in its place, uploads/<model-id>/<id>, where parts arrive; or moved aside by the session that
  * completes it, as <id>.<holder>, where nothing arrives any more. Each way is one rename.
  */
 import { join } from 'node:path';
@@ -19,12 +19,12 @@ import { isDeletedModel } from '../deleted.js';
 import { serialise } from '../metadata.js';
 import { UPLOAD_RECORD, type UploadRecord } from './record.js';
 
-/** In an upload: one empty file for each part that was ever sent, whose name tells its digest. */
+/** In an upload: one empty file for each part that was ever sent, whose name has its digest. */
 export const SUMS = 'sums';
 
 const UPLOAD_ID = /^(.{36})-[0-9a-f]{12}$/;
 
-/** The model that an upload's id names; undefined for a text that is no id of an upload. */
+/** The model that an upload's id names; undefined for a text that is not the id of an upload. */
 export function modelOfUpload(id: string): string | undefined {
   const modelId = UPLOAD_ID.exec(id)?.[1] ?? '';
   return isModelId(modelId) ? modelId : undefined;
@@ -78,7 +78,7 @@ export async function takeAside(session: Session, modelId: string, id: string): 
   const { layout } = session.repo;
   const place = layout.upload(modelId, id);
   const dir = layout.upload(modelId, `${id}.${session.holder}`);
-  // Where its session cannot be judged, the heartbeat of its staging tells whether it still works.
+  // Where its session cannot be judged, the heartbeat of its staging shows whether it still works.
   await openStaging(session);
   if (!reach(place)) return undefined;
   try {
@@ -129,7 +129,7 @@ export async function putBackAbandoned(fence: Lease, silent?: ReadonlySet<string
   if (abandoned.length > 0) await syncCommit(fence, []);
 }
 
-/** Why there is no upload of that id that takes parts. */
+/** Why no upload of that id takes parts. */
 export function uploadNotFound(repo: Repo, id: string): SwampError {
   const modelId = modelOfUpload(id);
   const aside = modelId === undefined ? undefined : uploadsOf(repo, modelId).find((standing) => standing.id === id && standing.holder !== undefined);

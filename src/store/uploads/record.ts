@@ -1,4 +1,4 @@
-/** The record of an unfinished upload: what `upload begin` was told, for the completion to go by. */
+/** The record of an unfinished upload: what `upload begin` was given, for the completion to go by. */
 import { join } from 'node:path';
 import { reach } from '../../fs/reach.js';
 import { readAs, VERSION_FIELDS } from '../metadata.js';
