@@ -1,8 +1,9 @@
 /** The conventions of every command, on the program as it is shipped: what goes where, exit codes, prompts, signals, a reader that goes away. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { brokenRepo } from './support/broken.js';
 import { refused, toldError } from './support/refused.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
@@ -355,7 +356,11 @@ describe('completion', () => {
     await createModel(repo, 'shell-1', 'true');
     await put(repo, 'store-1', 'a/b', 'x');
     await put(repo, 'store-1', 'a\nb', 'x');
-    const offered = async (...words: string[]): Promise<string[]> => (await run(repo, ['--complete', ...words])).stdout.split('\n').slice(0, -1);
+    const offered = async (...words: string[]): Promise<string[]> =>
+      (await run(repo, ['--complete', ...words])).stdout
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => line.replace(/\t.*/, ''));
     assert.deepEqual(await offered('da'), ['data', 'datastore']);
     assert.deepEqual(await offered('data', 'l'), ['list']);
     assert.deepEqual(await offered('datastore', 'lock', ''), ['status', 'release']);
@@ -382,16 +387,70 @@ describe('completion', () => {
     assert.equal((await run(repo, ['--complete', 'data', 'get', ''], { cwd: repo.base })).stdout, '');
   });
 
-  test('works in bash', async (t) => {
-    const repo = await tempRepo(t);
-    await createModel(repo, 'm');
-    await put(repo, 'm', 'two words', 'x');
-    const ask = (words: string): string => `COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _swamp; echo "\${COMPREPLY[@]}"`;
-    const { stdout } = await shell(repo, `source <(swamp completion bash); ${ask('swamp data ver')}; ${ask('swamp data get m tw')}`);
-    assert.equal(stdout, 'versions\ntwo\\ words\n');
-    for (const name of ['zsh', 'fish']) assert.match((await run(repo, ['completion', name])).stdout, /swamp --complete/);
+  test('works in bash: after a quote, after an escape, and behind a "="', async (t) => {
+    const repo = await wordyRepo(t);
+    const ask = (line: string): string => `COMP_LINE=${quoted(line)}; COMP_POINT=\${#COMP_LINE}; _swamp; printf '%s|' "\${COMPREPLY[@]}"; echo`;
+    const { stdout } = await shell(repo, ['source <(swamp completion bash)', ...LINES.map(([line]) => ask(line))].join('\n'));
+    assert.deepEqual(
+      stdout.split('\n').slice(0, -1),
+      LINES.map(([, inBash]) => `${inBash}|`),
+    );
+  });
+
+  test('says in zsh what a candidate is', installed('zsh'), async (t) => {
+    const repo = await wordyRepo(t);
+    const ask = (words: string, prefix: string): string => `words=(${words}); CURRENT=$#words; PREFIX=${quoted(prefix)}; _swamp`;
+    const { stdout } = await finished(
+      launch(repo, 'zsh', [
+        '-fc',
+        `compdef() { }; _describe() { print -rl -- "\${(P@)2}" }; source <(swamp completion zsh)
+         ${ask('swamp dem', 'dem')}; ${ask('swamp data get m two\\\\\\ w', 'two\\ w')}; ${ask('swamp data get m a:', 'a:')}; ${ask('swamp data get --model=m', '--model=m')}`,
+      ]),
+    );
+    assert.equal(stdout, 'demo:Writers against a deleter in a throw-away repository; a verdict\ntwo words\na\\:b\n--model=m\n');
+  });
+
+  test('says in fish what a candidate is', installed('fish'), async (t) => {
+    const repo = await wordyRepo(t);
+    const line = ['dem', 'data get m "tw', 'data get m two\\ w', 'data get --model=m'].map((words) => `complete -C ${quoted(`swamp ${words}`)}`).join('; ');
+    const { stdout } = await finished(launch(repo, 'fish', ['--no-config', '-c', `swamp completion fish | source; ${line}`], { env: { HOME: repo.base } }));
+    assert.match(stdout, /^demo\tWriters against a deleter in a throw-away repository; a verdict\n/);
+    assert.equal(stdout.match(/^("?)two(\\)? words"?$/gm)?.length, 2, stdout);
+    assert.match(stdout, /^--model=m$/m);
   });
 });
+
+/** A line of bash up to the cursor, and what takes the place of its last word, or of what is behind the last break in it. */
+const LINES = [
+  ['swamp data ver', 'versions'],
+  ['swamp data get m tw', 'two\\ words'],
+  ['swamp data get m two\\ w', 'two\\ words'],
+  ['swamp data get m "tw', 'two words'],
+  ["swamp data get m 'two w", 'two words'],
+  ['swamp data get m a:', 'b'],
+  ['swamp data get m "a:', 'a:b'],
+  ['swamp data get --model=', 'm'],
+  ['swamp data get --model="', 'm'],
+  ['swamp data get m a:b --version=', '1'],
+  ['swamp backup restore dir --mode me', 'merge'],
+] as const;
+
+/** A store `m` whose artifacts have names that a shell takes apart. */
+async function wordyRepo(t: TestContext): Promise<TestRepo> {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  await put(repo, 'm', 'two words', 'x');
+  await put(repo, 'm', 'a:b', 'x');
+  return repo;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function installed(shell: string): { readonly skip: string | false } {
+  return { skip: spawnSync(shell, ['--version'], { timeout: 10_000 }).status === 0 ? false : `${shell} is not installed` };
+}
 
 function pick({ stdout, stderr }: Result): { stdout: string; stderr: string } {
   return { stdout, stderr };

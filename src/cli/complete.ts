@@ -12,15 +12,15 @@ import { MODES } from './commands/backup-restore.js';
 import { findCommand, flagsOf, readFlags } from './parse.js';
 import { FORMATS, LEVELS } from './reporter.js';
 import { SHELLS } from './shells.js';
-import { COMMANDS } from './table.js';
+import { COMMANDS, GROUPS } from './table.js';
 
 /** So many names are offered at most. */
 const LIMIT = 500;
 
-/** The candidates for the last of `words`, one a line. Names that no shell can take as one line are left out. */
+/** The candidates for the last of `words`, one a line; behind a tab what a verb or a flag is for. Names that no shell can take as one line are left out. */
 export async function complete(words: readonly string[]): Promise<string> {
   const current = words.at(-1) ?? '';
-  const candidates = (await candidatesFor(words.slice(0, -1), current)).filter((word) => word.startsWith(current) && !/\p{Cc}/u.test(word));
+  const candidates = (await candidatesFor(words.slice(0, -1), current)).filter((candidate) => candidate.startsWith(current));
   return [...new Set(candidates)].map((word) => `${word}\n`).join('');
 }
 
@@ -31,7 +31,7 @@ async function candidatesFor(before: readonly string[], current: string): Promis
   if (unknown !== undefined) return [];
   const flags = flagsOf(command);
   const last = flags.find(({ name, alias, type }) => type !== 'switch' && [`--${name}`, `-${alias}`].includes(before.at(-1) ?? ''));
-  if (last === undefined && current.startsWith('-') && !before.includes('--')) return flags.map(({ name }) => `--${name}`);
+  if (last === undefined && current.startsWith('-') && !before.includes('--')) return flags.map(({ name, description }) => `--${name}\t${description}`);
   if (command === undefined) return last === undefined ? nextWords(topic) : [];
   const { given, words: plain, after } = readFlags(rest, flags);
   if (before.includes('--') && command.runs !== undefined && given.has(command.runs)) return [];
@@ -41,12 +41,15 @@ async function candidatesFor(before: readonly string[], current: string): Promis
     given.set(name, words[i] ?? '');
   });
   const wanted = last?.name ?? open[words.length]?.name;
-  return valuesOf(wanted, { text: argsOf(given).text, verb: command.verb, current });
+  return (await valuesOf(wanted, { text: argsOf(given).text, verb: command.verb, current })).filter((value) => !/\p{Cc}/u.test(value));
 }
 
 function nextWords(topic: string): readonly string[] {
   const start = topic === '' ? '' : `${topic} `;
-  return COMMANDS.filter(({ verb }) => verb.startsWith(start)).map(({ verb }) => verb.slice(start.length).split(' ')[0] ?? '');
+  return COMMANDS.filter(({ verb }) => verb.startsWith(start)).map(({ verb, summary }) => {
+    const [word = '', ...more] = verb.slice(start.length).split(' ');
+    return `${word}\t${more.length === 0 ? summary : GROUPS[`${start}${word}`]}`;
+  });
 }
 
 interface Known {
