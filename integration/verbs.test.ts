@@ -91,7 +91,7 @@ const VERBS: readonly Verb[] = [
   {
     verb: 'repo info',
     args: () => ['repo', 'info'],
-    text: /^Repository: +\/.*\nId: .*\nFormat: +2\n/,
+    text: /^Repository: +\/.*\nId: .*\nFormat: +3\n/,
     result: { ...fields('repoDir repoId datastore', 'text'), ...fields('formatVersion models artifacts versions bytes', 'number') },
     fails: [['repo', 'info', '--repo-dir', '/nonexistent'], 'not_a_repo'],
   },
