@@ -627,7 +627,10 @@ describe('a file system', () => {
       ['data', 'put', 'm', 'new', '/etc/passwd'],
       ['model', 'create', 'store', 'more'],
     ];
-    for (const args of writing) await refusedInside(repo, args, 'no_space');
+    for (const args of writing) {
+      const { message } = await refusedInside(repo, args, 'no_space');
+      assert.equal(message, `The disk, or your quota on it, is full: "${args.join(' ')}" could not be finished.`);
+    }
     await nothingLeft(repo);
     assert.equal((await repo.swamp(['data', 'get', 'm', 'a', '--verify'])).stdout, 'one');
     await repo.sh('rm ../filler');

@@ -86,7 +86,7 @@ export function asSwampError(error: unknown): SwampError {
     const { code = 'unknown', syscall = '', path, message } = error;
     const data = { errno: code, syscall, ...(path === undefined ? {} : { path }) };
     if (isFull(error)) {
-      return new SwampError('no_space', `The disk, or your quota on it, is full: ${message.replace(/^[A-Z0-9]+: /, '')}`, {
+      return new SwampError('no_space', 'The disk, or your quota on it, is full.', {
         hint: 'Free some space, then try again. "swamp data delete" works on a full disk.',
         data,
         cause: error,

@@ -1,5 +1,6 @@
 /** One run of the program: understand the words, run the command, print its outcome, return the exit code. */
-import { asSwampError, isErrno, SwampError } from '../errors.js';
+import { asSwampError, isErrno, isFull, SwampError } from '../errors.js';
+import type { Args } from './args.js';
 import type { Command } from './command.js';
 import { type Context, contextFor, type Outcome, type Run, requireConsent } from './context.js';
 import { flushed, leaveLine, print, StdoutFailed, tell, tellLine } from './output.js';
@@ -72,8 +73,15 @@ async function carryOut({ command, args }: Invocation, load: Load, manner: Manne
     return outcome === undefined ? 0 : ((await signals.orGivenUp(printOutcome(outcome, command, context, manner))) ?? signals.exitCode ?? 0);
   } catch (error) {
     await reporter?.flush();
-    return signals.exitCode ?? failed(error, manner);
+    return signals.exitCode ?? failed(isFull(error) ? diskFull(error, command, args) : error, manner);
   }
+}
+
+/** What was being written is a file that a person never named: the command says more. The path is in the data. */
+function diskFull(thrown: unknown, { verb, positionals }: Command, args: Args): SwampError {
+  const { code, hint = '', data, cause } = asSwampError(thrown);
+  const words = positionals.flatMap(({ name }) => args.text(name) ?? []);
+  return new SwampError(code, `The disk, or your quota on it, is full: "${[verb, ...words].join(' ')}" could not be finished.`, { hint, data, cause });
 }
 
 /** For an error that no command waits for any more. */
