@@ -1,7 +1,7 @@
 /**
  * Runs the main job and the contract tests on other Node versions, which npm brings as packages:
  *
- *   npm run test:runtimes             the newest 22 and 24
+ *   npm run test:runtimes             the oldest that is supported, the newest 22 and 24
  *   npm run test:runtimes -- 22.12.0  these versions
  */
 import { spawnSync } from 'node:child_process';
@@ -12,11 +12,11 @@ import { root } from './tree.mjs';
 
 const MINUTE = 60_000;
 const CACHE = resolve(root, 'node_modules/.cache/runtimes');
-/** What must work everywhere: the main job, every verb, the contract. */
-const CHOSEN = /^build\/integration\/(race|verbs|contract)[^/]*\.test\.js$/;
+/** What must work everywhere: the main job, every verb, the contract, and what depends on the runtime most, with kept code and without. */
+const CHOSEN = /^build\/integration\/(race|verbs|contract|code-cache|start)[^/]*\.test\.js$/;
 
 const wanted = process.argv.slice(2);
-const versions = wanted.length > 0 ? wanted : ['22', '24'];
+const versions = wanted.length > 0 ? wanted : ['20.19.0', '22', '24'];
 
 run(process.execPath, ['scripts/build.mjs']);
 const files = (await transpile()).filter((file) => CHOSEN.test(file)).sort();
