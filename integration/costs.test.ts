@@ -1,12 +1,14 @@
 /** What a command costs, counted and not timed: its looks and changes on the disk are the same however much there is. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { linkSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { Pauses } from './support/failpoints.js';
 import { createModel, put, type TestRepo, tempRepo } from './support/repo.js';
 import { cannotTrace, lookedAt } from './support/strace.js';
-import type { StartOptions } from './support/swamp.js';
+import { finished, launch, type Running, type StartOptions, start } from './support/swamp.js';
+import { until } from './support/until.js';
 
 const COMMANDS: readonly (readonly [args: readonly string[], options?: StartOptions])[] = [
   [['data', 'get', 'm', 'a']],
@@ -60,3 +62,32 @@ async function repoWith(t: Parameters<typeof tempRepo>[0], { versions, artifacts
   for (let i = 1; i < models; i++) writeFileSync(join(repo.dir, `models/store/n${i}.yaml`), `id: ${randomUUID()}\ntype: store\n`);
   return repo;
 }
+
+test('of a crowd that waits for a lock, the first two watch it; a change wakes no process that could not act on it', {
+  timeout: 120_000,
+  skip: cannotTrace() ?? false,
+}, async (t) => {
+  const repo = await tempRepo(t);
+  const id = await createModel(repo, 'm');
+  await put(repo, 'm', 'a', 'x');
+  const points = new Pauses(repo, ['write.entered']);
+  const holder = start(repo, ['data', 'put', 'm', 'a'], { stdin: 'held', env: points.env });
+  await points.at('write.entered', holder);
+  const queue = repo.layout.queue({ kind: 'data', modelId: id });
+  const waiters: Running[] = [];
+  const watched: (() => boolean)[] = [];
+  for (let i = 0; i < 4; i++) {
+    const log = join(repo.base, `watches-${i}`);
+    const words = ['-f', '-qq', '-e', 'trace=inotify_add_watch', '-e', 'signal=none', '-o', log];
+    waiters.push(launch(repo, 'strace', [...words, process.execPath, repo.bin, 'data', 'put', 'm', 'a'], { stdin: `${i}`, timeoutMs: 60_000 }));
+    watched.push(() => existsSync(log) && readFileSync(log, 'utf8').includes('/fences/'));
+    await until(`waiter ${i} is in the queue`, () => existsSync(queue) && readdirSync(queue).length > i, { watch: [repo.base] });
+  }
+  await until('the first two watch', () => watched[0]?.() === true && watched[1]?.() === true, { watch: [repo.base] });
+  assert.deepEqual(
+    watched.map((isWatching) => isWatching()),
+    [true, true, false, false],
+  );
+  points.go('write.entered');
+  for (const running of [holder, ...waiters]) await finished(running);
+});

@@ -56,8 +56,27 @@ async function attempt(contender: Contender, lock: LockName, ticket: OwnTicket, 
     await options.onWait?.();
     await ticket.file();
     if (lock.kind === 'run') failIfDeadlocked(contender, ticket, [{ lock, entryName: seen.entry.name }]);
-    return { blocked: head === undefined ? blockedBy(contender, seen) : blockedByQueue(contender, seen, head, grace.leftMs) };
+    const blocked = head === undefined ? blockedBy(contender, seen) : blockedByQueue(contender, seen, head, grace.leftMs);
+    return { blocked: { ...blocked, ...patience(contender, lock, ticket) } };
   }
+}
+
+/** So many waiters at the head of a queue watch the lock. */
+const WATCHERS = 2;
+/** A hand-off takes longer than this: a commit has several syncs. Milliseconds. */
+const HAND_OFF_MS = 5;
+
+/**
+ * How a waiter waits that has others before it. If all watched, each change of the lock and of its queue would wake all of them, and a
+ * crowd would burn more than its work; but only the next can take the lock. The others sleep as long as those before them need at least,
+ * and no longer than the poll. A nested command is never behind others (N1).
+ * This decides only how long a process waits.
+ */
+function patience(contender: Contender, lock: LockName, { name: own }: OwnTicket): Partial<Pick<Blocked, 'watch' | 'recheckMs'>> {
+  const { layout } = contender.repo;
+  if (own === undefined || liveAncestors(contender).length > 0) return {};
+  const before = readQueue(layout, lock).filter(({ name, kind }) => name < own && kind !== 'drain').length;
+  return before < WATCHERS ? {} : { watch: [], recheckMs: before * HAND_OFF_MS };
 }
 
 /** Blocked by a live holder. */
