@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Pauses } from './support/failpoints.js';
 import { createModel, put, type TestRepo, tempRepo } from './support/repo.js';
-import { cannotTrace, lookedAt } from './support/strace.js';
+import { cannotTrace, lookedAt, traceCalls } from './support/strace.js';
 import { finished, launch, type Running, type StartOptions, start } from './support/swamp.js';
 import { until } from './support/until.js';
 
@@ -90,4 +90,27 @@ test('of a crowd that waits for a lock, the first two watch it; a change wakes n
   );
   points.go('write.entered');
   for (const running of [holder, ...waiters]) await finished(running);
+});
+
+/** Each change that a command makes on the disk, with its reason; a command alone on a model that has been written before. */
+const CHANGES: readonly (readonly [title: string, args: readonly string[], changes: Readonly<Record<string, number>>])[] = [
+  // Synced: content, record, their directory; then the artifact's directory and that of the fence (P6). Renamed: lock, version into the lock, version into its place, lock.
+  ['data put', ['data', 'put', 'm', 'a'], { fsync: 5, rename: 4, mkdir: 2, rmdir: 1, unlink: 0 }],
+  ['data get', ['data', 'get', 'm', 'a'], { fsync: 0, rename: 0, mkdir: 0, rmdir: 0, unlink: 0 }],
+  ['data list', ['data', 'list', 'm'], { fsync: 0, rename: 0, mkdir: 0, rmdir: 0, unlink: 0 }],
+];
+
+describe('alone, a command makes no change of the disk that its promises do not need', { skip: cannotTrace() ?? false }, () => {
+  for (const [title, args, changes] of CHANGES) {
+    test(title, { timeout: 60_000 }, async (t) => {
+      const repo = await tempRepo(t);
+      await createModel(repo, 'm');
+      for (const content of ['1', '2']) await put(repo, 'm', 'a', content);
+      const { result, calls } = await traceCalls(repo, { args, options: { stdin: 'x' } });
+      assert.equal(result.code, 0, result.stderr);
+      const count = (syscall: string): number =>
+        calls.filter((call) => call.syscall === syscall && (syscall === 'fsync' || call.text.includes(repo.layout.root))).length;
+      assert.deepEqual(Object.fromEntries(Object.keys(changes).map((syscall) => [syscall, count(syscall)])), changes);
+    });
+  }
 });
