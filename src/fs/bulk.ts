@@ -2,21 +2,16 @@
  * Writes many new files below one directory, and makes all of them durable at once: a sync for each of ten thousand small
  * files costs more than writing them.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
 import { copyFile, type FileHandle, open } from 'node:fs/promises';
-import { release } from 'node:os';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, relative, sep } from 'node:path';
 import { isErrno } from '../errors.js';
 import { linkFile, removeFile, rename, syncDir, syncFile } from './durable.js';
 import { failpoint } from './failpoints.js';
 import type { Handle } from './handle.js';
 import { bytesOf, type Digest, digestOfBytes, pour, type Reading, SMALL } from './pieces.js';
-
-/** So many files are synced one by one, and so many at a time. */
-const FEW = 64;
-const AT_ONCE = 16;
+import { FEW, someAtOnce, syncFileSystem } from './sync.js';
 
 export class Bulk {
   readonly #root: string;
@@ -126,25 +121,6 @@ export class Bulk {
   }
 }
 
-/** Makes the names in all these directories of one file system durable. Those that are synced one by one are so in their order, level by level. */
-export async function syncDirsTogether(levels: readonly (readonly string[])[], signal: AbortSignal): Promise<void> {
-  const dirs = levels.flat();
-  const [first] = dirs;
-  if (first === undefined || (dirs.length > FEW && (await syncFileSystem(first, signal)))) return;
-  for (const level of levels) await someAtOnce(level, syncDir, signal);
-}
-
-async function someAtOnce(paths: readonly string[], sync: (path: string) => Promise<void>, signal: AbortSignal): Promise<void> {
-  const queue = [...paths];
-  const work = async (): Promise<void> => {
-    for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
-      signal.throwIfAborted();
-      await sync(path);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-}
-
 async function syncPath(path: string): Promise<void> {
   const file = await open(path, 'r');
   try {
@@ -152,33 +128,4 @@ async function syncPath(path: string): Promise<void> {
   } finally {
     await file.close();
   }
-}
-
-/**
- * syncfs(2), which Node does not offer, by `sync -f` of coreutils: one flush for all files. False where there is no such command, where
- * it fails, or where the kernel does not report what could not be written (before Linux 5.8): then each file is synced.
- */
-async function syncFileSystem(dir: string, signal: AbortSignal): Promise<boolean> {
-  if (!reportsErrors()) return false;
-  await failpoint('fs.sync');
-  return new Promise((resolve, reject) => {
-    const child: ChildProcess = spawn('sync', ['-f', join(dir, '.')], { stdio: 'ignore' });
-    const abort = (): void => {
-      child.kill();
-      reject(signal.reason);
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    const end = (done: boolean): void => {
-      signal.removeEventListener('abort', abort);
-      resolve(done);
-    };
-    child.once('error', () => end(false));
-    child.once('exit', (code) => end(code === 0));
-    if (signal.aborted) abort();
-  });
-}
-
-function reportsErrors(): boolean {
-  const [major = 0, minor = 0] = release().split('.').map(Number);
-  return process.platform === 'linux' && (major > 5 || (major === 5 && minor >= 8));
 }

@@ -5,9 +5,9 @@
 import { lstatSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { syncDirsTogether } from '../fs/bulk.js';
 import { makeDir, makeDirs, rename, syncDir } from '../fs/durable.js';
 import { reach } from '../fs/reach.js';
+import { syncDirsTogether } from '../fs/sync.js';
 import { exists, ownNames } from '../fs/tree.js';
 import { type Holder, newNonce, parseHolder } from './holder.js';
 import { makePlace, type Session, takingSpace } from './session.js';

@@ -1,6 +1,6 @@
 /** Carries out a published restore, model by model, under the global fence; every step may find itself done. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { syncDirsTogether } from '../fs/bulk.js';
+import { syncDirsTogether } from '../fs/sync.js';
 import { createFences, raiseEntry, readFence } from '../locks/fence.js';
 import type { Session } from '../locks/session.js';
 import { changedByRestore, endRestore, fencesToReach, modelsToRestore, readRestoreThrough, restoreDefinitions, restoreModel } from '../store/restoration.js';
