@@ -1,7 +1,21 @@
 /** The compiled code that is kept between runs: used where it is safe, refused where it is not, and never needed. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { type TestRepo, tempRepo } from './support/repo.js';
@@ -130,6 +144,38 @@ describe('the code that is compiled', () => {
     'is of another program, runtime or flags': (bytes) => changed(bytes, 8),
     'has zeros where the disk had not written yet': (bytes) => Buffer.concat([bytes.subarray(0, HEADER), Buffer.alloc(bytes.length - HEADER)]),
   };
+  test('that is larger than can be read means a plain start, and is replaced', async (t) => {
+    const bed = await bedFor(t);
+    const file = await filled(bed);
+    truncateSync(file, 3 * 2 ** 30);
+    assert.equal(await bed.list(), 'a\n');
+    assert.ok(statSync(file).size < 2 ** 26);
+  });
+
+  test('is not kept, and not missed, when the file of the runtime is gone', async (t) => {
+    const { repo, home } = await bedFor(t);
+    const [runtime, gone] = [join(repo.base, 'node'), join(repo.base, 'gone.cjs')];
+    copyFileSync(process.execPath, runtime);
+    writeFileSync(gone, "require('node:fs').unlinkSync(process.execPath);");
+    const options = { encoding: 'utf8', timeout: 20_000, env: { ...process.env, XDG_CACHE_HOME: home, NODE_V8_COVERAGE: '' } } as const;
+    assert.equal(execFileSync(runtime, ['--require', gone, repo.bin, ...LIST, '--repo-dir', repo.dir], options), 'a\n');
+    assert.deepEqual(readdirSync(home), []);
+  });
+
+  test('leaves nothing in the home of another account, where root would make a .cache that its owner cannot use', { skip: !isRoot }, async (t) => {
+    const { repo, list } = await bedFor(t);
+    const home = join(repo.base, 'home');
+    mkdirSync(home);
+    chownSync(home, 12_345, 12_345);
+    const env = { XDG_CACHE_HOME: undefined, HOME: home };
+    assert.equal(await list(env), 'a\n');
+    assert.deepEqual(readdirSync(home), []);
+    mkdirSync(join(home, '.cache'));
+    chownSync(join(home, '.cache'), 12_345, 12_345);
+    assert.equal(await list(env), 'a\n');
+    assert.deepEqual(readdirSync(join(home, '.cache')), []);
+  });
+
   test('that is damaged means a plain start, and is replaced', async (t) => {
     const bed = await bedFor(t);
     const good = readFileSync(await filled(bed));

@@ -13,6 +13,7 @@
  * takes a tenth of a millisecond, and to load a hash takes several.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Script } from 'node:vm';
 import { isSystemError } from '../errors.js';
 import { isPrivate, readPrivate } from '../fs/private.js';
@@ -25,6 +26,8 @@ const RUNS = 3;
 /** Of all verbs, programs and runtimes together; the oldest are removed. */
 const MOST_FILES = 40;
 const HEADER_BYTES = 1024;
+/** No bundle has so much code. What is larger is not ours, and may be too large to be read at all. */
+const MOST_BYTES = 64 * 1024 * 1024;
 /** What Node puts around a module. It is on the first line, whose columns the source map counts without it. */
 const HEAD = '(function (exports, require, module, __filename, __dirname) {';
 
@@ -44,7 +47,7 @@ interface Kept {
 export function loadCompiled(path: string, verb: string, requireFrom: NodeJS.Require): Loaded | undefined {
   const dir = cacheDir(process.env);
   const key = keyOf(path, verb);
-  if (dir === undefined || Buffer.byteLength(key) > HEADER_BYTES - 3) return undefined;
+  if (dir === undefined || key === undefined || Buffer.byteLength(key) > HEADER_BYTES - 3) return undefined;
   const file = `${dir}/${verb}-${hashOf(key)}`;
   const kept = read(dir, file, key);
   const script = new Script(`${HEAD}${readFileSync(path, 'latin1')}\n})`, {
@@ -53,7 +56,7 @@ export function loadCompiled(path: string, verb: string, requireFrom: NodeJS.Req
     ...(kept === undefined ? {} : { cachedData: kept.code }),
   });
   const module = { exports: {} };
-  script.runInThisContext()(module.exports, requireFrom, module, path, path.slice(0, path.lastIndexOf('/')));
+  script.runInThisContext()(module.exports, requireFrom, module, path, dirname(path));
   const runs = kept === undefined || script.cachedDataRejected === true ? 0 : kept.runs;
   return { exports: module.exports, keep: () => void (runs < RUNS && write(dir, file, `${runs + 1} ${key}`, script.createCachedData())) };
 }
@@ -70,10 +73,12 @@ function cacheDir({
   return base === undefined ? undefined : `${base}/swamp`;
 }
 
-/** The path is in it because V8 keeps that too, for stack traces. */
-function keyOf(path: string, verb: string): string {
+/** The path is in it because V8 keeps that too, for stack traces. Undefined when the runtime's file was replaced after it started, or may not be looked at. */
+function keyOf(path: string, verb: string): string | undefined {
   const { version, arch, execPath, execArgv, versions, env } = process;
-  const { size, mtimeMs } = statSync(execPath);
+  const runtime = tryTo(() => statSync(execPath));
+  if (runtime === undefined) return undefined;
+  const { size, mtimeMs } = runtime;
   return JSON.stringify([SWAMP_BUILD, path, verb, version, arch, versions.v8, execPath, size, mtimeMs, execArgv, env['NODE_OPTIONS'] ?? '']);
 }
 
@@ -85,26 +90,20 @@ function hashOf(text: string): string {
 }
 
 function read(dir: string, file: string, key: string): Kept | undefined {
-  try {
-    if (!isPrivate(dir)) return undefined;
-    const bytes = readPrivate(file);
-    const length = ((bytes?.length ?? 0) - HEADER_BYTES) / 2;
-    if (bytes === undefined || !(length > 0)) return undefined;
-    const header = bytes.toString('utf8', 0, bytes.indexOf(0));
-    const code = bytes.subarray(HEADER_BYTES, HEADER_BYTES + length);
-    if (header.slice(2) !== key || !code.equals(bytes.subarray(HEADER_BYTES + length))) return undefined;
-    return { code, runs: Number(header.charAt(0)) };
-  } catch (error) {
-    if (!isSystemError(error)) throw error;
-    return undefined;
-  }
+  const bytes = tryTo(() => (isPrivate(dir) ? readPrivate(file, MOST_BYTES) : undefined));
+  const length = ((bytes?.length ?? 0) - HEADER_BYTES) / 2;
+  if (bytes === undefined || !(length > 0)) return undefined;
+  const header = bytes.toString('utf8', 0, bytes.indexOf(0));
+  const code = bytes.subarray(HEADER_BYTES, HEADER_BYTES + length);
+  if (header.slice(2) !== key || !code.equals(bytes.subarray(HEADER_BYTES + length))) return undefined;
+  return { code, runs: Number(header.charAt(0)) };
 }
 
 /** Written whole or not at all. Not synced: what a power cut leaves of it is refused by `read`. */
 function write(dir: string, file: string, header: string, code: Buffer): void {
   const temporary = `${file}.${process.pid}-${Date.now().toString(36)}`;
   try {
-    makeDir(dir.slice(0, dir.lastIndexOf('/')));
+    makeDir(dirname(dir));
     makeDir(dir);
     if (!isPrivate(dir)) return;
     const first = Buffer.alloc(HEADER_BYTES);
@@ -119,9 +118,12 @@ function write(dir: string, file: string, header: string, code: Buffer): void {
   }
 }
 
-/** A home that is not there is not made. */
+/**
+ * A home that is not there is not made, and nothing is made in a place that is not this account's: root with the HOME of a user (sudo)
+ * would leave a .cache that no program of that user can write to.
+ */
 function makeDir(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) mkdirSync(path, { mode: 0o700 });
+  if (statSync(path, { throwIfNoEntry: false }) === undefined && isPrivate(dirname(path))) mkdirSync(path, { mode: 0o700 });
 }
 
 function removeOldest(dir: string): void {
@@ -132,10 +134,12 @@ function removeOldest(dir: string): void {
   for (const { path } of byAge.slice(MOST_FILES)) tryTo(() => unlinkSync(path));
 }
 
-function tryTo(act: () => void): void {
+/** Undefined where the system does not let it happen. */
+function tryTo<T>(act: () => T): T | undefined {
   try {
-    act();
+    return act();
   } catch (error) {
     if (!isSystemError(error)) throw error;
+    return undefined;
   }
 }

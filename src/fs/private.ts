@@ -1,12 +1,12 @@
 /** What no other account can have written: files and directories whose content is believed as if it were part of the program. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
 
-/** Undefined for what another account wrote, or could have written. */
-export function readPrivate(path: string): Buffer | undefined {
+/** Undefined for what another account wrote, or could have written, and for what has more than `limit` bytes. */
+export function readPrivate(path: string, limit: number): Buffer | undefined {
   const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const status = fstatSync(file);
-    return status.isFile() && isOwn(status) && (status.mode & 0o077) === 0 ? readFileSync(file) : undefined;
+    return status.isFile() && isOwn(status) && (status.mode & 0o077) === 0 && status.size <= limit ? readFileSync(file) : undefined;
   } finally {
     closeSync(file);
   }
