@@ -27,9 +27,10 @@ test('whatever was deleted, and whatever the file system counts, the answer is t
   const check = fc.property(shapes, ({ floor, above, kept, directories }) => {
     const versions = [...range(1, floor).filter((version) => kept[version - 1]), ...range(floor + 1, floor + above)];
     const dir = directoryOf(t, versions);
-    for (const count of [versions.length, directories]) {
+    for (const count of [versions.length, -1, directories]) {
       const latest = latestIn(dir, floor, count);
-      if (above > 0 || versions.some((version) => version > floor - 8)) assert.equal(latest, versions.at(-1));
+      if (count > versions.length) assert.ok([undefined, versions.at(-1)].includes(latest));
+      else if (above > 0 || versions.some((version) => version > floor - 8)) assert.equal(latest, versions.at(-1));
       else assert.equal(latest, undefined);
     }
   });
@@ -40,6 +41,16 @@ test('a version that is missing above the floor, by hand, hides none behind it: 
   for (const length of [1, 2, 3, 7, 40]) {
     const dir = directoryOf(t, [...range(1, 5), ...range(6 + length, 99)]);
     for (const directories of [-1, 99 - length]) assert.ok([undefined, 99].includes(latestIn(dir, 0, directories)), `${length} missing, count ${directories}`);
+  }
+});
+
+test('a file system that counts shows a single version behind a gap of any length (P10)', (t) => {
+  for (const floor of [0, 3]) {
+    for (const last of [7, 11, 12, 30, 100, 70_000]) {
+      const versions = [...range(1, 5), last];
+      const latest = latestIn(directoryOf(t, versions), floor, versions.length);
+      assert.ok([undefined, last].includes(latest), `floor ${floor}, versions ${versions.join(' ')}: ${latest}`);
+    }
   }
 });
 

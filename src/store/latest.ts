@@ -13,15 +13,17 @@ const FAR = 2 ** 16;
 
 /**
  * The latest version in `dir`, whose record says `floor`. `directories`: how many directories are in it, as its link count says; a wrong
- * or missing count costs looks, never the answer. Undefined: only a listing can answer. That includes the gap above the floor that
- * a person made by hand: the versions behind it must be neither hidden nor given out again.
+ * or missing count costs looks or a listing, never the answer. Undefined: only a listing can answer. That includes the gap above the
+ * floor that a person made by hand: the versions behind it must be neither hidden nor given out again.
  */
 export function latestIn(dir: string, floor: number, directories: number): number | undefined {
   const has = (version: number): boolean => exists(join(dir, String(version)));
-  if (!has(floor + 1)) return isLast(has, floor) ? latestUnder(has, floor) : undefined;
-  const latest = latestAbove(has, floor + 1, directories);
+  const above = has(floor + 1);
+  const latest = above ? latestAbove(has, floor + 1, directories) : latestUnder(has, floor);
+  // More directories than numbers up to the latest: one of them is behind a gap.
+  if (latest === undefined || directories > latest) return undefined;
   // As many directories as there are versions above the floor: none of them is behind a gap.
-  return directories === latest - floor || isLast(has, latest) ? latest : undefined;
+  return (above && directories === latest - floor) || isLast(has, above ? latest : floor) ? latest : undefined;
 }
 
 type Has = (version: number) => boolean;

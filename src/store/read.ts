@@ -99,6 +99,9 @@ function found<T extends object>(
   return carried === undefined ? look(dir, false) : { ...carried, moving: true };
 }
 
+/** Links of an artifact's directory that are not its versions: two are its own, and macOS counts its files, too: the record. */
+const OWN_LINKS = process.platform === 'darwin' ? 3 : 2;
+
 /** `name`: whose record it must be; undefined for an artifact on its way. */
 function headIn(dir: string, name: string | undefined): Head | undefined {
   const status = reach(dir) ? statusOf(dir) : undefined;
@@ -106,7 +109,7 @@ function headIn(dir: string, name: string | undefined): Head | undefined {
   if (!status.isDirectory()) throw damaged(dir, 'it is not a directory');
   const record = artifactRecord({ dir }, name);
   if (record === undefined) return undefined;
-  const latest = latestIn(dir, record.floor, Number(status.nlink) - 2) ?? listArtifact(dir)?.versions.at(-1);
+  const latest = latestIn(dir, record.floor, Number(status.nlink) - OWN_LINKS) ?? listArtifact(dir)?.versions.at(-1);
   return latest === undefined ? undefined : { dir, record, latest };
 }
 
