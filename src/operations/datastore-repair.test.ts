@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { INJURIES, LONG_NAME, type Places, readableBytes, TOLD, written } from '../../integration/support/injuries.js';
 import { deadHolder, NEVER } from '../../integration/support/library-repo.js';
+import { sampled } from '../../integration/support/scale.js';
 import { SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
 import { readFence } from '../locks/fence.js';
@@ -22,7 +23,7 @@ const check = (repo: Repo): Promise<DatastoreCheckResult> => datastoreCheck(repo
 
 // Each has a repository of its own and mostly waits for the disk.
 describe('an injury', { concurrency: 4 }, () => {
-  for (const [title, injure] of Object.entries(INJURIES)) {
+  for (const [title, injure] of sampled(Object.entries(INJURIES), 3)) {
     test(`repair mends, or sets aside, and loses nothing: ${title}`, { timeout: 30_000 }, async (t) => {
       const places = await written(t);
       const { repo } = places;
@@ -235,7 +236,7 @@ const OF_LOCKS = Object.keys(INJURIES).filter(
 );
 
 describe('an injured lock', { concurrency: 4 }, () => {
-  for (const title of OF_LOCKS) {
+  for (const title of sampled(OF_LOCKS, 3)) {
     test(`several repairs at once, beside a writer, mend as one does: ${title}`, { timeout: 60_000 }, async (t) => {
       const places = await written(t);
       const { repo } = places;

@@ -11,7 +11,7 @@ import { findModel, isSameFile, type Model } from '../models/files.js';
 import { keepName, otherOfName } from '../models/names.js';
 import { restructureModel, type Structural } from '../protocol/restructure.js';
 import { displayPath, type Repo } from '../repo.js';
-import { requireHeld } from '../store/commit.js';
+import { requireHeld, syncCommit } from '../store/commit.js';
 import { discardStaged, hasText, stageText } from '../store/definition-text.js';
 import { requireModel } from './data-put.js';
 import { clearName } from './finish.js';
@@ -70,6 +70,8 @@ async function renameModel(
           { topic: 'model', modelId: id, modelName: input.newName, path: file.path },
         );
     }
+    // P6: the rename counts as committed under this epoch.
+    await syncCommit(writer, []);
     if (newText !== text) await rewrite(repo, target, { from: text, to: newText });
   };
   await restructureModel(repo, id, give, { signal });

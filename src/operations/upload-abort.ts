@@ -2,6 +2,7 @@
 import { discard, type Session } from '../locks/session.js';
 import { withSession } from '../protocol/session.js';
 import type { Repo } from '../repo.js';
+import { syncDirs } from '../store/commit.js';
 import { uploadNotFound } from '../store/uploads/place.js';
 import { operation } from './operation.js';
 import { requireUpload } from './upload-reclaim.js';
@@ -19,6 +20,7 @@ async function abortUpload(repo: Repo, { upload: id }: { readonly upload: string
     const trashed = await discard(repo, repo.layout.upload(modelId, id), modelId);
     if (trashed.length === 0) throw uploadNotFound(repo, id);
     session.trashed.push(...trashed);
+    await syncDirs([repo.layout.modelUploads(modelId)]);
     return { aborted: true };
   };
   return withSession(repo, abort, { removes: true });
