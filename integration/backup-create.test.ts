@@ -28,6 +28,7 @@ import { mountedRepo, onMounts } from './support/mounted.js';
 import { buildMutant } from './support/mutant.js';
 import { refused } from './support/refused.js';
 import { check, createModel, heldLocks, type TestRepo, tempRepo } from './support/repo.js';
+import { sampled } from './support/scale.js';
 import { finished, launch, run, start } from './support/swamp.js';
 import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 
@@ -656,7 +657,7 @@ describe('DIR', () => {
 });
 
 describe('a backup that ends early', () => {
-  for (const point of ['pin.set', 'restructure.closed', 'backup.listed', 'backup.copying#3', 'backup.before-sync', 'backup.before-publish']) {
+  for (const point of sampled(['pin.set', 'restructure.closed', 'backup.listed', 'backup.copying#3', 'backup.before-sync', 'backup.before-publish'], 3)) {
     test(`killed at ${point} leaves none that verify accepts, and the next one clears up (B3, B13)`, async (t) => {
       const repo = await tempRepo(t);
       await stock(repo);

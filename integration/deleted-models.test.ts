@@ -21,6 +21,7 @@ import { Pauses, traceOf } from './support/failpoints.js';
 import { buildMutant } from './support/mutant.js';
 import { linesOf, withTeardown } from './support/one-winner.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { sampled } from './support/scale.js';
 import { snapshot } from './support/snapshot.js';
 import { cannotTrace, lookedAt } from './support/strace.js';
 import { finished, run, runJson, start } from './support/swamp.js';
@@ -54,7 +55,7 @@ async function expectGone(repo: TestRepo, name: string, id: string): Promise<voi
   await run(repo, ['model', 'get', name], { expect: 66 });
 }
 
-for (const point of ['model-delete.committed', 'model-delete.definition-gone', 'sweep.one'] as const) {
+for (const point of sampled(['model-delete.committed', 'model-delete.definition-gone', 'sweep.one'] as const, 3)) {
   test(`a model whose deleter died at ${point} is in no listing and no lookup (D2)`, async (t) => {
     const repo = await tempRepo(t);
     const id = await createModel(repo, 'm');

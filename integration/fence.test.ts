@@ -12,6 +12,7 @@ import { errorOf } from './support/errors.js';
 import { Pauses, traceOf } from './support/failpoints.js';
 import { createGated, runGated, startGated } from './support/gated.js';
 import { contentOf, copyRepo, createModel, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
+import { sampled } from './support/scale.js';
 import { finished, type Running, run, runJson, start } from './support/swamp.js';
 import { until } from './support/until.js';
 
@@ -34,7 +35,7 @@ describe('a put that was overtaken while it held the data fence commits again, o
     ['write.committed', 'a', 'by force'],
     ['write.committed', 'new', 'by force'],
   ];
-  for (const [point, artifact, takeover] of cases) {
+  for (const [point, artifact, takeover] of sampled(cases, 3)) {
     test(`stopped at ${point}, ${artifact === 'a' ? 'next' : 'first'} version, overtaken ${takeover}`, async (t) => {
       const repo = await tempRepo(t, { env: SHORT_TTL });
       await createModel(repo, 'm');
@@ -278,7 +279,7 @@ describe('a delete that was put out by force', { concurrency: 2 }, () => {
 });
 
 describe('a rename that was put out by force', { concurrency: 2 }, () => {
-  for (const point of ['intent.before-publish', 'intent.published', 'steps.out', 'steps.take']) {
+  for (const point of sampled(['intent.before-publish', 'intent.published', 'steps.out', 'steps.take'], 2)) {
     test(`at ${point} has succeeded or starts over; the artifact has one name`, async (t) => {
       const repo = await tempRepo(t);
       await createModel(repo, 'm');

@@ -8,6 +8,7 @@ import { FAMILIES } from '../src/layout/families.js';
 import { Pauses } from './support/failpoints.js';
 import { type Deleted, linesOf, oneWinner, withTeardown } from './support/one-winner.js';
 import { contentOf, createModel, entryOf, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { sampled } from './support/scale.js';
 import { finished, run, runJson, start } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
 import { until } from './support/until.js';
@@ -22,7 +23,7 @@ function recordOf(repo: TestRepo, id: string): { commit: string; teardown: { sta
 
 test('O1, O3: of 16 deletes at once one removes and one runs the teardown, and all succeed', (t) => oneWinner(t, { rounds: 2, processes: 16 }));
 
-for (const family of FAMILIES) {
+for (const family of sampled(FAMILIES, 2)) {
   test(`D6, D7, D8: the family ${family.name} of a deleted model is swept, and that of no other model`, async (t) => {
     const repo = await tempRepo(t);
     const ids = { A: await createModel(repo, 'A'), A2: await createModel(repo, 'A2'), 'A-b': await createModel(repo, 'A-b') };
@@ -193,7 +194,7 @@ test('a definition that comes back with the id of a deleted model is told, and n
   await put(repo, 'm', 'a', 'x');
 });
 
-for (const point of ['model-delete.before-commit', 'model-delete.committed', 'model-delete.definition-gone', 'teardown.recorded'] as const) {
+for (const point of sampled(['model-delete.before-commit', 'model-delete.committed', 'model-delete.definition-gone', 'teardown.recorded'] as const, 2)) {
   test(`O4, O5: a winner that dies at ${point} leaves what the next delete finishes, with one teardown`, async (t) => {
     const repo = await tempRepo(t);
     const id = await withTeardown(repo, 'm');
@@ -369,7 +370,7 @@ test('data rename carries all versions, leads readers of the old name on, and ne
   await run(repo, ['data', 'rename', 'm', 'nothing', 'else'], { expect: 66 });
 });
 
-for (const point of ['intent.before-publish', 'intent.published', 'steps.out', 'steps.take'] as const) {
+for (const point of sampled(['intent.before-publish', 'intent.published', 'steps.out', 'steps.take'] as const, 2)) {
   test(`a renamer that dies at ${point} never hides the artifact, and the next holder finishes`, async (t) => {
     const repo = await tempRepo(t);
     await createModel(repo, 'm');

@@ -11,9 +11,9 @@ import { LONG } from './support/scale.js';
 import { finished, run, start } from './support/swamp.js';
 
 /** 250 are promised, and are made by the demo and the long form, too. */
-const DELETES = LONG ? 250 : 50;
+const DELETES = LONG ? 250 : 30;
 /** Of each of five models. */
-const ROUNDS = LONG ? 10 : 3;
+const ROUNDS = LONG ? 10 : 2;
 
 test(`of ${DELETES} deletes in a tight loop, each a process, against 4 writers, none fails (L4)`, async (t) => {
   await deletesAgainst(t, DELETES, writingPrograms);

@@ -21,6 +21,7 @@ import { told } from './support/program.js';
 import { refused } from './support/refused.js';
 import { contentOf, copyRepo, createModel, entryOf, heldLocks, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
 import { LOOKS, stockForLook } from './support/restore-looks.js';
+import { sampled } from './support/scale.js';
 import { cannotTrace } from './support/strace.js';
 import { finished, launch, run, runJson, start, startProgram } from './support/swamp.js';
 import { until } from './support/until.js';
@@ -479,7 +480,7 @@ describe('beside a restore', { concurrency: 2 }, () => {
 });
 
 describe('a restore whose restorer died after publishing it is carried out first by', { concurrency: 2 }, () => {
-  for (const { title, meet } of LOOKS) {
+  for (const { title, meet } of sampled(LOOKS, 2)) {
     test(`${title} (B16)`, async (t) => {
       // The staging of the dead restorer, which is empty.
       const repo = await tempRepo(t, { pending: 'allowed' });

@@ -13,6 +13,7 @@ import { told } from './support/program.js';
 import { randomFrom, seedOfThisRun } from './support/random.js';
 import { refused } from './support/refused.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
+import { sampled } from './support/scale.js';
 import { finished, type Running, run, runJson, start, startProgram } from './support/swamp.js';
 import { until } from './support/until.js';
 
@@ -382,7 +383,7 @@ describe('an unfinished upload', { concurrency: 2 }, () => {
   });
 
   for (const point of ['upload.aside', 'upload.before-intent']) {
-    for (const next of ['part', 'complete', 'abort', 'sweep'] as const) {
+    for (const next of sampled(['part', 'complete', 'abort', 'sweep'] as const, 2)) {
       test(`whose completion died at ${point} is put back by ${next}, and lost nothing`, async (t) => {
         const repo = await tempRepo(t, { pending: 'allowed' });
         await createModel(repo, 'm');
@@ -410,7 +411,7 @@ describe('an unfinished upload', { concurrency: 2 }, () => {
     const repo = await tempRepo(t, { pending: 'allowed' });
     await createModel(repo, 'm');
     for (const point of ['intent.published', 'steps.take', 'steps.out']) {
-      for (const next of ['put', 'retry', 'abort'] as const) {
+      for (const next of sampled(['put', 'retry', 'abort'] as const, 3)) {
         const name = `${point} ${next}`;
         const id = await uploadOf(repo, name, 'one', 'two');
         const died = await start(repo, ['data', 'upload', 'complete', id], { env: { SWAMP_FAILPOINTS: `${point}=kill` } }).exited;

@@ -17,6 +17,7 @@ import { Pauses } from './support/failpoints.js';
 import { createGated, openGate, runGated, startGated } from './support/gated.js';
 import { hold, libraryRepo, newModel, putAll } from './support/library-repo.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
+import { sampled } from './support/scale.js';
 import { finished, launch, markedProcesses, type Running, run, runJson, start } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
 import { until } from './support/until.js';
@@ -185,7 +186,7 @@ function codesOf(commands: Nested): number[] {
 
 for (const other of ['nobody', 'a delete in its first drain', 'a delete in its second drain'] as const) {
   describe(`while ${other} waits for the parent's model, a method does (L10, N1 to N4)`, { concurrency: 2 }, () => {
-    for (const [what, codes, lines] of CASES) {
+    for (const [what, codes, lines] of sampled(CASES, 3)) {
       test(what, async (t) => {
         const repo = await gatedRepo(t);
         await createModel(repo, 'q', 'true');
