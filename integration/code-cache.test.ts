@@ -158,8 +158,9 @@ describe('the code that is compiled', () => {
     const [runtime, gone] = [join(repo.base, 'node'), join(repo.base, 'gone.cjs')];
     copyFileSync(process.execPath, runtime);
     writeFileSync(gone, "require('node:fs').unlinkSync(process.execPath);");
-    const options = { encoding: 'utf8', timeout: 20_000, env: { ...process.env, XDG_CACHE_HOME: home, NODE_V8_COVERAGE: '' } } as const;
-    assert.equal(execFileSync(runtime, ['--require', gone, repo.bin, ...LIST, '--repo-dir', repo.dir], options), 'a\n');
+    const env = { ...process.env, XDG_CACHE_HOME: home, NODE_V8_COVERAGE: '' };
+    const args = ['--require', gone, repo.bin, ...LIST, '--repo-dir', repo.dir];
+    assert.equal(execFileSync(runtime, args, { encoding: 'utf8', timeout: 20_000, env }), 'a\n');
     assert.deepEqual(readdirSync(home), []);
   });
 

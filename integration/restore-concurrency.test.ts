@@ -296,12 +296,12 @@ describe('beside a restore', { concurrency: 2 }, () => {
     const { repo } = await stocked(t);
     await createModel(repo, 'empty');
     const backup = await backupOf(repo.dir, join(repo.base, 'backup'));
-    const pauses = new Pauses(repo, ['restore.published']);
-    const restore = restoring(repo, backup, 'merge', pauses.env);
     // It has looked for a restore, and takes no lock afterwards.
     const late = new Pauses(repo, ['upload.before-begin']);
     const beginning = start(repo, ['data', 'upload', 'begin', 'empty', 'b', '--json'], { env: late.env });
     await late.at('upload.before-begin', beginning);
+    const pauses = new Pauses(repo, ['restore.published']);
+    const restore = restoring(repo, backup, 'merge', pauses.env);
     await pauses.at('restore.published', restore);
     late.go('upload.before-begin');
     const { uploadId } = JSON.parse((await finished(beginning)).stdout) as { uploadId: string };

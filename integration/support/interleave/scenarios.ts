@@ -24,8 +24,13 @@ function deleteVersion(version: number): Task {
 const STORE: readonly Task[] = [create, put('a', 'a1'), put('a', 'a2'), put('b', 'b1'), { kind: 'delete', model: M, name: 'b' }];
 /** A store with four versions of `a`. */
 const FOUR: readonly Task[] = [create, put('a', 'a1'), put('a', 'a2'), put('a', 'a3'), put('a', 'a4')];
-/** The latest version of `a`, 2, is its floor: the newest one was deleted. */
-const AT_FLOOR: readonly Task[] = [create, put('a', 'a1'), put('a', 'a2'), put('a', 'a3'), deleteVersion(3)];
+/** Versions 3 to 6 of `a`, above its floor, 3: fewer than any of their numbers, so the count of them shows no gap. */
+const FEWER: readonly Task[] = [
+  ...[create, put('a', 'a1'), put('a', 'a2'), put('a', 'a3'), deleteVersion(1), deleteVersion(2)],
+  ...[put('a', 'a4'), put('a', 'a5'), put('a', 'a6')],
+];
+/** The latest version of `a`, 3, is its floor: an older one was deleted. There are no more versions than the next lower number. */
+const AT_FLOOR: readonly Task[] = [create, put('a', 'a1'), put('a', 'a2'), put('a', 'a3'), deleteVersion(1)];
 /** A model whose method has run once. */
 const SHELL: readonly Task[] = [{ kind: 'create', model: M, run: 'true' }, run, put('a', 'a1')];
 /** A method of another model that writes into this one, nested. */
@@ -96,13 +101,13 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     title: 'get, and delete of the newest and of an older version',
-    setup: FOUR,
-    tasks: [{ kind: 'get', model: M, name: 'a' }, deleteVersion(4), deleteVersion(2)],
+    setup: FEWER,
+    tasks: [{ kind: 'get', model: M, name: 'a' }, deleteVersion(6), deleteVersion(5)],
   },
   {
     title: 'get, put, and delete of the version at the floor',
     setup: AT_FLOOR,
-    tasks: [{ kind: 'get', model: M, name: 'a' }, put('a', 'x'), deleteVersion(2)],
+    tasks: [{ kind: 'get', model: M, name: 'a' }, put('a', 'x'), deleteVersion(3)],
   },
   { title: 'put, method and delete', setup: SHELL, tasks: [put('a', 'x'), run, deleteAll] },
   { title: 'put, put, delete and rename', setup: STORE, tasks: [put('a', 'x'), put('a', 'y'), deleteA, renameA] },
