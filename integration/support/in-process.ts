@@ -10,9 +10,9 @@ import type { Args } from '../../src/cli/args.js';
 import { contextFor, type Outcome, requireConsent } from '../../src/cli/context.js';
 import { loadCommand } from '../../src/cli/load.js';
 import { parse } from '../../src/cli/parse.js';
+import { printed, worded } from '../../src/cli/program.js';
 import { errorLine, errorText } from '../../src/cli/render/error.js';
-import { printable } from '../../src/cli/render/text.js';
-import { LEVELS, type Logging, logging } from '../../src/cli/reporter.js';
+import { LEVELS, LINES, type Logging, logging } from '../../src/cli/reporter.js';
 import { asSwampError } from '../../src/errors.js';
 import type { Facts, Reporter } from '../../src/repo.js';
 import { LONG } from './scale.js';
@@ -65,14 +65,11 @@ async function carryOut({ command, args }: Invocation, signal: AbortSignal): Pro
     requireConsent(command, args);
     const outcome: Outcome | undefined = await (await loadCommand(command.verb))(contextFor({ command, args, signal, reporter }));
     if (outcome === undefined) return { code: 0, stdout: '', stderr: said() };
-    const { result, text, note, error } = outcome;
-    const unasked = command.confirms === true && args.has('quiet') && !json && !args.has('dry-run');
-    const stdout = unasked ? '' : json ? `${JSON.stringify(result)}\n` : text();
-    const noted = note === undefined || json || args.has('quiet') ? '' : `${note}\n`;
-    const { code, stderr } = error === undefined ? { code: 0, stderr: '' } : failed(error, json);
+    const { stdout, stderr: noted } = printed(outcome, command, { json, args });
+    const { code, stderr } = outcome.error === undefined ? { code: 0, stderr: '' } : failed(outcome.error, json);
     return { code, stdout, stderr: said() + noted + stderr };
   } catch (thrown) {
-    const { code, stderr } = failed(thrown, json);
+    const { code, stderr } = failed(worded(thrown, command, args), json);
     return { code, stdout: '', stderr: said() + stderr };
   }
 }
@@ -106,12 +103,10 @@ function withFile(args: Args, scratch: string, stdin: string): Args {
 function logTo({ lowest, format }: Logging): { readonly reporter: Reporter; readonly text: () => string } {
   const lines: string[] = [];
   const report =
-    (level: (typeof LEVELS)[number]) =>
+    (level: 'debug' | 'info' | 'warning') =>
     (message: string, { topic, ...facts }: Facts): void => {
       if (LEVELS.indexOf(level) < LEVELS.indexOf(lowest)) return;
-      const common = { at: new Date().toISOString(), level, category: `swamp.${topic}`, message };
-      if (format === 'json') lines.push(`${JSON.stringify({ ...common, ...facts, ...common })}\n`);
-      else lines.push(`swamp: ${level === 'info' ? '' : `${level}: `}${printable(message)}\n`);
+      lines.push(`${LINES[format]({ category: ['swamp', topic], level, message: [message], properties: facts, timestamp: Date.now() })}\n`);
     };
   return { reporter: { debug: report('debug'), info: report('info'), warn: report('warning') }, text: () => lines.join('') };
 }

@@ -23,7 +23,7 @@ export async function helpText(topic: string): Promise<string> {
 }
 
 /** A line of a page in a window of so many columns. A command or a flag is never broken: it is there to be copied. */
-export function fitted(line: string, columns: number): string[] {
+function fitted(line: string, columns: number): string[] {
   const [, margin = '', name = '', text = ''] = /^( *)(\S.*? {2,})?(.*)$/.exec(line) ?? [];
   const beside = margin.length + name.length;
   if (name !== '' && columns - beside < ROOM) {

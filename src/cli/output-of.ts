@@ -33,6 +33,7 @@ export async function withOutputOf<T>(words: readonly string[], options: OutputO
       stdin: isatty(STDIN) ? 'ignore' : 'inherit',
       signal,
       onStdout: async (chunk) => {
+        // What ends this wait early, the signal or a reader that is gone, ends the command by itself.
         if (!stream.write(chunk)) await once(stream, 'drain', { signal }).catch(() => undefined);
       },
       onStderr: relay,

@@ -73,12 +73,13 @@ async function carryOut({ command, args }: Invocation, load: Load, manner: Manne
     return outcome === undefined ? 0 : ((await signals.orGivenUp(printOutcome(outcome, command, context, manner))) ?? signals.exitCode ?? 0);
   } catch (error) {
     await reporter?.flush();
-    return signals.exitCode ?? failed(isFull(error) ? diskFull(error, command, args) : error, manner);
+    return signals.exitCode ?? failed(worded(error, command, args), manner);
   }
 }
 
-/** What was being written is a file that a person never named: the command says more. The path is in the data. */
-function diskFull(thrown: unknown, { verb, positionals }: Command, args: Args): SwampError {
+/** On a full disk, what was being written is a file that a person never named: the command says more. The path is in the data. */
+export function worded(thrown: unknown, { verb, positionals }: Command, args: Args): unknown {
+  if (!isFull(thrown)) return thrown;
   const { code, hint = '', data, cause } = asSwampError(thrown);
   const words = positionals.flatMap(({ name }) => args.text(name) ?? []);
   return new SwampError(code, `The disk, or your quota on it, is full: "${[verb, ...words].join(' ')}" could not be finished.`, { hint, data, cause });
@@ -90,11 +91,21 @@ async function endWith(code: number): Promise<void> {
   process.exit(code);
 }
 
-async function printOutcome(outcome: Outcome, command: Command, { json, args }: Context, manner: Manner): Promise<number> {
-  const unasked = command.confirms === true && args.has('quiet') && !json && !args.has('dry-run');
+/** What an outcome says on stdout, and beside it on stderr. A confirmation that nobody asked for is left out. */
+export function printed({ result, text, note }: Outcome, command: Command, { json, args }: Pick<Context, 'json' | 'args'>): { stdout: string; stderr: string } {
+  const quiet = args.has('quiet') && !json;
+  const unasked = command.confirms === true && quiet && !args.has('dry-run');
+  return {
+    stdout: unasked ? '' : json ? `${JSON.stringify(result)}\n` : text(),
+    stderr: note === undefined || json || quiet ? '' : `${note}\n`,
+  };
+}
+
+async function printOutcome(outcome: Outcome, command: Command, context: Context, manner: Manner): Promise<number> {
+  const { stdout, stderr } = printed(outcome, command, context);
   try {
-    if (!unasked) await print(json ? `${JSON.stringify(outcome.result)}\n` : outcome.text());
-    if (outcome.note !== undefined && !json && !args.has('quiet')) tellLine(`${outcome.note}\n`);
+    if (stdout !== '') await print(stdout);
+    if (stderr !== '') tellLine(stderr);
   } catch (error) {
     throw error instanceof StdoutFailed ? doneUnprinted(error, command, outcome) : error;
   }

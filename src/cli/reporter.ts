@@ -42,7 +42,7 @@ export function createReporter({ lowest, format }: Logging): FlushableReporter {
     (level: (typeof LEVELS)[number], method: keyof Reporter) =>
     (message: string, facts: Facts): void => {
       if (LEVELS.indexOf(level) < LEVELS.indexOf(lowest)) return;
-      log ??= import('./log.js').then(({ openLog }) => openLog(format === 'json' ? asJson : asText, tellLine));
+      log ??= import('./log.js').then(({ openLog }) => openLog(LINES[format], tellLine));
       written = log.then((to) => to[method](message, facts));
     };
   return Object.freeze({ debug: report('debug', 'debug'), info: report('info', 'info'), warn: report('warning', 'warn'), flush: () => written });
@@ -55,3 +55,6 @@ const asJson: Format = ({ category, level, message, properties, timestamp }) => 
   const common = { at: new Date(timestamp).toISOString(), level, category: category.join('.'), message: message.join('') };
   return JSON.stringify({ ...common, ...properties, ...common });
 };
+
+/** How a notice becomes a line in each format. */
+export const LINES: Readonly<Record<Logging['format'], Format>> = Object.freeze({ text: asText, json: asJson });

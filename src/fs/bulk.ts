@@ -7,7 +7,7 @@ import { chmodSync, closeSync, constants, mkdirSync, openSync, writeSync } from 
 import { copyFile, type FileHandle, open } from 'node:fs/promises';
 import { dirname, relative, sep } from 'node:path';
 import { isErrno } from '../errors.js';
-import { linkFile, removeFile, rename, syncDir, syncFile } from './durable.js';
+import { linkFile, removeFile, rename, syncDir, syncFile, takeBack } from './durable.js';
 import { failpoint } from './failpoints.js';
 import type { Handle } from './handle.js';
 import { bytesOf, type Digest, digestOfBytes, pour, type Reading, SMALL } from './pieces.js';
@@ -52,7 +52,7 @@ export class Bulk {
       result = await fill(file);
       await syncFile(file);
     } catch (error) {
-      await file.close().catch(() => undefined);
+      await takeBack(() => file.close());
       throw error;
     }
     await file.close();
