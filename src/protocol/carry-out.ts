@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { syncDirsTogether } from '../fs/sync.js';
 import { createFences, raiseEntry, readFence } from '../locks/fence.js';
 import type { Session } from '../locks/session.js';
+import { changesTooFast } from '../store/read.js';
 import { changedByRestore, endRestore, fencesToReach, modelsToRestore, readRestoreThrough, restoreDefinitions, restoreModel } from '../store/restoration.js';
 import type { Structural } from './inside.js';
 
@@ -48,4 +49,5 @@ async function raiseRunFence(hands: Structural, dir: string, { modelId, epoch }:
     if (entry?.state !== 'free') continue;
     if (entry.epoch >= epoch || (await raiseEntry(dir, entry.name, epoch))) return;
   }
+  throw changesTooFast(dir);
 }
