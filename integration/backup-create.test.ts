@@ -311,11 +311,11 @@ describe('one moment', () => {
   describe('is missed by a program that', () => {
     const mutants: Readonly<Record<string, readonly Edit[]>> = {
       'takes what was listed ahead for what is there': [
-        { file: 'backup/create/snapshot.ts', from: 'const same = ahead?.quiet !== undefined && ahead.quiet === entry?.name;', to: 'const same = true;' },
+        { file: 'backup/create/snapshot.ts', from: 'const same = known?.quiet !== undefined && known.quiet === entry?.name;', to: 'const same = true;' },
       ],
       'sweeps under a pin': [{ file: 'store/pins.ts', from: 'standingPins(repo).some((path) => !silent.has(path));', to: 'false;' }],
       'does not look for what was moved': [
-        { file: 'backup/create/locate.ts', from: 'look === 0 ? listed.dir : this.#find(listed, { anew: look > 1 })', to: 'listed.dir' },
+        { file: 'backup/create/locate.ts', from: 'look === 0 ? listed.dir : find(locating, listed, { anew: look > 1 })', to: 'listed.dir' },
       ],
     };
     for (const [title, edits] of Object.entries(mutants)) {

@@ -13,10 +13,10 @@ import { METADATA_RECORD, type Part, parseAs, readVersionMetadata, type VersionM
 import { partNumber, sumOf } from '../../store/uploads/parts.js';
 import { SUMS } from '../../store/uploads/place.js';
 import { damaged, type ListedArtifact, type ListedUpload, type ListedVersion } from './listed.js';
-import type { Listed, Locator } from './locate.js';
+import { type Listed, type Locating, openListed } from './locate.js';
 
 export interface Copying extends Reading {
-  readonly locator: Locator;
+  readonly locating: Locating;
   readonly bulk: Bulk;
   /** Takes a content from an earlier backup, where that has it. */
   readonly fromBase: FromBase | undefined;
@@ -51,7 +51,7 @@ export async function copyVersion(copying: Copying, source: CopySource, path: st
     identity: listed.identity,
     inside: { identity: artifact.identity, name: String(listed.version) },
   };
-  const opened = copying.locator.within(place, (dir) => openVersion(dir, artifact.name), closeOpened);
+  const opened = openListed(copying.locating, place, (dir) => openVersion(dir, artifact.name), closeOpened);
   if (opened === undefined) throw damaged(place.dir, `${METADATA} or ${CONTENT} is missing`);
   const { metadata } = opened;
   copying.onVersion(metadata.size);
@@ -95,12 +95,7 @@ async function copyFile(copying: Copying, file: Handle, recorded: number, path: 
 async function copyParts(copying: Copying, source: CopySource, place: Listed, metadata: VersionMetadata, path: string): Promise<Digest> {
   const { name } = source.artifact;
   const declared = metadata.parts ?? [];
-  const names =
-    copying.locator.within(
-      place,
-      (dir) => listStore(join(dir, PARTS)),
-      () => undefined,
-    ) ?? [];
+  const names = openListed(copying.locating, place, (dir) => listStore(join(dir, PARTS))) ?? [];
   const present = new Set(names);
   const missing = declared.find(({ number }) => !present.has(String(number)));
   // What no part is called is a stray, as beside the files of a version.
@@ -125,7 +120,7 @@ async function copyPart(
   sink: FileHandle,
   whole: Hash,
 ): Promise<number> {
-  const file = copying.locator.within(place, (dir) => openPiece({ path: join(dir, PARTS, String(part.number)), part }, name), close);
+  const file = openListed(copying.locating, place, (dir) => openPiece({ path: join(dir, PARTS, String(part.number)), part }, name), close);
   if (file === undefined) throw incomplete(source, `part ${part.number} is missing`, part.number);
   try {
     const own = createHash('sha256');
@@ -156,18 +151,12 @@ export async function copyUpload(
   const { name } = upload.record;
   const digests = new Map<number, string>();
   for (const number of upload.parts.flatMap((one) => partNumber(one) ?? []).sort((a, b) => a - b)) {
-    const file = copying.locator.within(place, (dir) => openPiece({ path: join(dir, String(number)), part: undefined }, name), close);
+    const file = openListed(copying.locating, place, (dir) => openPiece({ path: join(dir, String(number)), part: undefined }, name), close);
     if (file === undefined) throw damaged(place.dir, `part ${number} went away`);
     try {
       const { size, checksum } = await copying.bulk.copy(pathOf(number), file, copying);
       const sum = sumOf({ number, size, checksum });
-      const known =
-        upload.sums.includes(sum) ||
-        copying.locator.within(
-          place,
-          (dir) => sumsBeside(dir).includes(sum),
-          () => undefined,
-        );
+      const known = upload.sums.includes(sum) || openListed(copying.locating, place, sumsBeside)?.includes(sum);
       if (known !== true) throw notSent(upload, number, checksum);
       digests.set(number, checksum);
     } finally {

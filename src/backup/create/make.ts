@@ -23,7 +23,6 @@ import { type Base, takeFromBase } from './base.js';
 import { type Copying, copyUpload, copyVersion, type Shared } from './copy.js';
 import { damageOr } from './damage.js';
 import { countsOf, type Damage, type ListedArtifact, type ListedModel, type ListedUpload, type Snapshot } from './listed.js';
-import { Locator } from './locate.js';
 import { type BackupTarget, makeScratch, publish } from './target.js';
 
 /** What is to be written. */
@@ -120,7 +119,7 @@ async function writeTree(repo: Repo, root: string, plan: MakingPlan, options: Ma
   };
   const { base } = plan;
   const fromBase: Copying['fromBase'] = base && ((content, to, path) => takeFromBase(base, content, to, path));
-  const copying: Copying = { locator: new Locator(repo), bulk: new Bulk(root), fromBase, signal, onBytes, onVersion };
+  const copying: Copying = { locating: { repo, indexes: new Map() }, bulk: new Bulk(root), fromBase, signal, onBytes, onVersion };
   const making: Making = { repo, root, plan, copying, checksums: new Map(), damaged: [], done };
   await copyAll(making, stop, tell);
   if (making.damaged.length === 0) await writeControls(making, began);
