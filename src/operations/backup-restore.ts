@@ -1,24 +1,14 @@
 /** `backup restore`: verified, planned and staged without a lock; one rename publishes it; then it is carried out, by this command or by the next one (B15 to B17). */
-import { setImmediate as turn } from 'node:timers/promises';
-import { type Gathered, gather, readSaved, type Saved } from '../backup/contents.js';
-import { adaptStaged } from '../backup/restore/adapt.js';
+import { type Gathered, gather, readSaved } from '../backup/contents.js';
 import type { Choice, RestoreMode } from '../backup/restore/choice.js';
-import { type FreshIds, planRestore, type RestorePlan, type RestoreRemoval, type Skipped } from '../backup/restore/plan.js';
-import { stageRestore } from '../backup/restore/stage.js';
-import { seenNow, unfinishedUploads } from '../backup/restore/state.js';
-import { errnoOf, SwampError } from '../errors.js';
-import { exists } from '../fs/tree.js';
-import { FenceLost, MAX_EPOCH } from '../locks/fence.js';
-import { discard, type Session } from '../locks/session.js';
-import { keepName } from '../models/names.js';
-import { carryOut } from '../protocol/carry-out.js';
-import { restructure, type Structural, settle } from '../protocol/restructure.js';
+import { type FreshIds, plannedBytes, planRestore, type RestorePlan, type RestoreRemoval, type Skipped } from '../backup/restore/plan.js';
+import { type Restoring, restore } from '../backup/restore/restore.js';
+import { SwampError } from '../errors.js';
+import { MAX_EPOCH } from '../locks/fence.js';
 import { withSession } from '../protocol/session.js';
 import type { Repo } from '../repo.js';
-import { discardTexts, publishRestore, stagedRestore } from '../store/restoration.js';
 import { requireWholeBackup } from './backup-verify.js';
 import { operation } from './operation.js';
-import { requireWithin } from './restore-loss.js';
 
 export interface BackupRestoreInput {
   /** The directory of the backup. */
@@ -70,9 +60,6 @@ export interface BackupRestoreOptions {
   readonly onProgress?: (done: { readonly files: number; readonly bytes: number }, phase: 'verified' | 'staged', total?: number) => void;
 }
 
-/** How often what was staged may turn out to be too little, because something was deleted meanwhile. */
-const ATTEMPTS = 3;
-
 /**
  * Throws `backup_invalid`, `checksum_mismatch` (nothing touched), `conflict` for a repository that is not empty,
  * `model_not_found`, `data_not_found`, `model_exists`, `name_invalid`, `no_space`, `lock_timeout`, `read_only`.
@@ -100,7 +87,10 @@ export async function restoreInto(open: () => Promise<Repo>, input: BackupRestor
   if (input.dryRun === true) return result;
   const asks = choice.mode === 'replace' && options.confirm !== undefined;
   if (asks && !(await options.confirm({ dir, removed: shown.removed, restored: result }))) return { ...nothing(input), cancelled: true };
-  const done = await withSession(repo, (session) => new Restorer(session, backup, choice, fresh, asks ? shown : undefined, options).run());
+  const { signal } = options;
+  const onStaged: Restoring['onStaged'] = (staged, total) => options.onProgress?.(staged, 'staged', total);
+  const agreed = asks ? shown : undefined;
+  const done = await withSession(repo, (session) => restore({ session, backup, choice, fresh, agreed, signal, onStaged }));
   for (const { model, newId } of done.newIds)
     if (choice.only?.as === undefined)
       repo.reporter.info(`The id of the model "${model}" was deleted here and cannot be used again: the model now has the id ${newId}.`, {
@@ -120,121 +110,6 @@ function choiceOf({ mode, model, as, name }: BackupRestoreInput): Choice {
   return { mode, only: { model, ...(as === undefined ? {} : { as }), ...(name === undefined ? {} : { name }) } };
 }
 
-class Restorer {
-  readonly #session: Session;
-  readonly #backup: Saved;
-  readonly #choice: Choice;
-  readonly #fresh: FreshIds;
-  /** What the person was shown. */
-  readonly #asked: RestorePlan | undefined;
-  readonly #options: BackupRestoreOptions;
-  #plan: RestorePlan | undefined;
-  #published = false;
-
-  constructor(session: Session, backup: Saved, choice: Choice, fresh: FreshIds, asked: RestorePlan | undefined, options: BackupRestoreOptions) {
-    this.#session = session;
-    this.#backup = backup;
-    this.#choice = choice;
-    this.#fresh = fresh;
-    this.#asked = asked;
-    this.#options = options;
-  }
-
-  async run(): Promise<RestorePlan> {
-    try {
-      return await this.#attempts();
-    } finally {
-      // What is published is not staged any more.
-      await discardTexts(this.#session);
-    }
-  }
-
-  async #attempts(): Promise<RestorePlan> {
-    const { repo } = this.#session;
-    const { signal } = this.#options;
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      await settle(repo, { signal });
-      const plan = await planRestore(repo, this.#backup, this.#choice, this.#fresh);
-      const total = bytesOf(plan);
-      await stageRestore(this.#session, this.#backup, plan, { signal, onProgress: (staged) => this.#options.onProgress?.(staged, 'staged', total) });
-      this.#plan = plan;
-      const done = await restructure(repo, { models: 'all', runs: true }, (hands) => this.#commit(hands), {
-        signal,
-        session: this.#session,
-        atLeast: plan.globalEpoch,
-      });
-      if (done !== undefined) return done;
-      await discardTexts(this.#session);
-      this.#session.trashed.push(...(await discard(repo, stagedRestore(this.#session), 'staging')));
-      await turn();
-    }
-    throw new SwampError('conflict', 'The data that the restore would replace kept changing; nothing was restored.', { hint: 'Run the command again.' });
-  }
-
-  /** Undefined: more is to be restored now than was staged. Runs again when the global fence was lost on the way. */
-  async #commit(hands: Structural): Promise<RestorePlan | undefined> {
-    // Another command has carried it out before this one came here again.
-    if (this.#published && this.#plan !== undefined) return this.#plan;
-    if (!exists(stagedRestore(this.#session)))
-      throw new SwampError('lock_lost', 'The global lock was lost while the restore was published, and what was staged for it is gone.', {
-        hint: 'Nothing was restored; run the command again.',
-      });
-    const plan = await this.#planAgain(hands);
-    if (plan === undefined) return undefined;
-    this.#requireAgreed(plan);
-    this.#options.signal.throwIfAborted();
-    const began = performance.now();
-    await this.#publish(hands);
-    this.#session.repo.reporter.debug(`Published and carried out in ${Math.round(performance.now() - began)} ms.`, { topic: 'restore' });
-    return plan;
-  }
-
-  /** The person agreed to lose what was shown, and no more. */
-  #requireAgreed(plan: RestorePlan): void {
-    if (this.#asked === undefined || this.#asked.seen === plan.seen) return;
-    requireWithin(this.#session.repo, this.#asked, plan);
-  }
-
-  /** An error here must say that it is too late for another decision. */
-  async #publish(hands: Structural): Promise<void> {
-    try {
-      await publishRestore(hands.fence, () => {
-        this.#published = true;
-      });
-      await carryOut(hands, this.#session);
-    } catch (error) {
-      // Without the fence it is begun again, and then it may turn out that another command has finished it.
-      if (this.#published && !(error instanceof FenceLost))
-        this.#session.repo.reporter.warn('The restore is published: the next command finishes it as soon as it can.', { topic: 'restore', ...errnoOf(error) });
-      throw error;
-    }
-  }
-
-  /** The plan as it is true now, and what is staged in line with it; undefined when that is too little. */
-  async #planAgain(hands: Structural): Promise<RestorePlan | undefined> {
-    const { repo } = this.#session;
-    const before = this.#plan;
-    if (before === undefined) throw new TypeError('nothing was planned');
-    const ids = [...before.targets.map(({ modelId }) => modelId), ...before.gone];
-    const left = unfinishedUploads(repo, ids);
-    if (seenNow(repo, ids) === before.seen && left.length === 0 && before.twiceNamed.length === 0) return before;
-    for (const modelId of left) await hands.withModel(modelId, async () => {});
-    let now = before;
-    do {
-      for (const path of now.twiceNamed) await keepName(repo, path, hands.stillHeld);
-      now = await planRestore(repo, this.#backup, this.#choice, this.#fresh);
-    } while (now.twiceNamed.length > 0);
-    if (!(await adaptStaged(this.#session, before, now, this.#options))) return undefined;
-    this.#plan = now;
-    return now;
-  }
-}
-
-/** Of contents. */
-function bytesOf({ targets }: RestorePlan): number {
-  return targets.flatMap(({ artifacts }) => artifacts).reduce((sum, { saved }) => sum + saved.bytes, 0);
-}
-
 function resultOf(plan: RestorePlan, input: BackupRestoreInput): BackupRestoreResult {
   const { targets, skipped, removed, newIds } = plan;
   const artifacts = targets.flatMap((target) => target.artifacts);
@@ -243,7 +118,7 @@ function resultOf(plan: RestorePlan, input: BackupRestoreInput): BackupRestoreRe
     models: targets.filter(({ saved, definition }) => saved.definition !== undefined && definition !== undefined).length,
     artifacts: artifacts.length,
     versions: artifacts.reduce((sum, { saved }) => sum + saved.versions, 0),
-    bytes: bytesOf(plan),
+    bytes: plannedBytes(plan),
     uploads: targets.reduce((sum, { uploads }) => sum + uploads.length, 0),
     orphans: targets.filter(({ saved }) => saved.definition === undefined).length,
     skipped,

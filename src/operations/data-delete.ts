@@ -7,7 +7,7 @@ import { restructureModel } from '../protocol/restructure.js';
 import type { Repo } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { type Artifact, artifactNames, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from '../store/read.js';
-import { dataNotFound, type Removed, removeArtifact, removeVersion } from '../store/remove.js';
+import { dataNotFound, hasNew, type Removed, removeArtifact, removeVersion } from '../store/remove.js';
 import { turns } from '../turns.js';
 import { requireModel } from './data-put.js';
 import { operation } from './operation.js';
@@ -233,12 +233,6 @@ function requireDeletedBefore(repo: Repo, model: Model, name: string, version: n
   if (record === undefined) throw dataNotFound(name);
   const latest = artifact?.versions.at(-1) ?? 0;
   if (version !== undefined && version > Math.max(record.floor, latest)) throw versionNotFound(name, version, latest);
-}
-
-/** True when a version is there that was not shown: what the person agreed to is what is deleted. */
-export function hasNew(shown: readonly number[], now: readonly number[]): boolean {
-  const seen = new Set(shown);
-  return now.some((number) => !seen.has(number));
 }
 
 /** The plan is looked at again under the lock. */

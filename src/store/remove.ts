@@ -129,3 +129,9 @@ export async function renameArtifact(fence: Lease, from: string, to: string): Pr
   await commitIntent(fence, { kind: 'steps', steps }, { [ARTIFACT_RECORD]: serialise(record), [FORWARD]: serialise(left) }, outcome);
   return outcome;
 }
+
+/** True when a version is there that was not shown: what the person agreed to is what is deleted. */
+export function hasNew(shown: readonly number[], now: readonly number[]): boolean {
+  const seen = new Set(shown);
+  return now.some((number) => !seen.has(number));
+}

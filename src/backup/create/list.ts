@@ -41,7 +41,7 @@ export interface ModelData {
   readonly uploads: Uploads;
 }
 
-export const NOTHING: ModelData = Object.freeze({ damaged: [], strays: [], artifacts: new Map(), tombstones: new Map(), uploads: NO_UPLOADS });
+export const UNLISTED: ModelData = Object.freeze({ damaged: [], strays: [], artifacts: new Map(), tombstones: new Map(), uploads: NO_UPLOADS });
 
 /** `known`: as the model was listed before. */
 export async function listModel(listing: Listing, modelId: string, known: ModelData): Promise<ModelData> {

@@ -18,7 +18,7 @@ import { turns } from '../../turns.js';
 import { modelDirectory, orphanDirectory } from '../paths.js';
 import { type Choose, type Chosen, choosing } from './choose.js';
 import { type ListedMoment, withoutExcluded } from './leave-out.js';
-import { type Listing, listModel, type ModelData, NOTHING, uploadsNow } from './list.js';
+import { type Listing, listModel, type ModelData, UNLISTED, uploadsNow } from './list.js';
 import type { ListedModel, Snapshot, Wanted } from './listed.js';
 
 /** One point in time that is being listed. */
@@ -120,7 +120,7 @@ async function lookAhead(moment: Moment, chosen: Chosen): Promise<Ahead> {
   const ahead = new Map<string, AheadData>();
   for (const id of idsOf(moment, chosen)) {
     const before = quietEntry(moment.repo, id)?.name;
-    const data = await listModel(moment, id, NOTHING);
+    const data = await listModel(moment, id, UNLISTED);
     const quiet = before !== undefined && quietEntry(moment.repo, id)?.name === before ? before : undefined;
     // While something changes it may look damaged; it is listed again under the lock.
     ahead.set(id, { ...data, quiet, ...(quiet === undefined ? { damaged: [], uploads: { ...data.uploads, damaged: [] } } : {}) });
@@ -142,7 +142,7 @@ async function listNow(moment: Moment, structural: Structural, { ahead, chosen }
     const known = ahead.get(id);
     const entry = readFence(moment.repo.layout.fence({ kind: 'data', modelId: id }));
     const same = known?.quiet !== undefined && known.quiet === entry?.name;
-    data.set(id, same ? { ...known, uploads: uploadsNow(moment, id) } : await listModel(moment, id, known ?? NOTHING));
+    data.set(id, same ? { ...known, uploads: uploadsNow(moment, id) } : await listModel(moment, id, known ?? UNLISTED));
   }
   return snapshotOf(moment, now, { global: structural.fence.epoch, data });
 }
@@ -166,10 +166,10 @@ function snapshotOf(
   { global, data }: { readonly global: number; readonly data: ReadonlyMap<string, ModelData> },
 ): ListedMoment {
   const { repo, wanted } = moment;
-  const all = idsOf(moment, chosen).map((id) => data.get(id) ?? NOTHING);
+  const all = idsOf(moment, chosen).map((id) => data.get(id) ?? UNLISTED);
   const epoch = (kind: 'data' | 'run', modelId: string): number => readFence(repo.layout.fence({ kind, modelId }))?.epoch ?? 0;
   const list = (id: string, directory: string, definition?: string): ListedModel => {
-    const { artifacts, tombstones, uploads } = data.get(id) ?? NOTHING;
+    const { artifacts, tombstones, uploads } = data.get(id) ?? UNLISTED;
     const epochs = { data: epoch('data', id), run: epoch('run', id) };
     return { id, directory, definition, artifacts: valuesOf(artifacts), tombstones: valuesOf(tombstones), uploads: uploads.listed, epochs };
   };

@@ -21,7 +21,7 @@ import { versionNumbers } from '../../store/read.js';
 import type { DefinitionChange, FenceEpochs } from '../../store/restoration.js';
 import { readSidecar, type Saved, type SavedArtifact, type SavedModel, type SavedUpload, tombstonesOf } from '../contents.js';
 import { type Choice, modelTitleOf, requireMode, selected } from './choice.js';
-import { fenceEpochOf, idsWithFiles, ifReadable, isThisVersion, PlannedState, versionsOf } from './state.js';
+import { fenceEpochOf, idsWithFiles, ifReadable, isThisVersion, type Noted, noted, notedText, noteModels, versionsOf } from './state.js';
 
 /** One model of the backup, and where it goes. */
 export interface RestoreTarget {
@@ -87,7 +87,7 @@ export type FreshIds = Map<string, string>;
 /** Throws `conflict`, `model_not_found`, `model_exists`, `backup_invalid`, `config_invalid`, EACCES. */
 export async function planRestore(repo: Repo, backup: Saved, choice: Choice, fresh: FreshIds): Promise<RestorePlan> {
   const saved = selected(backup, choice);
-  const seen = new PlannedState(repo);
+  const seen = noted(repo);
   const { files, seconds } = await surveyDefinitions(repo);
   requireMode(repo, files, choice);
   const there = { files, present: files.filter(({ deleted }) => !deleted), savedIds: new Set(backup.models.map(({ id }) => id)) };
@@ -96,6 +96,11 @@ export async function planRestore(repo: Repo, backup: Saved, choice: Choice, fre
   for (const model of saved) addModel(planning, model);
   await failpoint('restore.planning');
   return { ...(await planned(planning)), twiceNamed: seconds.map(({ first }) => first) };
+}
+
+/** Of the contents that it brings. */
+export function plannedBytes({ targets }: RestorePlan): number {
+  return targets.flatMap(({ artifacts }) => artifacts).reduce((sum, { saved }) => sum + saved.bytes, 0);
 }
 
 /** What the repository knows of a name. */
@@ -122,7 +127,7 @@ interface Planning {
   /** Of the models in the backup. */
   readonly savedIds: ReadonlySet<string>;
   readonly fresh: FreshIds;
-  readonly seen: PlannedState;
+  readonly seen: Noted;
   /** Names of what is in the families, by directory: listed once, for most names of a backup are nowhere. */
   readonly listed: Map<string, ReadonlySet<string>>;
   readonly targets: RestoreTarget[];
@@ -140,7 +145,7 @@ function replacesAll({ choice }: Planning): boolean {
 
 function addModel(planning: Planning, saved: SavedModel): void {
   const { modelId, definition, foreign } = destinationOf(planning, saved);
-  planning.seen.with([modelId]);
+  noteModels(planning.repo, planning.seen, [modelId]);
   const current = fenceEpochOf(planning.repo, modelId);
   const point = planning.backup.manifest.consistencyPoint.models[saved.id] ?? { data: 0, run: 0 };
   const whole = planning.choice.mode === 'replace';
@@ -200,7 +205,7 @@ async function planned(planning: Planning): Promise<Omit<RestorePlan, 'twiceName
   const gone = replacesAll(planning)
     ? [...new Set([...idsWithFiles(planning.repo), ...planning.present.flatMap(({ model }) => model?.id ?? [])])].filter((id) => !kept.has(id))
     : [];
-  planning.seen.with(gone);
+  noteModels(planning.repo, planning.seen, gone);
   if (replacesAll(planning)) dismissOthers(planning);
   const definitions = changesOf(planning);
   const cleared = await versionsOf(planning.repo, planning.choice.mode === 'replace' ? [...kept, ...gone] : []);
@@ -214,7 +219,7 @@ async function planned(planning: Planning): Promise<Omit<RestorePlan, 'twiceName
     newIds: planning.newIds,
     removed: { models: gone.length + planning.replaced.length, artifacts: cleared.size, versions },
     globalEpoch: planning.backup.manifest.consistencyPoint.global,
-    seen: planning.seen.text(),
+    seen: notedText(planning.seen),
   };
 }
 

@@ -27,33 +27,34 @@ export function fenceEpochOf({ layout }: Repo, modelId: string): number {
   return readFence(layout.fence({ kind: 'data', modelId }))?.epoch ?? 0;
 }
 
-/** Tells one state of everything a plan depends on from every other: fences, definition files, and which models have files. */
-export function seenNow(repo: Repo, ids: readonly string[]): string {
-  return new PlannedState(repo).with(ids).text();
+/** What a plan depends on: noted before it is read, since what comes between the two would else count as read. */
+export interface Noted {
+  /** The definition files, and which models have files. */
+  readonly around: object;
+  /** By id. */
+  readonly models: Map<string, object>;
 }
 
-/** What a plan depends on, noted before it is read: what comes between the two would else count as read. */
-export class PlannedState {
-  readonly #repo: Repo;
-  readonly #around: object;
-  readonly #models = new Map<string, object>();
+export function noted(repo: Repo): Noted {
+  const files = definitionFiles(repo).files.map(({ path }) => [path, stateOf(path) ?? null]);
+  return { around: [files, idsWithFiles(repo)], models: new Map() };
+}
 
-  /** Notes the definition files, and which models have files. */
-  constructor(repo: Repo) {
-    this.#repo = repo;
-    const files = definitionFiles(repo).files.map(({ path }) => [path, stateOf(path) ?? null]);
-    this.#around = [files, idsWithFiles(repo)];
-  }
+/** Each model once. */
+export function noteModels(repo: Repo, { models }: Noted, ids: Iterable<string>): void {
+  for (const modelId of ids) if (!models.has(modelId)) models.set(modelId, modelNow(repo, modelId));
+}
 
-  /** Notes these models, each once. */
-  with(ids: Iterable<string>): this {
-    for (const modelId of ids) if (!this.#models.has(modelId)) this.#models.set(modelId, modelNow(this.#repo, modelId));
-    return this;
-  }
+/** Tells one state of all of it from every other. */
+export function notedText({ around, models }: Noted): string {
+  return JSON.stringify([around, [...models].sort(([a], [b]) => (a < b ? -1 : 1))]);
+}
 
-  text(): string {
-    return JSON.stringify([this.#around, [...this.#models].sort(([a], [b]) => (a < b ? -1 : 1))]);
-  }
+/** The text for these models as they are now. */
+export function seenNow(repo: Repo, ids: readonly string[]): string {
+  const now = noted(repo);
+  noteModels(repo, now, ids);
+  return notedText(now);
 }
 
 function modelNow(repo: Repo, modelId: string): object {

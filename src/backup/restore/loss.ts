@@ -1,8 +1,8 @@
 /** What `backup restore --mode replace` takes away: a person agrees to it before any lock is taken, and it is looked at again under the lock. */
-import type { RestorePlan } from '../backup/restore/plan.js';
-import { SwampError } from '../errors.js';
-import { displayPath, type Repo } from '../repo.js';
-import { hasNew } from './data-delete.js';
+import { SwampError } from '../../errors.js';
+import { displayPath, type Repo } from '../../repo.js';
+import { hasNew } from '../../store/remove.js';
+import type { RestorePlan } from './plan.js';
 
 /** Throws `conflict` when the plan as it is now removes something that the plan that was shown did not. What has gone meanwhile is not a conflict. */
 export function requireWithin(repo: Repo, shown: RestorePlan, now: RestorePlan): void {
