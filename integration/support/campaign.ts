@@ -126,7 +126,7 @@ async function tryPoint(verb: Verb, point: Point, fault: Fault, fresh: () => Fre
       return made;
     });
     if (broken === undefined) throw new Error('the point was not to be hit');
-    return await judge(verb, point, fault, broken.repo, broken.result, before);
+    return await judge(verb, { ...broken, fault, point }, before);
   } finally {
     for (const scope of used) rmSync(scope, { recursive: true, force: true, maxRetries: 3 });
   }
@@ -137,11 +137,21 @@ export function commandOf({ verb, args, stdin = '' }: Verb, repo: TestRepo): Com
   return { args: [...verb.split(' '), ...rest, '--json'], options: { stdin } };
 }
 
-async function judge(verb: Verb, point: Point, fault: Fault, repo: TestRepo, result: Result, before: Before): Promise<string> {
-  const ending = endingOf(result, point, fault);
+/** A run that was broken: at a system call, or at a named point without one. */
+interface Broken {
+  readonly repo: TestRepo;
+  readonly result: Result;
+  readonly fault: Fault;
+  readonly point?: Point;
+}
+
+/** The outcome, in a few words. Throws unless what is left is whole, a second run succeeds at once, and nothing stays pending after a sweep. */
+export async function judge(verb: Verb, broken: Broken, before: Before): Promise<string> {
+  const { repo, result } = broken;
+  const ending = endingOf(broken);
   const kept = keptBy(repo, result);
   const allowed = { ...before, pending: [...before.pending, ...kept] };
-  const seen = isRepo(repo) ? await expectWhole(verb, point, fault, repo, allowed) : before.known;
+  const seen = isRepo(repo) ? await expectWhole(verb, broken, allowed) : before.known;
   if (result.code === 0 && !(verb.mayLeaveSome && WARNING.test(result.stderr))) await during('right after it succeeded', () => verb.done(repo));
   const effect = await hadEffect(verb, repo);
   const outcome = effect && result.code !== 0 ? `${ending} after its effect` : ending;
@@ -180,7 +190,7 @@ async function hadEffect(verb: Verb, repo: TestRepo): Promise<boolean> {
 }
 
 /** Throws unless the run ended as it may: killed, with the code of the error, or well and with a warning. */
-function endingOf(result: Result, point: Point, fault: Fault): string {
+function endingOf({ result, fault, point }: Broken): string {
   const { code, signal, stderr } = result;
   if (fault === 'kill') {
     assert.equal(signal, 'SIGKILL', `ended with ${code}: ${stderr}`);
@@ -191,7 +201,7 @@ function endingOf(result: Result, point: Point, fault: Fault): string {
     if (WARNING.test(stderr)) return 'done with a warning';
     // A removal has spent the reserve.
     if (fault === 'ENOSPC') return 'done from the reserve';
-    assert.match(point.label, ADVISORY, 'it succeeded without a word');
+    assert.match(point?.label ?? '', ADVISORY, 'it succeeded without a word');
     return 'done (advisory)';
   }
   const error = errorOf(result);
@@ -201,13 +211,13 @@ function endingOf(result: Result, point: Point, fault: Fault): string {
 }
 
 /** Before anybody has come to mend anything: nothing is damaged, nothing lost, nothing half. */
-async function expectWhole(verb: Verb, point: Point, fault: Fault, repo: TestRepo, before: Before): Promise<readonly Known[]> {
+async function expectWhole(verb: Verb, { repo, fault, point }: Broken, before: Before): Promise<readonly Known[]> {
   return during('right after it', async () => {
     const pending = await expectNoFindings(repo);
     const forEver = pending.filter((kind) => WANTS_HELP.includes(kind) && !before.pending.includes(kind));
     assert.deepEqual(forEver, [], 'pending for ever');
     // A lock whose very release fails goes to the next one, for its holder has ended.
-    if (fault !== 'kill' && !isRelease(point)) expectLocksFree(repo, before);
+    if (fault !== 'kill' && (point === undefined || !isRelease(point))) expectLocksFree(repo, before);
     await expectKnown(repo, before.known, verb.takes ?? []);
     await verb.whole?.(repo);
     return readAll(repo);
