@@ -11,6 +11,7 @@ import { finished, run, runJson, start } from './support/swamp.js';
 const READERS: Readonly<Record<string, { readonly args: readonly string[]; readonly points: readonly string[] }>> = {
   'data get': { args: ['data', 'get', 'm', 'a'], points: ['data-get.model-found', 'read.forwarded'] },
   'data versions': { args: ['data', 'versions', 'm', 'a'], points: ['read.forwarded'] },
+  'data search': { args: ['data', 'search'], points: ['data-list.names', 'read.forwarded'] },
   'data list': { args: ['data', 'list', 'm'], points: ['data-list.names', 'read.forwarded'] },
 };
 

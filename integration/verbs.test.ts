@@ -200,6 +200,26 @@ const VERBS: readonly Verb[] = [
     fails: [['data', 'list', 'none'], 'model_not_found'],
   },
   {
+    verb: 'data search',
+    args: () => ['data', 'search', 'A'],
+    text: /^MODEL +NAME +VERSION +TYPE +SIZE +CREATED\nm +a +2 +data +3 B +20/,
+    result: {
+      query: 'text',
+      filters: {},
+      results: [
+        {
+          ...fields('id name contentType type lifetime ownerType ownerRef modelId modelName modelType createdAt', 'text'),
+          ...fields('version size', 'number'),
+          tags: { '*': 'text' },
+        },
+      ],
+      total: 'number',
+      limited: 'flag',
+      failed: ['text'],
+    },
+    fails: [['data', 'search', '--since', 'yesterday'], 'usage'],
+  },
+  {
     verb: 'data versions',
     args: () => ['data', 'versions', 'm', 'a'],
     text: /^VERSION +SIZE +CREATED +SHA-256\n +2 +3 B .* latest\n +1 /,
@@ -438,7 +458,7 @@ const VERBS: readonly Verb[] = [
 
 /** The verbs that --read-only does not concern; `demo` writes to a repository of its own. */
 const READING = [
-  ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data get', 'data list', 'data versions'],
+  ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data get', 'data list', 'data search', 'data versions'],
   ...[
     'data upload list',
     'datastore status',

@@ -16,6 +16,7 @@ import { type DataListInput, type DataListResult, dataList } from './operations/
 import { type DataPutInput, type DataPutResult, dataPut, type VersionInput } from './operations/data-put.js';
 import type { DataRecord } from './operations/data-record.js';
 import { type DataRenameResult, dataRename } from './operations/data-rename.js';
+import { type DataSearchInput, type DataSearchResult, dataSearch } from './operations/data-search.js';
 import { type DataVersionsResult, dataVersions } from './operations/data-versions.js';
 import { type DatastoreCheckResult, datastoreCheck } from './operations/datastore-check.js';
 import { type DatastoreRepairInput, type DatastoreRepairOptions, type DatastoreRepairResult, datastoreRepair } from './operations/datastore-repair.js';
@@ -66,6 +67,8 @@ export type {
   DataPutResult,
   DataRecord,
   DataRenameResult,
+  DataSearchInput,
+  DataSearchResult,
   DatastoreCheckResult,
   DatastoreRepairInput,
   DatastoreRepairOptions,
@@ -146,6 +149,7 @@ export interface OpenRepo {
     /** What `get` knows of a version, without its content. */
     record(input: DataGetInput, options?: Cancel): Promise<DataRecord>;
     list(input?: DataListInput, options?: Cancel): Promise<DataListResult>;
+    search(input?: DataSearchInput, options?: Cancel): Promise<DataSearchResult>;
     versions(input: { readonly model: string; readonly name: string }, options?: Cancel): Promise<DataVersionsResult>;
     rename(input: { readonly model: string; readonly oldName: string; readonly newName: string }, options?: Cancel): Promise<DataRenameResult>;
     delete(input: DataDeleteInput, options?: Confirm): Promise<DeleteOneResult | DeleteManyResult>;
@@ -241,6 +245,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       get: bound('data.get', fields.DATA_GET, dataContent),
       record: bound('data.record', fields.DATA_GET, dataGetRecord),
       list: bound('data.list', fields.DATA_LIST, dataList),
+      search: bound('data.search', fields.DATA_SEARCH, dataSearch),
       versions: bound('data.versions', fields.ARTIFACT, dataVersions),
       rename: bound('data.rename', fields.DATA_RENAME, dataRename),
       delete: bound('data.delete', fields.DATA_DELETE, dataDelete),

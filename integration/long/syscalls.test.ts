@@ -8,7 +8,7 @@ import { cannotTrace } from '../support/strace.js';
 
 /** Commands that change nothing, and the demo, which is made of the others. */
 const OTHERS = [
-  ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data list', 'data versions', 'data upload list'],
+  ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data list', 'data search', 'data versions', 'data upload list'],
   ...['datastore status', 'datastore check', 'datastore lock status', 'demo', 'completion'],
   // Nothing in a repository.
   ...['backup verify', 'backup diff', 'backup pack', 'backup unpack', 'backup prune'],

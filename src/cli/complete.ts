@@ -17,6 +17,12 @@ import { COMMANDS, GROUPS } from './table.js';
 /** So many names are offered at most. */
 const LIMIT = 500;
 
+/** What artifacts are filed under where a method or a person says nothing else. */
+const TYPES = ['log', 'file', 'resource', 'data'];
+/** One of each unit. */
+const LIFETIMES = ['5m', '1h', '10d', '2w', '1mo', '10y', 'infinite', 'ephemeral'];
+const OWNERS = ['manual', 'model-method'];
+
 /** The candidates for the last of `words`, one a line; behind a tab what a verb or a flag is for. Names that no shell can take as one line are left out. */
 export async function complete(words: readonly string[]): Promise<string> {
   const current = words.at(-1) ?? '';
@@ -60,6 +66,9 @@ interface Known {
 
 async function valuesOf(what: string | undefined, { text, verb, current }: Known): Promise<readonly string[]> {
   if (what === 'type' && verb === 'model create') return MODEL_TYPES;
+  if (what === 'type') return TYPES;
+  if (what === 'lifetime') return LIFETIMES;
+  if (what === 'owner-type') return OWNERS;
   if (what === 'shell') return SHELLS;
   if (what === 'mode') return MODES;
   if (what === 'log-level') return LEVELS;

@@ -56,11 +56,32 @@ export const DATA_COMMANDS: readonly Command[] = [
       { name: 'type', type: 'value', value: 'T', description: 'Only of this type' },
       { name: 'prefix', type: 'value', value: 'P', description: 'Only names that begin with P', mayBeEmpty: true },
       { name: 'limit', type: 'value', value: 'N', description: 'At most so many' },
-      { name: 'after', type: 'value', value: 'NAME', description: 'Only names that sort after NAME', mayBeEmpty: true },
+      { name: 'after', type: 'value', value: 'NAME', description: 'Only names that sort after NAME; of all models: after MODEL/NAME', mayBeEmpty: true },
       { name: 'names', type: 'switch', description: 'Print the names alone, one a line, as they are' },
       { name: 'null', alias: '0', type: 'switch', description: 'With --names: end each with a NUL, for xargs -0' },
     ],
     examples: [['data list results --names --prefix tmp/', 'the names, for a script']],
+  },
+  {
+    verb: 'data search',
+    summary: 'Find the latest versions that have a text, a tag, a type, an age',
+    positionals: [
+      { name: 'text', description: 'In the name, the model, the type, the content type or a tag, case aside', optional: true, flag: true, mayBeEmpty: true },
+    ],
+    flags: [
+      { name: 'model', type: 'value', value: 'M', description: 'Only of this model' },
+      { ...TAG, description: 'Only with this tag; may be given again' },
+      { name: 'type', type: 'value', value: 'T', description: 'Only of this type' },
+      { name: 'content-type', type: 'value', value: 'TYPE', description: 'Only of this media type' },
+      { name: 'lifetime', type: 'value', value: 'L', description: 'Only of this lifetime' },
+      { name: 'since', type: 'value', value: 'WHEN', description: 'Only written since then: an age (2h, 7d) or a time' },
+      { name: 'owner-type', type: 'value', value: 'O', description: 'Only written by this: manual or model-method' },
+      { name: 'limit', type: 'value', value: 'N', description: 'At most so many' },
+    ],
+    examples: [
+      ['data search report --since 7d', 'reports of the last week, of every model'],
+      ['data search --tag env=prod --type log', 'logs with a tag'],
+    ],
   },
   {
     verb: 'data versions',

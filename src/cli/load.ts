@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> =
   'data put': () => import('./commands/data-put.js'),
   'data get': () => import('./commands/data-get.js'),
   'data list': () => import('./commands/data-list.js'),
+  'data search': () => import('./commands/data-search.js'),
   'data versions': () => import('./commands/data-versions.js'),
   'data rename': () => import('./commands/data-rename.js'),
   'data delete': () => import('./commands/data-delete.js'),

@@ -1,11 +1,12 @@
 /** `data list`: the latest version of each artifact, of one model or of all; no lock. */
-import { asSwampError, type ErrorCode } from '../errors.js';
+import { SwampError } from '../errors.js';
 import { failpoint } from '../fs/failpoints.js';
-import { findModel, type Model, modelsOrWarn } from '../models/files.js';
+import { findModel, modelsOrWarn } from '../models/files.js';
 import type { Repo } from '../repo.js';
-import { byCodePoint, changesTooFast, findVersion, isDamage, LOOKS, listArtifacts, resolveName, warnOfStray } from '../store/read.js';
+import { byCodePoint } from '../store/read.js';
 import { turns } from '../turns.js';
-import { dataRecord } from './data-record.js';
+import type { DataRecord } from './data-record.js';
+import { type FailedItem, latestRecords, typeOf } from './latest-records.js';
 import { operation } from './operation.js';
 
 export interface DataListInput {
@@ -14,7 +15,7 @@ export interface DataListInput {
   readonly type?: string;
   readonly prefix?: string;
   readonly limit?: number;
-  /** Only names after this one. */
+  /** Only names after this one; without a model it is MODEL/NAME. */
   readonly after?: string;
 }
 
@@ -39,17 +40,10 @@ export interface DataListResult {
   readonly total: number;
   /** True: `limit` left some out. */
   readonly more: boolean;
+  /** Where there is more: what `after` must be for the rest. */
+  readonly next?: string;
   /** Artifacts that cannot be read, each with its error; whatever else there is was listed. */
   readonly failed: readonly FailedItem[];
-}
-
-export interface FailedItem {
-  readonly modelId: string;
-  readonly modelName: string;
-  /** Undefined where only the damaged record says it. */
-  readonly name?: string;
-  readonly code: ErrorCode;
-  readonly message: string;
 }
 
 /** The order in which groups are shown; other types follow by name. */
@@ -60,78 +54,54 @@ export const dataList = operation({ verb: 'data list', access: 'reads' }, list);
 
 async function list(repo: Repo, input: DataListInput, { signal }: { readonly signal?: AbortSignal } = {}): Promise<DataListResult> {
   const model = input.model === undefined ? undefined : await findModel(repo, input.model);
-  const models = model === undefined ? await modelsOrWarn(repo) : [model];
-  const found: DataListItem[] = [];
+  const from = model === undefined ? placeOf(input.after) : undefined;
+  const models = model === undefined ? (await modelsOrWarn(repo)).filter(({ name }) => from === undefined || name >= from.modelName) : [model];
+  const { prefix, type, limit: most = Number.POSITIVE_INFINITY } = input;
+  const found: DataRecord[] = [];
   const failed: FailedItem[] = [];
   const pass = turns(signal);
-  const most = input.limit ?? Number.POSITIVE_INFINITY;
   for (const one of models) {
+    const after = model === undefined ? (one.name === from?.modelName ? from.after : undefined) : input.after;
     // One more than is shown: then there is more.
     const limit = most + 1 - found.length;
-    const listed = await itemsOf(repo, one, { ...input, limit }, pass);
-    for (const item of listed.items) found.push(item);
+    const keeps = (record: DataRecord): boolean => type === undefined || typeOf(record) === type;
+    const listed = await latestRecords(repo, one, { limit, keeps, ...(prefix !== undefined && { prefix }), ...(after !== undefined && { after }) }, pass);
+    for (const record of listed.records) found.push(record);
     for (const item of listed.failed) failed.push(item);
     await failpoint('data-list.one-model');
+    if (found.length > most) break;
   }
-  const items = found.slice(0, most);
-  const groups = grouped(items);
+  const items = found.slice(0, most).map(itemOf);
+  const last = found.length > most ? items.at(-1) : undefined;
   return {
     ...(model === undefined ? {} : { modelId: model.id, modelName: model.name, modelType: model.type }),
-    groups,
+    groups: grouped(items),
     total: items.length,
     more: found.length > most,
+    ...(last !== undefined && { next: model === undefined ? `${last.modelName}/${last.name}` : last.name }),
     failed,
   };
 }
 
-/** A name that went on as another one while the items were read, or came back, may be missing under both: then the model is listed again. */
-async function itemsOf(
-  repo: Repo,
-  model: Model,
-  input: DataListInput & { readonly limit: number },
-  pass: ReturnType<typeof turns>,
-): Promise<{ readonly items: readonly DataListItem[]; readonly failed: readonly FailedItem[] }> {
-  for (let look = 0; look < LOOKS; look++) {
-    const items: DataListItem[] = [];
-    const { names, failed: unnamed, strays } = listArtifacts(repo, model.id);
-    const failed = unnamed.map(({ error }) => failure(model, error));
-    let renamed = false;
-    await failpoint('data-list.names');
-    for (const name of wanted(names, input)) {
-      await pass();
-      if (items.length >= input.limit) break;
-      let item: DataListItem | undefined;
-      try {
-        item = latestItem(repo, model, name);
-      } catch (error) {
-        if (!isDamage(error)) throw error;
-        failed.push({ ...failure(model, error), name });
-        continue;
-      }
-      if (item === undefined) renamed ||= (await resolveName(repo, model.id, name)) !== undefined;
-      else if (input.type === undefined || item.type === input.type) items.push(item);
-    }
-    if (renamed) continue;
-    for (const path of strays) warnOfStray(repo, path);
-    return { items, failed };
-  }
-  throw changesTooFast(repo.layout.model(model.id));
+function itemOf(record: DataRecord): DataListItem {
+  const { id, name, modelId, modelName, version, contentType, size, createdAt, tags } = record;
+  return { id, name, modelId, modelName, version, contentType, type: typeOf(record), size, createdAt, tags };
 }
 
-function failure(model: Model, error: unknown): FailedItem {
-  const { code, message } = asSwampError(error);
-  return { modelId: model.id, modelName: model.name, code, message };
+/** Where a listing goes on: behind an artifact of one model. */
+interface Place {
+  readonly modelName: string;
+  readonly after: string;
 }
 
-function wanted(names: readonly string[], { prefix, after }: DataListInput): string[] {
-  return names.filter((name) => (prefix === undefined || name.startsWith(prefix)) && (after === undefined || byCodePoint(name, after) > 0));
-}
-
-function latestItem(repo: Repo, model: Model, name: string): DataListItem | undefined {
-  const found = findVersion(repo, model.id, name);
-  if (found === undefined) return undefined;
-  const { id, version, contentType, size, createdAt, tags } = dataRecord(repo, model, name, found);
-  return { id, name, modelId: model.id, modelName: model.name, version, contentType, type: tags['type'] ?? 'data', size, createdAt, tags };
+/** Of all models the place is MODEL/NAME: two models may have the same names, and no model's name has a slash. */
+function placeOf(after: string | undefined): Place | undefined {
+  if (after === undefined) return undefined;
+  const at = after.indexOf('/');
+  if (at > 0) return { modelName: after.slice(0, at), after: after.slice(at + 1) };
+  throw new SwampError('usage', `Without a model, --after must be MODEL/NAME, not ${JSON.stringify(after)}.`, {
+    hint: 'Use the text that the listing before gave as "next", or name the model.',
+  });
 }
 
 function grouped(items: readonly DataListItem[]): DataListResult['groups'] {

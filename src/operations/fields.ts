@@ -8,6 +8,7 @@ import type { DataDeleteInput } from './data-delete.js';
 import type { DataGetInput } from './data-get.js';
 import type { DataListInput } from './data-list.js';
 import type { DataPutInput, VersionInput } from './data-put.js';
+import type { DataSearchInput } from './data-search.js';
 import type { DatastoreRepairInput } from './datastore-repair.js';
 import type { DatastoreSweepInput } from './datastore-sweep.js';
 import type { LockReleaseInput } from './lock-release.js';
@@ -62,6 +63,17 @@ export const VERSION: InputFields<VersionInput> = {
 export const DATA_PUT: InputFields<DataPutInput> = { ...VERSION, source: needed(SOURCE), ...DEMANDS };
 export const DATA_GET: InputFields<DataGetInput> = { model: NEEDED_TEXT, name: NEEDED_TEXT, version: VERSION_NUMBER, verify: SWITCH };
 export const DATA_LIST: InputFields<DataListInput> = { model: TEXT, type: TEXT, prefix: TEXT, limit: whole(1), after: TEXT };
+export const DATA_SEARCH: InputFields<DataSearchInput> = {
+  text: TEXT,
+  model: TEXT,
+  tags: PAIRS,
+  type: TEXT,
+  contentType: TEXT,
+  lifetime: TEXT,
+  since: TEXT,
+  ownerType: TEXT,
+  limit: whole(1),
+};
 export const DATA_DELETE: InputFields<DataDeleteInput> = {
   model: NEEDED_TEXT,
   name: TEXT,

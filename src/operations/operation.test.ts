@@ -27,6 +27,7 @@ const ACCESS: Readonly<Record<string, 'reads' | 'writes'>> = {
   'data put': 'writes',
   'data get': 'reads',
   'data list': 'reads',
+  'data search': 'reads',
   'data versions': 'reads',
   'data rename': 'writes',
   'data delete': 'writes',

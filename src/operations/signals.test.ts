@@ -9,6 +9,7 @@ import { segmentFor } from '../layout/names.js';
 import type { Repo } from '../repo.js';
 import { dataDelete } from './data-delete.js';
 import { dataList } from './data-list.js';
+import { dataSearch } from './data-search.js';
 import { dataVersions } from './data-versions.js';
 import { datastoreStatus } from './datastore-status.js';
 import { datastoreSweep } from './datastore-sweep.js';
@@ -27,6 +28,7 @@ const LOOPS: Readonly<Record<string, (repo: Repo, cancel: Cancel) => Promise<unk
   'model delete --dry-run': (repo, cancel) => modelDelete(repo, { model: 'm', withData: true, dryRun: true }, cancel),
   'data delete --all --dry-run': (repo, cancel) => dataDelete(repo, { model: 'm', all: true, dryRun: true }, cancel),
   'data list': (repo, cancel) => dataList(repo, { model: 'm' }, cancel),
+  'data search': (repo, cancel) => dataSearch(repo, {}, cancel),
   'data versions': (repo, cancel) => dataVersions(repo, { model: 'm', name: 'many' }, cancel),
 };
 

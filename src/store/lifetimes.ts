@@ -37,7 +37,8 @@ export function requireLifetimes(lifetime: string, gc: string): void {
     throw new SwampError('usage', `"${gc}" is not a garbage-collection rule.`, { hint: 'Examples: all, 10 (versions), 30d (age)' });
 }
 
-function parseAge(text: string): number | undefined {
+/** Milliseconds of an age; undefined for any other text. */
+export function parseAge(text: string): number | undefined {
   const match = AGE.exec(text);
   const unit = UNITS[match?.[2] ?? ''];
   return match === null || unit === undefined ? undefined : Number(match[1]) * unit;

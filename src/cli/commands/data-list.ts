@@ -3,7 +3,8 @@ import { SwampError } from '../../errors.js';
 import { type DataListResult, dataList } from '../../operations/data-list.js';
 import { given, wholeNumber } from '../args.js';
 import type { Context, Outcome } from '../context.js';
-import { count, moment, size, table } from '../render/text.js';
+import { unreadError } from '../render/listed.js';
+import { moment, printable, size, table } from '../render/text.js';
 
 export async function run({ args, openRepo, signal, page }: Context): Promise<Outcome> {
   if (args.has('null') && !args.has('names'))
@@ -24,21 +25,16 @@ export async function run({ args, openRepo, signal, page }: Context): Promise<Ou
     return rows.length === 0 ? '' : table(['MODEL', 'NAME', 'VERSION', 'TYPE', 'SIZE', 'CREATED'], rows);
   };
   const note = noteOf(result);
-  const error = errorOf(result);
+  const error = unreadError(result.failed);
   return { result, text, ...(note !== undefined && { note }), ...(error !== undefined && { error }) };
 }
 
-function noteOf({ total, more, failed }: DataListResult): string | undefined {
+function noteOf({ total, more, next = '', failed }: DataListResult): string | undefined {
   if (total === 0 && failed.length === 0) return 'No data.';
-  return more ? 'There is more: raise --limit, or go on with --after and the last name.' : undefined;
+  return more ? `There is more: raise --limit, or go on with --after ${quoted(next)}` : undefined;
 }
 
-/** Of those that cannot be read: the first one decides how the command ends. */
-function errorOf({ failed }: DataListResult): SwampError | undefined {
-  const [first] = failed;
-  if (first === undefined) return undefined;
-  return new SwampError(first.code, `${count(failed.length, 'artifact')} cannot be read; the others are listed. The first: ${first.message}`, {
-    hint: 'Run "swamp datastore check" for everything that is damaged or may not be read.',
-    data: { failed },
-  });
+/** As a shell takes it for one word. */
+function quoted(word: string): string {
+  return `'${printable(word).replaceAll("'", "'\\''")}'`;
 }
