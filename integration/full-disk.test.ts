@@ -44,6 +44,8 @@ describe('a disk that is full', () => {
       const repo = await mountedRepo(t, on);
       for (const model of ['m', 'other']) await repo.swamp(['model', 'create', 'store', model]);
       await repo.swamp(['model', 'create', 'command/shell', 'torn', '--run', 'true', '--delete-run', 'true']);
+      for (const text of ['1', '2']) await repo.swamp(['data', 'put', 'm', 'old', '--gc', '1'], { stdin: text });
+      await repo.swamp(['data', 'put', 'm', 'brief', '--lifetime', 'ephemeral'], { stdin: 'x' });
       for (const name of ['a', 'a', 'a', 'b', 'c']) await repo.swamp(['data', 'put', 'm', name], { stdin: name });
       await repo.swamp(['data', 'put', 'other', 'x'], { stdin: 'x' });
       const begun = await repo.swamp(['data', 'upload', 'begin', 'm', 'up', '--json']);
@@ -53,6 +55,7 @@ describe('a disk that is full', () => {
         ['data', 'delete', 'm', 'a', '--version', '3', '--force'],
         ['data', 'delete', 'm', 'b', '--force'],
         ['data', 'upload', 'abort', uploadId],
+        ['data', 'gc', '--force'],
         ['model', 'delete', 'other', '--with-data', '--force'],
         ['model', 'delete', 'torn', '--force'],
         ['datastore', 'sweep'],

@@ -900,7 +900,6 @@ describe('a source that may not be what was meant', () => {
     assert.deepEqual(await versionsOf(repo, 'm', 'a'), []);
     assert.match((await changing()).stderr, /warning: .*changed while it was read/);
     assert.equal((await run(repo, ['data', 'put', 'm', 'a', file, '--if-stable'])).stderr, '');
-    assert.match((await run(repo, ['data', 'put', 'm', 'a', file, '--gc', '3'])).stderr, /--gc: stored .* no command of this release deletes by it/);
     assert.match((await run(repo, ['data', 'put', 'm', 'b'], { stdin: '' })).stderr, /input was empty/);
     assert.equal((await run(repo, ['data', 'put', 'm', 'b', '-q'], { stdin: '' })).stderr, '');
     await refused(repo, ['data', 'put', 'm', 'b', '--no-empty'], 'usage');

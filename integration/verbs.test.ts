@@ -61,6 +61,7 @@ const LOCK: Shape = {
   'modelName?': 'text',
   waiters: [WAITER],
 };
+const COLLECTED: Shape = { ...fields('type modelId modelName dataName', 'text'), versionCount: 'number' };
 const SWEPT: Shape = { ...fields('path kind', 'text'), bytes: 'number' };
 const UNFINISHED: Shape = { ...fields('path kind message', 'text'), bytes: 'number' };
 const TEARDOWN: Shape = fields('id name state', 'text');
@@ -254,6 +255,21 @@ const VERBS: readonly Verb[] = [
     result: { ...OF_MODEL, ...fields('totalDeleted totalVersionsDeleted', 'number'), failed: [fields('dataName error code', 'text')], dryRun: 'flag' },
     fails: [['data', 'delete', 'm', 'a', '--all', '--force'], 'usage'],
     writes: ['data', 'delete', 'none', '--all', '--force'],
+  },
+  {
+    verb: 'data gc',
+    args: () => ['data', 'gc', 'm', '--force'],
+    text: /^Nothing to collect\.\n$/,
+    result: {
+      ...fields('dataEntriesExpired versionsDeleted uploadsAborted bytesReclaimed', 'number'),
+      expiredEntries: [{ ...COLLECTED, reason: 'text' }],
+      prunedEntries: [{ ...COLLECTED, keeps: 'text' }],
+      abortedUploads: [{ ...fields('uploadId modelName name lastUsedAt', 'text'), bytes: 'number' }],
+      failed: [fields('modelName dataName error code', 'text')],
+      dryRun: 'flag',
+    },
+    fails: [['data', 'gc', 'm', '--uploads-older-than', 'soon', '--force'], 'usage'],
+    writes: ['data', 'gc', 'none', '--uploads-older-than', 'soon', '--force'],
   },
   {
     verb: 'data upload begin',

@@ -11,6 +11,7 @@ import { type BackupUnpackResult, backupUnpack } from './operations/backup-unpac
 import { type BackupVerifyResult, backupVerify } from './operations/backup-verify.js';
 import { type DataGetResult, dataContent } from './operations/data-content.js';
 import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from './operations/data-delete.js';
+import { type DataGcInput, type DataGcOptions, type DataGcResult, dataGc, type GcPlan } from './operations/data-gc.js';
 import { type DataGetInput, dataGetRecord } from './operations/data-get.js';
 import { type DataListInput, type DataListResult, dataList } from './operations/data-list.js';
 import { type DataPutInput, type DataPutResult, dataPut, type VersionInput } from './operations/data-put.js';
@@ -59,6 +60,9 @@ export type {
   BackupUnpackResult,
   BackupVerifyResult,
   DataDeleteInput,
+  DataGcInput,
+  DataGcOptions,
+  DataGcResult,
   DataGetInput,
   DataGetResult,
   DataListInput,
@@ -81,6 +85,7 @@ export type {
   DeleteOneResult,
   DeletePlan,
   Facts,
+  GcPlan,
   LockReleaseInput,
   LockReleaseResult,
   LockStatusResult,
@@ -153,6 +158,7 @@ export interface OpenRepo {
     versions(input: { readonly model: string; readonly name: string }, options?: Cancel): Promise<DataVersionsResult>;
     rename(input: { readonly model: string; readonly oldName: string; readonly newName: string }, options?: Cancel): Promise<DataRenameResult>;
     delete(input: DataDeleteInput, options?: Confirm): Promise<DeleteOneResult | DeleteManyResult>;
+    gc(input?: DataGcInput, options?: Partial<DataGcOptions>): Promise<DataGcResult>;
   };
   /** Versions that are written in parts, by many processes at once. */
   readonly upload: {
@@ -249,6 +255,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       versions: bound('data.versions', fields.ARTIFACT, dataVersions),
       rename: bound('data.rename', fields.DATA_RENAME, dataRename),
       delete: bound('data.delete', fields.DATA_DELETE, dataDelete),
+      gc: bound('data.gc', fields.DATA_GC, dataGc),
     }),
     upload: Object.freeze({
       begin: bound('upload.begin', fields.VERSION, uploadBegin),

@@ -1,6 +1,6 @@
 /**
  * Runs one structural command, `hold-time delete|rename MODEL NAME [NEW]` or `hold-time delete MODEL`, tells for how long it held
- * the global lock, {heldMs}, and ends before the sweep. Measured from inside, by the two renames in the fence's directory, so that
+ * the global lock, {heldMs}, and ends before the sweep; `hold-time gc MODEL` tells it of each slice. Measured from inside, by the two renames in the fence's directory, so that
  * nobody's scheduling but its own counts.
  */
 import fs from 'node:fs';
@@ -18,12 +18,13 @@ fs.renameSync = (from, to) => {
   renameSync(from, to);
   if (!releases) return;
   tell({ heldMs: sharedClock() - taken });
-  process.exit(0);
+  if (act !== 'gc') process.exit(0);
 };
 syncBuiltinESMExports();
 
 const { openRepo } = await import('../../src/index.js');
 const repo = openRepo();
-if (name === undefined) await repo.model.delete({ model, withData: true });
+if (act === 'gc') await repo.data.gc({ model });
+else if (name === undefined) await repo.model.delete({ model, withData: true });
 else if (act === 'delete') await repo.data.delete({ model, name });
 else await repo.data.rename({ model, oldName: name, newName: newName ?? '' });

@@ -1,6 +1,6 @@
 /** The commands that change something, each with what is there before, and what must be there when it has had its effect. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { verifyTree } from '../../src/backup/verify/verify.js';
 import { openRepo, SwampError } from '../../src/index.js';
@@ -188,6 +188,21 @@ export const VERBS: readonly Verb[] = [
     done: async (repo) => {
       assert.deepEqual(await versionsOf(repo, 'm', 'b'), []);
       assert.deepEqual(await versionsOf(repo, 'm', 'renamed'), [1, 2, 3]);
+    },
+  },
+  {
+    title: 'data gc: an expired artifact, superseded versions, an old upload',
+    verb: 'data gc',
+    args: (repo) => {
+      ageUpload(repo);
+      return ['--force'];
+    },
+    prepare: prepareCollectable,
+    takes: [{ model: 'm', name: 'brief' }, ...[1, 2].map((version) => ({ model: 'm', name: 'kept', version }))],
+    done: async (repo) => {
+      assert.deepEqual(await versionsOf(repo, 'm', 'kept'), [3, 4]);
+      assert.deepEqual(await versionsOf(repo, 'm', 'brief'), []);
+      assert.deepEqual((await openRepo(repo.dir).upload.list()).uploads, []);
     },
   },
   {
@@ -391,6 +406,25 @@ async function prepareLeftovers(repo: TestRepo): Promise<void> {
   const kept = layout.keptOutputs(id, 1, newNonce());
   mkdirSync(join(kept, 'log'), { recursive: true });
   writeFileSync(join(kept, 'log', 'content'), 'said\n');
+}
+
+/** What `data gc` takes: two of four versions, an artifact of two, an upload. */
+async function prepareCollectable(repo: TestRepo): Promise<void> {
+  await prepareUpload(repo, 'never');
+  const { data } = openRepo(repo.dir);
+  for (const text of ['1', '2', '3', '4']) await data.put({ model: 'm', name: 'kept', source: [text], gc: '2' });
+  for (const text of ['1', '2']) await data.put({ model: 'm', name: 'brief', source: [text], lifetime: 'ephemeral' });
+}
+
+/** As if it had been begun ten days ago, and had got its last part then; a copy of a repository has times of its own. */
+function ageUpload(repo: TestRepo): void {
+  const id = uploadId(repo);
+  const dir = repo.layout.upload(id.slice(0, 36), id);
+  if (!existsSync(dir)) return;
+  const at = new Date(Date.now() - 10 * 86_400_000);
+  const record = JSON.parse(readFileSync(join(dir, 'upload.json'), 'utf8')) as object;
+  writeFileSync(join(dir, 'upload.json'), JSON.stringify({ ...record, createdAt: at.toISOString() }));
+  for (const place of ['parts', 'sums']) utimesSync(join(dir, place), at, at);
 }
 
 /** An upload of two parts, whose id is kept beside the repository's files. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { linkSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { openRepo } from '../../src/index.js';
 import { told } from './program.js';
 import { createModel, put, type TestRepo, tempRepo } from './repo.js';
 import { finished, startProgram } from './swamp.js';
@@ -44,6 +45,23 @@ export async function deleteArtifact(ground: Ground): Promise<Act> {
 export async function renameArtifact(ground: Ground): Promise<Act> {
   await growArtifacts(ground);
   return (name, round) => hold(ground.repo, ['rename', 'm', ...(round % 2 === 0 ? [name, `${name}-away`] : [`${name}-away`, name])]);
+}
+
+/** Of the slices nine in ten are short: in the others this process was not at work. */
+export async function collectInSlices(t: TestContext): Promise<void> {
+  const repo = await tempRepo(t);
+  const ground = { repo, modelId: await createModel(repo, 'm'), count: { few: 2, many: 50_000 } };
+  await growArtifacts(ground);
+  const library = openRepo(repo.dir);
+  await library.data.put({ model: 'm', name: 'many', source: 'last', gc: '10' });
+  const { stdout } = await finished(startProgram(repo, 'hold-time', ['gc', 'm'], { timeoutMs: 300_000 }));
+  const held = told<{ heldMs: number }>(stdout)
+    .map(({ heldMs }) => heldMs)
+    .sort((a, b) => a - b);
+  const ninth = held[Math.floor(held.length * 0.9)] ?? Number.NaN;
+  t.diagnostic(`${held.length} slices, held for ${held[held.length >> 1]?.toFixed(1)} ms, at most ${held.at(-1)?.toFixed(1)} ms`);
+  assert.ok(held.length > 20 && ninth < 100, `nine in ten are held for ${ninth.toFixed(1)} ms`);
+  assert.equal((await library.data.versions({ model: 'm', name: 'many' })).total, 10);
 }
 
 /** Deletes a model of so many artifacts. */

@@ -8,7 +8,7 @@ const VERSION_FLAGS: readonly Flag[] = [
   { name: 'content-type', type: 'value', value: 'TYPE', description: 'Its media type' },
   TAG,
   { name: 'lifetime', type: 'value', value: 'L', description: 'When it expires: 1h 5m 10d 2w 1mo 10y infinite ephemeral' },
-  { name: 'gc', type: 'value', value: 'P', description: 'How many versions to keep, or for how long' },
+  { name: 'gc', type: 'value', value: 'P', description: 'Versions that "data gc" keeps: a number, an age, or all' },
   { name: 'expect-version', type: 'value', value: 'N', description: 'Only when N is the latest version; 0: only when there is none' },
   { name: 'if-changed', type: 'switch', description: 'Write nothing when the content equals the latest' },
   { name: 'create', type: 'switch', description: 'Create the model, of type "store", when there is none' },
@@ -115,6 +115,23 @@ export const DATA_COMMANDS: readonly Command[] = [
     examples: [
       ['data delete results report --force', 'without a question'],
       ['data delete results --prefix tmp/ --dry-run', 'see what would be deleted'],
+    ],
+    destructive: true,
+  },
+  {
+    verb: 'data gc',
+    summary: 'Collect what has expired, superseded versions and old uploads',
+    confirms: true,
+    positionals: [{ ...MODEL, optional: true }],
+    flags: [
+      { name: 'uploads-older-than', type: 'value', value: 'AGE', description: 'Give up uploads unused for so long; 7d unless given, never for none' },
+      DRY_RUN,
+      FORCE,
+      YES,
+    ],
+    examples: [
+      ['data gc --dry-run', 'see what would be collected, of all models'],
+      ['data gc results --force', 'one model, without a question'],
     ],
     destructive: true,
   },

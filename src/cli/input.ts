@@ -50,12 +50,6 @@ function fileNamed(args: Args): string | undefined {
   return file === '-' || (file !== undefined && descriptorNamed(file) === STDIN) ? undefined : file;
 }
 
-/** A value that has no effect yet must not pass for one that has. */
-export function noteUnused(args: Args, reporter: Reporter): void {
-  const unused = ['lifetime', 'gc'].filter((flag) => args.text(flag) !== undefined).map((flag) => `--${flag}`);
-  if (unused.length > 0) reporter.info(`${unused.join(' and ')}: stored with the version, but no command of this release deletes by it.`, { topic: 'data' });
-}
-
 /** A pipe whose first command failed gives nothing, and no other program sees that. */
 export function noteEmpty(args: Args, reporter: Reporter, stored: { readonly size: number }): void {
   if (stored.size > 0 || fileNamed(args) !== undefined) return;

@@ -5,6 +5,7 @@
  *   id: 523ffdc3-8648-47ae-a1a2-1fb185d39bbc
  *   type: command/shell
  *   tags: { env: prod }
+ *   retention: { lifetime: 30d, gc: 10 }
  *   methods:
  *     execute: { arguments: { run: "echo done", workingDir: ., timeout: 60000, env: { A: b }, ignoreExitCode: false } }
  *     delete: { arguments: { run: ./teardown.sh } }
@@ -13,6 +14,8 @@ import { Document, parseDocument, visit } from 'yaml';
 import { SwampError } from '../errors.js';
 import { isModelId } from '../layout/layout.js';
 import { ANCESTORS_VARIABLE } from '../repo.js';
+import { GC_EXAMPLES, LIFETIME_EXAMPLES, parseGc, parseLifetime } from '../store/lifetimes.js';
+import type { Retention } from '../store/retention.js';
 import { type PlainYaml, readPlainYaml } from './plain-yaml.js';
 import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
@@ -49,6 +52,8 @@ export interface Definition {
   readonly type: ModelType;
   readonly description?: string;
   readonly tags: Readonly<Record<string, string>>;
+  /** For data that was stored without a rule of its own. */
+  readonly retention?: Retention;
   readonly methods: Readonly<Record<string, ShellMethod>>;
 }
 
@@ -106,7 +111,7 @@ export function parseDefinition(text: string, path: string, at: { readonly name:
 /** parseDefinition by way of YAML, for every text. */
 export function parseYaml(text: string, path: string, at: { readonly name: string; readonly type?: string }): ParsedDefinition {
   const { source, root } = readYaml(text, path);
-  const fields = readFields(source, root, ['id', 'name', 'type', 'description', 'tags', 'methods']);
+  const fields = readFields(source, root, ['id', 'name', 'type', 'description', 'tags', 'retention', 'methods']);
   if (root === undefined || fields === undefined) return { problems: problemsOf(source) };
   const id = readId(source, requireField(source, root, fields, 'id'));
   const written = fields.get('name');
@@ -114,25 +119,34 @@ export function parseYaml(text: string, path: string, at: { readonly name: strin
   const type = readType(source, requireField(source, root, fields, 'type'), at.type);
   const description = textField(source, fields.get('description'));
   const tags = readTexts(source, fields.get('tags'), (tag) => (tag === '' ? 'a tag needs a name' : undefined));
+  const retention = readRetention(source, fields.get('retention'));
   const methods = type === undefined ? undefined : readMethods(source, type, fields.get('methods') ?? { what: 'methods', line: 1, node: null });
   const misnamed = name === undefined || name === at.name ? undefined : misnamedAs(path, written?.line ?? 1, name, at.name);
   if (source.found.length > 0 || id === undefined || type === undefined || methods === undefined) {
     if (misnamed !== undefined) source.found.push(misnamed);
     return { problems: problemsOf(source) };
   }
-  const definition = { id, name: at.name, type, ...(description === undefined ? {} : { description }), tags, methods };
+  const optional = { ...(description === undefined ? {} : { description }), tags, ...(retention === undefined ? {} : { retention }) };
+  const definition = { id, name: at.name, type, ...optional, methods };
   return misnamed === undefined ? { definition } : { definition, misnamed };
 }
 
 /** Undefined for all but a definition that has no problem and nothing rare in it. */
 function definitionOf(plain: PlainYaml, at: { readonly name: string; readonly type?: string }): Definition | undefined {
-  const { id, type, name = at.name, description, tags, methods, ...others } = Object.fromEntries(plain);
+  const { id, type, name = at.name, description, tags, retention, methods, ...others } = Object.fromEntries(plain);
   if (Object.keys(others).length > 0 || typeof id !== 'string' || typeof type !== 'string' || !isModelId(id) || !isModelType(type)) return undefined;
   if ((at.type !== undefined && type !== at.type) || name !== at.name || (description !== undefined && typeof description !== 'string')) return undefined;
   const texts = tags === undefined ? {} : plainTexts(tags);
+  const kept = retention === undefined ? {} : plainRetention(retention);
   const shells = type === 'store' && methods === undefined ? {} : type === 'command/shell' ? plainMethods(methods) : undefined;
-  if (texts === undefined || shells === undefined) return undefined;
-  return { id, name, type, ...(description === undefined ? {} : { description }), tags: texts, methods: shells };
+  if (texts === undefined || kept === undefined || shells === undefined) return undefined;
+  const optional = { ...(description === undefined ? {} : { description }), tags: texts, ...(retention === undefined ? {} : { retention: kept }) };
+  return { id, name, type, ...optional, methods: shells };
+}
+
+function plainRetention(retention: string | PlainYaml): Retention | undefined {
+  const { lifetime, gc, ...others } = plainTexts(retention) ?? { neither: '' };
+  return isEmpty(others) && isLifetime(lifetime) && isGc(gc) ? retentionOf(lifetime, gc) : undefined;
 }
 
 function plainMethods(methods: string | PlainYaml | undefined): Record<string, ShellMethod> | undefined {
@@ -163,12 +177,13 @@ function plainTexts(mapping: string | PlainYaml): Record<string, string> | undef
 
 /** The YAML of a definition, without its name and without what is at its default; parseDefinition reads it back the same. */
 export function serialiseDefinition(definition: Definition): string {
-  const { id, type, description, tags } = definition;
+  const { id, type, description, tags, retention } = definition;
   const methods = Object.fromEntries(Object.entries(definition.methods).map(([key, method]) => [key, { arguments: withoutDefaults(method) }]));
   const fields = {
     ...{ id, type },
     ...(description === undefined ? {} : { description }),
     ...(isEmpty(tags) ? {} : { tags }),
+    ...(retention === undefined ? {} : { retention }),
     ...(isEmpty(methods) ? {} : { methods }),
   };
   // compat: quotes `yes`, `0o7` and the like, so that an older YAML reader sees texts too. lineWidth 0: a command keeps its line.
@@ -232,6 +247,27 @@ function readType(source: YamlSource, field: YamlField | undefined, expected: st
   if (expected !== undefined && type !== expected)
     reportAt(source, field.line, `the type is "${type}", the directory is models/${expected}`, `Move the file to models/${type}/, or correct the type.`);
   return type;
+}
+
+function retentionOf(lifetime: string | undefined, gc: string | undefined): Retention {
+  return { ...(lifetime === undefined ? {} : { lifetime }), ...(gc === undefined ? {} : { gc }) };
+}
+
+function isLifetime(text: string | undefined): boolean {
+  return text === undefined || parseLifetime(text) !== undefined;
+}
+
+function isGc(text: string | undefined): boolean {
+  return text === undefined || parseGc(text) !== undefined;
+}
+
+function readRetention(source: YamlSource, field: YamlField | undefined): Retention | undefined {
+  const fields = readFields(source, field, ['lifetime', 'gc']);
+  if (field === undefined || fields === undefined) return undefined;
+  const [lifetime, gc] = [textField(source, fields.get('lifetime')), textField(source, fields.get('gc'))];
+  if (!isLifetime(lifetime)) reportAt(source, fields.get('lifetime')?.line, `"${lifetime}" is not a lifetime`, LIFETIME_EXAMPLES);
+  if (!isGc(gc)) reportAt(source, fields.get('gc')?.line, `"${gc}" does not say which versions to keep`, GC_EXAMPLES);
+  return retentionOf(lifetime, gc);
 }
 
 function readMethods(source: YamlSource, type: ModelType, field: YamlField): Record<string, ShellMethod> | undefined {

@@ -5,6 +5,7 @@ import type { BackupCreateInput } from './backup-create.js';
 import type { BackupPruneInput } from './backup-prune.js';
 import type { BackupRestoreInput } from './backup-restore.js';
 import type { DataDeleteInput } from './data-delete.js';
+import type { DataGcInput } from './data-gc.js';
 import type { DataGetInput } from './data-get.js';
 import type { DataListInput } from './data-list.js';
 import type { DataPutInput, VersionInput } from './data-put.js';
@@ -83,6 +84,8 @@ export const DATA_DELETE: InputFields<DataDeleteInput> = {
   dryRun: SWITCH,
   ifExists: SWITCH,
 };
+
+export const DATA_GC: InputFields<DataGcInput> = { model: TEXT, dryRun: SWITCH, uploadsOlderThan: TEXT };
 
 export const UPLOAD_PART: InputFields<UploadPartInput> = { upload: NEEDED_TEXT, partNumber: needed(whole(1, MAX_PARTS)), source: needed(SOURCE), ...DEMANDS };
 export const UPLOAD_COMPLETE: InputFields<UploadCompleteInput> = { upload: NEEDED_TEXT, parts: whole(0, MAX_PARTS) };

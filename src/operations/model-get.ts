@@ -2,6 +2,7 @@
 import { shellArguments } from '../models/definition.js';
 import { findModel } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
+import type { Retention } from '../store/retention.js';
 import { operation } from './operation.js';
 
 export interface ModelGetResult {
@@ -11,6 +12,8 @@ export interface ModelGetResult {
   readonly path: string;
   readonly description?: string;
   readonly tags: Readonly<Record<string, string>>;
+  /** What data is kept that was stored without a rule of its own. */
+  readonly retention?: Retention;
   readonly methods: Readonly<Record<string, { readonly arguments: ReturnType<typeof shellArguments> }>>;
 }
 
@@ -18,7 +21,8 @@ export interface ModelGetResult {
 export const modelGet = operation({ verb: 'model get', access: 'reads' }, get);
 
 async function get(repo: Repo, { model: reference }: { readonly model: string }): Promise<ModelGetResult> {
-  const { id, name, type, path, description, tags, methods } = await findModel(repo, reference);
+  const { id, name, type, path, description, tags, retention, methods } = await findModel(repo, reference);
   const shown = Object.fromEntries(Object.entries(methods).map(([key, method]) => [key, { arguments: shellArguments(method) }]));
-  return { id, name, type, path: displayPath(repo, path), ...(description === undefined ? {} : { description }), tags, methods: shown };
+  const optional = { ...(description === undefined ? {} : { description }), tags, ...(retention === undefined ? {} : { retention }) };
+  return { id, name, type, path: displayPath(repo, path), ...optional, methods: shown };
 }

@@ -31,6 +31,7 @@ const ACCESS: Readonly<Record<string, 'reads' | 'writes'>> = {
   'data versions': 'reads',
   'data rename': 'writes',
   'data delete': 'writes',
+  'data gc': 'writes',
   'data upload begin': 'writes',
   'data upload part': 'writes',
   'data upload complete': 'writes',

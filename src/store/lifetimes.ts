@@ -29,12 +29,13 @@ export function parseGc(text: string): 'all' | { readonly count: number } | { re
   return ageMs === undefined ? undefined : { ageMs };
 }
 
+export const LIFETIME_EXAMPLES = 'Examples: 5m 1h 10d 2w 1mo 10y infinite ephemeral';
+export const GC_EXAMPLES = 'Examples: all, 10 (versions), 30d (age)';
+
 /** Throws `usage`. */
 export function requireLifetimes(lifetime: string, gc: string): void {
-  if (parseLifetime(lifetime) === undefined)
-    throw new SwampError('usage', `"${lifetime}" is not a lifetime.`, { hint: 'Examples: 5m 1h 10d 2w 1mo 10y infinite ephemeral' });
-  if (parseGc(gc) === undefined)
-    throw new SwampError('usage', `"${gc}" is not a garbage-collection rule.`, { hint: 'Examples: all, 10 (versions), 30d (age)' });
+  if (parseLifetime(lifetime) === undefined) throw new SwampError('usage', `"${lifetime}" is not a lifetime.`, { hint: LIFETIME_EXAMPLES });
+  if (parseGc(gc) === undefined) throw new SwampError('usage', `"${gc}" is not a garbage-collection rule.`, { hint: GC_EXAMPLES });
 }
 
 /** Milliseconds of an age; undefined for any other text. */

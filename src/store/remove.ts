@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { SwampError } from '../errors.js';
 import { syncDir } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
+import { exists } from '../fs/tree.js';
 import { ARTIFACT_RECORD } from '../layout/layout.js';
 import type { Lease } from '../locks/lease.js';
 import { makePlace } from '../locks/session.js';
 import { moveThrough, moveToTrash, stageRecord, syncCommit } from './commit.js';
 import { FORWARD, MOVING, type Step } from './intent.js';
 import { type ArtifactRecord, serialise, type Tombstone } from './metadata.js';
-import { type Artifact, artifactRecord, findHead, tombstoneOf, versionNotFound } from './read.js';
+import { type Artifact, artifactRecord, findHead, type Head, tombstoneOf, versionNotFound } from './read.js';
 import { commitIntent } from './roll-forward.js';
 
 /** What a delete did. `alreadyDeleted`: another command had; nothing was changed (O3). */
@@ -55,6 +56,38 @@ export async function removeVersion(fence: Lease, name: string, version: number,
   return { versionsDeleted: 1, alreadyDeleted: false };
 }
 
+/** The lowest versions of an artifact, and not all of them. */
+export interface Lowest {
+  /** Ascending. */
+  readonly versions: readonly number[];
+  /** Asked before each but the first: the rest stays. */
+  readonly isEnough: () => boolean;
+  /** Called for each that was removed. */
+  readonly onRemoved: (version: number) => void;
+}
+
+/**
+ * Deletes these versions from below; one that is gone already is passed over. How many of them it has come to. The floor reaches the
+ * highest of them before the first one goes, so that it is written once, however many slices the rest takes. Throws FenceLost.
+ */
+export async function removeLowest(fence: Lease, { dir, record }: Pick<Head, 'dir' | 'record'>, { versions, isEnough, onRemoved }: Lowest): Promise<number> {
+  const highest = versions.at(-1) ?? 0;
+  if (highest > record.floor) await replaceRecord(fence, { dir }, { ...record, floor: highest });
+  await failpoint('gc.before-commit');
+  let done = 0;
+  for (const version of versions) {
+    if (done > 0 && isEnough()) break;
+    const path = join(dir, String(version));
+    if (exists(path)) {
+      await moveToTrash(fence, path);
+      onRemoved(version);
+    }
+    done++;
+  }
+  await syncCommit(fence, [dir]);
+  return done;
+}
+
 function requireTombstone(fence: Lease, name: string): Tombstone & Removed {
   const tombstone = tombstoneOf(fence.repo, fence.modelId, name);
   if (tombstone === undefined) throw dataNotFound(name);
@@ -90,7 +123,7 @@ function requireRecord(artifact: Artifact, name: string): { name: string; genera
   return record;
 }
 
-async function replaceRecord(fence: Lease, artifact: Artifact, record: ArtifactRecord): Promise<void> {
+async function replaceRecord(fence: Lease, artifact: Pick<Artifact, 'dir'>, record: ArtifactRecord): Promise<void> {
   const slot = await stageRecord(fence, 'record', record);
   await moveThrough(fence, slot, join(artifact.dir, ARTIFACT_RECORD));
   await syncDir(artifact.dir);

@@ -171,6 +171,20 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: /^P10: /,
   },
   {
+    title: 'gc does not raise the floor before versions go',
+    edits: [
+      { file: 'store/remove.ts', from: 'if (highest > record.floor) await replaceRecord(fence, { dir }, { ...record, floor: highest });', to: 'void highest;' },
+    ],
+    scenario: 'put and gc of superseded versions',
+    breaks: /^P10: /,
+  },
+  {
+    title: 'gc does not look under the lock whether the artifact that expired was written again',
+    edits: [{ file: 'operations/data-gc.ts', from: 'if (head.latest !== item.latest) return true;', to: '' }],
+    scenario: 'put and gc of an expired artifact',
+    breaks: /^no order of the commands explains/,
+  },
+  {
     title: 'a reader of the latest version does not look whether the floor went up',
     edits: [
       {

@@ -42,6 +42,17 @@ const TWO_NESTED: readonly Task[] = [
   ...[{ kind: 'create', model: 'p', run: 'delete q x' } as const, { kind: 'put', model: 'p', name: 'r', text: 'r1' } as const],
 ];
 
+const gc: Task = { kind: 'gc', model: M, keep: 1 };
+const gcAll: Task = { kind: 'gc', model: M, keep: 2, expires: 'a2' };
+
+function ruled(text: string, rule: { readonly gc?: string; readonly lifetime?: string }): Task {
+  return { kind: 'put', model: M, name: 'a', text, ...rule };
+}
+
+/** Three versions of `a`, of which one is kept; two that have expired. */
+const KEPT: readonly Task[] = [create, put('a', 'a1'), put('a', 'a2'), ruled('a3', { gc: '1' })];
+const EXPIRED: readonly Task[] = [create, put('a', 'a1'), ruled('a2', { lifetime: 'ephemeral' })];
+
 const GLOBAL: Break = { lock: 'global', model: M };
 const DATA: Break = { lock: 'data', model: M };
 const RUN: Break = { lock: 'run', model: M };
@@ -55,6 +66,11 @@ export const SCENARIOS: readonly Scenario[] = [
   { title: 'put, and delete of the newest version', setup: STORE, tasks: [put('a', 'x'), { kind: 'delete', model: M, name: 'a', version: 2 }] },
   { title: 'put, and delete of an older version', setup: FOUR, tasks: [put('a', 'x'), deleteVersion(2)] },
   { title: 'get, and delete of an older version', setup: FOUR, tasks: [{ kind: 'get', model: M, name: 'a' }, deleteVersion(3)] },
+  { title: 'put and gc of superseded versions', setup: KEPT, tasks: [ruled('x', { gc: '1' }), gc] },
+  { title: 'put and gc of an expired artifact', setup: EXPIRED, tasks: [put('a', 'x'), gcAll] },
+  { title: 'get and gc', setup: KEPT, tasks: [{ kind: 'get', model: M, name: 'a' }, gc] },
+  { title: 'delete and gc', setup: KEPT, tasks: [deleteA, gc] },
+  { title: 'put and gc, a lock is broken', setup: KEPT, tasks: [ruled('x', { gc: '1' }), gc], breaks: [GLOBAL, DATA] },
   { title: 'put and delete --all', setup: STORE, tasks: [put('c', 'x'), deleteAll] },
   { title: 'put and rename', setup: STORE, tasks: [put('a', 'x'), renameA] },
   { title: 'put and model delete', setup: STORE, tasks: [put('a', 'x'), deleteModel] },
@@ -146,6 +162,7 @@ export const PAIRS = SCENARIOS.filter(({ tasks, breaks }) => tasks.length === 2 
 export const QUICK_PAIRS: readonly Scenario[] = [
   'two puts that expect the same version',
   'put, and delete of the newest version',
+  'put and gc of an expired artifact',
   'put and rename',
   'put and model rename',
   'put and model delete',

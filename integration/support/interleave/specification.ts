@@ -83,6 +83,8 @@ function done(model: Model, task: Task, told: Told): Model | undefined {
       return ran(model, told);
     case 'delete':
       return task.name === undefined ? deletedAll(model, told) : deleted(model, task.name, task.version, told);
+    case 'gc':
+      return collected(model, task, told);
     case 'rename':
       return renamed(model, task.from, task.to);
     case 'deleteModel':
@@ -167,6 +169,26 @@ function deletedAll(model: Model, told: Told): Model | undefined {
   let after = model;
   for (const [name, artifact] of Object.entries(model.artifacts)) after = withoutArtifact(after, name, { floor: Math.max(artifact.floor, latestOf(artifact)) });
   return after;
+}
+
+/** From below, at most what the rule does not keep now; what came since it looked may be left, and so is what another command took. An artifact goes whole while its latest version has expired. */
+function collected(model: Model, { keep, expires }: Extract<Task, { kind: 'gc' }>, told: Told): Model | undefined {
+  let left = told.versionsDeleted ?? 0;
+  let after = model;
+  for (const [name, artifact] of Object.entries(model.artifacts)) {
+    const versions = Object.entries(artifact.versions);
+    const latest = latestOf(artifact);
+    const kept = artifact.versions[latest] === expires ? 0 : keep;
+    const gone = versions.slice(0, Math.min(left, Math.max(0, versions.length - kept)));
+    if (gone.length === 0) continue;
+    left -= gone.length;
+    if (gone.length === versions.length) after = withoutArtifact(after, name, { floor: Math.max(artifact.floor, latest) });
+    else {
+      const floor = Math.max(artifact.floor, ...gone.map(([version]) => Number(version)));
+      after = withArtifact(after, name, { ...artifact, floor, versions: Object.fromEntries(versions.slice(gone.length)) });
+    }
+  }
+  return left === 0 ? after : undefined;
 }
 
 /** A renamed artifact keeps its versions, and gets a new generation (P4). */

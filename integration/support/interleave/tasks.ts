@@ -5,10 +5,21 @@ import type { ErrorCode } from '../../../src/errors.js';
 export type Task =
   | { readonly kind: 'init' }
   | { readonly kind: 'create'; readonly model: string; readonly run?: string }
-  | { readonly kind: 'put'; readonly model: string; readonly name: string; readonly text: string; readonly expectVersion?: number; readonly childOf?: number }
+  | {
+      readonly kind: 'put';
+      readonly model: string;
+      readonly name: string;
+      readonly text: string;
+      readonly expectVersion?: number;
+      readonly gc?: string;
+      readonly lifetime?: string;
+      readonly childOf?: number;
+    }
   /** The method of the model: its command is what `create` was given, a list of `put <model> <name> <text>` and `delete <model> <name>`. */
   | { readonly kind: 'run'; readonly model: string }
   | { readonly kind: 'delete'; readonly model: string; readonly name?: string; readonly version?: number }
+  /** `keep`: what the rule of all artifacts keeps; `expires`: the text of a version that takes its artifact along while it is the latest. */
+  | { readonly kind: 'gc'; readonly model: string; readonly keep: number; readonly expires?: string }
   | { readonly kind: 'rename'; readonly model: string; readonly from: string; readonly to: string }
   | { readonly kind: 'deleteModel'; readonly model: string }
   | { readonly kind: 'renameModel'; readonly model: string; readonly to: string }
@@ -36,7 +47,7 @@ export interface Told {
 export type TaskResult = { readonly told: Told } | { readonly code: ErrorCode; readonly message: string };
 
 export function isStructural({ kind }: Task): boolean {
-  return kind === 'delete' || kind === 'rename' || kind === 'deleteModel' || kind === 'renameModel';
+  return kind === 'delete' || kind === 'gc' || kind === 'rename' || kind === 'deleteModel' || kind === 'renameModel';
 }
 
 /** `data put m a`. */
@@ -48,6 +59,8 @@ export function titleOf(task: Task): string {
       return `method run ${task.model}`;
     case 'delete':
       return `delete ${task.model} ${task.name ?? '--all'}${task.version === undefined ? '' : ` --version ${task.version}`}`;
+    case 'gc':
+      return `gc ${task.model}`;
     case 'rename':
       return `rename ${task.model} ${task.from} ${task.to}`;
     case 'deleteModel':

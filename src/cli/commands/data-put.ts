@@ -3,7 +3,7 @@ import { dataPut } from '../../operations/data-put.js';
 import type { SourceInput } from '../../operations/source.js';
 import { workingDir } from '../../repo.js';
 import type { Context, Outcome } from '../context.js';
-import { demandsOf, noteEmpty, noteUnused, sizeAhead, sourceOf, versionOf, versionText, withFile } from '../input.js';
+import { demandsOf, noteEmpty, sizeAhead, sourceOf, versionOf, versionText, withFile } from '../input.js';
 import { withOutputOf } from '../output-of.js';
 import { createProgress } from '../progress.js';
 
@@ -22,6 +22,5 @@ export async function run({ args, openRepo, reporter, signal, silent }: Context)
     ? await withOutputOf(args.list('command-line'), { cwd: workingDir(), signal }, store)
     : await withFile(args, () => store(sourceOf(args))).finally(progress.end);
   noteEmpty(args, reporter, result);
-  noteUnused(args, reporter);
   return { result, text: () => versionText(result) };
 }

@@ -12,6 +12,7 @@ export async function run({ args, openRepo }: Context): Promise<Outcome> {
       ['Id', result.id],
       ['Path', result.path],
       ['Tags', tagText(result.tags)],
+      ['Retention', tagText({ ...result.retention })],
       ['Methods', Object.keys(result.methods).join(', ') || undefined],
     ]);
   return { result, text };

@@ -1,6 +1,7 @@
 /** Runs a task with the program's own operations. */
 import { asSwampError } from '../../../../src/errors.js';
 import { dataDelete } from '../../../../src/operations/data-delete.js';
+import { dataGc } from '../../../../src/operations/data-gc.js';
 import { dataGet } from '../../../../src/operations/data-get.js';
 import { dataList } from '../../../../src/operations/data-list.js';
 import { dataPut } from '../../../../src/operations/data-put.js';
@@ -52,6 +53,8 @@ async function command(repo: Repo, task: Exclude<Task, { kind: 'init' }>): Promi
       return { outputs: (await modelRun(repo, task, never())).dataArtifacts };
     case 'delete':
       return deleted(repo, task);
+    case 'gc':
+      return collected(repo, task);
     case 'rename':
       return { version: (await dataRename(repo, { model: task.model, oldName: task.from, newName: task.to }, never())).newVersion };
     case 'deleteModel':
@@ -86,6 +89,13 @@ async function deleted(repo: Repo, task: Extract<Task, { kind: 'delete' }>): Pro
   const [failed] = result.failed;
   if (failed !== undefined) throw new TypeError(`${failed.dataName}: ${failed.error}`);
   return { versionsDeleted: result.totalVersionsDeleted };
+}
+
+async function collected(repo: Repo, { model }: Extract<Task, { kind: 'gc' }>): Promise<Told> {
+  const { versionsDeleted, failed } = await dataGc(repo, { model }, never());
+  const [first] = failed;
+  if (first !== undefined) throw new TypeError(`${first.dataName}: ${first.error}`);
+  return { versionsDeleted };
 }
 
 async function got(repo: Repo, task: Extract<Task, { kind: 'get' }>): Promise<Told> {
