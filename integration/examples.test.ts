@@ -14,10 +14,12 @@ function example(repo: TestRepo, name: string, ...args: string[]): Promise<Resul
   return finished(launch(repo, program, [join(ROOT, 'examples', name), ...args], { timeoutMs: TIMEOUT_MS }));
 }
 
-test('the counters lose no increment, the one in sh beside the one in Node', async (t) => {
+test('the counters lose no increment, those in sh beside those in Node, each way by itself', async (t) => {
   const repo = await tempRepo(t);
-  const values = await Promise.all(['counter.sh', 'counter.mjs', 'counter.sh', 'counter.mjs'].map((name) => example(repo, name, 'counts', 'visits')));
-  assert.deepEqual(values.map(({ stdout }) => Number(stdout)).sort(), [1, 2, 3, 4]);
+  for (const way of ['counter', 'counter-exec']) {
+    const values = await Promise.all(['sh', 'mjs', 'sh', 'mjs'].map((kind) => example(repo, `${way}.${kind}`, 'counts', way)));
+    assert.deepEqual(values.map(({ stdout }) => Number(stdout)).sort(), [1, 2, 3, 4], way);
+  }
 });
 
 test('each job of the queue is run by one of two workers, once', async (t) => {

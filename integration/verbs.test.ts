@@ -27,8 +27,8 @@ interface Verb {
   readonly text: RegExp;
   /** What may stand on stderr although nothing failed. */
   readonly stderr?: RegExp;
-  /** The one JSON document. */
-  readonly result: Shape;
+  /** The one JSON document; null: stdout is that of a command it runs, with --json too. */
+  readonly result: Shape | null;
   /** A way to fail, tried first. */
   readonly fails: readonly [args: readonly string[], code: ErrorCode];
   /** With names that do not exist: --read-only is told before anything is looked at. */
@@ -165,6 +165,14 @@ const VERBS: readonly Verb[] = [
     },
     fails: [['model', 'run', 'sh', 'nope'], 'usage'],
     writes: ['model', 'run', 'none', 'nope'],
+  },
+  {
+    verb: 'model exec',
+    args: (round) => ['model', 'exec', ['made', 'm'][round] ?? '', '--create', '--', 'printf', '%s|', '--json', '$HOME', ''],
+    text: /^--json\|\$HOME\|\|$/,
+    result: null,
+    fails: [['--json', 'model', 'exec', 'm', '--', '/nonexistent/program'], 'usage'],
+    writes: ['--json', 'model', 'exec', 'none', '--', 'true'],
   },
   {
     verb: 'data put',
@@ -528,9 +536,12 @@ test('every verb keeps to its contract', { concurrency: 2 }, async (t) => {
         const text = await run(repo, row.args(0, repo), input);
         assert.match(text.stdout, row.text);
         assert.match(text.stderr, row.stderr ?? /^$/);
-        const json = await run(repo, [...row.args(1, repo), '--json'], input);
-        assert.match(json.stdout, /^\{[^\n]*\}\n$/, 'one document, one line');
-        assertShape(JSON.parse(json.stdout), row.result);
+        const json = await run(repo, ['--json', ...row.args(1, repo)], input);
+        if (row.result === null) assert.match(json.stdout, row.text);
+        else {
+          assert.match(json.stdout, /^\{[^\n]*\}\n$/, 'one document, one line');
+          assertShape(JSON.parse(json.stdout), row.result);
+        }
         assert.match(json.stderr, row.stderr ?? /^$/);
       }),
     ),
@@ -602,7 +613,7 @@ describe('--read-only', () => {
       VERBS.filter(({ writes }) => writes === undefined).map(({ verb }) => verb),
       READING,
     );
-    for (const args of writing) await refused(repo, [...args, '--read-only'], 'read_only');
+    for (const args of writing) await refused(repo, ['--read-only', ...args], 'read_only');
     for (const args of writing.slice(0, 3)) for (const on of ['1', 'true', 'yes']) await refused(repo, args, 'read_only', { env: { SWAMP_READ_ONLY: on } });
     assert.deepEqual(snapshot(repo.base), before);
     for (const path of ['models', '.swamp/v3']) {
@@ -620,6 +631,7 @@ describe('--read-only', () => {
     await assert.rejects(data.delete({ model: 'none', name: '' }), readOnly);
     await assert.rejects(model.create({ type: 'none', name: '' }), readOnly);
     await assert.rejects(model.run({ model: 'none' }), readOnly);
+    await assert.rejects(model.exec({ model: 'none', command: ['true'] }), readOnly);
     await assert.rejects(upload.begin({ model: 'none', name: '' }), readOnly);
     await assert.rejects(upload.part({ upload: 'none', partNumber: 1, source: [] }), readOnly);
     await assert.rejects(upload.complete({ upload: 'none', parts: 1 }), readOnly);

@@ -29,6 +29,7 @@ import { type LockStatusResult, lockStatus } from './operations/lock-status.js';
 import { LOGGERS } from './operations/loggers.js';
 import { type ModelCreateInput, type ModelCreateResult, modelCreate } from './operations/model-create.js';
 import { type ModelDeleteInput, type ModelDeleteOptions, type ModelDeleteResult, modelDelete } from './operations/model-delete.js';
+import { type ModelExecInput, type ModelExecResult, modelExec } from './operations/model-exec.js';
 import { type ModelGetResult, modelGet } from './operations/model-get.js';
 import { type ModelListResult, modelList } from './operations/model-list.js';
 import { type ModelRenameResult, modelRename } from './operations/model-rename.js';
@@ -93,6 +94,8 @@ export type {
   ModelCreateResult,
   ModelDeleteInput,
   ModelDeleteResult,
+  ModelExecInput,
+  ModelExecResult,
   ModelGetResult,
   ModelListResult,
   ModelRenameResult,
@@ -147,6 +150,8 @@ export interface OpenRepo {
     rename(input: { readonly model: string; readonly newName: string }, options?: Cancel): Promise<ModelRenameResult>;
     delete(input: ModelDeleteInput, options?: Partial<ModelDeleteOptions>): Promise<ModelDeleteResult>;
     run(input: ModelRunInput, options?: Partial<ModelRunOptions>): Promise<ModelRunResult>;
+    /** Runs any command under the run lock of the model, with the streams of this process. */
+    exec(input: ModelExecInput, options?: Cancel): Promise<ModelExecResult>;
   };
   readonly data: {
     put(input: DataPutInput, options?: Cancel): Promise<DataPutResult>;
@@ -245,6 +250,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       rename: bound('model.rename', fields.MODEL_RENAME, modelRename),
       delete: bound('model.delete', fields.MODEL_DELETE, modelDelete),
       run: bound('model.run', fields.MODEL_RUN, modelRun),
+      exec: bound('model.exec', fields.MODEL_EXEC, modelExec),
     }),
     data: Object.freeze({
       put: bound('data.put', fields.DATA_PUT, dataPut),

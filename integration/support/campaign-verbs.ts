@@ -128,6 +128,13 @@ export const VERBS: readonly Verb[] = [
     done: (repo) => expectOutputs(repo, 2),
   },
   {
+    title: 'model exec: --create',
+    verb: 'model exec',
+    args: ['made', '--create', '--', 'true'],
+    prepare,
+    done: async ({ dir }) => void (await openRepo(dir).model.get({ model: 'made' })),
+  },
+  {
     title: 'data rename',
     verb: 'data rename',
     args: ['m', 'a', 'renamed'],

@@ -134,7 +134,7 @@ async function tryPoint(verb: Verb, point: Point, fault: Fault, fresh: () => Fre
 
 export function commandOf({ verb, args, stdin = '' }: Verb, repo: TestRepo): Command {
   const rest = typeof args === 'function' ? args(repo) : args;
-  return { args: [...verb.split(' '), ...rest, '--json'], options: { stdin } };
+  return { args: ['--json', ...verb.split(' '), ...rest], options: { stdin } };
 }
 
 /** A run that was broken: at a system call, or at a named point without one. */

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { Args } from '../../src/cli/args.js';
-import { contextFor, type Outcome, requireConsent } from '../../src/cli/context.js';
+import { contextFor, requireConsent } from '../../src/cli/context.js';
 import { loadCommand } from '../../src/cli/load.js';
 import { parse } from '../../src/cli/parse.js';
 import { printed, worded } from '../../src/cli/program.js';
@@ -24,7 +24,7 @@ export interface Answer {
 }
 
 /** They run commands of others, print by themselves, or mean the working directory. */
-const PROCESSES = /^(repo init|model method run|model delete|datastore sweep|demo|completion)$/;
+const PROCESSES = /^(repo init|model method run|model exec|model delete|datastore sweep|demo|completion)$/;
 /** They read stdin, unless FILE is given. */
 const READERS = /^data (put|upload part)$/;
 /** Values that are paths, where they are not those of a repository. */
@@ -63,7 +63,9 @@ async function carryOut({ command, args }: Invocation, signal: AbortSignal): Pro
     const { reporter, text: logged } = logTo(logging(args, process.env));
     said = logged;
     requireConsent(command, args);
-    const outcome: Outcome | undefined = await (await loadCommand(command.verb))(contextFor({ command, args, signal, reporter }));
+    const signals = { signal, passTo: () => undefined };
+    const outcome = await (await loadCommand(command.verb))(contextFor({ command, args, signals, reporter }));
+    if (typeof outcome === 'number') return { code: outcome, stdout: '', stderr: said() };
     if (outcome === undefined) return { code: 0, stdout: '', stderr: said() };
     const { stdout, stderr: noted } = printed(outcome, command, { json, args });
     const { code, stderr } = outcome.error === undefined ? { code: 0, stderr: '' } : failed(outcome.error, json);

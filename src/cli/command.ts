@@ -15,6 +15,6 @@ export interface Command {
   readonly destructive?: true | { readonly flag: string; readonly value?: string };
   /** What it prints says only that it is done: nothing of it with --quiet. With --dry-run it was asked for. */
   readonly confirms?: true;
-  /** The switch with which the words after `--` are a command line, not positionals. */
-  readonly runs?: string;
+  /** The words after `--` are a command line, not positionals: with this switch, or (true) always. */
+  readonly runs?: string | true;
 }

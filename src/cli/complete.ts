@@ -9,7 +9,7 @@ import { uploadList } from '../operations/upload-list.js';
 import { findRepoDir, openRepoAt, type Repo, workingDir } from '../repo.js';
 import { argsOf } from './args.js';
 import { MODES } from './commands/backup-restore.js';
-import { findCommand, flagsOf, readFlags } from './parse.js';
+import { findCommand, flagsOf, hasCommandLine, readFlags } from './parse.js';
 import { FORMATS, LEVELS } from './reporter.js';
 import { SHELLS } from './shells.js';
 import { COMMANDS, GROUPS } from './table.js';
@@ -40,7 +40,7 @@ async function candidatesFor(before: readonly string[], current: string): Promis
   if (last === undefined && current.startsWith('-') && !before.includes('--')) return flags.map(({ name, description }) => `--${name}\t${description}`);
   if (command === undefined) return last === undefined ? nextWords(topic) : [];
   const { given, words: plain, after } = readFlags(rest, flags);
-  if (before.includes('--') && command.runs !== undefined && given.has(command.runs)) return [];
+  if (before.includes('--') && hasCommandLine(command, given)) return [];
   const words = [...plain, ...after];
   const open = command.positionals.filter(({ name }) => !given.has(name));
   open.slice(0, words.length).forEach(({ name }, i) => {

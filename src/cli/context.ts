@@ -6,11 +6,14 @@ import type { Args } from './args.js';
 import type { Command } from './command.js';
 import { isTerminal } from './output.js';
 import { hasColour } from './render/text.js';
+import type { Signals } from './signals.js';
 
 export interface Context {
   readonly args: Args;
   readonly json: boolean;
   readonly signal: AbortSignal;
+  /** What signals this process from now on goes to a command that it runs, and ends nothing here; undefined: no longer. */
+  readonly passSignals: Signals['passTo'];
   readonly reporter: Reporter;
   readonly env: NodeJS.ProcessEnv;
   readonly readOnly: boolean;
@@ -38,17 +41,18 @@ export interface Outcome {
   readonly error?: SwampError;
 }
 
-/** Undefined when the command has printed by itself. */
-export type Run = (context: Context) => Promise<Outcome | undefined>;
+/** Undefined when the command has printed by itself; a number: so did a command that it ran, and this is its exit code. */
+export type Run = (context: Context) => Promise<Outcome | number | undefined>;
 
 export interface Surroundings {
   readonly command: Command;
   readonly args: Args;
-  readonly signal: AbortSignal;
+  readonly signals: Pick<Signals, 'signal' | 'passTo'>;
   readonly reporter: Reporter;
 }
 
-export function contextFor({ command, args, signal, reporter }: Surroundings): Context {
+export function contextFor({ command, args, signals, reporter }: Surroundings): Context {
+  const { signal, passTo: passSignals } = signals;
   const { env } = process;
   const readOnly = args.has('read-only') || isReadOnly(env);
   // Every relative path of every command is one in this directory.
@@ -61,6 +65,7 @@ export function contextFor({ command, args, signal, reporter }: Surroundings): C
     args,
     json: args.has('json'),
     signal,
+    passSignals,
     reporter,
     env,
     readOnly,

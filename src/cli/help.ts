@@ -77,8 +77,9 @@ function exampleLines({ examples }: Command): string {
   return examples.length === 0 ? '' : `\nExamples:\n${examples.map(([line, what]) => `  # ${what}\n  swamp ${line}\n`).join('')}`;
 }
 
-function withPositionals({ verb, positionals }: Command): string {
-  return [verb, ...positionals.map(({ name, optional }) => (optional === true ? `[${name.toUpperCase()}]` : name.toUpperCase()))].join(' ');
+function withPositionals({ verb, positionals, runs }: Command): string {
+  const words = positionals.map(({ name, optional }) => (optional === true ? `[${name.toUpperCase()}]` : name.toUpperCase()));
+  return [verb, ...words, ...(runs === true ? ['-- CMD ARG...'] : [])].join(' ');
 }
 
 function positionalLines({ positionals }: Command): string {

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> =
   'model rename': () => import('./commands/model-rename.js'),
   'model delete': () => import('./commands/model-delete.js'),
   'model method run': () => import('./commands/model-run.js'),
+  'model exec': () => import('./commands/model-exec.js'),
   'data put': () => import('./commands/data-put.js'),
   'data get': () => import('./commands/data-get.js'),
   'data list': () => import('./commands/data-list.js'),

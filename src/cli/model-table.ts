@@ -81,4 +81,15 @@ export const MODEL_COMMANDS: readonly Command[] = [
     ],
     examples: [['model run build', 'run "execute" of the model "build"']],
   },
+  {
+    verb: 'model exec',
+    summary: 'Run a command while holding the run lock of a model; its exit code is the result',
+    positionals: [MODEL],
+    flags: [{ name: 'create', type: 'switch', description: 'Create the model, of type "store", when there is none' }],
+    runs: true,
+    examples: [
+      ['model exec counter --create -- ./add-one.sh', 'one at a time, on this machine or disk'],
+      ["model exec site --no-wait -- sh -c 'make && make install'", 'exit with 75 when another process holds the lock'],
+    ],
+  },
 ];

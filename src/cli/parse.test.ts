@@ -83,6 +83,7 @@ describe('a command line that is understood', () => {
     // One command, two names.
     ['model run m', 'model method run', { model: 'm' }, [], {}],
     ['model method run m delete', 'model method run', { model: 'm', method: 'delete' }, [], {}],
+    ["model exec m --create -- ls -- '' --json", 'model exec', { model: 'm' }, ['create'], { 'command-line': ['ls', '--', '', '--json'] }],
     ['datastore lock release --force --model m', 'datastore lock release', { model: 'm' }, ['force'], {}],
     ['--no-color --read-only -q -v repo info', 'repo info', {}, ['no-color', 'read-only', 'quiet', 'verbose'], {}],
   ];
@@ -210,7 +211,7 @@ describe('every word of every command', () => {
         assert.match(refused([...line, `--${name}`, 'p\ufffd']).error.message, /not valid UTF-8/);
         // The next word is the value, whatever it begins with.
         for (const word of ['--json', '-h', '--help', '--', '-photo.jpg']) {
-          const { args } = run([...line, `--${name}`, word]);
+          const { args } = run([...line, `--${name}`, word, ...(command.runs === true ? ['--', 'x'] : [])]);
           assert.deepEqual([args.text(name) ?? args.list(name)[0], args.has('json'), args.has('help')], [word, false, false]);
         }
       }

@@ -42,11 +42,13 @@ export function parse(argv: readonly string[]): ParsedCommand {
   if (given.get('help') === true) return { kind: 'help', topic };
   if (given.get('version') === true) return { kind: 'version' };
   if (command === undefined) return bare(topic, json);
-  const runs = command.runs !== undefined && given.get(command.runs) === true;
+  const runs = hasCommandLine(command, given);
   if (runs) given.set(COMMAND_LINE, after);
-  const missing = fillPositionals(command, given, runs ? before : [...before, ...after]) ?? (runs ? commandProblem(given) : undefined);
+  const missing = fillPositionals(command, given, runs ? before : [...before, ...after]);
   if (missing !== undefined) return refused(missing, hintFor(topic, undefined), { json, topic });
   const empty = firstEmpty(command, given, flags);
+  const without = empty === undefined && runs ? commandProblem(command, given) : undefined;
+  if (without !== undefined) return refused(without, hintFor(topic, undefined), { json, topic });
   if (empty !== undefined) return refused(`${empty} is empty.`, EMPTY_HINT, { json, topic });
   return { kind: 'run', command, args: argsOf(given) };
 }
@@ -258,18 +260,23 @@ function dashed(name: string): string {
   return name.length === 1 ? `-${name}` : `--${name}`;
 }
 
+/** True when the words after `--` are a command line. */
+export function hasCommandLine({ runs }: Command, given: ReadonlyMap<string, unknown>): boolean {
+  return runs === true || (runs !== undefined && given.get(runs) === true);
+}
+
 /** A FILE beside the command would be one of two sources. */
-function commandProblem(given: Values): string | undefined {
+function commandProblem({ runs }: Command, given: Values): string | undefined {
   const [command] = given.get(COMMAND_LINE) as readonly string[];
   if (given.has('file')) return 'FILE and --command exclude each other.';
-  return command === undefined || command === '' ? 'A command is missing: --command -- CMD ARG...' : undefined;
+  return command === undefined || command === '' ? `A command is missing: ${runs === true ? '' : `--${runs} `}-- CMD ARG...` : undefined;
 }
 
 /** Gives the words their names; the first thing wrong, or undefined. */
 function fillPositionals(command: Command, given: Values, words: readonly string[]): string | undefined {
   const open = command.positionals.filter(({ name }) => !given.has(name));
   const extra = words[open.length];
-  if (extra !== undefined) return `Unexpected argument ${JSON.stringify(extra)}.`;
+  if (extra !== undefined) return `Unexpected argument ${JSON.stringify(extra)}${command.runs === true ? ': write "--" before the command' : ''}.`;
   open.forEach(({ name }, i) => {
     const word = words[i];
     if (word !== undefined) given.set(name, word);

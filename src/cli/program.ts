@@ -66,9 +66,10 @@ async function carryOut({ command, args }: Invocation, load: Load, manner: Manne
   try {
     reporter = createReporter(logging(args, process.env));
     requireConsent(command, args);
-    const context = contextFor({ command, args, signal: signals.signal, reporter });
+    const context = contextFor({ command, args, signals, reporter });
     const outcome = await (await load(command.verb))(context);
     await reporter.flush();
+    if (typeof outcome === 'number') return outcome;
     if (signals.exitCode !== undefined) return signals.exitCode;
     return outcome === undefined ? 0 : ((await signals.orGivenUp(printOutcome(outcome, command, context, manner))) ?? signals.exitCode ?? 0);
   } catch (error) {

@@ -30,6 +30,8 @@ export interface Signals {
   readonly signal: AbortSignal;
   /** 128+n once a signal has come. */
   readonly exitCode: number | undefined;
+  /** From now on each signal goes to `receiver`, and ends nothing here; undefined: signals end the command again. */
+  passTo(receiver: ((name: NodeJS.Signals) => void) | undefined): void;
   /** Waits for `work`, which waits for a reader; after a signal for a moment only, then undefined. */
   orGivenUp<T>(work: Promise<T>): Promise<T | undefined>;
 }
@@ -41,8 +43,10 @@ const MOMENT_MS = 200;
 export function onSignals(): Signals {
   const controller = new AbortController();
   let exitCode: number | undefined;
+  let passed: ((name: NodeJS.Signals) => void) | undefined;
   for (const name of ENDING_SIGNALS) {
     process.on(name, () => {
+      if (passed !== undefined) return passed(name);
       if (exitCode !== undefined) process.exit(exitCode);
       exitCode = 128 + constants.signals[name];
       controller.abort(new DOMException(`ended by ${name}`, 'AbortError'));
@@ -56,6 +60,9 @@ export function onSignals(): Signals {
     signal: controller.signal,
     get exitCode() {
       return exitCode;
+    },
+    passTo: (receiver) => {
+      passed = receiver;
     },
     async orGivenUp(work) {
       const { signal } = controller;

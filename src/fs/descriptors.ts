@@ -1,10 +1,10 @@
-/** Paths that name a descriptor this process was given, and reading and writing such a descriptor: it stays open, and its file is neither replaced nor emptied. */
-import { fstatSync, lstatSync, read, readlinkSync, realpathSync, write } from 'node:fs';
+/** Paths that name a descriptor this process was given, and reading and writing such a descriptor, which stays open, its file neither replaced nor emptied; and whether there is a terminal. */
+import { closeSync, fstatSync, lstatSync, openSync, read, readlinkSync, realpathSync, write } from 'node:fs';
 import { Socket } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { isErrno } from '../errors.js';
+import { isErrno, isSystemError } from '../errors.js';
 
 /** Errors are reported there afterwards. */
 const STDERR = 2;
@@ -50,5 +50,16 @@ export async function writeDescriptor(fd: number, content: AsyncIterable<Uint8Ar
   if (fstatSync(fd).isSocket()) return pipeline(content, new Socket({ fd, readable: false, writable: true }));
   for await (const chunk of content) {
     for (let at = 0; at < chunk.length; ) at += (await writeSome(fd, chunk, at)).bytesWritten;
+  }
+}
+
+/** True when this process has a controlling terminal, wherever its streams go. */
+export function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch (error) {
+    if (isSystemError(error)) return false;
+    throw error;
   }
 }

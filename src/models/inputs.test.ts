@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SwampError } from '../errors.js';
-import { checkInputs, shellEnvironment } from './inputs.js';
+import { checkInputs, nestedEnvironment, shellEnvironment } from './inputs.js';
 
 const METHOD = { run: 'env', workingDir: '.', env: { A: 'definition', B: 'definition' }, ignoreExitCode: false };
 
@@ -10,16 +10,16 @@ function isUsage(error: unknown): boolean {
 }
 
 test('an input goes before the definition, and that before the environment', () => {
-  const env = shellEnvironment({ A: 'outside', B: 'outside', C: 'outside' }, METHOD, { inputs: { A: 'input' }, ancestors: [] });
+  const env = shellEnvironment({ A: 'outside', B: 'outside', C: 'outside' }, METHOD, { A: 'input' });
   assert.equal(env['A'], 'input');
   assert.equal(env['B'], 'definition');
   assert.equal(env['C'], 'outside');
 });
 
 test('the ancestors are those of this run, whatever the environment says', () => {
-  const base = { SWAMP_ANCESTORS: 'forged' };
-  assert.equal(shellEnvironment(base, METHOD, { inputs: {}, ancestors: ['m1/3.x', 'm2/4.y'] })['SWAMP_ANCESTORS'], 'm1/3.x:m2/4.y');
-  assert.equal(shellEnvironment(base, METHOD, { inputs: {}, ancestors: [] })['SWAMP_ANCESTORS'], '');
+  const base = nestedEnvironment({ root: '/r', ancestors: ['m1/3.x'] }, 'm2/4.y');
+  const forged = { ...METHOD, env: { SWAMP_ANCESTORS: 'forged' } };
+  assert.equal(shellEnvironment(base, forged, {})['SWAMP_ANCESTORS'], 'm1/3.x:m2/4.y');
 });
 
 test('an input that cannot be a variable, or that swamp sets itself, is a usage error', () => {

@@ -12,7 +12,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isErrno, SwampError } from '../errors.js';
 import { MAX_TIMEOUT_MS } from './definition.js';
-import { endGroup, killGroup } from './process-group.js';
+import { end, groupOf, supervise } from './processes.js';
 
 /**
  * A chunk is full (64 KiB) or it emptied the pipe: so many, read after the shell's end, hold all that fits into a pipe or
@@ -71,7 +71,7 @@ export async function runShell(command: string, options: ShellOptions): Promise<
   requireDirectory(options.cwd);
   const started = performance.now();
   const { child, pid } = await start(command, options);
-  const { exitCode, signal, endedBy, failures } = await supervise(child, pid, options);
+  const { exitCode, signal, endedBy, failures } = await supervise(groupOf(pid), () => watched(child, pid, options));
   for (const { error } of failures) throw error;
   return { exitCode, signal, timedOut: endedBy === 'time limit', aborted: endedBy === 'signal', durationMs: Math.round(performance.now() - started), pid };
 }
@@ -87,39 +87,20 @@ interface Failure {
   readonly error: unknown;
 }
 
-async function supervise(child: ShellProcess, pid: number, options: ShellOptions): Promise<Ending> {
-  if (supervised.size === 0) process.on('exit', endAll);
-  supervised.add(pid);
-  try {
-    return await watched(child, pid, options);
-  } finally {
-    supervised.delete(pid);
-    if (supervised.size === 0) process.off('exit', endAll);
-  }
-}
-
-/** The groups that run now, of this whole process: one listener ends them all. */
-const supervised = new Set<number>();
-
-/** A process that ends at once releases its locks: what runs under them must not outlive it. */
-function endAll(): void {
-  for (const pid of supervised) killGroup(pid);
-}
-
 async function watched(child: ShellProcess, pid: number, options: ShellOptions): Promise<Ending> {
   let endedBy: Ending['endedBy'];
   let group: Promise<void> | undefined;
   const over = new AbortController();
-  const end = (reason: Ending['endedBy']) => () => {
+  const endFor = (reason: Ending['endedBy']) => () => {
     if (group !== undefined) return;
     endedBy = reason;
-    group = endGroup(pid);
+    group = end(groupOf(pid));
     over.abort();
   };
-  const onAbort = end('signal');
+  const onAbort = endFor('signal');
   options.signal.addEventListener('abort', onAbort, { once: true });
-  const timer = options.timeoutMs === undefined ? undefined : setTimeout(end('time limit'), Math.min(options.timeoutMs, MAX_TIMEOUT_MS));
-  const outputs = [pump(child.stdout, options.onStdout, over.signal, end('sink')), pump(child.stderr, options.onStderr, over.signal, end('sink'))];
+  const timer = options.timeoutMs === undefined ? undefined : setTimeout(endFor('time limit'), Math.min(options.timeoutMs, MAX_TIMEOUT_MS));
+  const outputs = [pump(child.stdout, options.onStdout, over.signal, endFor('sink')), pump(child.stderr, options.onStderr, over.signal, endFor('sink'))];
   const exited = new Promise<Pick<Ending, 'exitCode' | 'signal'>>((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })));
   const unopened = options.recorded === undefined ? undefined : await openGate(child, () => options.recorded?.before(pid));
   const exit = await exited;

@@ -15,6 +15,7 @@ import type { DatastoreSweepInput } from './datastore-sweep.js';
 import type { LockReleaseInput } from './lock-release.js';
 import type { ModelCreateInput } from './model-create.js';
 import type { ModelDeleteInput } from './model-delete.js';
+import type { ModelExecInput } from './model-exec.js';
 import type { ModelRunInput } from './model-run.js';
 import type { SourceDemands } from './source.js';
 import type { UploadCompleteInput } from './upload-complete.js';
@@ -47,6 +48,8 @@ export const MODEL_CREATE: InputFields<ModelCreateInput> = {
 };
 export const MODEL_DELETE: InputFields<ModelDeleteInput> = { model: NEEDED_TEXT, withData: SWITCH, dryRun: SWITCH, ifExists: SWITCH };
 export const MODEL_RUN: InputFields<ModelRunInput> = { model: NEEDED_TEXT, method: TEXT, inputs: PAIRS, timeoutMs: whole(1) };
+
+export const MODEL_EXEC: InputFields<ModelExecInput> = { model: NEEDED_TEXT, command: needed(TEXTS), create: SWITCH };
 
 const DEMANDS: InputFields<SourceDemands> = { ifStable: SWITCH, noEmpty: SWITCH };
 

@@ -10,7 +10,7 @@ import type { Session } from '../locks/session.js';
 import { methodOf, type ShellMethod } from '../models/definition.js';
 import { readDefinition } from '../models/definition-file.js';
 import { findModel, type Model } from '../models/files.js';
-import { checkInputs, shellEnvironment } from '../models/inputs.js';
+import { checkInputs, nestedEnvironment, shellEnvironment } from '../models/inputs.js';
 import { runShell, type ShellResult } from '../models/shell.js';
 import { type OnOutput, show } from '../models/show.js';
 import { ancestorKey } from '../protocol/contender.js';
@@ -183,7 +183,7 @@ async function execute(
   try {
     shell = await runShell(method.run, {
       cwd: resolve(repo.root, method.workingDir),
-      env: environment(repo, run, method, inputs),
+      env: shellEnvironment(nestedEnvironment(repo, ancestorKey(run.modelId, run.name)), method, inputs),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       signal,
       onStdout: take(streams.stdout),
@@ -300,12 +300,6 @@ async function keep(session: Session, run: Lease, model: Model, { outputs, resul
     });
     return undefined;
   }
-}
-
-function environment(repo: Repo, run: Lease, method: ShellMethod, inputs: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  // A relative SWAMP_REPO_DIR would mean another place from the method's working directory.
-  const base = process.env['SWAMP_REPO_DIR'] ? { ...process.env, SWAMP_REPO_DIR: repo.root } : process.env;
-  return shellEnvironment(base, method, { inputs, ancestors: [...repo.ancestors, ancestorKey(run.modelId, run.name)] });
 }
 
 function fields(model: Model, type: string, contentType: string): VersionFields {

@@ -24,6 +24,7 @@ const ACCESS: Readonly<Record<string, 'reads' | 'writes'>> = {
   'model rename': 'writes',
   'model delete': 'writes',
   'model method run': 'writes',
+  'model exec': 'writes',
   'data put': 'writes',
   'data get': 'reads',
   'data list': 'reads',

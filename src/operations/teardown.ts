@@ -8,7 +8,7 @@ import { hostName, isProvablyAlive, isProvablyDead, parseHolder, startTime } fro
 import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import { methodOf, parseDefinition, type ShellMethod } from '../models/definition.js';
-import { shellEnvironment } from '../models/inputs.js';
+import { nestedEnvironment, shellEnvironment } from '../models/inputs.js';
 import { runShell } from '../models/shell.js';
 import { type OnOutput, show } from '../models/show.js';
 import { ancestorKey } from '../protocol/contender.js';
@@ -95,7 +95,7 @@ async function execute(session: Session, run: Lease, record: DeletedModel, optio
     return { state: 'failed', reason: `its working directory ${cwd} is not there`, output: '' };
   const result = await runShell(method.run, {
     cwd,
-    env: shellEnvironment(process.env, method, { inputs: {}, ancestors: [...repo.ancestors, ancestorKey(run.modelId, run.name)] }),
+    env: shellEnvironment(nestedEnvironment(repo, ancestorKey(run.modelId, run.name)), method, {}),
     ...(method.timeoutMs === undefined ? {} : { timeoutMs: method.timeoutMs }),
     signal,
     onStdout: take,

@@ -1,4 +1,4 @@
-/** Holds the run fence of a model while one of its methods runs. */
+/** Holds the run fence of a model while one of its methods, or a command of `model exec`, runs. */
 import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';

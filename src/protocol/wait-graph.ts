@@ -41,7 +41,7 @@ export function failIfDeadlocked(contender: Contender, ticket: OwnTicket, target
     const youngest = youngestOnPath(ancestorKey(lock.modelId, entryName), ancestors, waits);
     if (youngest === undefined || youngest > (ticket.name ?? '')) continue;
     throw new SwampError('deadlock', `"${contender.repo.command}" would wait for ${lockTitle(contender.repo, lock)}, which waits for this very command.`, {
-      hint: 'A method must not wait for its own run: call other models from it, or run the two one after the other.',
+      hint: 'What runs under a run lock must not wait for that lock: call other models from it, or run the two one after the other.',
       data: { lock: lock.kind, modelId: lock.modelId, holder: entryName, ancestors },
     });
   }
