@@ -10,7 +10,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'cli'],
   ['demo'],
   ['operations', 'watch'],
-  ['backup'],
+  ['backup', 'recovery'],
   ['models', 'catalog'],
   ['protocol'],
   ['store'],

@@ -12,6 +12,7 @@ import { discard } from '../locks/session.js';
 import { findModel, type Model, modelsOrWarn } from '../models/files.js';
 import { restructure } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
+import { reclaimUploads } from '../recovery/uploads.js';
 import { displayPath, type Repo } from '../repo.js';
 import { hasEnded } from '../store/abandoned.js';
 import { quietEntry } from '../store/ahead.js';
@@ -27,7 +28,6 @@ import { readUploadRecord } from '../store/uploads/record.js';
 import { turns } from '../turns.js';
 import { isThere } from './data-put.js';
 import { operation } from './operation.js';
-import { reclaimUploads } from './upload-reclaim.js';
 
 export interface DataGcInput {
   /** Name or id; without it every model that has a definition. */

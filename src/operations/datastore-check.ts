@@ -4,6 +4,7 @@ import { SwampError } from '../errors.js';
 import { stateOf } from '../fs/identity.js';
 import { surveyDefinitions } from '../models/files.js';
 import type { Problem } from '../models/problem.js';
+import { isPending, KINDS, messageOf, type PendingItem, unfinished } from '../recovery/unfinished.js';
 import { displayPath, MARKER, openRepoAt, type Repo } from '../repo.js';
 import { checkStore } from '../store/check/check.js';
 import { type CheckCounts, Checker, type Look, lookAtObject } from '../store/check/checker.js';
@@ -12,7 +13,6 @@ import { typeIssue } from '../store/check/plain.js';
 import { isDefinitionLeft, listDeleted } from '../store/deletion.js';
 import { INTENT } from '../store/intent.js';
 import { operation } from './operation.js';
-import { isPending, KINDS, messageOf, type PendingItem, unfinished } from './unfinished.js';
 
 /** A repair is an operation of its own. */
 export interface DatastoreCheckInput {

@@ -3,13 +3,13 @@ import { lstatSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { asSwampError } from '../errors.js';
 import { treeBytes } from '../fs/tree.js';
+import { itemOf, KINDS, PENDING, type PendingItem, unfinished, waitingTeardowns, warnOfDamagedRecords } from '../recovery/unfinished.js';
 import { displayPath, type Repo } from '../repo.js';
 import type { PendingKind } from '../store/check/kinds.js';
 import { type PinFacts, readPin, standingPins } from '../store/pins.js';
 import type { TeardownItem } from './datastore-sweep.js';
 import { type LockRecord, lockStatus } from './lock-status.js';
 import { operation } from './operation.js';
-import { itemOf, KINDS, PENDING, type PendingItem, unfinished, waitingTeardowns, warnOfDamagedRecords } from './unfinished.js';
 import { listUploads, type UploadItem } from './upload-list.js';
 
 export interface DatastoreStatusResult {

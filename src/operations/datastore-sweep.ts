@@ -3,13 +3,7 @@ import { asSwampError, isErrno, SwampError } from '../errors.js';
 import { exists } from '../fs/tree.js';
 import { isModelId } from '../layout/layout.js';
 import { removeQueues } from '../locks/queue.js';
-import type { Facts, Repo } from '../repo.js';
-import { type Owned, silentSessions } from '../store/abandoned.js';
-import type { PendingKind } from '../store/check/kinds.js';
-import { listDeleted, readDeleted, type Teardown } from '../store/deletion.js';
-import { isPinned } from '../store/pins.js';
-import { operation } from './operation.js';
-import type { TeardownOptions } from './teardown.js';
+import type { TeardownOptions } from '../recovery/teardown.js';
 import {
   type Finishing,
   isUnfinished,
@@ -22,7 +16,13 @@ import {
   type WaitingTeardown,
   waitingTeardowns,
   warnOfDamagedRecords,
-} from './unfinished.js';
+} from '../recovery/unfinished.js';
+import type { Facts, Repo } from '../repo.js';
+import { type Owned, silentSessions } from '../store/abandoned.js';
+import type { PendingKind } from '../store/check/kinds.js';
+import { listDeleted, readDeleted, type Teardown } from '../store/deletion.js';
+import { isPinned } from '../store/pins.js';
+import { operation } from './operation.js';
 
 export interface DatastoreSweepInput {
   readonly dryRun?: boolean;

@@ -7,8 +7,8 @@ import { checkModelName, type Definition, isModelType, parseDefinition, type She
 import { assertNameFree, giveWay, publishDefinition, requireOnly } from '../models/names.js';
 import { nearest } from '../models/suggest.js';
 import { restructure, type Structural } from '../protocol/restructure.js';
+import { clearName } from '../recovery/finish.js';
 import { displayPath, type Repo } from '../repo.js';
-import { clearName } from './finish.js';
 import { operation } from './operation.js';
 
 export interface ModelCreateInput {

@@ -7,6 +7,8 @@ import { removeQueues } from '../locks/queue.js';
 import { findModel, type Model, otherNames, requireOwnId } from '../models/files.js';
 import { keepName } from '../models/names.js';
 import { restructureModel } from '../protocol/restructure.js';
+import { finishMovingAside } from '../recovery/finish.js';
+import { runTeardown, type TeardownOptions } from '../recovery/teardown.js';
 import { displayPath, type Repo, requireTrusted } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { hasText } from '../store/definition-text.js';
@@ -14,9 +16,7 @@ import { commitDeletion, type DeletedModel, listDeleted, moveModelAside, readDel
 import { artifactNames, findArtifact } from '../store/read.js';
 import { hasNew } from '../store/remove.js';
 import { turns } from '../turns.js';
-import { finishMovingAside } from './finish.js';
 import { operation } from './operation.js';
-import { runTeardown, type TeardownOptions } from './teardown.js';
 
 export interface ModelDeleteInput {
   /** Name or id. */

@@ -10,11 +10,11 @@ import { readOrTell } from '../models/definition-file.js';
 import { findModel, isSameFile, type Model } from '../models/files.js';
 import { keepName, otherOfName } from '../models/names.js';
 import { restructureModel, type Structural } from '../protocol/restructure.js';
+import { clearName } from '../recovery/finish.js';
 import { displayPath, type Repo } from '../repo.js';
 import { requireHeld, syncCommit } from '../store/commit.js';
 import { discardStaged, hasText, stageText } from '../store/definition-text.js';
 import { requireModel } from './data-put.js';
-import { clearName } from './finish.js';
 import { operation } from './operation.js';
 
 export interface ModelRenameResult {

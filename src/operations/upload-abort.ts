@@ -1,11 +1,11 @@
 /** `data upload abort`: one rename takes the upload and its parts away; takes no lock, and asks nothing. */
 import { discard, type Session } from '../locks/session.js';
 import { withSession } from '../protocol/session.js';
+import { requireUpload } from '../recovery/uploads.js';
 import type { Repo } from '../repo.js';
 import { syncDirs } from '../store/commit.js';
 import { uploadNotFound } from '../store/uploads/place.js';
 import { operation } from './operation.js';
-import { requireUpload } from './upload-reclaim.js';
 
 export interface UploadAbortResult {
   readonly aborted: true;

@@ -9,6 +9,7 @@ import type { Lease } from '../locks/lease.js';
 import { findModel, type Model } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
+import { requireNotDeleted, requireUpload } from '../recovery/uploads.js';
 import type { Repo } from '../repo.js';
 import { moveToTrash, syncCommit } from '../store/commit.js';
 import type { VersionMetadata } from '../store/metadata.js';
@@ -19,7 +20,6 @@ import { readUploadRecord, type UploadRecord } from '../store/uploads/record.js'
 import { type Committed, committedBefore, commitUpload, findCommitted, latestVersion } from '../store/write.js';
 import { type DataPutResult, expectVersion, putResult, requireModel, sameAsLatest } from './data-put.js';
 import { operation } from './operation.js';
-import { requireNotDeleted, requireUpload } from './upload-reclaim.js';
 
 export interface UploadCompleteInput {
   readonly upload: string;

@@ -1,11 +1,11 @@
 /** `data upload part`: stores one part of an upload, in place of an earlier one of that number; takes no lock. */
 import { SwampError } from '../errors.js';
 import { withSession } from '../protocol/session.js';
+import { requireUpload } from '../recovery/uploads.js';
 import type { Repo } from '../repo.js';
 import { MAX_PARTS, putPart } from '../store/uploads/parts.js';
 import { operation } from './operation.js';
 import { openSource, requireDemands, type SourceDemands, type SourceInput } from './source.js';
-import { requireUpload } from './upload-reclaim.js';
 
 export interface UploadPartInput extends SourceDemands {
   readonly upload: string;

@@ -24,7 +24,7 @@ export const FINDINGS = {
   unreadable: 'Check the disk and the permissions.',
 } as const satisfies Record<string, string>;
 
-/** Kinds of what is unfinished. src/operations/unfinished.ts says of each what it is and what finishes it. */
+/** Kinds of what is unfinished. src/recovery/unfinished.ts says of each what it is and what finishes it. */
 export type PendingKind =
   | 'restore'
   | 'dead_holder'

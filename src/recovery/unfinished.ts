@@ -24,7 +24,7 @@ import { stagings, sweepTrash } from '../store/sweep.js';
 import { asideUploads, modelsWithUploads } from '../store/uploads/place.js';
 import { clearEntry, finishMovingAside } from './finish.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
-import { reclaimUploads } from './upload-reclaim.js';
+import { reclaimUploads } from './uploads.js';
 
 /** Something that is unfinished, or will be when its session turns out to be abandoned. */
 export interface Left {

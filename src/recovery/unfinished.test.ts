@@ -6,13 +6,13 @@ import { describe, test } from 'node:test';
 import { heldByDead, type Places, UUID, writeDeleted, written } from '../../integration/support/injuries.js';
 import { deadHolder, NEVER } from '../../integration/support/library-repo.js';
 import { newSession } from '../locks/session.js';
+import { datastoreCheck } from '../operations/datastore-check.js';
+import { datastoreStatus } from '../operations/datastore-status.js';
+import { datastoreSweep } from '../operations/datastore-sweep.js';
+import { modelCreate } from '../operations/model-create.js';
 import { displayPath, type Repo } from '../repo.js';
 import type { PendingKind } from '../store/check/kinds.js';
 import { timingFrom } from '../timing.js';
-import { datastoreCheck } from './datastore-check.js';
-import { datastoreStatus } from './datastore-status.js';
-import { datastoreSweep } from './datastore-sweep.js';
-import { modelCreate } from './model-create.js';
 import { KINDS, PENDING } from './unfinished.js';
 
 interface Case {
