@@ -12,11 +12,11 @@ import { contentPathIn } from '../store/content.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME, requireLifetimes } from '../store/lifetimes.js';
 import type { VersionMetadata } from '../store/metadata.js';
+import { openSource, requireDemands, type SourceDemands, type SourceInput } from '../store/source.js';
 import { type StagedVersion, stageVersion, type VersionFields } from '../store/stage.js';
 import { type Committed, committedBefore, commitVersion, latestMetadata, latestVersion } from '../store/write.js';
 import { modelCreate } from './model-create.js';
 import { operation, settled } from './operation.js';
-import { openSource, requireDemands, type SourceDemands, type SourceInput } from './source.js';
 
 /** What a version is to be, without its content. */
 export interface VersionInput {

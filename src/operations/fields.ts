@@ -1,4 +1,6 @@
 /** What every operation of the library takes, field by field: the compiler finds one that is missing here, `accept` refuses what is not here. */
+
+import type { SourceDemands } from '../store/source.js';
 import { MAX_PARTS } from '../store/uploads/parts.js';
 import { FUNCTION, type InputFields, needed, PAIRS, REPORTER, SIGNAL, SOURCE, SWITCH, TEXT, TEXTS, whole } from './accept.js';
 import type { BackupCreateInput } from './backup-create.js';
@@ -17,7 +19,6 @@ import type { ModelCreateInput } from './model-create.js';
 import type { ModelDeleteInput } from './model-delete.js';
 import type { ModelExecInput } from './model-exec.js';
 import type { ModelRunInput } from './model-run.js';
-import type { SourceDemands } from './source.js';
 import type { UploadCompleteInput } from './upload-complete.js';
 import type { UploadPartInput } from './upload-part.js';
 

@@ -3,9 +3,9 @@ import { SwampError } from '../errors.js';
 import { withSession } from '../protocol/session.js';
 import { requireUpload } from '../recovery/uploads.js';
 import type { Repo } from '../repo.js';
+import { openSource, requireDemands, type SourceDemands, type SourceInput } from '../store/source.js';
 import { MAX_PARTS, putPart } from '../store/uploads/parts.js';
 import { operation } from './operation.js';
-import { openSource, requireDemands, type SourceDemands, type SourceInput } from './source.js';
 
 export interface UploadPartInput extends SourceDemands {
   readonly upload: string;

@@ -1,7 +1,7 @@
 /** `swamp data put M NAME [FILE]` and `swamp data put M NAME --command -- CMD ARG...` */
 import { dataPut } from '../../operations/data-put.js';
-import type { SourceInput } from '../../operations/source.js';
 import { workingDir } from '../../repo.js';
+import type { SourceInput } from '../../store/source.js';
 import type { Context, Outcome } from '../context.js';
 import { demandsOf, noteEmpty, sizeAhead, sourceOf, versionOf, versionText, withFile } from '../input.js';
 import { withOutputOf } from '../output-of.js';

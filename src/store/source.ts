@@ -6,7 +6,7 @@ import { failpoint } from '../fs/failpoints.js';
 import { Handle } from '../fs/handle.js';
 import { openPipe } from '../fs/pipe.js';
 import type { Repo } from '../repo.js';
-import type { Source } from '../store/stage.js';
+import type { Source } from './stage.js';
 
 /** The content itself, bytes or text as UTF-8; pieces of it as they come; or the file to read it from. */
 export type SourceInput = string | Uint8Array | Source | { readonly file: string };
