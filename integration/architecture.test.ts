@@ -8,6 +8,7 @@ import { ROOT } from './support/swamp.js';
 /** Each may import what stands further down, and nothing else; those on one line do not know each other. */
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'cli'],
+  ['library'],
   ['demo'],
   ['operations', 'watch'],
   ['backup', 'recovery'],
@@ -26,7 +27,7 @@ const LAYERS: readonly (readonly string[])[] = [
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   yargs: /^cli\/help\.ts$/,
   'yargs-parser': /^cli\/parse\.ts$/,
-  '@logtape/logtape': /^(cli\/log|operations\/loggers)\.ts$/,
+  '@logtape/logtape': /^(cli\/log|library\/loggers)\.ts$/,
   'proper-lockfile': /^locks\/lease\.ts$/,
   'tar-stream': /^backup\/archive\.ts$/,
   yaml: /^(models\/|repo\.ts$)/,

@@ -1,6 +1,8 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
 import { setMaxListeners } from 'node:events';
-import { accept, forProgram, type InputField } from './operations/accept.js';
+import { accept, forProgram, type InputField } from './library/accept.js';
+import * as fields from './library/fields.js';
+import { LOGGERS } from './library/loggers.js';
 import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './operations/backup-create.js';
 import { type BackupDifference, type BackupDiffResult, backupDiff } from './operations/backup-diff.js';
 import { type BackupListResult, backupList } from './operations/backup-list.js';
@@ -23,10 +25,8 @@ import { type DatastoreCheckResult, datastoreCheck } from './operations/datastor
 import { type DatastoreRepairInput, type DatastoreRepairOptions, type DatastoreRepairResult, datastoreRepair } from './operations/datastore-repair.js';
 import { type DatastoreStatusResult, datastoreStatus } from './operations/datastore-status.js';
 import { type DatastoreSweepInput, type DatastoreSweepResult, datastoreSweep } from './operations/datastore-sweep.js';
-import * as fields from './operations/fields.js';
 import { type LockReleaseInput, type LockReleaseResult, lockRelease } from './operations/lock-release.js';
 import { type LockStatusResult, lockStatus } from './operations/lock-status.js';
-import { LOGGERS } from './operations/loggers.js';
 import { type ModelCreateInput, type ModelCreateResult, modelCreate } from './operations/model-create.js';
 import { type ModelDeleteInput, type ModelDeleteOptions, type ModelDeleteResult, modelDelete } from './operations/model-delete.js';
 import { type ModelExecInput, type ModelExecResult, modelExec } from './operations/model-exec.js';

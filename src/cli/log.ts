@@ -1,6 +1,6 @@
 /** The program's configuration of LogTape: every notice goes to stderr. Loaded with the first notice. */
 import { configureSync, type LogRecord } from '@logtape/logtape';
-import { LOGGERS } from '../operations/loggers.js';
+import { LOGGERS } from '../library/loggers.js';
 import type { Reporter } from '../repo.js';
 
 /** One line, without its end. */

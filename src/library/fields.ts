@@ -1,26 +1,26 @@
 /** What every operation of the library takes, field by field: the compiler finds one that is missing here, `accept` refuses what is not here. */
 
+import type { BackupCreateInput } from '../operations/backup-create.js';
+import type { BackupPruneInput } from '../operations/backup-prune.js';
+import type { BackupRestoreInput } from '../operations/backup-restore.js';
+import type { DataDeleteInput } from '../operations/data-delete.js';
+import type { DataGcInput } from '../operations/data-gc.js';
+import type { DataGetInput } from '../operations/data-get.js';
+import type { DataListInput } from '../operations/data-list.js';
+import type { DataPutInput, VersionInput } from '../operations/data-put.js';
+import type { DataSearchInput } from '../operations/data-search.js';
+import type { DatastoreRepairInput } from '../operations/datastore-repair.js';
+import type { DatastoreSweepInput } from '../operations/datastore-sweep.js';
+import type { LockReleaseInput } from '../operations/lock-release.js';
+import type { ModelCreateInput } from '../operations/model-create.js';
+import type { ModelDeleteInput } from '../operations/model-delete.js';
+import type { ModelExecInput } from '../operations/model-exec.js';
+import type { ModelRunInput } from '../operations/model-run.js';
+import type { UploadCompleteInput } from '../operations/upload-complete.js';
+import type { UploadPartInput } from '../operations/upload-part.js';
 import type { SourceDemands } from '../store/source.js';
 import { MAX_PARTS } from '../store/uploads/parts.js';
 import { FUNCTION, type InputFields, needed, PAIRS, REPORTER, SIGNAL, SOURCE, SWITCH, TEXT, TEXTS, whole } from './accept.js';
-import type { BackupCreateInput } from './backup-create.js';
-import type { BackupPruneInput } from './backup-prune.js';
-import type { BackupRestoreInput } from './backup-restore.js';
-import type { DataDeleteInput } from './data-delete.js';
-import type { DataGcInput } from './data-gc.js';
-import type { DataGetInput } from './data-get.js';
-import type { DataListInput } from './data-list.js';
-import type { DataPutInput, VersionInput } from './data-put.js';
-import type { DataSearchInput } from './data-search.js';
-import type { DatastoreRepairInput } from './datastore-repair.js';
-import type { DatastoreSweepInput } from './datastore-sweep.js';
-import type { LockReleaseInput } from './lock-release.js';
-import type { ModelCreateInput } from './model-create.js';
-import type { ModelDeleteInput } from './model-delete.js';
-import type { ModelExecInput } from './model-exec.js';
-import type { ModelRunInput } from './model-run.js';
-import type { UploadCompleteInput } from './upload-complete.js';
-import type { UploadPartInput } from './upload-part.js';
 
 const NEEDED_TEXT = needed(TEXT);
 const VERSION_NUMBER = whole(1);
