@@ -280,6 +280,19 @@ const VERBS: readonly Verb[] = [
     writes: ['data', 'gc', 'none', '--uploads-older-than', 'soon', '--force'],
   },
   {
+    verb: 'data prune',
+    args: () => ['data', 'prune', '--force'],
+    text: /^Nothing to remove\.\n$/,
+    result: {
+      ...fields('modelsReclaimed dataEntriesReclaimed versionsDeleted bytesReclaimed', 'number'),
+      reclaimedModels: [{ ...fields('type modelId', 'text'), ...fields('versionCount bytesReclaimed', 'number'), 'modelName?': 'text', dataNames: ['text'] }],
+      keptModels: [fields('modelId path reason message', 'text')],
+      dryRun: 'flag',
+    },
+    fails: [['data', 'prune', 'm', '--force'], 'usage'],
+    writes: ['data', 'prune', '--force'],
+  },
+  {
     verb: 'data upload begin',
     args: () => ['data', 'upload', 'begin', 'm', 'a', '--tag', 'k=v'],
     text: /^[0-9a-f]{8}-[0-9a-f-]{27}-[0-9a-f]{12}\n$/,

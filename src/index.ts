@@ -16,6 +16,7 @@ import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type
 import { type DataGcInput, type DataGcOptions, type DataGcResult, dataGc, type GcPlan } from './operations/data-gc.js';
 import { type DataGetInput, dataGetRecord } from './operations/data-get.js';
 import { type DataListInput, type DataListResult, dataList } from './operations/data-list.js';
+import { type DataPruneInput, type DataPruneOptions, type DataPruneResult, dataPrune } from './operations/data-prune.js';
 import { type DataPutInput, type DataPutResult, dataPut, type VersionInput } from './operations/data-put.js';
 import type { DataRecord } from './operations/data-record.js';
 import { type DataRenameResult, dataRename } from './operations/data-rename.js';
@@ -68,6 +69,9 @@ export type {
   DataGetResult,
   DataListInput,
   DataListResult,
+  DataPruneInput,
+  DataPruneOptions,
+  DataPruneResult,
   DataPutInput,
   DataPutResult,
   DataRecord,
@@ -164,6 +168,7 @@ export interface OpenRepo {
     rename(input: { readonly model: string; readonly oldName: string; readonly newName: string }, options?: Cancel): Promise<DataRenameResult>;
     delete(input: DataDeleteInput, options?: Confirm): Promise<DeleteOneResult | DeleteManyResult>;
     gc(input?: DataGcInput, options?: Partial<DataGcOptions>): Promise<DataGcResult>;
+    prune(input?: DataPruneInput, options?: Partial<DataPruneOptions>): Promise<DataPruneResult>;
   };
   /** Versions that are written in parts, by many processes at once. */
   readonly upload: {
@@ -262,6 +267,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       rename: bound('data.rename', fields.DATA_RENAME, dataRename),
       delete: bound('data.delete', fields.DATA_DELETE, dataDelete),
       gc: bound('data.gc', fields.DATA_GC, dataGc),
+      prune: bound('data.prune', fields.DATA_PRUNE, dataPrune),
     }),
     upload: Object.freeze({
       begin: bound('upload.begin', fields.VERSION, uploadBegin),

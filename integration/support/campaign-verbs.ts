@@ -1,6 +1,6 @@
 /** The commands that change something, each with what is there before, and what must be there when it has had its effect. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { verifyTree } from '../../src/backup/verify/verify.js';
 import { openRepo, SwampError } from '../../src/index.js';
@@ -210,6 +210,21 @@ export const VERBS: readonly Verb[] = [
       assert.deepEqual(await versionsOf(repo, 'm', 'kept'), [3, 4]);
       assert.deepEqual(await versionsOf(repo, 'm', 'brief'), []);
       assert.deepEqual((await openRepo(repo.dir).upload.list()).uploads, []);
+    },
+  },
+  {
+    title: 'data prune',
+    verb: 'data prune',
+    args: ['--force'],
+    prepare: async (repo) => {
+      await prepare(repo);
+      rmSync(join(repo.dir, 'models/store/m.yaml'));
+    },
+    takes: [{ model: 'm' }],
+    done: async (repo) => {
+      assert.deepEqual((await openRepo(repo.dir).data.prune({ dryRun: true })).reclaimedModels, []);
+      await expectCode('model_not_found', () => openRepo(repo.dir).model.get({ model: 'm' }));
+      assert.equal(existsSync(repo.layout.deleted) ? readdirSync(repo.layout.deleted).length : 0, 1);
     },
   },
   {

@@ -136,6 +136,15 @@ export const DATA_COMMANDS: readonly Command[] = [
     destructive: true,
   },
   {
+    verb: 'data prune',
+    summary: 'Remove the data of models whose definition is gone',
+    confirms: true,
+    positionals: [],
+    flags: [DRY_RUN, FORCE, YES],
+    examples: [['data prune --dry-run', 'see which models, and what is kept and why']],
+    destructive: true,
+  },
+  {
     verb: 'data upload begin',
     summary: 'Begin a version that is written in parts; prints its id',
     positionals: [MODEL, NAME],

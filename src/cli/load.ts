@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> =
   'data rename': () => import('./commands/data-rename.js'),
   'data delete': () => import('./commands/data-delete.js'),
   'data gc': () => import('./commands/data-gc.js'),
+  'data prune': () => import('./commands/data-prune.js'),
   'data upload begin': () => import('./commands/upload-begin.js'),
   'data upload part': () => import('./commands/upload-part.js'),
   'data upload complete': () => import('./commands/upload-complete.js'),

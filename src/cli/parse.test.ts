@@ -129,7 +129,7 @@ describe('a command line that is not understood', () => {
     // What destroys is suggested for a slip in it alone.
     ['data delte m n', /no command/, /Did you mean "data delete"\?/],
     ['repo delete', /no command/, /^See "swamp repo --help"/],
-    ['data prune', /no command/, /^See "swamp data --help"/],
+    ['model prune', /no command/, /^See "swamp model --help"/],
     ['delete m n', /no command/, /^See "swamp --help"/],
     ['prune', /no command/, /^See "swamp --help"/],
     ['release', /no command/, /^See "swamp --help"/],

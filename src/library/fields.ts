@@ -7,6 +7,7 @@ import type { DataDeleteInput } from '../operations/data-delete.js';
 import type { DataGcInput } from '../operations/data-gc.js';
 import type { DataGetInput } from '../operations/data-get.js';
 import type { DataListInput } from '../operations/data-list.js';
+import type { DataPruneInput } from '../operations/data-prune.js';
 import type { DataPutInput, VersionInput } from '../operations/data-put.js';
 import type { DataSearchInput } from '../operations/data-search.js';
 import type { DatastoreRepairInput } from '../operations/datastore-repair.js';
@@ -89,6 +90,7 @@ export const DATA_DELETE: InputFields<DataDeleteInput> = {
   ifExists: SWITCH,
 };
 
+export const DATA_PRUNE: InputFields<DataPruneInput> = { dryRun: SWITCH };
 export const DATA_GC: InputFields<DataGcInput> = { model: TEXT, dryRun: SWITCH, uploadsOlderThan: TEXT };
 
 export const UPLOAD_PART: InputFields<UploadPartInput> = { upload: NEEDED_TEXT, partNumber: needed(whole(1, MAX_PARTS)), source: needed(SOURCE), ...DEMANDS };

@@ -1,10 +1,16 @@
 /** Data whose model has no definition: not damage, but a person should know. */
+import { join } from 'node:path';
+import { isSystemError } from '../errors.js';
+import { stateOf } from '../fs/identity.js';
+import { readPlainFile } from '../fs/plain.js';
 import { exists, readDir } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { isModelId } from '../layout/layout.js';
-import type { Repo } from '../repo.js';
+import { displayPath, type Repo } from '../repo.js';
 import { hasEntries } from '../store/check/check.js';
+import { MAX_DEFINITION_BYTES } from '../store/metadata.js';
 import { modelsToRestore } from '../store/restoration.js';
+import { MODEL_TYPES } from './definition.js';
 import { surveyDefinitions } from './files.js';
 
 export interface Orphan {
@@ -13,11 +19,22 @@ export interface Orphan {
   readonly path: string;
 }
 
+export interface OrphanSurvey {
+  readonly orphans: readonly Orphan[];
+  /** Of these a file that cannot be read as a definition may be the definition (P7); `file`: relative to the repository. */
+  readonly doubtful: readonly (Orphan & { readonly file: string })[];
+}
+
+/** Those that are certain. */
+export async function findOrphans(repo: Repo): Promise<readonly Orphan[]> {
+  return (await surveyOrphans(repo)).orphans;
+}
+
 /**
  * Lists what has data before it asks which models there are: a writer of data has a definition by then. A deleted model is not one:
- * its record says what becomes of its files. None while a definition cannot be read: any id may be its own (P7).
+ * its record says what becomes of its files.
  */
-export async function findOrphans(repo: Repo): Promise<Orphan[]> {
+export async function surveyOrphans(repo: Repo): Promise<OrphanSurvey> {
   const { layout } = repo;
   const found = new Map<string, string>();
   for (const family of FAMILIES) {
@@ -26,16 +43,38 @@ export async function findOrphans(repo: Repo): Promise<Orphan[]> {
       if (!found.has(modelId) && hasEntries(path)) found.set(modelId, path);
     }
   }
-  if (found.size === 0) return [];
-  const known = await knownModels(repo);
-  return [...found]
-    .filter(([modelId]) => known !== undefined && !known.has(modelId) && !exists(layout.deletedModel(modelId)))
-    .map(([modelId, path]) => ({ modelId, path }));
+  if (found.size === 0) return { orphans: [], doubtful: [] };
+  const { files, strays } = await surveyDefinitions(repo);
+  // A model that is being restored gets its definition last.
+  const known = new Set([...files.flatMap(({ model }) => model?.id ?? []), ...modelsToRestore(repo)]);
+  const left = [...found].map(([modelId, path]) => ({ modelId, path })).filter(({ modelId }) => !known.has(modelId) && !exists(layout.deletedModel(modelId)));
+  const unread = files.filter(({ model, deleted }) => model === undefined && !deleted).map(({ path }) => displayPath(repo, path));
+  const texts = left.length === 0 ? [] : [...unread, ...strays.map(({ path }) => path)].map((file) => ({ file, text: textOf(join(repo.root, file)) }));
+  const judged = left.map((orphan) => ({ orphan, doubt: texts.find(({ text }) => mayHold(text, orphan.modelId)) }));
+  return {
+    orphans: judged.flatMap(({ orphan, doubt }) => (doubt === undefined ? [orphan] : [])),
+    doubtful: judged.flatMap(({ orphan, doubt }) => (doubt === undefined ? [] : [{ ...orphan, file: doubt.file }])),
+  };
 }
 
-/** The ids that have a definition; a model that is being restored gets its own last. Undefined while a file may be that of any model. */
-async function knownModels(repo: Repo): Promise<ReadonlySet<string> | undefined> {
-  const { files, strays } = await surveyDefinitions(repo);
-  const isCertain = strays.length === 0 && files.every(({ model, deleted }) => model !== undefined || deleted);
-  return isCertain ? new Set([...files.flatMap(({ model }) => model?.id ?? []), ...modelsToRestore(repo)]) : undefined;
+/** Undefined: it cannot be known. */
+function textOf(path: string): string | undefined {
+  try {
+    const read = readPlainFile(path, MAX_DEFINITION_BYTES);
+    return read === undefined ? '' : 'refused' in read ? undefined : read.bytes.toString('latin1');
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return undefined;
+  }
+}
+
+/** An id is written as it is, or with escapes, which begin with a backslash. */
+function mayHold(text: string | undefined, modelId: string): boolean {
+  return text === undefined || text.includes(modelId) || text.includes('\\');
+}
+
+/** Another text when a definition has come, gone, or changed its name. */
+export function stateOfDefinitions({ root }: Repo): string {
+  const types = MODEL_TYPES.flatMap((type) => type.split('/').map((_, i, parts) => parts.slice(0, i + 1).join('/')));
+  return ['', ...new Set(types)].map((type) => stateOf(join(root, 'models', type)) ?? '').join(' ');
 }

@@ -33,6 +33,7 @@ const ACCESS: Readonly<Record<string, 'reads' | 'writes'>> = {
   'data rename': 'writes',
   'data delete': 'writes',
   'data gc': 'writes',
+  'data prune': 'writes',
   'data upload begin': 'writes',
   'data upload part': 'writes',
   'data upload complete': 'writes',

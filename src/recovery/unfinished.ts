@@ -171,7 +171,7 @@ export const PENDING: Readonly<Record<PendingKind, Kind>> = {
       })),
   }),
   orphan_model: kind({
-    next: 'bring its definition back, with this id; "swamp model delete --with-data" then removes both',
+    next: 'bring its definition back, with this id, or remove it with "swamp data prune"',
     by: 'person',
     list: async (repo) => (await findOrphans(repo)).map(({ path }) => ({ path, sized: true, message: 'belongs to a model that has no definition' })),
   }),
