@@ -1,7 +1,7 @@
 /** What a command costs, counted and not timed: its looks and changes on the disk are the same however much there is. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Pauses } from './support/failpoints.js';
@@ -93,19 +93,23 @@ test('of a crowd that waits for a lock, the first two watch it; a change wakes n
 });
 
 /** Each change that a command makes on the disk, with its reason; a command alone on a model that has been written before. */
-const CHANGES: readonly (readonly [title: string, args: readonly string[], changes: Readonly<Record<string, number>>])[] = [
+const CHANGES: readonly (readonly [title: string, args: readonly string[], changes: Readonly<Record<string, number>>, marker?: string])[] = [
   // Synced: content, record, their directory; then the artifact's directory and that of the fence (P6). Renamed: lock, version into the lock, version into its place, lock.
   ['data put', ['data', 'put', 'm', 'a'], { fsync: 5, rename: 4, mkdir: 2, rmdir: 1, unlink: 0 }],
+  // Besides: the new floor and the artifact's directory before the version goes (P4), and both directories after it; the floor into the lock and into its place, the version into the trash of the lock, that into the trash.
+  ['data put, with autoGc', ['data', 'put', 'm', 'a', '--gc', '2'], { fsync: 9, rename: 8, mkdir: 3, rmdir: 3, unlink: 2 }, 'autoGc: true\n'],
+  ['data put, with autoGc and no rule', ['data', 'put', 'm', 'a'], { fsync: 5, rename: 4, mkdir: 2, rmdir: 1, unlink: 0 }, 'autoGc: true\n'],
   ['data get', ['data', 'get', 'm', 'a'], { fsync: 0, rename: 0, mkdir: 0, rmdir: 0, unlink: 0 }],
   ['data list', ['data', 'list', 'm'], { fsync: 0, rename: 0, mkdir: 0, rmdir: 0, unlink: 0 }],
 ];
 
 describe('alone, a command makes no change of the disk that its promises do not need', { skip: cannotTrace() ?? false }, () => {
-  for (const [title, args, changes] of CHANGES) {
+  for (const [title, args, changes, marker = ''] of CHANGES) {
     test(title, { timeout: 60_000 }, async (t) => {
       const repo = await tempRepo(t);
       await createModel(repo, 'm');
       for (const content of ['1', '2']) await put(repo, 'm', 'a', content);
+      appendFileSync(join(repo.dir, '.swamp.yaml'), marker);
       const { result, calls } = await traceCalls(repo, { args, options: { stdin: 'x' } });
       assert.equal(result.code, 0, result.stderr);
       const count = (syscall: string): number =>

@@ -40,6 +40,8 @@ export interface Repo {
   readonly layout: Layout;
   readonly timing: Timing;
   readonly readOnly: boolean;
+  /** A command that writes a version collects what that one supersedes. */
+  readonly autoGc: boolean;
   readonly reporter: Reporter;
   /** What locks show others about their holder: the verb, e.g. `data put`. */
   readonly command: string;
@@ -178,6 +180,7 @@ function opened({ root, marker, config, datastore, layout }: RepoPlace, options:
     layout,
     timing: options.timing ?? timingFrom(env),
     readOnly: options.readOnly ?? isReadOnly(env),
+    autoGc: config.autoGc === true,
     reporter: options.reporter ?? SILENT,
     command: options.command ?? 'library',
     names: new Map(),
@@ -231,12 +234,14 @@ interface MarkerConfig {
   readonly formatVersion: number;
   readonly repoId: string;
   readonly datastorePath?: string;
+  readonly autoGc?: boolean;
 }
 
 function parseMarker(text: string, path: string): MarkerConfig {
   const [, repoId = ''] = /^repoId: (.*)$/m.exec(text) ?? [];
-  // As `repo init` wrote it, which is known without loading a YAML reader.
-  if (isModelId(repoId) && text === markerText(repoId)) return { formatVersion: FORMAT_VERSION, repoId };
+  // As `repo init` wrote it, with the line that most people add, which is known without loading a YAML reader.
+  if (isModelId(repoId) && (text === markerText(repoId) || text === `${markerText(repoId)}autoGc: true\n`))
+    return { formatVersion: FORMAT_VERSION, repoId, autoGc: text.endsWith('autoGc: true\n') };
   return parseMarkerYaml(text, path);
 }
 
@@ -250,18 +255,19 @@ function parseMarkerYaml(text: string, path: string): MarkerConfig {
     throw invalid(`not valid YAML (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`);
   }
   if (typeof document !== 'object' || document === null || Array.isArray(document)) throw invalid('a mapping is expected');
-  const { formatVersion, repoId, datastore } = document as Record<string, unknown>;
+  const { formatVersion, repoId, datastore, autoGc = false } = document as Record<string, unknown>;
   if (typeof formatVersion !== 'number' || !Number.isInteger(formatVersion) || formatVersion < 1)
     throw invalid('formatVersion must be a positive whole number');
   if (formatVersion !== FORMAT_VERSION) throw invalid(`formatVersion is ${formatVersion}, and this program reads ${FORMAT_VERSION}`, OTHER_FORMAT);
   if (typeof repoId !== 'string' || !isModelId(repoId)) throw invalid('repoId must be a lower-case UUID');
-  if (datastore === undefined || datastore === null) return { formatVersion, repoId };
+  if (typeof autoGc !== 'boolean') throw invalid('autoGc must be true or false');
+  if (datastore === undefined || datastore === null) return { formatVersion, repoId, autoGc };
   if (typeof datastore !== 'object' || Array.isArray(datastore)) throw invalid('datastore must be a mapping with a path');
   const { type, path: where } = datastore as Record<string, unknown>;
   if (type !== undefined && type !== 'filesystem') throw invalid(`datastore.type ${JSON.stringify(type)} is unknown; "filesystem" is the only one`);
-  if (where === undefined) return { formatVersion, repoId };
+  if (where === undefined) return { formatVersion, repoId, autoGc };
   if (typeof where !== 'string' || where === '' || where.includes('\0')) throw invalid('datastore.path must be a path');
-  return { formatVersion, repoId, datastorePath: where };
+  return { formatVersion, repoId, autoGc, datastorePath: where };
 }
 
 /**

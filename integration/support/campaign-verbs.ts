@@ -1,6 +1,6 @@
 /** The commands that change something, each with what is there before, and what must be there when it has had its effect. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { verifyTree } from '../../src/backup/verify/verify.js';
 import { openRepo, SwampError } from '../../src/index.js';
@@ -23,6 +23,23 @@ export const VERBS: readonly Verb[] = [
     stdin: 'written',
     prepare,
     done: (repo) => expectLatest(repo, 'm', 'a', 'written'),
+  },
+  {
+    title: 'data put: with autoGc, collects what it supersedes',
+    verb: 'data put',
+    args: ['m', 'a', '--gc', '2'],
+    stdin: 'written',
+    prepare: async (repo) => {
+      await prepare(repo);
+      appendFileSync(join(repo.dir, '.swamp.yaml'), 'autoGc: true\n');
+    },
+    takes: [1, 2, 3].map((version) => ({ model: 'm', name: 'a', version })),
+    mayLeaveSome: true,
+    done: async (repo) => {
+      await expectLatest(repo, 'm', 'a', 'written');
+      // Traced, it may take longer than it has for all of them.
+      assert.ok((await versionsOf(repo, 'm', 'a')).length < 4);
+    },
   },
   {
     title: 'data put: first version, from a large file',

@@ -8,6 +8,7 @@ import { findModel, isStillDefined, type Model } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import { displayPath, type Repo } from '../repo.js';
+import { collectWritten } from '../store/collect.js';
 import { contentPathIn } from '../store/content.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME, requireLifetimes } from '../store/lifetimes.js';
@@ -90,6 +91,7 @@ async function commit(writer: Lease, model: Model, input: DataPutInput, staged: 
   if (before === undefined) expectVersion(() => latestVersion(writer, input.name), input);
   const unchanged = before === undefined ? sameAsLatest(writer, input, metadata) : undefined;
   const committed = before ?? unchanged ?? (await commitVersion(writer, input.name, staged));
+  if (unchanged === undefined) await collectWritten(writer, [input.name], model);
   return putResult(repo, model, { name: input.name, committed, metadata: unchanged?.metadata ?? metadata, changed: unchanged === undefined });
 }
 

@@ -18,6 +18,7 @@ import { withRunFence } from '../protocol/run.js';
 import { lostStaging, withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import { displayPath, type Repo, requireTrusted } from '../repo.js';
+import { collectWritten } from '../store/collect.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { keepOutputs } from '../store/keep.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME } from '../store/lifetimes.js';
@@ -238,7 +239,13 @@ async function commit(
       model.id,
       async (writer) => {
         requireModel(repo, model);
-        return commitOutputs(writer, outputs, run.path);
+        const committed = await commitOutputs(writer, outputs, run.path);
+        await collectWritten(
+          writer,
+          outputs.map(({ name }) => name),
+          model,
+        );
+        return committed;
       },
       { signal, session, own: ancestorKey(run.modelId, run.name) },
     );

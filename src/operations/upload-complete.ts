@@ -11,6 +11,7 @@ import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import { requireNotDeleted, requireUpload } from '../recovery/uploads.js';
 import type { Repo } from '../repo.js';
+import { collectWritten } from '../store/collect.js';
 import { moveToTrash, syncCommit } from '../store/commit.js';
 import type { VersionMetadata } from '../store/metadata.js';
 import { commitOf, type StagedVersion, stageWithoutContent } from '../store/stage.js';
@@ -116,7 +117,11 @@ async function commit(writer: Lease, { model, aside, record, staged }: Completio
   if (!exists(aside.dir)) throw uploadNotFound(repo, aside.id);
   expectVersion(() => latestVersion(writer, record.name), record);
   const latest = sameAsLatest(writer, record, staged.metadata);
-  if (latest === undefined) return commitUpload(writer, record.name, staged, basename(aside.dir));
+  if (latest === undefined) {
+    const committed = await commitUpload(writer, record.name, staged, basename(aside.dir));
+    await collectWritten(writer, [record.name], model);
+    return committed;
+  }
   await moveToTrash(writer, aside.dir);
   await syncCommit(writer, [repo.layout.modelUploads(model.id)]);
   const { version, generation, metadata } = latest;
