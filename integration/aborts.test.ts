@@ -9,7 +9,7 @@ import { openRepo } from '../src/index.js';
 import { told } from './support/program.js';
 import { seedOfThisRun } from './support/random.js';
 import { createModel, tempRepo } from './support/repo.js';
-import { finished, run, start, startProgram } from './support/swamp.js';
+import { finished, run, shellCode, start, startProgram } from './support/swamp.js';
 import { until } from './support/until.js';
 
 interface Acknowledged {
@@ -51,7 +51,7 @@ test('Ctrl-C in "data upload complete" ends it as a signal does, at any moment; 
     await until('it reads the parts', () => !existsSync(repo.layout.upload(id, uploadId)) || completing.hasExited());
     await delay(randomInt(40));
     completing.kill('SIGINT');
-    endings.push((await completing.exited).code);
+    endings.push(shellCode(await completing.exited));
     if ((await upload.list({})).uploads.length === 0) break;
   }
   assert.deepEqual(

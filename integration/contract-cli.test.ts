@@ -226,6 +226,23 @@ describe('a destructive command', () => {
 });
 
 describe('a signal', () => {
+  // At an exit code, even 130, bash takes the signal for handled, and goes on; so do other shells at a prompt.
+  for (const command of ['data put m a', 'model exec m -- sh -c "touch working; exec sleep 60"']) {
+    test(`of Ctrl-C ends a loop of swamp ${command}`, async (t) => {
+      const repo = await tempRepo(t);
+      await createModel(repo, 'm');
+      const looping = launch(repo, 'bash', ['-c', `for i in 1 2 3; do swamp ${command}; echo "ended with $?"; done`], { stdin: 'open' });
+      looping.write('half');
+      if (command.startsWith('data')) await staged(repo, looping);
+      else await until('the command runs', () => existsSync(join(repo.dir, 'working')), { detail: looping.stderr });
+      // As a terminal does: to everything in the foreground.
+      process.kill(-looping.pid, 'SIGINT');
+      const { stdout, signal } = await looping.exited;
+      assert.deepEqual([stdout, signal], ['', 'SIGINT']);
+      assert.deepEqual(heldLocks(repo), []);
+    });
+  }
+
   for (const [name, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],

@@ -4,7 +4,7 @@
  * nothing of processes. The long form starts a process for each.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { Args } from '../../src/cli/args.js';
 import { contextFor, requireConsent } from '../../src/cli/context.js';
@@ -63,7 +63,7 @@ async function carryOut({ command, args }: Invocation, signal: AbortSignal): Pro
     const { reporter, text: logged } = logTo(logging(args, process.env));
     said = logged;
     requireConsent(command, args);
-    const signals = { signal, passTo: () => undefined };
+    const signals = { signal, passTo: () => undefined, endBy: (name: NodeJS.Signals) => 128 + constants.signals[name] };
     const outcome = await (await loadCommand(command.verb))(contextFor({ command, args, signals, reporter }));
     if (typeof outcome === 'number') return { code: outcome, stdout: '', stderr: said() };
     if (outcome === undefined) return { code: 0, stdout: '', stderr: said() };

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { inProcess } from './in-process.js';
 import type { TestRepo } from './repo.js';
@@ -98,8 +99,13 @@ export async function finished(running: Running, expect: number | readonly numbe
 
 function expectCode(title: string, result: Result, expect: number | readonly number[]): void {
   const wanted = typeof expect === 'number' ? [expect] : expect;
-  if (result.code !== null && wanted.includes(result.code)) return;
+  if (wanted.includes(shellCode(result))) return;
   assert.fail(`${title}: ended with ${result.code ?? result.signal}, expected ${wanted.join(' or ')}\n${output(result)}`);
+}
+
+/** As `$?` of a shell: 128+n where signal n ended it. */
+export function shellCode({ code, signal }: Pick<Result, 'code' | 'signal'>): number {
+  return code ?? 128 + constants.signals[signal ?? 'SIGKILL'];
 }
 
 function output({ stdout, stderr }: Pick<Result, 'stdout' | 'stderr'>): string {

@@ -14,6 +14,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** What signals this process from now on goes to a command that it runs, and ends nothing here; undefined: no longer. */
   readonly passSignals: Signals['passTo'];
+  /** For a command that it ran, and that a signal ended. */
+  readonly endBy: Signals['endBy'];
   readonly reporter: Reporter;
   readonly env: NodeJS.ProcessEnv;
   readonly readOnly: boolean;
@@ -47,12 +49,12 @@ export type Run = (context: Context) => Promise<Outcome | number | undefined>;
 export interface Surroundings {
   readonly command: Command;
   readonly args: Args;
-  readonly signals: Pick<Signals, 'signal' | 'passTo'>;
+  readonly signals: Pick<Signals, 'signal' | 'passTo' | 'endBy'>;
   readonly reporter: Reporter;
 }
 
 export function contextFor({ command, args, signals, reporter }: Surroundings): Context {
-  const { signal, passTo: passSignals } = signals;
+  const { signal, passTo: passSignals, endBy } = signals;
   const { env } = process;
   const readOnly = args.has('read-only') || isReadOnly(env);
   // Every relative path of every command is one in this directory.
@@ -66,6 +68,7 @@ export function contextFor({ command, args, signals, reporter }: Surroundings): 
     json: args.has('json'),
     signal,
     passSignals,
+    endBy,
     reporter,
     env,
     readOnly,

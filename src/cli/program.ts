@@ -58,7 +58,7 @@ async function run(invocation: Invocation, load: Load): Promise<number> {
   process.on('uncaughtException', (error) => void endWith(failed(error, manner)));
   const code = await carryOut(invocation, load, manner, signals);
   await signals.orGivenUp(flushed());
-  return code;
+  return signals.end(code);
 }
 
 async function carryOut({ command, args }: Invocation, load: Load, manner: Manner, signals: Signals): Promise<number> {

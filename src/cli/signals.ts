@@ -30,6 +30,10 @@ export interface Signals {
   readonly signal: AbortSignal;
   /** 128+n once a signal has come. */
   readonly exitCode: number | undefined;
+  /** As if this signal had come: the process ends by it. The exit code. */
+  endBy(name: NodeJS.Signals): number;
+  /** Ends the process by the signal, when one has come; else answers the code. */
+  end(code: number): number;
   /** From now on each signal goes to `receiver`, and ends nothing here; undefined: signals end the command again. */
   passTo(receiver: ((name: NodeJS.Signals) => void) | undefined): void;
   /** Waits for `work`, which waits for a reader; after a signal for a moment only, then undefined. */
@@ -39,16 +43,35 @@ export interface Signals {
 /** How long a slow reader is waited for after a signal; one that has stopped must not keep the process. */
 const MOMENT_MS = 200;
 
+/** Those by which people and supervisors end a program. Of the others most leave a core file of the whole memory. */
+const DIES_OF: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/**
+ * bash, and every interactive shell, ends its loop at Ctrl-C only where the program dies of the signal: at an exit code, even 130, the
+ * loop goes on. A supervisor calls such an end clean. The exit handlers, which release locks, are run before. The first process of a
+ * container does not die of it, and ends with 128+n as after the other signals.
+ */
+function dieOf(name: NodeJS.Signals): never {
+  const code = 128 + constants.signals[name];
+  if (DIES_OF.includes(name)) {
+    process.exitCode = code;
+    process.emit('exit', code);
+    process.removeAllListeners(name);
+    process.kill(process.pid, name);
+  }
+  process.exit(code);
+}
+
 /** Listens until the process ends. Locks are released by the exit handlers of their holders, also when the process ends at once. */
 export function onSignals(): Signals {
   const controller = new AbortController();
-  let exitCode: number | undefined;
+  let endedBy: NodeJS.Signals | undefined;
   let passed: ((name: NodeJS.Signals) => void) | undefined;
   for (const name of ENDING_SIGNALS) {
     process.on(name, () => {
       if (passed !== undefined) return passed(name);
-      if (exitCode !== undefined) process.exit(exitCode);
-      exitCode = 128 + constants.signals[name];
+      if (endedBy !== undefined) dieOf(endedBy);
+      endedBy = name;
       controller.abort(new DOMException(`ended by ${name}`, 'AbortError'));
     });
   }
@@ -59,8 +82,13 @@ export function onSignals(): Signals {
   return {
     signal: controller.signal,
     get exitCode() {
-      return exitCode;
+      return endedBy === undefined ? undefined : 128 + constants.signals[endedBy];
     },
+    endBy: (name) => {
+      endedBy = name;
+      return 128 + constants.signals[name];
+    },
+    end: (code) => (endedBy === undefined ? code : dieOf(endedBy)),
     passTo: (receiver) => {
       passed = receiver;
     },
