@@ -22,7 +22,7 @@ interface Verb {
   readonly verb: string;
   /** What to do: once as text, once as JSON. */
   readonly args: (round: 0 | 1, repo: TestRepo) => readonly string[];
-  readonly stdin?: string;
+  readonly stdin?: string | ((repo: TestRepo) => string);
   /** What people read. */
   readonly text: RegExp;
   /** What may stand on stderr although nothing failed. */
@@ -128,6 +128,27 @@ const VERBS: readonly Verb[] = [
       methods: { '*': { arguments: { ...fields('run workingDir', 'text'), env: { '*': 'text' }, ignoreExitCode: 'flag' } } },
     },
     fails: [['model', 'get', 'none'], 'model_not_found'],
+  },
+  {
+    verb: 'model set',
+    args: (round) => ['model', 'set', 'sh', `tags.round=${round}`, 'timeout=5000'],
+    text: /^Name: +sh\n.*\nTags: +round=0\n/s,
+    result: {
+      ...fields('id name type path', 'text'),
+      tags: { '*': 'text' },
+      methods: { '*': { arguments: { ...fields('run workingDir', 'text'), 'timeout?': 'number', env: { '*': 'text' }, ignoreExitCode: 'flag' } } },
+    },
+    fails: [['model', 'set', 'sh', 'id=1'], 'usage'],
+    writes: ['model', 'set', 'none', 'nothing=x'],
+  },
+  {
+    verb: 'model edit',
+    args: () => ['model', 'edit', 'm'],
+    stdin: ({ dir }) => readFileSync(join(dir, 'models/store/m.yaml'), 'utf8').replace(/tags:.*/s, ''),
+    text: /^Name: +m\nType: +store\n/,
+    result: { ...fields('id name type path', 'text'), tags: {}, methods: {} },
+    fails: [['model', 'edit', 'none'], 'model_not_found'],
+    writes: ['model', 'edit', 'none'],
   },
   {
     verb: 'model validate',
@@ -545,7 +566,7 @@ test('every verb keeps to its contract', { concurrency: 2 }, async (t) => {
       t.test(row.args(0, origin).slice(0, 4).join(' '), async (t) => {
         const repo = checkedCopy(t, origin);
         await refused(repo, ...row.fails);
-        const input = row.stdin === undefined ? {} : { stdin: row.stdin };
+        const input = row.stdin === undefined ? {} : { stdin: typeof row.stdin === 'string' ? row.stdin : row.stdin(repo) };
         const text = await run(repo, row.args(0, repo), input);
         assert.match(text.stdout, row.text);
         assert.match(text.stderr, row.stderr ?? /^$/);
@@ -645,6 +666,8 @@ describe('--read-only', () => {
     await assert.rejects(model.create({ type: 'none', name: '' }), readOnly);
     await assert.rejects(model.run({ model: 'none' }), readOnly);
     await assert.rejects(model.exec({ model: 'none', command: ['true'] }), readOnly);
+    await assert.rejects(model.edit({ model: 'none', text: '' }), readOnly);
+    await assert.rejects(model.set({ model: 'none' }), readOnly);
     await assert.rejects(upload.begin({ model: 'none', name: '' }), readOnly);
     await assert.rejects(upload.part({ upload: 'none', partNumber: 1, source: [] }), readOnly);
     await assert.rejects(upload.complete({ upload: 'none', parts: 1 }), readOnly);

@@ -30,11 +30,13 @@ import { type LockReleaseInput, type LockReleaseResult, lockRelease } from './op
 import { type LockStatusResult, lockStatus } from './operations/lock-status.js';
 import { type ModelCreateInput, type ModelCreateResult, modelCreate } from './operations/model-create.js';
 import { type ModelDeleteInput, type ModelDeleteOptions, type ModelDeleteResult, modelDelete } from './operations/model-delete.js';
+import { type ModelEditInput, modelEdit } from './operations/model-edit.js';
 import { type ModelExecInput, type ModelExecResult, modelExec } from './operations/model-exec.js';
 import { type ModelGetResult, modelGet } from './operations/model-get.js';
 import { type ModelListResult, modelList } from './operations/model-list.js';
 import { type ModelRenameResult, modelRename } from './operations/model-rename.js';
 import { type ModelRunInput, type ModelRunOptions, type ModelRunResult, modelRun } from './operations/model-run.js';
+import { type ModelSetInput, modelSet } from './operations/model-set.js';
 import { type ModelValidateResult, modelValidate } from './operations/model-validate.js';
 import type { Declared } from './operations/operation.js';
 import { type RepoInfoResult, repoInfo } from './operations/repo-info.js';
@@ -98,6 +100,7 @@ export type {
   ModelCreateResult,
   ModelDeleteInput,
   ModelDeleteResult,
+  ModelEditInput,
   ModelExecInput,
   ModelExecResult,
   ModelGetResult,
@@ -106,6 +109,7 @@ export type {
   ModelRunInput,
   ModelRunOptions,
   ModelRunResult,
+  ModelSetInput,
   ModelValidateResult,
   RepoInfoResult,
   RepoInitResult,
@@ -151,6 +155,10 @@ export interface OpenRepo {
     list(input?: { readonly text?: string }, options?: Cancel): Promise<ModelListResult>;
     get(input: { readonly model: string }, options?: Cancel): Promise<ModelGetResult>;
     validate(input?: { readonly model?: string }, options?: Cancel): Promise<ModelValidateResult>;
+    /** Replaces the whole text of a definition, unless another process has changed it meanwhile. */
+    edit(input: ModelEditInput, options?: Cancel): Promise<ModelGetResult>;
+    /** Changes values in the text of a definition; its comments and layout stay. */
+    set(input: ModelSetInput, options?: Cancel): Promise<ModelGetResult>;
     rename(input: { readonly model: string; readonly newName: string }, options?: Cancel): Promise<ModelRenameResult>;
     delete(input: ModelDeleteInput, options?: Partial<ModelDeleteOptions>): Promise<ModelDeleteResult>;
     run(input: ModelRunInput, options?: Partial<ModelRunOptions>): Promise<ModelRunResult>;
@@ -252,6 +260,8 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       list: bound('model.list', fields.MODEL_LIST, modelList),
       get: bound('model.get', fields.NEEDED_MODEL, modelGet),
       validate: bound('model.validate', fields.MODEL_IF_GIVEN, modelValidate),
+      edit: bound('model.edit', fields.MODEL_EDIT, modelEdit),
+      set: bound('model.set', fields.MODEL_SET, modelSet),
       rename: bound('model.rename', fields.MODEL_RENAME, modelRename),
       delete: bound('model.delete', fields.MODEL_DELETE, modelDelete),
       run: bound('model.run', fields.MODEL_RUN, modelRun),

@@ -145,6 +145,24 @@ export const VERBS: readonly Verb[] = [
     done: (repo) => expectOutputs(repo, 2),
   },
   {
+    title: 'model set',
+    verb: 'model set',
+    args: ['shell', 'tags.k=v', 'env.A=b'],
+    prepare,
+    done: async ({ dir }) => assert.deepEqual((await openRepo(dir).model.get({ model: 'shell' })).tags, { k: 'v' }),
+  },
+  {
+    title: 'model edit: from stdin',
+    verb: 'model edit',
+    args: ['edited'],
+    stdin: 'id: 523ffdc3-8648-47ae-a1a2-1fb185d39bbc\ntype: store\ndescription: new\n',
+    prepare: async (repo) => {
+      await prepare(repo);
+      writeFileSync(join(repo.dir, 'models/store/edited.yaml'), 'id: 523ffdc3-8648-47ae-a1a2-1fb185d39bbc\ntype: store\n');
+    },
+    done: async ({ dir }) => assert.equal((await openRepo(dir).model.get({ model: 'edited' })).description, 'new'),
+  },
+  {
     title: 'model exec: --create',
     verb: 'model exec',
     args: ['made', '--create', '--', 'true'],

@@ -59,9 +59,17 @@ export function milliseconds(args: Args, flag: string): number | undefined {
 export function pairs(args: Args, flag: string): Record<string, string> | undefined {
   const texts = args.list(flag);
   if (texts.length === 0) return undefined;
+  return keyValues(
+    texts,
+    (text) => new SwampError('usage', `--${flag} wants KEY=VALUE, not ${JSON.stringify(text)}.`, { hint: `Example: --${flag} env=prod` }),
+  );
+}
+
+/** The words as pairs, the last one of a key winning. Throws what `refuse` answers for a word that is none. */
+export function keyValues(texts: readonly string[], refuse: (text: string) => SwampError): Record<string, string> {
   const entries = texts.map((text) => {
     const at = text.indexOf('=');
-    if (at < 1) throw new SwampError('usage', `--${flag} wants KEY=VALUE, not ${JSON.stringify(text)}.`, { hint: `Example: --${flag} env=prod` });
+    if (at < 1) throw refuse(text);
     return [text.slice(0, at), text.slice(at + 1)] as const;
   });
   return Object.fromEntries(entries);

@@ -1,6 +1,7 @@
 /** What may follow the words typed so far: verbs, flags, and the names of models, artifacts and methods. */
 import { SwampError } from '../errors.js';
-import { MODEL_TYPES } from '../models/definition.js';
+import { isModelType, MODEL_TYPES } from '../models/definition.js';
+import { valueNames } from '../models/definition-values.js';
 import { dataList } from '../operations/data-list.js';
 import { dataVersions } from '../operations/data-versions.js';
 import { modelGet } from '../operations/model-get.js';
@@ -46,7 +47,7 @@ async function candidatesFor(before: readonly string[], current: string): Promis
   open.slice(0, words.length).forEach(({ name }, i) => {
     given.set(name, words[i] ?? '');
   });
-  const wanted = last?.name ?? open[words.length]?.name;
+  const wanted = last?.name ?? (open[words.length] ?? open.filter(({ many }) => many === true)[0])?.name;
   return (await valuesOf(wanted, { text: argsOf(given).text, verb: command.verb, current })).filter((value) => !/\p{Cc}/u.test(value));
 }
 
@@ -78,6 +79,7 @@ async function valuesOf(what: string | undefined, { text, verb, current }: Known
     if (what === 'upload') return (await uploadList(repoFor(text('repo-dir')))).uploads.map(({ uploadId }) => uploadId);
     if (what === 'model') return (await modelList(repoFor(text('repo-dir')), {})).models.map(({ name }) => name);
     if (model === undefined || verb.startsWith('model create')) return [];
+    if (what === 'key=value' || (what === 'unset' && verb === 'model set')) return await keysOf(repoFor(text('repo-dir')), model, what === 'unset' ? '' : '=');
     if (what === 'method') return Object.keys((await modelGet(repoFor(text('repo-dir')), { model })).methods);
     const artifact = text('name');
     if (what === 'version' && artifact !== undefined)
@@ -90,6 +92,14 @@ async function valuesOf(what: string | undefined, { text, verb, current }: Known
     if (error instanceof SwampError) return [];
     throw error;
   }
+}
+
+/** The values that the definition may have, and those of its tags and variables, as words to go on from. */
+async function keysOf(repo: Repo, model: string, end: string): Promise<readonly string[]> {
+  const { type, tags, methods } = await modelGet(repo, { model });
+  const env = Object.keys(methods['execute']?.arguments.env ?? {}).map((name) => `env.${name}`);
+  const known = [...(isModelType(type) ? valueNames(type) : []), ...Object.keys(tags).map((name) => `tags.${name}`), ...env];
+  return known.map((name) => (name.endsWith('.') ? name : `${name}${end}`));
 }
 
 function repoFor(dir: string | undefined): Repo {

@@ -78,7 +78,10 @@ function exampleLines({ examples }: Command): string {
 }
 
 function withPositionals({ verb, positionals, runs }: Command): string {
-  const words = positionals.map(({ name, optional }) => (optional === true ? `[${name.toUpperCase()}]` : name.toUpperCase()));
+  const words = positionals.map(({ name, optional, many }) => {
+    const word = `${name.toUpperCase()}${many === true ? '...' : ''}`;
+    return optional === true ? `[${word}]` : word;
+  });
   return [verb, ...words, ...(runs === true ? ['-- CMD ARG...'] : [])].join(' ');
 }
 

@@ -9,6 +9,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> =
   'model search': () => import('./commands/model-list.js'),
   'model get': () => import('./commands/model-get.js'),
   'model validate': () => import('./commands/model-validate.js'),
+  'model edit': () => import('./commands/model-edit.js'),
+  'model set': () => import('./commands/model-set.js'),
   'model rename': () => import('./commands/model-rename.js'),
   'model delete': () => import('./commands/model-delete.js'),
   'model method run': () => import('./commands/model-run.js'),

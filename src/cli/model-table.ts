@@ -52,6 +52,35 @@ export const MODEL_COMMANDS: readonly Command[] = [
     examples: [],
   },
   {
+    verb: 'model edit',
+    summary: 'Edit the definition of a model, in $VISUAL or $EDITOR; without a terminal the new text comes from stdin',
+    confirms: true,
+    positionals: [MODEL],
+    flags: [],
+    examples: [['model edit build < new.yaml', 'from a script: the whole definition, checked before it replaces the old one']],
+  },
+  {
+    verb: 'model set',
+    summary: 'Change values of a definition; its comments and layout stay',
+    confirms: true,
+    positionals: [
+      MODEL,
+      {
+        name: 'key=value',
+        description:
+          'description, tags.NAME, retention.lifetime, retention.gc, methods.METHOD.arguments.NAME; of "execute" also run, workingDir, timeout, env.NAME',
+        optional: true,
+        many: true,
+      },
+    ],
+    flags: [{ name: 'unset', type: 'list', value: 'KEY', description: 'Remove a value; may be given again' }],
+    examples: [
+      ['model set build timeout=60000 env.REGION=eu', 'arguments of the method "execute"'],
+      ['model set build tags.env=prod --unset tags.old', 'add one tag, remove another'],
+      ["model set build methods.delete.arguments.run='rm -r out'", 'the method "delete"'],
+    ],
+  },
+  {
     verb: 'model rename',
     summary: 'Give a model another name; its id and data stay',
     confirms: true,

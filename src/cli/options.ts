@@ -21,6 +21,8 @@ export interface Positional {
   readonly optional?: true;
   /** A flag of the same name works in place of the word. */
   readonly flag?: true;
+  /** It takes every word that is left: a list. Of the last one only. */
+  readonly many?: true;
   readonly mayBeEmpty?: true;
 }
 

@@ -83,6 +83,7 @@ describe('a command line that is understood', () => {
     // One command, two names.
     ['model run m', 'model method run', { model: 'm' }, [], {}],
     ['model method run m delete', 'model method run', { model: 'm', method: 'delete' }, [], {}],
+    ['model set m a=1 b=2 --unset c', 'model set', { model: 'm' }, [], { 'key=value': ['a=1', 'b=2'], unset: ['c'] }],
     ["model exec m --create -- ls -- '' --json", 'model exec', { model: 'm' }, ['create'], { 'command-line': ['ls', '--', '', '--json'] }],
     ['datastore lock release --force --model m', 'datastore lock release', { model: 'm' }, ['force'], {}],
     ['--no-color --read-only -q -v repo info', 'repo info', {}, ['no-color', 'read-only', 'quiet', 'verbose'], {}],

@@ -275,11 +275,13 @@ function commandProblem({ runs }: Command, given: Values): string | undefined {
 /** Gives the words their names; the first thing wrong, or undefined. */
 function fillPositionals(command: Command, given: Values, words: readonly string[]): string | undefined {
   const open = command.positionals.filter(({ name }) => !given.has(name));
-  const extra = words[open.length];
+  const last = open.at(-1);
+  const many = last?.many === true ? last : undefined;
+  const extra = many === undefined ? words[open.length] : undefined;
   if (extra !== undefined) return `Unexpected argument ${JSON.stringify(extra)}${command.runs === true ? ': write "--" before the command' : ''}.`;
   open.forEach(({ name }, i) => {
     const word = words[i];
-    if (word !== undefined) given.set(name, word);
+    if (word !== undefined) given.set(name, name === many?.name ? words.slice(i) : word);
   });
   const missing = open.filter(({ name, optional }) => optional !== true && !given.has(name));
   if (missing.length === 0) return undefined;

@@ -15,8 +15,10 @@ import type { DatastoreSweepInput } from '../operations/datastore-sweep.js';
 import type { LockReleaseInput } from '../operations/lock-release.js';
 import type { ModelCreateInput } from '../operations/model-create.js';
 import type { ModelDeleteInput } from '../operations/model-delete.js';
+import type { ModelEditInput } from '../operations/model-edit.js';
 import type { ModelExecInput } from '../operations/model-exec.js';
 import type { ModelRunInput } from '../operations/model-run.js';
+import type { ModelSetInput } from '../operations/model-set.js';
 import type { UploadCompleteInput } from '../operations/upload-complete.js';
 import type { UploadPartInput } from '../operations/upload-part.js';
 import type { SourceDemands } from '../store/source.js';
@@ -51,6 +53,8 @@ export const MODEL_CREATE: InputFields<ModelCreateInput> = {
 export const MODEL_DELETE: InputFields<ModelDeleteInput> = { model: NEEDED_TEXT, withData: SWITCH, dryRun: SWITCH, ifExists: SWITCH };
 export const MODEL_RUN: InputFields<ModelRunInput> = { model: NEEDED_TEXT, method: TEXT, inputs: PAIRS, timeoutMs: whole(1) };
 
+export const MODEL_EDIT: InputFields<ModelEditInput> = { model: NEEDED_TEXT, text: needed(TEXT) };
+export const MODEL_SET: InputFields<ModelSetInput> = { model: NEEDED_TEXT, set: PAIRS, unset: TEXTS };
 export const MODEL_EXEC: InputFields<ModelExecInput> = { model: NEEDED_TEXT, command: needed(TEXTS), create: SWITCH };
 
 const DEMANDS: InputFields<SourceDemands> = { ifStable: SWITCH, noEmpty: SWITCH };

@@ -10,7 +10,7 @@
  *     execute: { arguments: { run: "echo done", workingDir: ., timeout: 60000, env: { A: b }, ignoreExitCode: false } }
  *     delete: { arguments: { run: ./teardown.sh } }
  */
-import { Document, parseDocument, visit } from 'yaml';
+import { Document, parseDocument, type Scalar, visit } from 'yaml';
 import { SwampError } from '../errors.js';
 import { isModelId } from '../layout/layout.js';
 import { ANCESTORS_VARIABLE } from '../repo.js';
@@ -59,6 +59,11 @@ export interface Definition {
 
 export function isModelType(text: string): text is ModelType {
   return Object.hasOwn(METHODS, text);
+}
+
+/** The methods that a model of this type may have; the first one it must have. */
+export function methodNames(type: ModelType): readonly string[] {
+  return METHODS[type];
 }
 
 export function isModelName(text: string): boolean {
@@ -188,12 +193,15 @@ export function serialiseDefinition(definition: Definition): string {
   };
   // compat: quotes `yes`, `0o7` and the like, so that an older YAML reader sees texts too. lineWidth 0: a command keeps its line.
   const document = new Document(fields, { compat: 'yaml-1.1' });
-  visit(document, {
-    Scalar(_key, node) {
-      if (typeof node.value === 'string' && node.value.includes('\n') && !isPlainScript(node.value)) node.type = 'QUOTE_DOUBLE';
-    },
-  });
+  visit(document, { Scalar: (_key, node) => shapeText(node) });
   return document.toString({ lineWidth: 0, blockQuote: 'literal' });
+}
+
+/** Gives a text the style that keeps it byte for byte: a script is a block where it can be one; what has one line is none. */
+export function shapeText(node: Scalar): void {
+  if (typeof node.value !== 'string') return;
+  if (node.value.includes('\n')) node.type = isPlainScript(node.value) ? 'BLOCK_LITERAL' : 'QUOTE_DOUBLE';
+  else if (node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED') delete node.type;
 }
 
 /** A text that a YAML block can hold byte for byte; leading blanks, blank lines with blanks in them and control characters do not survive one. */

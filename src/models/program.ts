@@ -16,6 +16,10 @@ export interface ProgramOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Ends the program and its processes: SIGTERM, and SIGKILL two seconds later. */
   readonly signal: AbortSignal;
+  /** Its stdout; that of this process unless said otherwise. A descriptor. */
+  readonly stdout?: 'inherit' | number;
+  /** It is not ended when this process is killed. */
+  readonly outlives?: true;
   /** Called when it runs, with what hands a signal to it. */
   readonly onStart?: ((pass: (signal: NodeJS.Signals) => void) => void) | undefined;
 }
@@ -33,15 +37,16 @@ const OF_KEYBOARD: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
  * Resolves when the program has ended; what it left in the background goes on, unless `signal` ended it. Throws the signal's reason when
  * it fired before the start, `usage` when there is no such program, `io` when it cannot be run.
  */
-export async function runProgram(words: readonly string[], { env, signal, onStart }: ProgramOptions): Promise<ProgramResult> {
+export async function runProgram(words: readonly string[], options: ProgramOptions): Promise<ProgramResult> {
+  const { signal, onStart } = options;
   signal.throwIfAborted();
   const shared = hasTerminal();
-  const watcher = startWatcher();
-  const { child, pid } = await start(words, env, !shared).catch((error: unknown) => {
-    watcher.end();
+  const watcher = options.outlives === true ? undefined : startWatcher();
+  const { child, pid } = await start(words, options, !shared).catch((error: unknown) => {
+    watcher?.end();
     throw error;
   });
-  watcher.write(`${shared ? pid : -pid}\n`);
+  watcher?.write(`${shared ? pid : -pid}\n`);
   const exited = new Promise<ProgramResult>((resolve) => child.once('exit', (exitCode, by) => resolve({ exitCode, signal: by })));
   const processes = shared ? familyOf(pid) : groupOf(pid);
   onStart?.((name) => {
@@ -59,7 +64,7 @@ export async function runProgram(words: readonly string[], { env, signal, onStar
     if (signal.aborted) onAbort();
     const result = await exited;
     signal.removeEventListener('abort', onAbort);
-    watcher.end('\n');
+    watcher?.end('\n');
     await ending;
     return result;
   });
@@ -81,9 +86,13 @@ function startWatcher(): Writable {
   return watcher.stdin;
 }
 
-async function start([file = '', ...args]: readonly string[], env: NodeJS.ProcessEnv, detached: boolean): Promise<{ child: ChildProcess; pid: number }> {
+async function start(
+  [file = '', ...args]: readonly string[],
+  { env, stdout = 'inherit' }: ProgramOptions,
+  detached: boolean,
+): Promise<{ child: ChildProcess; pid: number }> {
   try {
-    const child = spawn(file, args, { env, detached, stdio: 'inherit' });
+    const child = spawn(file, args, { env, detached, stdio: ['inherit', stdout, 'inherit'] });
     // Without a pid the reason comes as an event.
     if (child.pid === undefined) throw (await once(child, 'error'))[0];
     return { child, pid: child.pid };

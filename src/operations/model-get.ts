@@ -1,6 +1,6 @@
 /** `model get`: one definition. */
 import { shellArguments } from '../models/definition.js';
-import { findModel } from '../models/files.js';
+import { findModel, type Model } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import type { Retention } from '../store/retention.js';
 import { operation } from './operation.js';
@@ -21,7 +21,10 @@ export interface ModelGetResult {
 export const modelGet = operation({ verb: 'model get', access: 'reads' }, get);
 
 async function get(repo: Repo, { model: reference }: { readonly model: string }): Promise<ModelGetResult> {
-  const { id, name, type, path, description, tags, retention, methods } = await findModel(repo, reference);
+  return shownModel(repo, await findModel(repo, reference));
+}
+
+export function shownModel(repo: Repo, { id, name, type, path, description, tags, retention, methods }: Model): ModelGetResult {
   const shown = Object.fromEntries(Object.entries(methods).map(([key, method]) => [key, { arguments: shellArguments(method) }]));
   const optional = { ...(description === undefined ? {} : { description }), tags, ...(retention === undefined ? {} : { retention }) };
   return { id, name, type, path: displayPath(repo, path), ...optional, methods: shown };

@@ -1,7 +1,7 @@
 /** `model rename`: structural; the definition file gets another name, its id and data stay. */
 import { basename, dirname, join } from 'node:path';
 import { asSwampError, errnoOf, isErrno, SwampError } from '../errors.js';
-import { linkFile, removeFile, rename, syncDir } from '../fs/durable.js';
+import { linkFile, removeFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
 import type { Lease } from '../locks/lease.js';
@@ -13,7 +13,7 @@ import { restructureModel, type Structural } from '../protocol/restructure.js';
 import { clearName } from '../recovery/finish.js';
 import { displayPath, type Repo } from '../repo.js';
 import { requireHeld, syncCommit } from '../store/commit.js';
-import { discardStaged, hasText, stageText } from '../store/definition-text.js';
+import { hasText, replaceText } from '../store/definition-text.js';
 import { requireModel } from './data-put.js';
 import { operation } from './operation.js';
 
@@ -105,10 +105,7 @@ async function link(repo: Repo, model: Model, target: string): Promise<void> {
 async function rewrite(repo: Repo, path: string, { from, to }: { readonly from: string; readonly to: string }): Promise<void> {
   const file = { path: displayPath(repo, path), text: to };
   try {
-    const staged = await stageText(repo, file);
-    if (hasText(path, from)) await rename(join(dirname(path), staged), path);
-    else await discardStaged(repo, { ...file, staged });
-    await syncDir(dirname(path));
+    await replaceText(repo, file, from, () => undefined);
   } catch (error) {
     repo.reporter.warn(`The field "name" in ${file.path} could not be changed: ${asSwampError(error).message} Remove that line.`, {
       topic: 'model',

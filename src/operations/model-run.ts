@@ -8,7 +8,6 @@ import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import { methodOf, type ShellMethod } from '../models/definition.js';
-import { readDefinition } from '../models/definition-file.js';
 import { findModel, type Model } from '../models/files.js';
 import { checkInputs, nestedEnvironment, shellEnvironment } from '../models/inputs.js';
 import { runShell, type ShellResult } from '../models/shell.js';
@@ -24,6 +23,7 @@ import { keepOutputs } from '../store/keep.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME } from '../store/lifetimes.js';
 import { stageVersion, type VersionFields } from '../store/stage.js';
 import { commitOutputs, type Output } from '../store/write.js';
+import { currentModel } from './current-model.js';
 import { requireModel } from './data-put.js';
 import { operation } from './operation.js';
 
@@ -84,7 +84,7 @@ async function runMethod(repo: Repo, input: ModelRunInput, options: ModelRunOpti
         repo,
         model.id,
         async (run) => {
-          const current = await asItIsNow(repo, model);
+          const current = await currentModel(repo, model);
           const method = methodOf(current, name);
           const outcome = await execute(session, run, current, method, inputs, input.timeoutMs ?? method.timeoutMs, options);
           const dataArtifacts = await commit(session, run, current, outcome, outcome.storing).catch((error) => {
@@ -107,16 +107,6 @@ async function runMethod(repo: Repo, input: ModelRunInput, options: ModelRunOpti
     // Without a signal: what the commit of two outputs leaves to sweep is their intent alone.
   );
   return finished(result.current, name, result.method, result.shell, result.dataArtifacts);
-}
-
-/** The wait for the run fence may have taken minutes: what runs is what the definition says now. Throws `model_not_found`, `model_invalid`. */
-async function asItIsNow(repo: Repo, model: Model): Promise<Model> {
-  requireModel(repo, model);
-  const content = readDefinition(repo, model);
-  if (content?.kind === 'valid' && content.definition.id === model.id)
-    return { ...content.definition, path: model.path, text: content.text, seen: content.seen };
-  // Renamed, or no definition any more.
-  return findModel(repo, model.id);
 }
 
 function finished(model: Model, name: string, method: ShellMethod, shell: ShellResult, dataArtifacts: ModelRunResult['dataArtifacts']): ModelRunResult {

@@ -25,6 +25,8 @@ const ACCESS: Readonly<Record<string, 'reads' | 'writes'>> = {
   'model delete': 'writes',
   'model method run': 'writes',
   'model exec': 'writes',
+  'model edit': 'writes',
+  'model set': 'writes',
   'data put': 'writes',
   'data get': 'reads',
   'data list': 'reads',

@@ -162,6 +162,29 @@ export async function placeText(repo: Repo, file: StagedText): Promise<boolean> 
   }
 }
 
+/**
+ * Puts a text in the place of `from`, atomically and durably. False, and nothing is changed, when the file has another one by then. No rename passes
+ * through a fence here: `stillHeld`, which throws, is asked between the last look and the rename.
+ */
+export async function replaceText(repo: Repo, file: DefinitionText, from: string, stillHeld: () => void): Promise<boolean> {
+  const path = join(repo.root, file.path);
+  const staged = await stageText(repo, file);
+  try {
+    await failpoint('definition.staged');
+    stillHeld();
+    if (!hasText(path, from)) {
+      await discardStaged(repo, { ...file, staged });
+      return false;
+    }
+    await rename(stagedPath(repo, file.path, staged), path);
+  } catch (error) {
+    await takeBack(() => discardStaged(repo, { ...file, staged }));
+    throw error;
+  }
+  await syncDir(dirname(path));
+  return true;
+}
+
 function stagedPath(repo: Repo, path: string, staged: string): string {
   return join(repo.root, dirname(path), staged);
 }

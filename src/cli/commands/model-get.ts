@@ -1,19 +1,22 @@
 /** `swamp model get M` */
-import { modelGet } from '../../operations/model-get.js';
+import { type ModelGetResult, modelGet } from '../../operations/model-get.js';
 import type { Context, Outcome } from '../context.js';
 import { fields, tagText } from '../render/text.js';
 
 export async function run({ args, openRepo }: Context): Promise<Outcome> {
   const result = await modelGet(openRepo(), { model: args.need('model') });
-  const text = (): string =>
-    fields([
-      ['Name', result.name],
-      ['Type', result.type],
-      ['Id', result.id],
-      ['Path', result.path],
-      ['Tags', tagText(result.tags)],
-      ['Retention', tagText({ ...result.retention })],
-      ['Methods', Object.keys(result.methods).join(', ') || undefined],
-    ]);
-  return { result, text };
+  return { result, text: () => modelText(result) };
+}
+
+/** A model for people. */
+export function modelText(result: ModelGetResult): string {
+  return fields([
+    ['Name', result.name],
+    ['Type', result.type],
+    ['Id', result.id],
+    ['Path', result.path],
+    ['Tags', tagText(result.tags)],
+    ['Retention', tagText({ ...result.retention })],
+    ['Methods', Object.keys(result.methods).join(', ') || undefined],
+  ]);
 }
