@@ -1,6 +1,8 @@
 /** The library: the operations of the command line for Node programs, with the same results and the same errors. */
 import { setMaxListeners } from 'node:events';
+import type { SwampError } from './errors.js';
 import { accept, forProgram, type InputField } from './library/accept.js';
+import { acceptItems } from './library/batch.js';
 import * as fields from './library/fields.js';
 import { LOGGERS } from './library/loggers.js';
 import { type BackupCreateInput, type BackupCreateOptions, type BackupCreateResult, backupCreate } from './operations/backup-create.js';
@@ -11,6 +13,8 @@ import { type BackupPruneInput, type BackupPruneResult, backupPrune } from './op
 import { type BackupRestoreInput, type BackupRestoreOptions, type BackupRestoreResult, backupRestore } from './operations/backup-restore.js';
 import { type BackupUnpackResult, backupUnpack } from './operations/backup-unpack.js';
 import { type BackupVerifyResult, backupVerify } from './operations/backup-verify.js';
+import type { BatchItem, BatchResult, DataBatchInput } from './operations/batch-items.js';
+import { dataBatch } from './operations/data-batch.js';
 import { type DataGetResult, dataContent } from './operations/data-content.js';
 import { type DataDeleteInput, type DeleteManyResult, type DeleteOneResult, type DeletePlan, dataDelete } from './operations/data-delete.js';
 import { type DataGcInput, type DataGcOptions, type DataGcResult, dataGc, type GcPlan } from './operations/data-gc.js';
@@ -63,6 +67,9 @@ export type {
   BackupRestoreResult,
   BackupUnpackResult,
   BackupVerifyResult,
+  BatchItem,
+  BatchResult,
+  DataBatchInput,
   DataDeleteInput,
   DataGcInput,
   DataGcOptions,
@@ -167,6 +174,8 @@ export interface OpenRepo {
   };
   readonly data: {
     put(input: DataPutInput, options?: Cancel): Promise<DataPutResult>;
+    /** Stores each item of a stream; the answers come in the order of the items, each when its item is durable. Items are read ahead, a few at a time. */
+    batch(input: DataBatchInput, options?: Cancel): AsyncGenerator<BatchResult>;
     get(input: DataGetInput, options?: Cancel): Promise<DataGetResult>;
     /** What `get` knows of a version, without its content. */
     record(input: DataGetInput, options?: Cancel): Promise<DataRecord>;
@@ -248,6 +257,10 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
     work: ((repo: Repo, input: I, options: O & Cancelled) => Promise<R>) & Declared,
   ): Operation<I, O, R> => operation(name, takes, (input: I, given: O & Cancelled) => work(repo, input, given));
   const info = bound('info', fields.NOTHING, repoInfo);
+  const batch = Object.assign(
+    (on: Repo, input: DataBatchInput, given: Cancelled) => dataBatch(on, { ...input, items: acceptItems(input.items) }, given),
+    dataBatch,
+  );
   const status = bound('datastore.status', fields.NOTHING, datastoreStatus);
   const check = bound<object, Cancel, DatastoreCheckResult>('datastore.check', fields.NOTHING, datastoreCheck);
   const locks = bound('datastore.lockStatus', fields.NOTHING, lockStatus);
@@ -269,6 +282,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
     }),
     data: Object.freeze({
       put: bound('data.put', fields.DATA_PUT, dataPut),
+      batch: (input, given) => answers(() => bound('data.batch', fields.DATA_BATCH, batch)(input, given)),
       get: bound('data.get', fields.DATA_GET, dataContent),
       record: bound('data.record', fields.DATA_GET, dataGetRecord),
       list: bound('data.list', fields.DATA_LIST, dataList),
@@ -326,6 +340,15 @@ function operation<I, O extends Cancel, R>(name: string, takes: Takes, work: (in
       throw forProgram(error);
     }
   };
+}
+
+/** The answers of a batch, which begins when the first is asked for, worded for a program. */
+async function* answers(begin: () => Promise<AsyncGenerator<BatchResult>>): AsyncGenerator<BatchResult> {
+  try {
+    for await (const answer of await begin()) yield 'error' in answer ? { ...answer, error: forProgram(answer.error) as SwampError } : answer;
+  } catch (error) {
+    throw forProgram(error);
+  }
 }
 
 /** The options of an operation, with a signal that never fires where none was given. */

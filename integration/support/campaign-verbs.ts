@@ -15,6 +15,9 @@ import { type StartOptions, start } from './swamp.js';
 /** Several chunks of a file. */
 const LARGE = 'x'.repeat(700_000);
 
+/** The next version of one artifact, and the first of another. */
+const BATCH = `${JSON.stringify({ name: 'a', content: 'written' })}\n${JSON.stringify({ name: 'new', content: 'written' })}\n`;
+
 export const VERBS: readonly Verb[] = [
   {
     title: 'data put: next version',
@@ -72,6 +75,22 @@ export const VERBS: readonly Verb[] = [
       await expectLatest(repo, 'shell', 'extra', 'written');
       await expectOutputs(repo, 2);
     },
+  },
+  {
+    title: 'data put: --batch',
+    verb: 'data put',
+    args: ['m', '--batch'],
+    stdin: BATCH,
+    prepare,
+    done: expectBatch,
+  },
+  {
+    title: 'data put: --batch --atomic',
+    verb: 'data put',
+    args: ['m', '--batch', '--atomic'],
+    stdin: BATCH,
+    prepare,
+    done: expectBatch,
   },
   {
     title: 'model create',
@@ -410,6 +429,10 @@ export const VERBS: readonly Verb[] = [
     done: async (repo) => assert.equal(readFileSync(outputOf(repo), 'utf8'), 'three'),
   },
 ];
+
+async function expectBatch(repo: TestRepo): Promise<void> {
+  for (const name of ['a', 'new']) await expectLatest(repo, 'm', name, 'written');
+}
 
 /** The one of that title. */
 export function verbOf(title: string): Verb {

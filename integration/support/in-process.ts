@@ -87,7 +87,8 @@ function inRepo(dir: string, words: readonly string[]): readonly string[] {
 }
 
 /** Nothing of it is decided by the working directory, or goes to the streams of the process. */
-function isPlain({ command: { verb }, args }: Invocation, stdin: string): boolean {
+function isPlain({ command: { verb, forms = [] }, args }: Invocation, stdin: string): boolean {
+  if (forms.some((flag) => args.has(flag) || args.text(flag) !== undefined)) return false;
   if (PROCESSES.test(verb) || ['watch', 'verbose', 'command'].some((flag) => args.has(flag)) || args.text('log-format') !== undefined) return false;
   if (verb === 'data get' && !args.has('json') && !args.has('metadata')) return false;
   if (READERS.test(verb) && (args.text('file') === undefined) !== (stdin !== '')) return false;

@@ -17,4 +17,6 @@ export interface Command {
   readonly confirms?: true;
   /** The words after `--` are a command line, not positionals: with this switch, or (true) always. */
   readonly runs?: string | true;
+  /** Flags with which it is another program: load.ts has it under the verb with the flag. */
+  readonly forms?: readonly string[];
 }

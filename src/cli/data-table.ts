@@ -22,18 +22,26 @@ export const DATA_COMMANDS: readonly Command[] = [
     verb: 'data put',
     summary: 'Store a new version, from a file or from stdin',
     confirms: true,
-    positionals: [MODEL, NAME, { name: 'file', description: 'The file; stdin without it', optional: true }],
+    positionals: [
+      { ...MODEL, optionalWith: ['batch'] },
+      { ...NAME, optionalWith: ['batch'] },
+      { name: 'file', description: 'The file; stdin without it', optional: true },
+    ],
     flags: [
       ...VERSION_FLAGS,
       IF_STABLE,
       NO_EMPTY,
+      { name: 'batch', type: 'switch', description: 'Store one item for each line of JSON on stdin; print a line for each' },
+      { name: 'atomic', type: 'switch', description: 'With --batch: all items become visible together, or none' },
       { name: 'command', type: 'switch', description: 'Store what the command after "--" prints, if it ends with 0' },
     ],
     runs: 'command',
+    forms: ['batch'],
     examples: [
       ['data put results report report.html', 'store a file'],
       ['data put results log --if-changed < build.log', 'store stdin, if it is new'],
       ['data put results dump --command -- pg_dump app', 'store what a command prints, if it succeeds'],
+      ['data put results --batch < items.ndjson', 'store {"name": "a", "content": "text"} and so on, one item a line'],
     ],
   },
   {

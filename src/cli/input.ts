@@ -34,7 +34,11 @@ export function versionOf(args: Args): VersionInput {
 /** FILE, or stdin; on a terminal the person is shown how to end it. Throws `usage`, `io`. */
 export function sourceOf(args: Args): SourceInput {
   const file = fileNamed(args);
-  if (file !== undefined) return { file };
+  return file === undefined ? typedInput(args) : { file };
+}
+
+/** Stdin; on a terminal the person is shown how to end it. Throws `usage`, `io`. */
+export function typedInput(args: Args): AsyncIterable<Uint8Array> {
   if (isatty(STDIN) && !args.has('quiet')) tell('Reading from the terminal; end with Ctrl-D.\n');
   return standardInput();
 }

@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> =
   'model method run': () => import('./commands/model-run.js'),
   'model exec': () => import('./commands/model-exec.js'),
   'data put': () => import('./commands/data-put.js'),
+  'data put --batch': () => import('./commands/data-batch.js'),
   'data get': () => import('./commands/data-get.js'),
   'data list': () => import('./commands/data-list.js'),
   'data search': () => import('./commands/data-search.js'),

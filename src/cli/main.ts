@@ -7,6 +7,8 @@ declare const SWAMP_BUILD: string | undefined;
 
 /** The verbs of `data` that `hot.ts` has. */
 const HOT: ReadonlySet<string> = new Set(['get', 'list', 'put', 'delete']);
+/** With one of these they are other programs, which `hot.ts` does not have. */
+const FORMS = /^--(batch|from-dir|to-dir)(=|$)/;
 
 /** Else it is bundled in another way, for a test. */
 const isShipped = typeof SWAMP_BUILD === 'string';
@@ -30,7 +32,7 @@ function printVersion(): void {
 async function main(): Promise<void> {
   // Should a command ever wait for what cannot come, nothing is left to do and Node ends the process: that is a bug of ours, and never "done".
   process.exitCode = 70;
-  const hot = argv[0] === 'data' && HOT.has(argv[1] ?? '');
+  const hot = argv[0] === 'data' && HOT.has(argv[1] ?? '') && !argv.some((word) => FORMS.test(word));
   // The stack that --verbose shows is one of the source. Node maps only what it loaded itself, after that was switched on.
   const verbose = argv.includes('--verbose') || argv.includes('-v');
   if (verbose) process.setSourceMapsEnabled(true);

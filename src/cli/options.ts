@@ -19,6 +19,8 @@ export interface Positional {
   readonly name: string;
   readonly description: string;
   readonly optional?: true;
+  /** With one of these flags it may be left out. */
+  readonly optionalWith?: readonly string[];
   /** A flag of the same name works in place of the word. */
   readonly flag?: true;
   /** It takes every word that is left: a list. Of the last one only. */

@@ -283,7 +283,9 @@ function fillPositionals(command: Command, given: Values, words: readonly string
     const word = words[i];
     if (word !== undefined) given.set(name, name === many?.name ? words.slice(i) : word);
   });
-  const missing = open.filter(({ name, optional }) => optional !== true && !given.has(name));
+  const missing = open.filter(
+    ({ name, optional, optionalWith = [] }) => optional !== true && !given.has(name) && !optionalWith.some((flag) => given.has(flag)),
+  );
   if (missing.length === 0) return undefined;
   return `${missing.map(({ name }) => name.toUpperCase()).join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing.`;
 }

@@ -13,7 +13,7 @@ import { onSignals, type Signals } from './signals.js';
 /** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */
 const CLOSED_PIPE = 141;
 
-/** The code of a command, by its verb. */
+/** The code of a command, by its verb and form. */
 export type Load = (verb: string) => Promise<Run>;
 
 interface Manner {
@@ -67,7 +67,7 @@ async function carryOut({ command, args }: Invocation, load: Load, manner: Manne
     reporter = createReporter(logging(args, process.env));
     requireConsent(command, args);
     const context = contextFor({ command, args, signals, reporter });
-    const outcome = await (await load(command.verb))(context);
+    const outcome = await (await load(formOf(command, args)))(context);
     await reporter.flush();
     if (typeof outcome === 'number') return outcome;
     if (signals.exitCode !== undefined) return signals.exitCode;
@@ -76,6 +76,12 @@ async function carryOut({ command, args }: Invocation, load: Load, manner: Manne
     await reporter?.flush();
     return signals.exitCode ?? failed(worded(error, command, args), manner);
   }
+}
+
+/** The verb, with the flag that makes another program of it. */
+function formOf({ verb, forms = [] }: Command, args: Args): string {
+  const form = forms.find((flag) => args.has(flag) || args.text(flag) !== undefined);
+  return form === undefined ? verb : `${verb} --${form}`;
 }
 
 /** On a full disk, what was being written is a file that a person never named: the command says more. The path is in the data. */

@@ -7,7 +7,7 @@ import { chmodSync, closeSync, constants, mkdirSync, openSync, writeSync } from 
 import { copyFile, type FileHandle, open } from 'node:fs/promises';
 import { dirname, relative, sep } from 'node:path';
 import { isErrno } from '../errors.js';
-import { linkFile, removeFile, rename, syncDir, syncFile, takeBack } from './durable.js';
+import { linkFile, removeFile, rename, syncDir, syncFile, syncPath, takeBack } from './durable.js';
 import { failpoint } from './failpoints.js';
 import type { Handle } from './handle.js';
 import { bytesOf, type Digest, digestOfBytes, pour, type Reading, SMALL } from './pieces.js';
@@ -118,14 +118,5 @@ export class Bulk {
       }
       this.#dirs.add(dir);
     }
-  }
-}
-
-async function syncPath(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await syncFile(file);
-  } finally {
-    await file.close();
   }
 }

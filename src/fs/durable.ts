@@ -65,12 +65,21 @@ export async function makeDirsAnywhere(path: string): Promise<void> {
 }
 
 /** Creates `path` (it must not exist) with `data`, synced; its directory is the caller's to sync. After an error there is no such file. */
-export async function writeFileDurable(path: string, data: string | Uint8Array, options: { readonly mode?: number } = {}): Promise<void> {
+export function writeFileDurable(path: string, data: string | Uint8Array, options: { readonly mode?: number } = {}): Promise<void> {
+  return createWith(path, data, { ...options, synced: true });
+}
+
+/** The same without the sync, for a caller that syncs many files at once (fs/sync.ts). */
+export function writeNewFile(path: string, data: string | Uint8Array): Promise<void> {
+  return createWith(path, data, { synced: false });
+}
+
+async function createWith(path: string, data: string | Uint8Array, options: { readonly mode?: number; readonly synced: boolean }): Promise<void> {
   const file = await NewFile.create(path, options);
   try {
     try {
       await file.write(typeof data === 'string' ? Buffer.from(data) : data);
-      await file.sync();
+      if (options.synced) await file.sync();
     } finally {
       file.close();
     }
@@ -130,6 +139,17 @@ export async function createFile(path: string, options: { readonly mode?: number
 export async function syncFile(file: FileHandle): Promise<void> {
   await failpoint('fs.sync');
   await file.sync();
+}
+
+/** fsync(2) of a file that is closed. */
+export async function syncPath(path: string): Promise<void> {
+  await failpoint('fs.sync');
+  const file = openSync(path, 'r');
+  try {
+    await ended((done) => fsync(file, done));
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** fsync(2) of a directory: what was renamed, created or removed in it stays so through power loss. */

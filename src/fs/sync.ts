@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { syncDir } from './durable.js';
+import { syncDir, syncPath } from './durable.js';
 import { failpoint } from './failpoints.js';
 
 /** So many are synced one by one, and so many at a time. */
@@ -15,6 +15,17 @@ export async function syncDirsTogether(levels: readonly (readonly string[])[], s
   const [first] = dirs;
   if (first === undefined || (dirs.length > FEW && (await syncFileSystem(first, signal)))) return;
   for (const level of levels) await someAtOnce(level, syncDir, signal);
+}
+
+/**
+ * Makes files of one file system durable, then the names in these directories. What was written below one of them is complete then:
+ * the file system as a whole is asked where there are many.
+ */
+export async function syncTogether([files, dirs]: readonly [files: readonly string[], dirs: readonly string[]], signal: AbortSignal): Promise<void> {
+  const [first] = dirs;
+  if (first === undefined || (files.length + dirs.length > FEW && (await syncFileSystem(first, signal)))) return;
+  await someAtOnce(files, syncPath, signal);
+  await someAtOnce(dirs, syncDir, signal);
 }
 
 export async function someAtOnce(paths: readonly string[], sync: (path: string) => Promise<void>, signal: AbortSignal): Promise<void> {

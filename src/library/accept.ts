@@ -34,6 +34,13 @@ export const TEXT = field('a text', (value) => typeof value === 'string');
 export const SWITCH = field('true or false', (value) => typeof value === 'boolean');
 export const TEXTS = field('a list of texts', (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'));
 export const PAIRS = field('an object whose values are texts', (value) => isRecord(value) && Object.values(value).every((one) => typeof one === 'string'));
+export const TEXT_OR_BYTES = field('text or bytes', (value) => typeof value === 'string' || types.isUint8Array(value));
+/** Looked at by none but its reader. */
+export const ANYTHING = field('a value', () => true);
+export const ITEMS = field(
+  'an iterable of items',
+  (value) => typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value),
+);
 export const FUNCTION = field('a function', (value) => typeof value === 'function');
 export const REPORTER = field(
   'an object with info, warn and debug',

@@ -3,6 +3,7 @@
 import type { BackupCreateInput } from '../operations/backup-create.js';
 import type { BackupPruneInput } from '../operations/backup-prune.js';
 import type { BackupRestoreInput } from '../operations/backup-restore.js';
+import type { BatchItem, DataBatchInput } from '../operations/batch-items.js';
 import type { DataDeleteInput } from '../operations/data-delete.js';
 import type { DataGcInput } from '../operations/data-gc.js';
 import type { DataGetInput } from '../operations/data-get.js';
@@ -23,7 +24,7 @@ import type { UploadCompleteInput } from '../operations/upload-complete.js';
 import type { UploadPartInput } from '../operations/upload-part.js';
 import type { SourceDemands } from '../store/source.js';
 import { MAX_PARTS } from '../store/uploads/parts.js';
-import { FUNCTION, type InputFields, needed, PAIRS, REPORTER, SIGNAL, SOURCE, SWITCH, TEXT, TEXTS, whole } from './accept.js';
+import { ANYTHING, FUNCTION, type InputFields, ITEMS, needed, PAIRS, REPORTER, SIGNAL, SOURCE, SWITCH, TEXT, TEXT_OR_BYTES, TEXTS, whole } from './accept.js';
 
 const NEEDED_TEXT = needed(TEXT);
 const VERSION_NUMBER = whole(1);
@@ -70,6 +71,21 @@ export const VERSION: InputFields<VersionInput> = {
   ifChanged: SWITCH,
   create: SWITCH,
 };
+export const BATCH_ITEM: InputFields<BatchItem> = {
+  name: NEEDED_TEXT,
+  model: TEXT,
+  content: TEXT_OR_BYTES,
+  contentBase64: TEXT,
+  json: ANYTHING,
+  file: TEXT,
+  contentType: TEXT,
+  tags: PAIRS,
+  lifetime: TEXT,
+  gc: TEXT,
+  expectVersion: whole(0),
+  ifChanged: SWITCH,
+};
+export const DATA_BATCH: InputFields<DataBatchInput> = { model: TEXT, items: needed(ITEMS), create: SWITCH, atomic: SWITCH, ...DEMANDS };
 export const DATA_PUT: InputFields<DataPutInput> = { ...VERSION, source: needed(SOURCE), ...DEMANDS };
 export const DATA_GET: InputFields<DataGetInput> = { model: NEEDED_TEXT, name: NEEDED_TEXT, version: VERSION_NUMBER, verify: SWITCH };
 export const DATA_LIST: InputFields<DataListInput> = { model: TEXT, type: TEXT, prefix: TEXT, limit: whole(1), after: TEXT };

@@ -6,6 +6,7 @@ import { dirname, join, sep } from 'node:path';
 import { isErrno } from '../errors.js';
 import { makeDir, rename, syncDir, takeBack, writeFileDurable } from '../fs/durable.js';
 import { reach } from '../fs/reach.js';
+import { FEW, someAtOnce, syncFileSystem } from '../fs/sync.js';
 import { exists } from '../fs/tree.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
@@ -94,14 +95,21 @@ export async function syncCommit(fence: Pick<Lease, 'dir'>, dirs: readonly strin
   await syncDirs([fence.dir, ...dirs]);
 }
 
-/** A directory that was removed since needs no sync. */
+/** Each once. A directory that was removed since needs no sync. */
 export async function syncDirs(dirs: readonly string[]): Promise<void> {
-  const sync = async (dir: string): Promise<void> => {
-    try {
-      await syncDir(dir);
-    } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
-    }
-  };
-  await Promise.all(dirs.map(sync));
+  const different = [...new Set(dirs)];
+  const [first] = different;
+  if (first === undefined) return;
+  if (different.length <= FEW) await Promise.all(different.map(syncIfThere));
+  else if (!(await syncFileSystem(first, NEVER))) await someAtOnce(different, syncIfThere, NEVER);
+}
+
+const NEVER = new AbortController().signal;
+
+async function syncIfThere(dir: string): Promise<void> {
+  try {
+    await syncDir(dir);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
 }

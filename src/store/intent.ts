@@ -45,6 +45,11 @@ export interface RestoreIntent {
 
 export type Intent = StepsIntent | RestoreIntent;
 
+/** So many artifacts become visible by one intent at most. */
+export const MOST_TOGETHER = 10_000;
+/** Room for a step of each of them: in JSON a byte of a name takes up to six, and the rest of a step some 200. */
+const MAX_INTENT_BYTES = MOST_TOGETHER * (6 * 1_024 + 200);
+
 /** In the directory of an intent. */
 export const INTENT = 'intent.json';
 const SUFFIX = '.intent';
@@ -103,7 +108,7 @@ export function renamesUnderWay(repo: Repo, modelId: string): { readonly to: str
   const intents = entry === undefined ? [] : (readDir(join(fence, entry.name)) ?? []).filter(isIntent);
   return intents.flatMap((name) => {
     const dir = join(fence, entry?.name ?? '', name);
-    const fields = readRecord(join(dir, INTENT));
+    const fields = readRecord(join(dir, INTENT), MAX_INTENT_BYTES);
     if (fields === undefined || !exists(join(dir, MOVING))) return [];
     const intent = parseIntent(fields, join(dir, INTENT));
     const steps = intent.kind === 'steps' ? intent.steps : [];
@@ -114,7 +119,7 @@ export function renamesUnderWay(repo: Repo, modelId: string): { readonly to: str
 /** The intent in `dir`. Throws `corrupt`. */
 export function readIntent(dir: string): Intent {
   const path = join(dir, INTENT);
-  return parseIntent(readRecord(path), path);
+  return parseIntent(readRecord(path, MAX_INTENT_BYTES), path);
 }
 
 function parseIntent(fields: Fields | undefined, path: string): Intent {

@@ -11,9 +11,11 @@ import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import type { Lease } from '../locks/lease.js';
 import { makePlace, openStaging } from '../locks/session.js';
+import { turns } from '../turns.js';
 import { itemName, moveToTrash, step, syncCommit, syncDirs } from './commit.js';
 import { INTENT, type Intent, type Move, moveOf, type RestoreIntent, readIntent, restOf, type StepsIntent } from './intent.js';
 import { serialise } from './metadata.js';
+import type { Syncs } from './stage.js';
 
 /** Completes the staged bundle with its intent, synced. */
 export async function writeIntent(bundle: string, intent: Intent): Promise<void> {
@@ -26,11 +28,9 @@ export async function eraseIntent(bundle: string): Promise<void> {
   await removeFile(join(bundle, INTENT));
 }
 
-/** `later`: the caller makes it durable, and the next command can see from another record that it has not been. */
-type Syncs = 'now' | 'later';
-
 interface PublishOptions {
   readonly outcome?: object;
+  /** `later`: the next command can see from another record that it is not durable. */
   readonly syncs?: Syncs;
 }
 
@@ -178,7 +178,9 @@ function isDirectoryOrNothing(path: string): boolean {
 async function makeSteps(fence: Lease, dir: string, { steps }: StepsIntent): Promise<void> {
   const changed: string[] = [];
   let last: Move['verb'] | undefined;
+  const pass = turns();
   for (const one of steps) {
+    await pass();
     const { verb, from, to } = moveOf(fence.repo, fence.modelId, dir, one);
     // Steps of one kind become durable together, and before those of the next kind, which rely on them.
     if (verb !== last) await syncDirs(changed.splice(0));

@@ -3,8 +3,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { types } from 'node:util';
 import { SwampError } from '../errors.js';
-import { makeDir, NewFile, syncDir, writeFileDurable } from '../fs/durable.js';
+import { makeDir, NewFile, syncDir, writeFileDurable, writeNewFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
+import { syncTogether } from '../fs/sync.js';
 import { CONTENT, METADATA } from '../layout/layout.js';
 import { openStaging, type Session } from '../locks/session.js';
 import { atMost } from '../turns.js';
@@ -19,6 +20,9 @@ export interface StagedVersion {
   readonly metadata: VersionMetadata;
 }
 
+/** `later`: the caller makes it durable, with others at once (`syncStaged`), before it is committed. */
+export type Syncs = 'now' | 'later';
+
 /** Bytes as they come; a string counts as UTF-8. */
 export type Source = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>;
 
@@ -32,13 +36,13 @@ export async function stageVersion(
   slot: string,
   source: Source,
   fields: VersionFields,
-  options: { readonly signal: AbortSignal },
+  { signal, syncs = 'now' }: { readonly signal: AbortSignal; readonly syncs?: Syncs },
 ): Promise<StagedVersion> {
   const stage = async (): Promise<StagedVersion> => {
     const dir = join(await openStaging(session), slot);
     await makeDir(dir);
-    const { size, checksum } = await writeContent(join(dir, CONTENT), source, options.signal);
-    return finishVersion(session, slot, { size, checksum }, fields);
+    const { size, checksum } = await writeContent(join(dir, CONTENT), source, signal, syncs);
+    return finishVersion(session, slot, { size, checksum }, fields, syncs);
   };
   // What is in memory waits for nothing but the disk. A stream may wait for anything, another put of this program too.
   return Symbol.asyncIterator in source ? stage() : few(stage);
@@ -69,17 +73,27 @@ export async function finishVersion(
   slot: string,
   content: Pick<VersionMetadata, 'size' | 'checksum' | 'parts'>,
   fields: VersionFields,
+  syncs: Syncs = 'now',
 ): Promise<StagedVersion> {
   const dir = join(session.staging, slot);
   const metadata: VersionMetadata = { id: randomUUID(), commit: commitOf(session.nonce, slot), ...fields, createdAt: new Date().toISOString(), ...content };
-  await writeFileDurable(join(dir, METADATA), serialise(metadata));
-  await syncDir(dir);
+  if (syncs === 'later') await writeNewFile(join(dir, METADATA), serialise(metadata));
+  else {
+    await writeFileDurable(join(dir, METADATA), serialise(metadata));
+    await syncDir(dir);
+  }
   await failpoint('stage.complete');
   return { slot, metadata };
 }
 
-/** Streams `source` into the new file `path`, and syncs it. */
-export async function writeContent(path: string, source: Source, signal: AbortSignal): Promise<{ size: number; checksum: string }> {
+/** Makes versions that were staged without their syncs durable. Throws the system's error: it is not known then whose bytes are lost. */
+export function syncStaged(session: Session, staged: readonly StagedVersion[], signal: AbortSignal): Promise<void> {
+  const dirs = staged.map(({ slot }) => join(session.staging, slot));
+  return syncTogether([dirs.flatMap((dir) => [join(dir, CONTENT), join(dir, METADATA)]), dirs], signal);
+}
+
+/** Streams `source` into the new file `path`, and syncs it unless that is left to the caller. */
+export async function writeContent(path: string, source: Source, signal: AbortSignal, syncs: Syncs = 'now'): Promise<{ size: number; checksum: string }> {
   const hash = createHash('sha256');
   let size = 0;
   const file = await NewFile.create(path);
@@ -90,7 +104,7 @@ export async function writeContent(path: string, source: Source, signal: AbortSi
       await file.write(bytes);
     }
     signal.throwIfAborted();
-    await file.sync();
+    if (syncs === 'now') await file.sync();
   } finally {
     file.close();
   }

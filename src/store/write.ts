@@ -1,19 +1,21 @@
 /** Commits staged versions through the held fence: one version directly, several through an intent (all or nothing). */
 import { dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
-import { makeDir, makeDirs, removeEmptyDir, removeFile, rename, syncDir, writeFileDurable } from '../fs/durable.js';
+import { makeDir, makeDirs, removeEmptyDir, removeFile, rename, syncDir, writeFileDurable, writeNewFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
+import { syncTogether } from '../fs/sync.js';
 import { exists, readDir } from '../fs/tree.js';
 import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
 import type { Repo } from '../repo.js';
+import { turns } from '../turns.js';
 import { itemName, moveThrough, step, syncCommit } from './commit.js';
 import type { Step } from './intent.js';
 import { type ArtifactRecord, readVersionMetadata, serialise, type VersionMetadata } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, findHead, MAX_VERSION, tombstoneOf, versionNumbers } from './read.js';
 import { eraseIntent, publishIntent, writeIntent } from './roll-forward.js';
-import type { StagedVersion } from './stage.js';
+import type { StagedVersion, Syncs } from './stage.js';
 
 /** A version that was committed. */
 export interface Committed {
@@ -65,10 +67,59 @@ export async function commitVersion(fence: Lease, name: string, staged: StagedVe
   return { version: place.version, generation: place.generation };
 }
 
-/** One of several outputs that become visible together. */
+/** A staged version, and the name under which it becomes visible. */
 export interface Output {
   readonly name: string;
   readonly staged: StagedVersion;
+}
+
+/** What is being committed is finished, whatever signal fires. */
+const NEVER = new AbortController().signal;
+
+/** What became of one of several commits. */
+export type Tried = { readonly committed: Committed } | { readonly failed: unknown };
+
+/**
+ * Commits staged versions of different names, each for itself, in their order. They share their syncs: those of the first versions'
+ * directories come before any version is visible, and those of the directories that they appear in after all of them. No version relies on
+ * another one of them, so a power cut in between leaves each whole, or not there. Throws FenceLost, and what keeps the last syncs from being made.
+ */
+export async function commitVersions(fence: Lease, outputs: readonly Output[]): Promise<readonly Tried[]> {
+  const { staging } = fence.session;
+  const ready = await inOrder(fence, outputs, async ({ name, staged }) => {
+    if (fence.retaken) await regainStaged(fence, staged.slot, name);
+    const place = placeNext(fence, name);
+    return { place, slot: await dress(fence, staged.slot, place, 'later') };
+  });
+  const births = ready.flatMap((one) => ('value' in one && one.value.place.birth !== undefined ? join(staging, one.value.slot) : []));
+  await syncTogether([births.map((dir) => join(dir, ARTIFACT_RECORD)), births], NEVER);
+  const changed = new Set<string>();
+  const tried = await inOrder(fence, ready, async (one) => {
+    if ('failed' in one) throw one.failed;
+    const { place, slot } = one.value;
+    await failpoint('put.before-commit');
+    await moveThrough(fence, slot, destination(place));
+    changed.add(place.birth === undefined ? place.dir : fence.repo.layout.model(fence.modelId));
+    return { version: place.version, generation: place.generation };
+  });
+  if (changed.size > 0) await syncCommit(fence, [...changed]);
+  return tried.map((one) => ('value' in one ? { committed: one.value } : one));
+}
+
+type Did<T> = { readonly value: T } | { readonly failed: unknown };
+
+/** What `act` made of each, or its error. Throws when the fence is lost: then an error says nothing. */
+async function inOrder<T, R>(fence: Lease, items: readonly T[], act: (item: T) => Promise<R>): Promise<Did<R>[]> {
+  const done: Did<R>[] = [];
+  for (const item of items) {
+    try {
+      done.push({ value: await act(item) });
+    } catch (error) {
+      if (!exists(fence.path)) throw new FenceLost(fence.path);
+      done.push({ failed: error });
+    }
+  }
+  return done;
 }
 
 /**
@@ -105,6 +156,34 @@ export async function commitOutputs(fence: Lease, outputs: readonly Output[], ru
     throw error;
   }
   return planned;
+}
+
+/**
+ * Commits staged versions of different names, all or nothing: one intent, which this holder of the fence or the next carries out. `outcomeOf`:
+ * what the session answers when it was published before the fence was lost. Throws FenceLost, `lock_lost` when what was staged is gone.
+ */
+export async function commitTogether<T extends object>(fence: Lease, outputs: readonly Output[], outcomeOf: (planned: readonly Committed[]) => T): Promise<T> {
+  const bundle = await regainBundle(fence, outputs);
+  const steps: Step[] = [];
+  const planned: Committed[] = [];
+  const births: string[] = [];
+  const pass = turns();
+  for (const { name, staged } of outputs) {
+    await pass();
+    const place = placeNext(fence, name);
+    const dressed = await dress(fence, staged.slot, place, 'later');
+    await rename(join(fence.session.staging, dressed), join(bundle, dressed));
+    if (place.birth !== undefined) births.push(join(bundle, dressed));
+    steps.push(goingOut(dressed, name, place));
+    planned.push({ version: place.version, generation: place.generation });
+  }
+  const outcome = outcomeOf(planned);
+  if (steps.length === 0) return outcome;
+  await syncTogether([births.map((dir) => join(dir, ARTIFACT_RECORD)), births], NEVER);
+  await writeIntent(bundle, { kind: 'steps', steps });
+  await failpoint('batch.before-intent');
+  await publishIntent(fence, bundle, { outcome });
+  return outcome;
 }
 
 /**
@@ -160,15 +239,16 @@ export function dressedSlot(slot: string): string {
 }
 
 /** The slot to move: the version itself, or, for a first version, an artifact directory around it (no empty artifact is ever visible). */
-async function dress(fence: Lease, slot: string, place: Place): Promise<string> {
+async function dress(fence: Lease, slot: string, place: Place, syncs: Syncs = 'now'): Promise<string> {
   if (place.birth === undefined) return slot;
   await makeDirs(fence.repo.layout.model(fence.modelId));
   const { staging } = fence.session;
   const outer = dressedSlot(slot);
   await makeDir(join(staging, outer));
-  await writeFileDurable(join(staging, outer, ARTIFACT_RECORD), serialise(place.birth));
+  const record = join(staging, outer, ARTIFACT_RECORD);
+  await (syncs === 'now' ? writeFileDurable : writeNewFile)(record, serialise(place.birth));
   await rename(join(staging, slot), join(staging, outer, String(place.version)));
-  await syncDir(join(staging, outer));
+  if (syncs === 'now') await syncDir(join(staging, outer));
   return outer;
 }
 

@@ -1,4 +1,6 @@
 /** `swamp data put M NAME [FILE]` and `swamp data put M NAME --command -- CMD ARG...` */
+
+import { SwampError } from '../../errors.js';
 import { dataPut } from '../../operations/data-put.js';
 import { workingDir } from '../../repo.js';
 import type { SourceInput } from '../../store/source.js';
@@ -8,6 +10,7 @@ import { withOutputOf } from '../output-of.js';
 import { createProgress } from '../progress.js';
 
 export async function run({ args, openRepo, reporter, signal, silent }: Context): Promise<Outcome> {
+  if (args.has('atomic')) throw new SwampError('usage', '--atomic is of a batch.', { hint: 'Add --batch.' });
   const input = { ...versionOf(args), ...demandsOf(args) };
   const repo = openRepo();
   const runs = args.has('command');

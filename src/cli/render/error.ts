@@ -4,8 +4,12 @@ import { bold, printable } from './text.js';
 
 /** `{"error":{"code","message","hint","data"}}`, one line. */
 export function errorLine(error: SwampError): string {
-  const { code, message, hint = null, data } = error;
-  return `${JSON.stringify({ error: { code, message, hint, data } })}\n`;
+  return `${JSON.stringify({ error: errorFields(error) })}\n`;
+}
+
+/** An error as part of a document. */
+export function errorFields({ code, message, hint, data }: SwampError): object {
+  return { code, message, hint: hint ?? null, data };
 }
 
 /** `swamp: message`, then the hint. */
