@@ -102,18 +102,15 @@ test('an item is answered without waiting for the next one; what flags say holds
   assert.deepEqual((await openRepo(repo.dir).data.record({ model: 'made', name: 'b' })).tags, { k: 'v' });
 });
 
-for (const [how, end, code] of [
-  ['SIGINT', 'SIGINT', 130],
-  ['SIGKILL', 'SIGKILL', null],
-] as const) {
-  test(`what was answered before ${how} is there, whatever else had come (L12)`, async (t) => {
+for (const end of ['SIGINT', 'SIGKILL'] as const) {
+  test(`what was answered before ${end} is there, whatever else had come (L12)`, async (t) => {
     const repo = await repoWithModel(t);
     const running = start(repo, BATCH, { stdin: 'open' });
     running.write(lines(...many(1_500)));
     await running.says(/"line":200,/);
     running.kill(end);
     const result = await running.exited;
-    assert.equal(result.code, code);
+    assert.equal(result.signal, end);
     // The reader of a pipe may have the beginning of a line.
     const answered = answersIn({ stdout: result.stdout.slice(0, result.stdout.lastIndexOf('\n') + 1) });
     assert.ok(answered.length >= 200 && answered.length < 1_500, `${answered.length}`);

@@ -1,4 +1,5 @@
 /** Reads a stream ahead, up to a limit: what has come can be taken together, and nothing waits for what has not. */
+import { setImmediate as turn } from 'node:timers/promises';
 
 export interface ReadAheadOptions<T> {
   /** So many items are held at most, and so many bytes; one item more than that is not too much. */
@@ -42,6 +43,8 @@ export class ReadAhead<T> {
         };
       });
     }
+    // What has come with it is taken with it.
+    await turn();
     if (this.#come.length > 0) return true;
     if (this.#failure !== undefined) throw this.#failure.error;
     return false;
