@@ -49,22 +49,6 @@ function fails(code: ErrorCode, ...parts: readonly RegExp[]): (error: unknown) =
   };
 }
 
-test('an id that was found before costs no look at the other definitions, and is found wherever its file is moved', LIMIT, async (t) => {
-  const repo = repository(t);
-  for (let i = 0; i < 300; i++) write(repo, `store/other${i}.yaml`, serialiseDefinition(store(`other${i}`)));
-  const { id } = store('m');
-  write(repo, 'store/m.yaml', serialiseDefinition(store('m', id)));
-  assert.equal((await findModel(repo, id)).name, 'm');
-  if (process.platform === 'linux') {
-    const reads = (): number => Number(/^syscr: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
-    const before = reads();
-    await findModel(repo, id);
-    assert.ok(reads() - before < 100, `${reads() - before} reads`);
-  }
-  renameSync(join(repo.root, 'models/store/m.yaml'), join(repo.root, 'models/store/n.yaml'));
-  assert.equal((await findModel(repo, id)).name, 'n');
-});
-
 test('a published definition is found by name and by id, and is where the layout says', LIMIT, async (t) => {
   const repo = repository(t);
   const definition = shell('build.1');

@@ -75,7 +75,7 @@ export async function findModelAsItIs(repo: Repo, nameOrId: string): Promise<Mod
   const id = nameOrId.toLowerCase();
   if (isModelId(id)) {
     if (isDeletedModel(repo, id)) throw goneModel(nameOrId, id);
-    const found = readWhereSeen(repo, id) ?? (await readById(repo, id));
+    const found = await readById(repo, id);
     if (found.length > 0) return onlyModel(repo, nameOrId, found);
   }
   for (const { content } of named) if (content.kind === 'deleted') throw goneModel(nameOrId, content.id, deletedHint(content));
@@ -289,14 +289,6 @@ export function isStillDefined(repo: Repo, model: Model): boolean {
     const content = readDefinition(repo, file, id);
     return content?.kind === 'valid' && content.definition.id === id;
   });
-}
-
-/** Under the name where this process has read it before: an id that is used again costs no look at all definitions. Undefined where it is no longer. */
-function readWhereSeen(repo: Repo, id: string): Found[] | undefined {
-  const name = repo.names.get(id);
-  const found = name === undefined ? [] : MODEL_TYPES.flatMap((type) => readByName(repo, type, name));
-  const own = found.find(({ content }) => content.kind === 'valid' && content.definition.id === id);
-  return own === undefined ? undefined : [own];
 }
 
 /** Only files that mention the id are parsed; the invalid ones count when there is no valid one. */
