@@ -10,6 +10,7 @@ import type { ErrorCode } from '../src/errors.js';
 import { openRepo } from '../src/index.js';
 import { timingFrom } from '../src/timing.js';
 import { writeTree } from './support/backup-tree.js';
+import { foreignIn } from './support/foreign.js';
 import { refused, toldError } from './support/refused.js';
 import { copyRepo, createModel, heldLocks, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
 import { assertShape, fields, type Shape } from './support/shape.js';
@@ -95,6 +96,19 @@ const VERBS: readonly Verb[] = [
     text: /^Repository: +\/.*\nId: .*\nFormat: +3\n/,
     result: { ...fields('repoDir repoId datastore', 'text'), ...fields('formatVersion models artifacts versions bytes', 'number') },
     fails: [['repo', 'info', '--repo-dir', '/nonexistent'], 'not_a_repo'],
+  },
+  {
+    verb: 'repo import',
+    args: (round, { base }) => ['repo', 'import', foreignIn(join(base, `foreign${round}`))],
+    text: /^Imported 1 model, 1 artifact, 1 version, 4 B\n {2}foreign0 \(command\/shell\): 1 version\n$/,
+    result: {
+      models: [{ ...fields('id name type', 'text'), versions: 'number' }],
+      ...fields('artifacts versions bytes renames', 'number'),
+      skipped: [fields('path reason', 'text')],
+      dryRun: 'flag',
+    },
+    fails: [['repo', 'import', '/nonexistent'], 'not_a_repo'],
+    writes: ['repo', 'import', '/nonexistent'],
   },
   {
     verb: 'model create',

@@ -43,6 +43,7 @@ import { type ModelRunInput, type ModelRunOptions, type ModelRunResult, modelRun
 import { type ModelSetInput, modelSet } from './operations/model-set.js';
 import { type ModelValidateResult, modelValidate } from './operations/model-validate.js';
 import type { Declared } from './operations/operation.js';
+import { type RepoImportInput, type RepoImportOptions, type RepoImportResult, repoImport } from './operations/repo-import.js';
 import { type RepoInfoResult, repoInfo } from './operations/repo-info.js';
 import { type RepoInitResult, repoInit } from './operations/repo-init.js';
 import { type UploadAbortResult, uploadAbort } from './operations/upload-abort.js';
@@ -118,6 +119,9 @@ export type {
   ModelRunResult,
   ModelSetInput,
   ModelValidateResult,
+  RepoImportInput,
+  RepoImportOptions,
+  RepoImportResult,
   RepoInfoResult,
   RepoInitResult,
   Reporter,
@@ -157,6 +161,8 @@ export interface OpenRepo {
   readonly root: string;
   readonly id: string;
   info(options?: Cancel): Promise<RepoInfoResult>;
+  /** Takes over a repository of swamp-club's swamp. */
+  import(input: RepoImportInput, options?: Partial<RepoImportOptions>): Promise<RepoImportResult>;
   readonly model: {
     create(input: ModelCreateInput, options?: Cancel): Promise<ModelCreateResult>;
     list(input?: { readonly text?: string }, options?: Cancel): Promise<ModelListResult>;
@@ -268,6 +274,7 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
     root: repo.root,
     id: repo.id,
     info: (given) => info({}, given),
+    import: bound('import', fields.REPO_IMPORT, repoImport),
     model: Object.freeze({
       create: bound('model.create', fields.MODEL_CREATE, modelCreate),
       list: bound('model.list', fields.MODEL_LIST, modelList),

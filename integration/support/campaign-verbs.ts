@@ -8,6 +8,7 @@ import { GLOBAL } from '../../src/layout/layout.js';
 import { currentProcess, formatHolder, newNonce } from '../../src/locks/holder.js';
 import { writeTree } from './backup-tree.js';
 import type { Verb } from './campaign.js';
+import { foreignIn } from './foreign.js';
 import { deadHolder } from './library-repo.js';
 import { heldLocks, type TestRepo } from './repo.js';
 import { type StartOptions, start } from './swamp.js';
@@ -110,6 +111,13 @@ export const VERBS: readonly Verb[] = [
       await expectLatest(repo, 'm', 'missing', 'restored');
       await expectLatest(repo, 'brought', 'b', 'along');
     },
+  },
+  {
+    title: 'repo import',
+    verb: 'repo import',
+    args: (repo) => [foreignIn(join(repo.base, 'foreign'))],
+    prepare,
+    done: (repo) => expectLatest(repo, 'foreign', 'a', 'text'),
   },
   {
     title: 'model rename',

@@ -4,6 +4,7 @@ import type { Run } from './context.js';
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = {
   'repo init': () => import('./commands/repo-init.js'),
   'repo info': () => import('./commands/repo-info.js'),
+  'repo import': () => import('./commands/repo-import.js'),
   'model create': () => import('./commands/model-create.js'),
   'model list': () => import('./commands/model-list.js'),
   'model search': () => import('./commands/model-list.js'),

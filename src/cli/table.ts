@@ -4,6 +4,7 @@ import type { Command } from './command.js';
 import { DATA_COMMANDS } from './data-table.js';
 import { DATASTORE_COMMANDS } from './datastore-table.js';
 import { MODEL_COMMANDS } from './model-table.js';
+import { DRY_RUN } from './options.js';
 
 /** What a group of commands is about, for help. */
 export const GROUPS: Readonly<Record<string, string>> = {
@@ -32,6 +33,13 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: [],
     examples: [],
+  },
+  {
+    verb: 'repo import',
+    summary: "Take over a repository of swamp-club's swamp; again: what is new in it",
+    positionals: [{ name: 'dir', description: 'Its directory' }],
+    flags: [DRY_RUN],
+    examples: [['repo import ../old --dry-run', 'see what comes, and what cannot']],
   },
   ...MODEL_COMMANDS,
   ...DATA_COMMANDS,

@@ -20,6 +20,7 @@ import type { ModelEditInput } from '../operations/model-edit.js';
 import type { ModelExecInput } from '../operations/model-exec.js';
 import type { ModelRunInput } from '../operations/model-run.js';
 import type { ModelSetInput } from '../operations/model-set.js';
+import type { RepoImportInput } from '../operations/repo-import.js';
 import type { UploadCompleteInput } from '../operations/upload-complete.js';
 import type { UploadPartInput } from '../operations/upload-part.js';
 import type { SourceDemands } from '../store/source.js';
@@ -110,6 +111,7 @@ export const DATA_DELETE: InputFields<DataDeleteInput> = {
   ifExists: SWITCH,
 };
 
+export const REPO_IMPORT: InputFields<RepoImportInput> = { dir: NEEDED_TEXT, dryRun: SWITCH };
 export const DATA_PRUNE: InputFields<DataPruneInput> = { dryRun: SWITCH };
 export const DATA_GC: InputFields<DataGcInput> = { model: TEXT, dryRun: SWITCH, uploadsOlderThan: TEXT };
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
+import { foreignIn } from '../../integration/support/foreign.js';
 import { libraryRepo, NEVER, newModel, putAll } from '../../integration/support/library-repo.js';
 import { COMMANDS } from '../cli/table.js';
 import { openRepoAt, type Repo } from '../repo.js';
@@ -17,6 +18,7 @@ type Any = ((repo: Repo, input: object, options: object) => Promise<unknown>) & 
 /** What each may do, by its verb: a new one needs a line here. With `dryRun` one that writes is one that reads. */
 const ACCESS: Readonly<Record<string, 'reads' | 'writes'>> = {
   'repo info': 'reads',
+  'repo import': 'writes',
   'model create': 'writes',
   'model list': 'reads',
   'model get': 'reads',
@@ -114,6 +116,7 @@ describe('what is read while a restore comes and goes is read again (B16):', () 
       await uploadBegin(repo, { model: 'm', name: 'b' }, NEVER);
       const dir = join(repo.root, 'backup');
       if (verb === 'backup restore') await backupCreate(repo, { dir }, NEVER);
+      if (verb === 'repo import') foreignIn(dir);
       // It is given a model that was looked up already.
       for (const operation of (declared.get(verb) ?? []).filter((one) => one !== (dataGetOf as unknown))) {
         const looks = async (restore: () => void): Promise<number> => {
