@@ -77,7 +77,7 @@ function damagedFence(dir: string, names: readonly string[]): SwampError {
 }
 
 /** No fence exceeds this number: a larger one is damage, and is not counted on from. */
-export const MAX_EPOCH = 1e12;
+export const MAX_EPOCH = 1e14;
 
 /**
  * Brings a fence into being at `epoch`, 0 unless a repair knows of a higher one: built in the session's staging, moved into place,

@@ -114,23 +114,40 @@ test('a version that was altered goes whole, the others stay, its number is not 
   assert.deepEqual([next, generation], [3, 1]);
 });
 
-test('a floor that can still be read in a record that is cut off is counted on from', async (t) => {
+test('a damaged record says nothing: what is written after its repair has a generation that was never given out (P4)', async (t) => {
   const { repo, record, tombstone } = await written(t);
-  writeFileSync(record, '{\n  "name": "a",\n  "generation": 1,\n  "floor": 40,');
-  writeFileSync(tombstone, '{\n  "name": "gone",\n  "generation": 1,\n  "floor": 50');
+  writeFileSync(record, '{\n  "name": "a",\n  "generation": 40,\n  "floor": 40,');
+  writeFileSync(tombstone, '{\n  "name": "gone",\n  "generation": 50,\n  "floor": 50');
+  const hints = (await check(repo)).findings.map(({ hint }) => hint);
+  assert.ok(hints.length === 2 && hints.every((hint) => /not be known any more/.test(hint)), hints.join('\n'));
   assert.deepEqual((await datastoreRepair(repo, {}, NEVER)).findings, []);
-  assert.equal((await dataPut(repo, { model: 'm', name: 'a', source: [''] }, NEVER)).version, 41);
-  assert.equal((await dataPut(repo, { model: 'm', name: 'gone', source: [''] }, NEVER)).version, 51);
+  const [a, gone] = [
+    await dataPut(repo, { model: 'm', name: 'a', source: [''] }, NEVER),
+    await dataPut(repo, { model: 'm', name: 'gone', source: [''] }, NEVER),
+  ];
+  assert.deepEqual([a.version, gone.version], [3, 1]);
+  assert.ok(a.generation > 1 && gone.generation > a.generation, `${a.generation} ${gone.generation}`);
 });
 
-test('a lock is mended above every epoch that anything tells of, in what was set aside too', async (t) => {
+test('a lock is mended far above every epoch that a name still says (P6)', async (t) => {
   const { repo, id, data } = await written(t);
-  mkdirSync(join(repo.layout.trashes, `${id}-60-000000000000`));
-  mkdirSync(join(repo.layout.quarantines, '20260101T000000Z-000000000000', 'fences', id, 'data', '70.free-000000000000'), { recursive: true });
-  mkdirSync(join(data, '50.free-000000000000'));
+  const soon = Date.now() + 1e9;
+  mkdirSync(join(repo.layout.trashes, `${id}-${soon + 60}-000000000000`));
+  mkdirSync(join(data, `${soon}.free-000000000000`));
   await datastoreRepair(repo, {}, NEVER);
-  assert.ok((readFence(data)?.epoch ?? 0) > 70);
-  assert.deepEqual(readdirSync(join(repo.layout.quarantines)).length, 2);
+  assert.ok((readFence(data)?.epoch ?? 0) >= soon + 60 + 1e6);
+});
+
+test('a lock that is damaged again and again never goes back, although nothing says how far it had jumped (P6)', async (t) => {
+  const { repo, data } = await written(t);
+  const epoch = (): number => readFence(data)?.epoch ?? 0;
+  for (let round = 0, before = epoch(); round < 3; round++) {
+    for (const name of readdirSync(data)) renameSync(join(data, name), join(repo.root, `${round}.${name}`));
+    await datastoreRepair(repo, {}, NEVER);
+    assert.ok(epoch() > before, `${epoch()} after ${before}`);
+    for (const text of ['1', '2', '3']) await dataPut(repo, { model: 'm', name: 'a', source: [text] }, NEVER);
+    before = epoch();
+  }
 });
 
 test('what a published intent promised in an entry that goes is kept with the one that stays', async (t) => {

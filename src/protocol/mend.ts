@@ -19,7 +19,7 @@ import { lookAtFence } from '../store/check/fence.js';
 import { type FindingKind, isFinding } from '../store/check/kinds.js';
 import { leftoversIn } from '../store/leftovers.js';
 import { type Quarantine, setAside } from '../store/quarantine.js';
-import { epochOf, highestEpoch, recordedEpoch } from '../store/repair/epochs.js';
+import { epochAbove, epochOf, recordedEpoch } from '../store/repair/epochs.js';
 import { describeHolder, lockTitle } from './contender.js';
 import { Waiting } from './wait.js';
 
@@ -51,7 +51,7 @@ function newMender(repo: Repo, mending: Mending, signal: AbortSignal): Mender {
 const STEPS = 1_000;
 
 /**
- * Mends every lock that cannot be taken: one free entry is left, above every epoch that is recorded anywhere; the others are
+ * Mends every lock that cannot be taken: one free entry is left, above every epoch that is known; the others are
  * set aside. Waits while one of them names a holder that may live. Throws `lock_timeout` when it does not let go.
  */
 export async function mendLocks(repo: Repo, mending: Mending, { signal }: { readonly signal: AbortSignal }): Promise<Mended[]> {
@@ -78,12 +78,13 @@ async function clearTheWay(mender: Mender): Promise<void> {
   }
 }
 
-/** Sets aside what is at `path`, which is fences/ or below it; the fences that belong there take its place with the next rename, above every epoch, before any process begins anew. */
-async function replace({ repo: { layout }, session, quarantine, done }: Mender, path: string): Promise<void> {
+/** Sets aside what is at `path`, which is fences/ or below it; the fences that belong there take its place with the next rename, above every known epoch, before any process begins anew. */
+async function replace({ repo, session, quarantine, done }: Mender, path: string): Promise<void> {
+  const { layout } = repo;
   const below = relative(layout.fences, path)
     .split(sep)
     .filter((part) => part !== '');
-  const epochs = new Map(locksAt(layout, below).map((lock) => [lock, highestEpoch(layout, lock) + 1]));
+  const epochs = new Map(locksAt(layout, below).map((lock) => [lock, epochAbove(repo, lock)]));
   const kind = kindOf(path);
   const by = join(session.staging, `fences-${newNonce()}`);
   for (const [lock, epoch] of epochs) await buildFence(join(by, relative(path, layout.fence(lock))), epoch);
@@ -186,7 +187,7 @@ function blockedBy(seen: Seen) {
 async function mendEntries(mender: Mender, lock: LockName, { names }: Damage, out: string[]): Promise<void> {
   const { repo, quarantine, session } = mender;
   const dir = repo.layout.fence(lock);
-  const epoch = highestEpoch(repo.layout, lock) + 1;
+  const epoch = epochAbove(repo, lock);
   const stays = survivor(dir, names);
   for (const name of others(names, stays)) {
     if (stays !== undefined) await moveLeftovers(join(dir, name), join(dir, stays), lock);
@@ -252,12 +253,12 @@ async function aside(mender: Mender, path: string, kind: FindingKind, onlyIf?: '
 }
 
 /** True when the data fence of a model is missing, or has not reached what its records say (P6). */
-export function isBehind({ layout }: Repo, modelId: string): boolean {
-  const path = layout.fence({ kind: 'data', modelId });
+export function isBehind(repo: Repo, modelId: string): boolean {
+  const path = repo.layout.fence({ kind: 'data', modelId });
   const status = statusOf(path);
   if (status === undefined) return true;
   // A damaged one is mended above everything.
-  return status.isDirectory() && damageOf(path) === undefined && (readFence(path)?.epoch ?? 0) < recordedEpoch(layout, modelId);
+  return status.isDirectory() && damageOf(path) === undefined && (readFence(path)?.epoch ?? 0) < recordedEpoch(repo, modelId);
 }
 
 /**
@@ -270,7 +271,7 @@ export async function raiseFence(repo: Repo, session: Session, modelId: string):
   const path = repo.layout.fence(lock);
   const entry = readFence(path);
   if (entry?.state === 'held') return undefined;
-  const epoch = highestEpoch(repo.layout, lock) + 1;
+  const epoch = epochAbove(repo, lock);
   if (entry === undefined) await createFence(path, session, epoch);
   else if (!(await raiseEntry(path, entry.name, epoch))) return undefined;
   await syncDir(path);

@@ -73,10 +73,14 @@ function versionsIn(dir: string): Listing {
   return { entries, versions: versions.sort((a, b) => a - b) };
 }
 
+/** A repair takes nothing from a damaged record: what only that said is lost. */
+const LOST =
+  'Restore it from a backup, or run "swamp datastore check --repair", which counts on from what is beside it: the numbers of versions that were deleted may not be known any more, and come again, under a new generation.';
+
 type Read<T> = { readonly record: T } | { readonly issue: Issue };
 
 function readArtifact(path: string): Read<ArtifactRecord> {
-  return readAs(path, readArtifactRecord) ?? { issue: { path, kind: 'missing_file', message: 'is missing' } };
+  return readAs(path, readArtifactRecord) ?? { issue: { path, kind: 'missing_file', message: 'is missing', hint: LOST } };
 }
 
 function readTomb(path: string): Read<Tombstone> | undefined {
@@ -91,7 +95,7 @@ function readAs<T>(path: string, parse: (path: string) => T | undefined): Read<T
     const record = parse(path);
     return record === undefined ? undefined : { record };
   } catch (error) {
-    return { issue: recordIssue(path, error) };
+    return { issue: { ...recordIssue(path, error), hint: LOST } };
   }
 }
 

@@ -1,10 +1,9 @@
-/** What became of a record: it is in order, it is missing, it belongs to another name, or only some of it can be read. */
+/** What became of a record: it is in order, it is missing, it belongs to another name, or it is damaged and says nothing. */
 import { SwampError } from '../../errors.js';
 import { isArtifactName, isNameOf } from '../../layout/names.js';
 import type { FindingKind } from '../check/kinds.js';
 import { readPlain } from '../check/plain.js';
 import { type ArtifactRecord, readArtifactRecord, readTombstone, type Tombstone } from '../metadata.js';
-import { salvage } from './salvage.js';
 
 export interface RecordState<T> {
   /** `foreign`: whole, and that of another name. */
@@ -14,7 +13,7 @@ export interface RecordState<T> {
   readonly value?: T;
   readonly name?: string;
   readonly generation?: number;
-  /** At least this; 0 when nothing can be read. */
+  /** 0 when the record says none. */
   readonly floor: number;
   /** Of a tombstone. */
   readonly deletedAt?: string;
@@ -47,8 +46,7 @@ function stateOfRecord<T extends ArtifactRecord>(path: string, segment: string, 
     return { state: isArtifactName(value.name) ? 'foreign' : 'bad', kind: 'name_mismatch', ...facts };
   } catch (error) {
     if (!(error instanceof SwampError)) throw error;
-    const salvaged = salvage(path);
-    return { state: 'bad', kind: 'record_invalid', ...salvaged, floor: salvaged.floor ?? 0 };
+    return { state: 'bad', kind: 'record_invalid', floor: 0 };
   }
 }
 
