@@ -18,7 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { idOf } from './support/backup-tree.js';
 import { backup, filesIn, inShort, manifestOf, nothingLeft, pins, savedIn, scratchBeside, trash, whole } from './support/backups.js';
@@ -28,9 +28,11 @@ import { mountedRepo, onMounts } from './support/mounted.js';
 import { buildMutant } from './support/mutant.js';
 import { refused } from './support/refused.js';
 import { check, createModel, heldLocks, type TestRepo, tempRepo } from './support/repo.js';
-import { sampled } from './support/scale.js';
+import { sampled, sampledTest } from './support/scale.js';
 import { finished, launch, run, shellCode, start } from './support/swamp.js';
 import { runUnprivileged, unprivileged } from './support/unprivileged.js';
+
+const test = sampledTest(2);
 
 /** Model `m` with `a` (two versions), `b`, `deep/er`, and one that was deleted; model `n` with `c`. */
 async function stock(repo: TestRepo): Promise<void> {

@@ -2,4 +2,4 @@
 import { test } from 'node:test';
 import { liveBackups } from './support/live-backup.js';
 
-test('each backup shows one moment, as the records of 4 writers and a deleter prove (B4)', (t) => liveBackups(t, { seconds: 1 }));
+test('each backup shows one moment, as the records of 4 writers and a deleter prove (B4)', (t) => liveBackups(t, { seconds: 1, pauseMs: 20 }));

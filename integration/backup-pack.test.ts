@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { type Header, pack } from 'tar-stream';
 import { scratchFor } from '../src/backup/scratch.js';
@@ -19,8 +19,11 @@ import { NEVER } from './support/library-repo.js';
 import { randomFrom, seedOfThisRun } from './support/random.js';
 import { refused } from './support/refused.js';
 import { tempRepo } from './support/repo.js';
+import { sampledTest } from './support/scale.js';
 import { finished, launch, run, runJson, start } from './support/swamp.js';
 import { until } from './support/until.js';
+
+const test = sampledTest(2);
 
 const OPTIONS = { ...NEVER, reporter: SILENT };
 const MODELS: readonly TreeModel[] = [

@@ -17,10 +17,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, type TestContext } from 'node:test';
 import { type TestRepo, tempRepo } from './support/repo.js';
-import { sampled } from './support/scale.js';
+import { sampled, sampledTest } from './support/scale.js';
 import { type RunOptions, run } from './support/swamp.js';
+
+const test = sampledTest(2);
 
 const HEADER = 1024;
 const LIST = ['data', 'list', 'm', '--names'];

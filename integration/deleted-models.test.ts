@@ -15,17 +15,18 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { Pauses, traceOf } from './support/failpoints.js';
 import { buildMutant } from './support/mutant.js';
 import { linesOf, withTeardown } from './support/one-winner.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
-import { sampled } from './support/scale.js';
+import { sampled, sampledTest } from './support/scale.js';
 import { snapshot } from './support/snapshot.js';
 import { cannotTrace, lookedAt } from './support/strace.js';
 import { finished, run, runJson, start } from './support/swamp.js';
 import { runUnprivileged, unprivileged } from './support/unprivileged.js';
+
+const test = sampledTest(2);
 
 interface Deleted {
   readonly id: string;

@@ -1,9 +1,12 @@
 /** `swamp demo` stops at so many deletes or after so many seconds, whichever is first, and its verdict says how much was tried. */
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { tempRepo } from './support/repo.js';
+import { sampledTest } from './support/scale.js';
 import { finished, run } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
+
+const test = sampledTest(2);
 
 const LIMIT = { timeoutMs: 60_000 };
 

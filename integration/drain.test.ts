@@ -6,14 +6,16 @@ import assert from 'node:assert/strict';
 import { createHook } from 'node:async_hooks';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { dataDelete } from '../src/operations/data-delete.js';
 import { brokenRepo } from './support/broken.js';
 import { CASES } from './support/drain-cases.js';
 import { libraryRepo, NEVER, newModel, putAll } from './support/library-repo.js';
 import { tempRepo } from './support/repo.js';
-import { sampled } from './support/scale.js';
+import { sampled, sampledTest } from './support/scale.js';
 import { ROOT } from './support/swamp.js';
+
+const test = sampledTest(2);
 
 describe('the order of events', { concurrency: 2 }, () => {
   for (const { title, scenario } of CASES) {

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import { type TestRepo, tempRepo } from './support/repo.js';
+import { sampledTest } from './support/scale.js';
 import { finished, launch, type Result, ROOT } from './support/swamp.js';
+
+const test = sampledTest(2);
 
 const TIMEOUT_MS = 60_000;
 

@@ -5,16 +5,18 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { brokenRepo } from './support/broken.js';
 import type { Edit } from './support/edits.js';
 import { errorOf } from './support/errors.js';
 import { Pauses, traceOf } from './support/failpoints.js';
 import { createGated, runGated, startGated } from './support/gated.js';
 import { contentOf, copyRepo, createModel, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
-import { sampled } from './support/scale.js';
+import { sampled, sampledTest } from './support/scale.js';
 import { finished, type Running, run, runJson, start } from './support/swamp.js';
 import { until } from './support/until.js';
+
+const test = sampledTest(2);
 
 /** The smallest there is. */
 const TTL_MS = 2_000;

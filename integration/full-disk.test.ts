@@ -3,14 +3,16 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { errorOf } from './support/errors.js';
 import { type FileSystem, type MountedRepo, mountedRepo, onImages, onMounts } from './support/mounted.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo } from './support/repo.js';
-import { sampled } from './support/scale.js';
+import { sampled, sampledTest } from './support/scale.js';
 import { cannotTrace } from './support/strace.js';
 import { finished, launch, type Result } from './support/swamp.js';
+
+const test = sampledTest(2);
 
 /** Takes every byte and every inode, also those that the last removal has freed; ext4 gives blocks back with its journal only. */
 const FILL = `

@@ -6,16 +6,18 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, type TestContext } from 'node:test';
 import { currentProcess, formatHolder, type Holder } from '../src/locks/holder.js';
 import { errorOf } from './support/errors.js';
 import { Pauses } from './support/failpoints.js';
 import { createGated, startGated } from './support/gated.js';
 import { createModel, entryOf, heldLocks, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
-import { sampled } from './support/scale.js';
+import { sampled, sampledTest } from './support/scale.js';
 import { finished, launch, type Running, run, runJson, start } from './support/swamp.js';
 import { runUnprivileged, startUnprivileged, unprivileged } from './support/unprivileged.js';
 import { until } from './support/until.js';
+
+const test = sampledTest(2);
 
 const TTL_MS = 2_000;
 const SHORT_TTL = { SWAMP_LOCK_TTL_MS: String(TTL_MS) };

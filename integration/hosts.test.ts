@@ -3,12 +3,15 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { readFence } from '../src/locks/fence.js';
 import { Pauses } from './support/failpoints.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo } from './support/repo.js';
+import { sampledTest } from './support/scale.js';
 import { finished, launch, type Running, run, runJson, type StartOptions, start } from './support/swamp.js';
 import { until } from './support/until.js';
+
+const test = sampledTest(2);
 
 const TTL_MS = 2_000;
 const HOUR_MS = 3_600_000;

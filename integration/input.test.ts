@@ -6,7 +6,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { asSwampError, type ErrorCode } from '../src/errors.js';
 import { initRepo, openRepo } from '../src/index.js';
@@ -16,12 +16,14 @@ import { garbage } from './support/garbage.js';
 import { type MountedRepo, mountedRepo, onMounts } from './support/mounted.js';
 import { refused, toldError } from './support/refused.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
-import { LONG, sampled } from './support/scale.js';
+import { LONG, sampled, sampledTest } from './support/scale.js';
 import { snapshot } from './support/snapshot.js';
 import { stockedRepo } from './support/stocked.js';
 import { finished, launch, markedProcesses, type Result, ROOT, type Running, run, runJson, SWAMP_BIN, start } from './support/swamp.js';
 import { runUnprivileged, unprivileged } from './support/unprivileged.js';
 import { until } from './support/until.js';
+
+const test = sampledTest(2);
 
 const ESCAPE = `swamp-escape-${process.pid}`;
 

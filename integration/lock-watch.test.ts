@@ -3,13 +3,16 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { Pauses } from './support/failpoints.js';
 import { createGated, startGated } from './support/gated.js';
 import { createModel, entryOf, heldLocks, put, type TestRepo, tempRepo } from './support/repo.js';
+import { sampledTest } from './support/scale.js';
 import { snapshot } from './support/snapshot.js';
 import { finished, launch, MARK, type Running, start } from './support/swamp.js';
 import { until } from './support/until.js';
+
+const test = sampledTest(2);
 
 const WATCH = ['datastore', 'lock', 'status', '--watch'] as const;
 

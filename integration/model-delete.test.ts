@@ -2,16 +2,18 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { FAMILIES } from '../src/layout/families.js';
 import { Pauses } from './support/failpoints.js';
 import { type Deleted, linesOf, oneWinner, withTeardown } from './support/one-winner.js';
 import { contentOf, createModel, entryOf, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
-import { sampled } from './support/scale.js';
+import { sampled, sampledTest } from './support/scale.js';
 import { finished, run, runJson, start } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
 import { until } from './support/until.js';
+
+const test = sampledTest(2);
 
 const DELETE = ['model', 'delete'] as const;
 /** A teardown that stands still until the test lets it go. */

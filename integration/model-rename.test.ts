@@ -2,13 +2,16 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { Pauses, traceOf } from './support/failpoints.js';
 import { refused } from './support/refused.js';
 import { contentOf, copyRepo, createModel, put, type TestRepo, tempRepo } from './support/repo.js';
+import { sampledTest } from './support/scale.js';
 import { finished, run, runJson, start } from './support/swamp.js';
 import { runUnprivileged, unprivileged } from './support/unprivileged.js';
+
+const test = sampledTest(2);
 
 const RENAME = ['model', 'rename', 'old', 'new'] as const;
 /** Where a renamer dies: the model has its old name; it has both; it has the new one, and the old one is still to be removed. */

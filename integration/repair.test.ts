@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { newSession } from '../src/locks/session.js';
 import { displayPath } from '../src/repo.js';
 import { backupOf } from './support/backup-of.js';
@@ -10,10 +10,13 @@ import { writeTree } from './support/backup-tree.js';
 import { refused, toldError } from './support/refused.js';
 import { injuredRepo, REPAIR, type Repaired, repairJson, repairs, survivesKills } from './support/repair.js';
 import { check, contentOf, createModel, heldLocks, put, tempRepo, versionsOf } from './support/repo.js';
+import { sampledTest } from './support/scale.js';
 import { snapshot } from './support/snapshot.js';
 import { finished, run, start } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
 import { runUnprivileged, unprivileged } from './support/unprivileged.js';
+
+const test = sampledTest(2);
 
 /** One of each kind; the whole table is the long form. */
 const SHORT = [

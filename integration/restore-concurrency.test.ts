@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, type TestContext } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { dataDelete } from '../src/operations/data-delete.js';
 import { dataRename } from '../src/operations/data-rename.js';
@@ -21,10 +21,12 @@ import { told } from './support/program.js';
 import { refused } from './support/refused.js';
 import { contentOf, copyRepo, createModel, entryOf, heldLocks, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
 import { LOOKS, stockForLook } from './support/restore-looks.js';
-import { sampled } from './support/scale.js';
+import { sampled, sampledTest } from './support/scale.js';
 import { cannotTrace } from './support/strace.js';
 import { finished, launch, run, runJson, start, startProgram } from './support/swamp.js';
 import { until } from './support/until.js';
+
+const test = sampledTest(2);
 
 /** A repository with a model `m`, whose `a` is `mine`; backups in which it is `one` and `two`. */
 async function stocked(t: TestContext): Promise<{ readonly repo: TestRepo; readonly one: string; readonly two: string }> {

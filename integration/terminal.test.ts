@@ -4,13 +4,15 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, type TestContext, test } from 'node:test';
+import { after, before, describe, type TestContext } from 'node:test';
 import { COMMANDS } from '../src/cli/table.js';
 import { buildMutant } from './support/mutant.js';
 import { type TestRepo, tempRepo } from './support/repo.js';
-import { sampled } from './support/scale.js';
+import { sampled, sampledTest } from './support/scale.js';
 import { finished, run, start } from './support/swamp.js';
 import { onTerminal, screenOf, startOnTerminal } from './support/terminal.js';
+
+const test = sampledTest(2);
 
 /** More than is read at once, by every reader. Bytes. */
 const LARGE = 3_000_000;

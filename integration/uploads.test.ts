@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { type OpenRepo, openRepo, SwampError } from '../src/index.js';
 import { backupOf } from './support/backup-of.js';
 import { Pauses } from './support/failpoints.js';
@@ -13,9 +13,11 @@ import { told } from './support/program.js';
 import { randomFrom, seedOfThisRun } from './support/random.js';
 import { refused } from './support/refused.js';
 import { contentOf, createModel, put, type TestRepo, tempRepo, versionsOf } from './support/repo.js';
-import { sampled } from './support/scale.js';
+import { sampled, sampledTest } from './support/scale.js';
 import { finished, type Running, run, runJson, start, startProgram } from './support/swamp.js';
 import { until } from './support/until.js';
+
+const test = sampledTest(2);
 
 interface Completed {
   readonly version: number;

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { ENDING_SIGNALS } from '../src/cli/signals.js';
 import { openRepo } from '../src/index.js';
 import { GLOBAL } from '../src/layout/layout.js';
@@ -17,10 +17,12 @@ import { Pauses } from './support/failpoints.js';
 import { createGated, openGate, runGated, startGated } from './support/gated.js';
 import { hold, libraryRepo, newModel, putAll } from './support/library-repo.js';
 import { contentOf, createModel, heldLocks, put, type TestRepo, tempRepo, ticketsOf, versionsOf } from './support/repo.js';
-import { sampled } from './support/scale.js';
+import { sampled, sampledTest } from './support/scale.js';
 import { finished, launch, markedProcesses, type Running, run, runJson, start } from './support/swamp.js';
 import { onTerminal, startOnTerminal } from './support/terminal.js';
 import { until } from './support/until.js';
+
+const test = sampledTest(2);
 
 describe('a wait is reported (L13)', () => {
   test('after 1 s to a terminal and after 2 s to a log, unless SWAMP_NOTICE_MS says otherwise', () => {

@@ -2,7 +2,7 @@
  * The whole suite: types, lint and bundle side by side, then every test file under node's own runner, whose summary closes the output.
  *
  *   npm test                          everything but integration/long, of long tables a sample
- *   npm test -- integration/race      only the test files whose path contains a word given; no types, no lint
+ *   npm test -- integration/race      only the test files whose path contains a word given, with each of their tests; no types, no lint
  *   npm run test:long                 all of integration/, at full length
  *
  * With CI=true a skipped test is a failure. The short form takes samples of its tables; SWAMP_SAMPLE=N makes those of a run again. It keeps the
@@ -41,7 +41,12 @@ const options = ['--enable-source-maps', '--test', `--test-concurrency=${long ? 
 const sample = process.env.SWAMP_SAMPLE || String(Math.floor(Date.now() / MINUTE));
 if (!long) process.stdout.write(`SWAMP_SAMPLE=${sample}\n`);
 const memory = long || process.env.TMPDIR ? undefined : inMemory();
-const env = { ...process.env, SWAMP_SAMPLE: sample, ...(long ? { SWAMP_LONG: '1' } : {}), ...(memory === undefined ? {} : { TMPDIR: memory }) };
+const env = {
+  ...process.env,
+  SWAMP_SAMPLE: sample,
+  ...(long ? { SWAMP_LONG: '1' } : words.length === 0 ? { SWAMP_SUITE: 'short' } : {}),
+  ...(memory === undefined ? {} : { TMPDIR: memory }),
+};
 // Ctrl-C reaches the tests, too: what is left to do here is to clear up after them.
 process.on('SIGINT', () => undefined);
 const { status, error } = spawnSync(process.execPath, [...options, ...files], { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });

@@ -16,8 +16,8 @@ interface Shown {
   readonly to: number;
 }
 
-/** 4 writers and a deleter, and one backup after the other, for so long. `alone`: the longest put while none ran. */
-export async function liveBackups(t: TestContext, { seconds }: { readonly seconds: number }): Promise<void> {
+/** 4 writers and a deleter, and one backup after the other, for so long; a writer leaves `pauseMs` between two puts. */
+export async function liveBackups(t: TestContext, { seconds, pauseMs = 0 }: { readonly seconds: number; readonly pauseMs?: number }): Promise<void> {
   const repo = await tempRepo(t);
   for (const model of ['m', 'n']) await createModel(repo, model);
   const written: Written[] = [];
@@ -28,7 +28,9 @@ export async function liveBackups(t: TestContext, { seconds }: { readonly second
   ] as const)
     written.push({ ...(await put(repo, model, name, 'seed')), name, from: 0, to: 0 });
   const options = { stdin: 'open', timeoutMs: (seconds + 100) * 1_000 } as const;
-  const writers = ['m a,b', 'm b,a', 'n c', 'n c'].map((args, i) => startProgram(repo, 'writer', [...args.split(' '), `writer ${i}`], options));
+  const writers = ['m a,b', 'm b,a', 'n c', 'n c'].map((args, i) =>
+    startProgram(repo, 'writer', [...args.split(' '), `writer ${i}`, String(pauseMs)], options),
+  );
   for (const one of writers) await one.says(/ready/);
   const calm = sharedClock();
   await delay(Math.min(seconds / 4, 2) * 1_000);

@@ -127,6 +127,7 @@ export function startProgram(repo: TestRepo, name: string, args: readonly string
 export function launch(repo: TestRepo, command: string, args: readonly string[], options: StartOptions & { readonly title?: string } = {}): Running {
   const title = options.title ?? `${command} ${args.join(' ')}`;
   const began = performance.now();
+  started.add(repo.running);
   const child = spawn(command, args, {
     cwd: options.cwd ?? repo.dir,
     env: environment(repo, command, options.env),
@@ -219,8 +220,12 @@ function killIfThere(pid: number): void {
   }
 }
 
+/** The tests that have started a process: only their end has to look at every process of the machine. Copies of a repository share `running`. */
+const started = new WeakSet<TestRepo['running']>();
+
 /** Kills whatever the test started and is still there, the grandchildren in groups of their own included. */
 export async function killAll(repo: TestRepo): Promise<void> {
+  if (!started.has(repo.running)) return;
   const running = [...repo.running];
   for (const { pid } of running) killGroup(pid);
   await until('every process of the test is gone', () => killMarked(repo.base) === 0);
