@@ -14,14 +14,18 @@ import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../scripts/tree.mjs';
+import { crowd } from './groups/crowd.mjs';
 import { durable } from './groups/durable.mjs';
+import { growth } from './groups/growth.mjs';
 import { inside } from './groups/inside.mjs';
+import { processes } from './groups/processes.mjs';
 import { start } from './groups/start.mjs';
+import { waiting } from './groups/waiting.mjs';
 import { measure } from './measure.mjs';
 import { installPeers } from './peers.mjs';
 import { plot } from './plot.mjs';
 
-const GROUPS = [start, durable, inside];
+const GROUPS = [start, durable, inside, crowd, processes, growth, waiting];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -2,7 +2,8 @@
  * Measures the rows of a group one after the other, round by round, so that what else the machine does disturbs all alike.
  *
  * A group: { name, title, rounds, base, prepare(dir) -> { rows, end? } }; `base` is the name of the row that the others are compared with.
- * A row:   { name, run(round), before?(round), limit?, per? }; `run` is timed, `before` is not, and `per` is how many operations one run makes.
+ * A row:   { name, run(round), before?(round), limit?, per?, beside? }; `run` is timed, `before` is not, `per` is how many operations one run makes,
+ *          and `beside` names another row than `base` to compare with.
  * A row that lacks something the machine does not have: { name, absent: why }.
  */
 import { readFileSync } from 'node:fs';
@@ -24,15 +25,16 @@ export async function measure({ base, rounds }, rows, warm = 2) {
       samples.get(row.name).cpu += processorMs() - cpu;
     }
   }
-  const results = there.map(({ name, limit, per = 1 }) => {
+  const results = there.map(({ name, limit, per = 1, beside = base }) => {
     const { wall, cpu } = samples.get(name);
     const sorted = wall.map((ms) => ms / per).sort((a, b) => a - b);
-    return { name, limit, ms: at(sorted, 0.5), low: at(sorted, 0.1), high: at(sorted, 0.9), cpuMs: cpu / rounds / per };
+    return { name, limit, beside, ms: at(sorted, 0.5), low: at(sorted, 0.1), high: at(sorted, 0.9), cpuMs: cpu / rounds / per };
   });
-  const foot = results.find(({ name }) => name === base);
   return rows.map(({ name, absent }) => {
     const result = results.find((one) => one.name === name);
-    return result === undefined ? { name, absent } : { ...result, ratio: result.ms / foot.ms, cpuRatio: result.cpuMs / foot.cpuMs };
+    if (result === undefined) return { name, absent };
+    const foot = results.find((one) => one.name === result.beside);
+    return { ...result, ratio: result.ms / foot.ms, cpuRatio: result.cpuMs / foot.cpuMs };
   });
 }
 

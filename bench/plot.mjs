@@ -3,16 +3,16 @@
 const [WIDTH, LABELS, FIGURES, ROW, BAR, TOP] = [900, 330, 130, 26, 14, 44];
 
 /** An SVG. Rows far slower than the others are cut, and say so by their figure. */
-export function plot({ title, base }, results) {
+export function plot({ title }, results) {
   const rows = results.filter(({ absent }) => absent === undefined);
   const sorted = rows.map(({ high }) => high).sort((a, b) => a - b);
   // One row that takes fifty times as long would leave nothing to see of the others.
   const most = Math.min(sorted.at(-1), 3 * sorted[(sorted.length - 1) >> 1]);
   const x = (ms) => LABELS + (Math.min(ms, most) / most) * (WIDTH - LABELS - FIGURES);
-  const bars = rows.map(({ name, ms, low, high, ratio }, i) => {
+  const bars = rows.map(({ name, beside, ms, low, high, ratio }, i) => {
     const y = TOP + i * ROW;
     const middle = y + BAR / 2;
-    const colour = name === base ? '#888' : name.startsWith('swamp') ? '#2a7' : '#59c';
+    const colour = name === beside ? '#888' : name.startsWith('swamp') ? '#2a7' : '#59c';
     return [
       `<text x="${LABELS - 8}" y="${middle + 4}" text-anchor="end">${escaped(name)}</text>`,
       `<rect x="${LABELS}" y="${y}" width="${(x(ms) - LABELS).toFixed(1)}" height="${BAR}" fill="${colour}"/>`,
