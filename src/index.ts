@@ -26,6 +26,7 @@ import type { DataRecord } from './operations/data-record.js';
 import { type DataRenameResult, dataRename } from './operations/data-rename.js';
 import { type DataSearchInput, type DataSearchResult, dataSearch } from './operations/data-search.js';
 import { type DataVersionsResult, dataVersions } from './operations/data-versions.js';
+import { type DataWatchInput, type DataWatchOptions, dataWatch } from './operations/data-watch.js';
 import { type DatastoreCheckResult, datastoreCheck } from './operations/datastore-check.js';
 import { type DatastoreRepairInput, type DatastoreRepairOptions, type DatastoreRepairResult, datastoreRepair } from './operations/datastore-repair.js';
 import { type DatastoreStatusResult, datastoreStatus } from './operations/datastore-status.js';
@@ -53,6 +54,7 @@ import { type UploadListResult, uploadList } from './operations/upload-list.js';
 import { type UploadPartInput, type UploadPartResult, uploadPart } from './operations/upload-part.js';
 import { type Facts, findRepoDir, isReadOnly, openRepoAt, type Repo, type Reporter, workingDir } from './repo.js';
 import { timingFrom } from './timing.js';
+import type { WatchEvent } from './watch/look.js';
 
 export { CODES, type ErrorCode, type ErrorDetails, SwampError } from './errors.js';
 export type {
@@ -96,6 +98,8 @@ export type {
   DatastoreSweepInput,
   DatastoreSweepResult,
   DataVersionsResult,
+  DataWatchInput,
+  DataWatchOptions,
   DeleteManyResult,
   DeleteOneResult,
   DeletePlan,
@@ -132,6 +136,7 @@ export type {
   UploadPartInput,
   UploadPartResult,
   VersionInput,
+  WatchEvent,
 };
 
 export interface OpenOptions {
@@ -192,6 +197,8 @@ export interface OpenRepo {
     delete(input: DataDeleteInput, options?: Confirm): Promise<DeleteOneResult | DeleteManyResult>;
     gc(input?: DataGcInput, options?: Partial<DataGcOptions>): Promise<DataGcResult>;
     prune(input?: DataPruneInput, options?: Partial<DataPruneOptions>): Promise<DataPruneResult>;
+    /** Goes on until its signal fires, whose reason it throws, or it is left. */
+    watch(input?: DataWatchInput, options?: Partial<DataWatchOptions>): AsyncGenerator<WatchEvent>;
   };
   /** Versions that are written in parts, by many processes at once. */
   readonly upload: {
@@ -299,6 +306,8 @@ export function openRepo(dir?: string, options: OpenOptions = {}): OpenRepo {
       delete: bound('data.delete', fields.DATA_DELETE, dataDelete),
       gc: bound('data.gc', fields.DATA_GC, dataGc),
       prune: bound('data.prune', fields.DATA_PRUNE, dataPrune),
+      watch: (input, given) =>
+        stream('data.watch', fields.DATA_WATCH, (taken: DataWatchInput, options: DataWatchOptions) => dataWatch(repo, taken, options))(input, given),
     }),
     upload: Object.freeze({
       begin: bound('upload.begin', fields.VERSION, uploadBegin),
@@ -356,6 +365,22 @@ async function* answers(begin: () => Promise<AsyncGenerator<BatchResult>>): Asyn
   } catch (error) {
     throw forProgram(error);
   }
+}
+
+/** The same for one that answers as it goes on: it begins when the first answer is asked for. */
+function stream<I, O extends Cancel, R>(name: string, takes: Takes, work: (input: I, options: O & Cancelled) => AsyncGenerator<R>) {
+  return async function* (input: I = {} as I, options: Partial<O> = {}): AsyncGenerator<R> {
+    accept(name, input, takes);
+    accept(`${name}, options`, options, fields.OPTIONS);
+    const given = withSignal(options as O);
+    try {
+      given.signal.throwIfAborted();
+      yield* work(input, given);
+      given.signal.throwIfAborted();
+    } catch (error) {
+      throw forProgram(error);
+    }
+  };
 }
 
 /** The options of an operation, with a signal that never fires where none was given. */

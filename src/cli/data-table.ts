@@ -153,6 +153,22 @@ export const DATA_COMMANDS: readonly Command[] = [
     destructive: true,
   },
   {
+    verb: 'data watch',
+    summary: 'Print every commit, delete and rename, each once, until Ctrl-C',
+    positionals: [{ ...MODEL, optional: true }],
+    flags: [
+      { name: 'prefix', type: 'value', value: 'P', description: 'Only names that begin with P', mayBeEmpty: true },
+      { name: 'since', type: 'value', value: 'CURSOR', description: 'Go on behind this event; 0: begin with what there is' },
+      { name: 'exec', type: 'value', value: 'CMD', description: 'Run CMD for each event, with the event on stdin and in SWAMP_EVENT_*' },
+      { name: 'until-idle', type: 'value', value: 'MS', description: 'End when nothing has come for so long' },
+    ],
+    examples: [
+      ['data watch results --json', 'one JSON document a line, each with a cursor'],
+      ['data watch --since "$cursor" --json', 'what came behind an earlier line, then what comes'],
+      ['data watch results --exec \'notify-send "$SWAMP_EVENT_NAME"\'', 'run a command for each event'],
+    ],
+  },
+  {
     verb: 'data upload begin',
     summary: 'Begin a version that is written in parts; prints its id',
     positionals: [MODEL, NAME],

@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> =
   'data delete': () => import('./commands/data-delete.js'),
   'data gc': () => import('./commands/data-gc.js'),
   'data prune': () => import('./commands/data-prune.js'),
+  'data watch': () => import('./commands/data-watch.js'),
   'data upload begin': () => import('./commands/upload-begin.js'),
   'data upload part': () => import('./commands/upload-part.js'),
   'data upload complete': () => import('./commands/upload-complete.js'),

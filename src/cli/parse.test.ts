@@ -223,7 +223,14 @@ describe('every word of every command', () => {
     const allowed = COMMANDS.flatMap((command) =>
       [...command.positionals, ...command.flags].flatMap(({ name, mayBeEmpty }) => (mayBeEmpty === true ? [`${command.verb} ${name}`] : [])),
     );
-    assert.deepEqual(allowed, ['model create description', 'model search text', 'data list prefix', 'data list after', 'data search text']);
+    assert.deepEqual(allowed, [
+      'model create description',
+      'model search text',
+      'data list prefix',
+      'data list after',
+      'data search text',
+      'data watch prefix',
+    ]);
   });
 });
 

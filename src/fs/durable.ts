@@ -250,6 +250,11 @@ export function touchDir(path: string, at: Date, scratch: string): void {
   }
 }
 
+/** Moves the modification time of a file. */
+export function touchFile(path: string, at: Date): void {
+  utimesSync(path, at, at);
+}
+
 /**
  * Takes back what a failing step has made. Never throws: the error of the step itself, which the caller throws then, describes the
  * cause, and that of the clean-up would hide it. What cannot be taken back is left to the sweep.

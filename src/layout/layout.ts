@@ -17,6 +17,9 @@
  *     uploads/<model-id>/<upload-id>/                        an unfinished multi-part write: upload.json, parts/1, sums/
  *     uploads/<model-id>/<upload-id>.<holder>/               the same while that session completes it
  *     kept/<model-id>/<epoch>-<nonce>/                       outputs of a method that could not be committed
+ *     changes/<model-id>/log.json                            the change log of a model that is watched: its id, and from where on it is whole
+ *     changes/<model-id>/4/4711-0.json                       what one commit changed, by the epoch of its data fence: 4,711
+ *     changes/all                                            every model is watched, also one that is made later
  *     pins/<holder>                                          a backup that runs: nothing is swept that a commit moved away
  *     trash/<model-id>-<epoch>-<nonce>/                      committed removals waiting for the sweep
  *     reserve/3                                              space that only removals may spend
@@ -41,6 +44,9 @@ export const METADATA = 'metadata.json';
 export const CONTENT = 'content';
 /** Instead of one file: the parts, named by their numbers. Also in an upload. */
 export const PARTS = 'parts';
+
+/** So many epochs have their change records in one directory. */
+export const CHANGES_TOGETHER = 1_000;
 
 const MODEL_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -130,6 +136,20 @@ export class Layout {
   }
   keptOutputs(modelId: string, epoch: number, nonce: string): string {
     return this.#at('kept', checked(modelId), `${epoch}-${nonce}`);
+  }
+  /** The change logs; there are none where nothing was ever watched. */
+  get changes(): string {
+    return this.#at('changes');
+  }
+  get everyModelWatched(): string {
+    return this.#at('changes', 'all');
+  }
+  changeLog(modelId: string): string {
+    return this.#at('changes', checked(modelId));
+  }
+  /** The record of a commit: the `index`-th under this epoch. A thousand epochs share a directory, so that what is new is found by a short listing. */
+  change(modelId: string, epoch: number, index: number): string {
+    return join(this.changeLog(modelId), String(Math.floor(epoch / CHANGES_TOGETHER)), `${epoch}-${index}.json`);
   }
   get pins(): string {
     return this.#at('pins');

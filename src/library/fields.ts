@@ -11,6 +11,7 @@ import type { DataListInput } from '../operations/data-list.js';
 import type { DataPruneInput } from '../operations/data-prune.js';
 import type { DataPutInput, VersionInput } from '../operations/data-put.js';
 import type { DataSearchInput } from '../operations/data-search.js';
+import type { DataWatchInput } from '../operations/data-watch.js';
 import type { DatastoreRepairInput } from '../operations/datastore-repair.js';
 import type { DatastoreSweepInput } from '../operations/datastore-sweep.js';
 import type { LockReleaseInput } from '../operations/lock-release.js';
@@ -101,6 +102,7 @@ export const DATA_SEARCH: InputFields<DataSearchInput> = {
   ownerType: TEXT,
   limit: whole(1),
 };
+export const DATA_WATCH: InputFields<DataWatchInput> = { model: TEXT, prefix: TEXT, since: TEXT, untilIdle: whole(0) };
 export const DATA_DELETE: InputFields<DataDeleteInput> = {
   model: NEEDED_TEXT,
   name: TEXT,
@@ -150,7 +152,7 @@ export const LOCK_RELEASE: InputFields<LockReleaseInput> = { force: SWITCH, mode
 
 export const CANCEL = { signal: SIGNAL };
 /** Of an operation that asks, reports its progress, or hands on what a command prints. */
-export const OPTIONS = { ...CANCEL, confirm: FUNCTION, onProgress: FUNCTION, onOutput: FUNCTION };
+export const OPTIONS = { ...CANCEL, confirm: FUNCTION, onProgress: FUNCTION, onOutput: FUNCTION, onReady: FUNCTION };
 
 export const OPEN = { dir: TEXT };
 export const OPEN_OPTIONS = { lockTimeoutMs: whole(1), readOnly: SWITCH, reporter: REPORTER, command: TEXT };

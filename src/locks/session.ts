@@ -24,6 +24,8 @@ export interface Session {
    * it is, with this outcome, whatever becomes of the fence.
    */
   readonly intent: { begun: boolean; published: object | undefined };
+  /** How many records of changes it has made: each gets a number of its own. */
+  readonly changes: { count: number };
   readonly pulse: Pulse;
 }
 
@@ -80,6 +82,7 @@ export function newSession(repo: Repo, { removes = false }: Partial<Pick<Session
     trashed: [],
     removes,
     intent: { begun: false, published: undefined },
+    changes: { count: 0 },
     pulse: new Pulse(staging, repo.timing.heartbeatMs),
   };
 }

@@ -33,7 +33,7 @@ export interface ShellOptions {
   /** The whole environment. */
   readonly env: NodeJS.ProcessEnv;
   /** What the command reads; nothing by default. */
-  readonly stdin?: 'ignore' | 'inherit';
+  readonly stdin?: 'ignore' | 'inherit' | { readonly text: string };
   readonly timeoutMs?: number | undefined;
   /** Ends the command like the time limit does. */
   readonly signal: AbortSignal;
@@ -114,7 +114,7 @@ async function watched(child: ShellProcess, pid: number, options: ShellOptions):
   return { ...exit, endedBy, failures: [unopened, ...failures].flatMap((failure) => failure ?? []) };
 }
 
-type ShellProcess = ChildProcessByStdio<null, Readable, Readable>;
+type ShellProcess = ChildProcessByStdio<Writable | null, Readable, Readable>;
 
 /**
  * Waits for a line on descriptor 3, runs the command and leaves its exit status in a file, synced: the starter may be dead by then.
@@ -131,7 +131,14 @@ async function start(command: string, { cwd, env, recorded, stdin = 'ignore' }: 
   const args = recorded === undefined ? ['-c', command] : ['-c', GATE, 'sh', command, recorded.exitPath];
   const gate = recorded === undefined ? [] : ['pipe' as const];
   try {
-    const child = spawn('/bin/sh', args, { cwd, env, detached: true, stdio: [stdin, 'pipe', 'pipe', ...gate] }) as ShellProcess;
+    const child = spawn('/bin/sh', args, {
+      cwd,
+      env,
+      detached: true,
+      stdio: [typeof stdin === 'object' ? 'pipe' : stdin, 'pipe', 'pipe', ...gate],
+    }) as ShellProcess;
+    // A command that does not read what it is given is no fault.
+    if (typeof stdin === 'object') child.stdin?.on('error', () => undefined).end(stdin.text);
     // Without a pid the reason comes as an event.
     if (child.pid === undefined) throw (await once(child, 'error'))[0];
     return { child, pid: child.pid };

@@ -12,10 +12,12 @@ import { discard } from '../locks/session.js';
 import { findModel, type Model, modelsOrWarn } from '../models/files.js';
 import { restructure } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
+import { write } from '../protocol/write.js';
 import { reclaimUploads } from '../recovery/uploads.js';
 import { displayPath, type Repo } from '../repo.js';
 import { hasEnded } from '../store/abandoned.js';
 import { quietEntry } from '../store/ahead.js';
+import { endEveryLog, isTrimmable, loggedModels, trimLog } from '../store/changes.js';
 import { syncDirs } from '../store/commit.js';
 import { parseAge } from '../store/lifetimes.js';
 import { readVersionMetadata, type VersionMetadata } from '../store/metadata.js';
@@ -120,10 +122,19 @@ async function collect(repo: Repo, input: DataGcInput, options: DataGcOptions): 
   if (!isNothing && confirm !== undefined && !(await confirm(plan))) return resultOf(planOf([], []), failed, { dryRun: false, cancelled: true });
   const progress = (): void => options.onProgress?.(planOf(works.map(carriedOut), []).versions, plan.versions);
   for (const work of works) await carryOut(repo, work, progress, signal);
+  await trimLogs(repo, input.model === undefined ? loggedModels(repo) : models.map(({ id }) => id), signal);
   const aborted = await abortUploads(repo, uploads, uploadsAge, signal);
   if (!isNothing && standingPins(repo).length > 0)
     repo.reporter.info('A backup is running: the space is free when it has ended.', { topic: 'sweep', versions: plan.versions });
   return resultOf(planOf(works.map(carriedOut), aborted), failed, { dryRun: false });
+}
+
+/** What watchers have not asked for in a long time. No version goes by it. */
+async function trimLogs(repo: Repo, modelIds: readonly string[], signal: AbortSignal): Promise<void> {
+  const now = Date.now();
+  for (const modelId of modelIds.filter((id) => isTrimmable(repo, id, now)))
+    await withSession(repo, (session) => write(session.repo, modelId, (fence) => trimLog(fence, now), { session, signal }), { signal, removes: true });
+  await endEveryLog(repo, now);
 }
 
 type Failed = DataGcResult['failed'][number];

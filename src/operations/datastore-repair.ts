@@ -11,6 +11,7 @@ import { clearEntries, isBehind, type Mended, mendLocks, raiseFence } from '../p
 import { type RestructureOptions, restructure, type Structural } from '../protocol/restructure.js';
 import { withSession } from '../protocol/session.js';
 import { displayPath, type Repo } from '../repo.js';
+import { forgetChanges } from '../store/changes.js';
 import type { FindingKind, Issue } from '../store/check/kinds.js';
 import { syncCommit } from '../store/commit.js';
 import { moveToQuarantine, newQuarantine, passQuarantineOn, type Quarantine, setAside } from '../store/quarantine.js';
@@ -140,6 +141,7 @@ async function mendModel(structural: Structural, work: ModelWork, tell: (items: 
       acts.push(...(await tolerated(fence.repo, async () => mendName(fence, await planName(fence.repo, work.modelId, segment, issues, fence.epoch)))));
     }
     const outside = await passQuarantineOn(fence);
+    if (acts.length > 0) await forgetChanges(fence);
     tell(acts.map(({ inside, ...act }) => ({ ...act, ...(inside === undefined || outside === undefined ? {} : { to: join(outside, inside) }) })));
   });
   // The way in has cleared it.

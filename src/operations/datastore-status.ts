@@ -5,6 +5,7 @@ import { asSwampError } from '../errors.js';
 import { treeBytes } from '../fs/tree.js';
 import { itemOf, KINDS, PENDING, type PendingItem, unfinished, waitingTeardowns, warnOfDamagedRecords } from '../recovery/unfinished.js';
 import { displayPath, type Repo } from '../repo.js';
+import { loggedModels } from '../store/changes.js';
 import type { PendingKind } from '../store/check/kinds.js';
 import { type PinFacts, readPin, standingPins } from '../store/pins.js';
 import type { TeardownItem } from './datastore-sweep.js';
@@ -28,6 +29,8 @@ export interface DatastoreStatusResult {
   /** Unfinished multi-part writes: neither damage nor pending. */
   readonly uploads: readonly UploadItem[];
   readonly locks: readonly LockRecord[];
+  /** Of models that are watched: what `data watch` can still tell of them. */
+  readonly changeLogs: readonly { readonly modelId: string; readonly bytes: number }[];
   readonly catalog: { readonly state: 'absent' | 'present'; readonly bytes: number };
   /** Parts of this answer that are missing, and why. */
   readonly unreadable: readonly UnreadablePart[];
@@ -40,7 +43,7 @@ export interface KeptItem extends PendingItem {
 
 /** Named as the field of the answer that it would be. */
 export interface UnreadablePart {
-  readonly part: 'locks' | 'sweeps' | 'kept' | 'manual' | 'uploads' | 'teardowns' | 'pins' | 'catalog' | 'bytes';
+  readonly part: 'locks' | 'sweeps' | 'kept' | 'manual' | 'uploads' | 'teardowns' | 'pins' | 'changeLogs' | 'catalog' | 'bytes';
   readonly message: string;
 }
 
@@ -73,6 +76,11 @@ async function statusOf(repo: Repo, _input: object = {}, { signal }: { readonly 
   const teardowns = await part('teardowns', () => waitingTeardowns(repo).map(({ id, name, state }) => ({ id, name, state })), []);
   const damaged = await part('teardowns', () => warnOfDamagedRecords(repo), 0);
   const pins = await part('pins', () => standingPins(repo).map((path) => ({ ...readPin(path), path: displayPath(repo, path) })), []);
+  const changeLogs = await part(
+    'changeLogs',
+    () => Promise.all(loggedModels(repo).map(async (modelId) => ({ modelId, bytes: await treeBytes(repo.layout.changeLog(modelId), signal) }))),
+    [],
+  );
   const catalog = await part('catalog', () => lstatSync(repo.layout.catalog, { throwIfNoEntry: false }), undefined);
   const bytes = await part('bytes', () => treeBytes(repo.layout.root, signal), 0);
   const inOrder = locks.every(({ state }) => state !== 'damaged') && teardowns.every(({ state }) => state !== 'failed');
@@ -86,6 +94,7 @@ async function statusOf(repo: Repo, _input: object = {}, { signal }: { readonly 
     manual,
     uploads,
     locks,
+    changeLogs,
     catalog: { state: catalog === undefined ? 'absent' : 'present', bytes: catalog?.size ?? 0 },
     unreadable,
   };

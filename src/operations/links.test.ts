@@ -1,7 +1,7 @@
 /** Below the datastore's own directory no link is followed: whatever level of the tree is one, no command reads, writes or removes what it leads to. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { type Places, written } from '../../integration/support/injuries.js';
@@ -46,6 +46,8 @@ function idOf({ upload }: Places): string {
 
 const READING = ['get', 'versions', 'list', 'backup create'];
 const WRITING = ['put', 'put a new name', 'delete a version', 'delete', 'delete all'];
+/** `delete all` reports what it cannot delete. */
+const LOGGED = ['put', 'put a new name', 'delete a version', 'delete', 'rename'];
 const UPLOADING = ['upload begin', 'upload part', 'upload complete', 'upload abort'];
 
 /** Each level of the tree, and the commands that cannot do without it. */
@@ -78,6 +80,8 @@ const LEVELS: Readonly<Record<string, readonly [level: (places: Places) => strin
   'all kept outputs': [({ repo }) => made(repo.layout.kept), []],
   'the kept outputs of a model': [({ repo, id }) => made(repo.layout.modelKept(id)), []],
   'some kept outputs': [({ repo, id }) => made(repo.layout.keptOutputs(id, 1, newNonce())), []],
+  'the change logs': [({ repo, id }) => dirname(made(repo.layout.changeLog(id))), LOGGED],
+  'the change log of a model': [({ repo, id }) => made(repo.layout.changeLog(id)), LOGGED],
   'the pins of backups': [({ repo }) => made(repo.layout.pins), ['backup create']],
   'the reserve of removals': [({ repo }) => made(repo.layout.reserve), []],
   'the quarantine': [({ repo }) => made(repo.layout.quarantines), []],

@@ -34,6 +34,7 @@ const ACCESS: Readonly<Record<string, 'reads' | 'writes'>> = {
   'data list': 'reads',
   'data search': 'reads',
   'data versions': 'reads',
+  'data watch': 'reads',
   'data rename': 'writes',
   'data delete': 'writes',
   'data gc': 'writes',

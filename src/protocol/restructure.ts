@@ -55,6 +55,16 @@ export function restructureModel<T>(
   return restructure(repo, { models: [modelId], runs: true }, (hands) => hands.withModel(modelId, (writer) => body(writer, hands)), options);
 }
 
+/** Waits for the writers of these models that hold their locks now (S1), and for no later ones. Throws `lock_timeout`. */
+export async function drainWriters(
+  repo: Repo,
+  models: Scope['models'],
+  { session, signal }: { readonly session: Session; readonly signal: AbortSignal },
+): Promise<void> {
+  const scope = { models, runs: false };
+  await drainSeen(newContender(repo, fencesOf(repo.layout, scope), { signal, session }), scope);
+}
+
 /**
  * Carries out a restore whose restorer died after it was published; costs one look where none is published. Waits for a restorer
  * that lives. A command that would read or write passes here first (B16). Throws `lock_timeout`.

@@ -5,6 +5,8 @@ import { isErrno } from '../errors.js';
 export class Watches {
   /** Counts events, so that one between look and sleep is not lost. */
   changes = 0;
+  /** The system had no watch left for one of the directories. */
+  exhausted = false;
   readonly #armed = new Map<string, FSWatcher>();
   #wake: (() => void) | undefined;
 
@@ -35,6 +37,7 @@ export class Watches {
       // A watch that breaks later (its directory went) also means: look again.
       return watch(dir, { persistent: false }, changed).on('error', changed);
     } catch (error) {
+      if (isErrno(error, 'ENOSPC', 'EMFILE')) this.exhausted = true;
       if (isErrno(error, 'ENOENT', 'ENOSPC', 'EMFILE', 'ENOTDIR', 'EACCES', 'ENOSYS')) return undefined;
       throw error;
     }

@@ -14,6 +14,7 @@ import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
 import { makePlace, takingSpace } from '../locks/session.js';
 import type { Repo } from '../repo.js';
+import { isLogged } from './changes.js';
 import { moveThrough, moveToTrash, stageRecord, syncCommit } from './commit.js';
 import { asideOf, type DefinitionText, isDefinitionPath, isThat, removeDefinition } from './definition-text.js';
 import { MAX_TEXTS_BYTES, malformed, readAs } from './metadata.js';
@@ -88,6 +89,8 @@ export function listDeleted(repo: Repo): DeletedModels {
 /** Phase 1: the commit (D1, O2). The record must not exist; the data fence is held, so no other process can be writing it. Throws FenceLost: nothing happened. */
 export async function commitDeletion(fence: Lease, record: DeletedModel): Promise<void> {
   const slot = await stageRecord(fence, 'deleted', record);
+  // Who watches every model learns of this one's end, also when nothing was ever written to it.
+  await isLogged(fence);
   await makePlace(fence.session, fence.repo.layout.deleted);
   await failpoint('model-delete.before-commit');
   await moveThrough(fence, slot, fence.repo.layout.deletedModel(fence.modelId));

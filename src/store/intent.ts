@@ -16,7 +16,9 @@ export type StepPlace =
   | { readonly artifact: string; readonly version?: number }
   | { readonly tombstone: string }
   /** An upload that was moved aside, or the directory of its parts. */
-  | { readonly upload: string; readonly parts?: true };
+  | { readonly upload: string; readonly parts?: true }
+  /** In the change log: which record under this epoch. */
+  | { readonly change: number; readonly epoch: number };
 
 /**
  * One rename. One end of it is in the entry of the fence, so that a session that lost the fence cannot make it (P1). The text
@@ -82,6 +84,7 @@ export function moveOf(repo: Repo, modelId: string, dir: string, step: Step): Mo
 
 function pathOf({ layout }: Repo, modelId: string, place: StepPlace): string {
   if ('tombstone' in place) return layout.tombstone(modelId, place.tombstone);
+  if ('change' in place) return layout.change(modelId, place.epoch, place.change);
   if ('upload' in place) return join(layout.upload(modelId, place.upload), place.parts === true ? PARTS : '');
   return place.version === undefined ? layout.artifact(modelId, place.artifact) : layout.version(modelId, place.artifact, place.version);
 }
@@ -169,7 +172,8 @@ function isSlot(text: unknown): text is string {
 }
 
 function isPlace(value: unknown): value is StepPlace {
-  const { artifact, version, tombstone, upload } = (value ?? {}) as Record<string, unknown>;
+  const { artifact, version, tombstone, upload, change, epoch } = (value ?? {}) as Record<string, unknown>;
+  if (change !== undefined) return [change, epoch].every((number) => Number.isSafeInteger(number) && Number(number) >= 0);
   if (typeof artifact === 'string') return version === undefined || (Number.isSafeInteger(version) && Number(version) > 0);
   return typeof tombstone === 'string' || (typeof upload === 'string' && isUploadEntry(upload));
 }

@@ -7,6 +7,7 @@ import { exists } from '../fs/tree.js';
 import { ARTIFACT_RECORD } from '../layout/layout.js';
 import type { Lease } from '../locks/lease.js';
 import { makePlace } from '../locks/session.js';
+import { type Change, isLogged, logged } from './changes.js';
 import { moveThrough, moveToTrash, stageRecord, syncCommit } from './commit.js';
 import { FORWARD, MOVING, type Step } from './intent.js';
 import { type ArtifactRecord, serialise, type Tombstone } from './metadata.js';
@@ -50,8 +51,11 @@ export async function removeVersion(fence: Lease, name: string, version: number,
     // The floor is durable before a version above it goes. Without it the number of the newest one would be given out again (P4), and a look at that of another one would hide all newer ones (P10).
     if (version > record.floor) await replaceRecord(fence, artifact, { ...record, floor: latest });
     await failpoint('delete.before-commit');
-    await moveToTrash(fence, join(artifact.dir, String(version)));
-    await syncCommit(fence, [artifact.dir]);
+    if (await isLogged(fence)) await removeAndLog(fence, record, [version]);
+    else {
+      await moveToTrash(fence, join(artifact.dir, String(version)));
+      await syncCommit(fence, [artifact.dir]);
+    }
   }
   return { versionsDeleted: 1, alreadyDeleted: false };
 }
@@ -74,18 +78,32 @@ export async function removeLowest(fence: Lease, { dir, record }: Pick<Head, 'di
   const highest = versions.at(-1) ?? 0;
   if (highest > record.floor) await replaceRecord(fence, { dir }, { ...record, floor: highest });
   await failpoint('gc.before-commit');
+  const isToBeLogged = await isLogged(fence);
+  const together = isToBeLogged ? LOGGED_TOGETHER : 1;
   let done = 0;
-  for (const version of versions) {
-    if (done > 0 && isEnough()) break;
-    const path = join(dir, String(version));
-    if (exists(path)) {
-      await moveToTrash(fence, path);
-      onRemoved(version);
-    }
-    done++;
+  while (done < versions.length && (done === 0 || !isEnough())) {
+    const some = versions.slice(done, done + together).filter((version) => exists(join(dir, String(version))));
+    if (isToBeLogged) await removeAndLog(fence, record, some);
+    else for (const version of some) await moveToTrash(fence, join(dir, String(version)));
+    some.forEach(onRemoved);
+    done = Math.min(versions.length, done + together);
   }
   await syncCommit(fence, [dir]);
   return done;
+}
+
+/** One intent, with its syncs, for so many versions. */
+const LOGGED_TOGETHER = 50;
+
+async function removeAndLog(fence: Lease, record: ArtifactRecord, versions: readonly number[]): Promise<void> {
+  if (versions.length === 0) return;
+  const at = new Date().toISOString();
+  const changes = versions.map((version) => deletionOf(record, version, at));
+  await removeLogged(
+    fence,
+    changes,
+    versions.map((version) => ({ trash: { artifact: record.name, version } })),
+  );
 }
 
 function requireTombstone(fence: Lease, name: string): Tombstone & Removed {
@@ -107,6 +125,13 @@ async function buryArtifact(fence: Lease, name: string, artifact: Artifact): Pro
   const { layout } = fence.repo;
   const record = requireRecord(artifact, name);
   const tombstone: Tombstone = { ...record, floor: Math.max(record.floor, artifact.versions.at(-1) ?? 0), deletedAt: new Date().toISOString() };
+  if (await isLogged(fence)) {
+    const steps: Step[] = [{ out: TOMBSTONE_FILE, to: { tombstone: name } }, { trash: { artifact: name } }];
+    await makePlace(fence.session, layout.tombstones(fence.modelId));
+    await failpoint('delete.before-commit');
+    await removeLogged(fence, [deletionOf(record, null, tombstone.deletedAt)], steps, { [TOMBSTONE_FILE]: serialise(tombstone) });
+    return;
+  }
   const slot = await stageRecord(fence, 'tombstone', tombstone);
   await makePlace(fence.session, layout.tombstones(fence.modelId));
   await moveThrough(fence, slot, layout.tombstone(fence.modelId, name));
@@ -114,6 +139,18 @@ async function buryArtifact(fence: Lease, name: string, artifact: Artifact): Pro
   await failpoint('delete.before-commit');
   await moveToTrash(fence, artifact.dir);
   await syncCommit(fence, [layout.model(fence.modelId)]);
+}
+
+const TOMBSTONE_FILE = 'tombstone.json';
+
+function deletionOf({ name, generation }: ArtifactRecord, version: number | null, at: string): Change {
+  return { type: 'delete', name, version, generation, size: null, checksum: null, at };
+}
+
+/** Commits steps together with the record of what they change. */
+async function removeLogged(fence: Lease, changes: readonly Change[], steps: readonly Step[], files: Readonly<Record<string, string>> = {}): Promise<void> {
+  const log = await logged(fence, changes);
+  await commitIntent(fence, { kind: 'steps', steps: [...steps, ...log.steps] }, { ...files, ...log.files });
 }
 
 function requireRecord(artifact: Artifact, name: string): { name: string; generation: number; floor: number } {
@@ -159,7 +196,19 @@ export async function renameArtifact(fence: Lease, from: string, to: string): Pr
     { out: MOVING, to: { artifact: to } },
   ];
   const outcome = { version: latest };
-  await commitIntent(fence, { kind: 'steps', steps }, { [ARTIFACT_RECORD]: serialise(record), [FORWARD]: serialise(left) }, outcome);
+  const change: Change = {
+    type: 'rename',
+    name: to,
+    oldName: from,
+    version: latest,
+    generation: record.generation,
+    size: null,
+    checksum: null,
+    at: left.deletedAt,
+  };
+  const log = (await isLogged(fence)) ? await logged(fence, [change]) : undefined;
+  const files = { [ARTIFACT_RECORD]: serialise(record), [FORWARD]: serialise(left), ...log?.files };
+  await commitIntent(fence, { kind: 'steps', steps: [...steps, ...(log?.steps ?? [])] }, files, outcome);
   return outcome;
 }
 

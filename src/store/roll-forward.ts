@@ -10,8 +10,9 @@ import { FAMILIES } from '../layout/families.js';
 import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import type { Lease } from '../locks/lease.js';
-import { makePlace, openStaging } from '../locks/session.js';
+import { makePlace, openStaging, takingSpace } from '../locks/session.js';
 import { turns } from '../turns.js';
+import { forgetChanges } from './changes.js';
 import { itemName, moveToTrash, step, syncCommit, syncDirs } from './commit.js';
 import { INTENT, type Intent, type Move, moveOf, type RestoreIntent, readIntent, restOf, type StepsIntent } from './intent.js';
 import { serialise } from './metadata.js';
@@ -64,13 +65,21 @@ function unfinished(cause: NodeJS.ErrnoException): SwampError {
 }
 
 /** Publishes an intent that consists of texts alone: `files` beside intent.json. */
-export async function commitIntent(fence: Lease, intent: Intent, files: Readonly<Record<string, string>>, outcome: object): Promise<void> {
-  const bundle = join(await openStaging(fence.session), `bundle-${newNonce()}`);
-  await makeDirs(bundle);
-  for (const [name, text] of Object.entries(files)) await writeFileDurable(join(bundle, name), text);
-  await writeIntent(bundle, intent);
+export async function commitIntent(fence: Lease, intent: Intent, files: Readonly<Record<string, string>>, outcome?: object): Promise<void> {
+  const bundle = await takingSpace(fence.session, async () => {
+    const dir = join(await openStaging(fence.session), `bundle-${newNonce()}`);
+    await makeDirs(dir);
+    await writeFiles(dir, files);
+    await writeIntent(dir, intent);
+    return dir;
+  });
   await failpoint('intent.before-publish');
-  await publishIntent(fence, bundle, { outcome });
+  await publishIntent(fence, bundle, outcome === undefined ? {} : { outcome });
+}
+
+/** Texts in the directory of an intent, each synced. */
+export async function writeFiles(bundle: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) await writeFileDurable(join(bundle, name), text);
 }
 
 /**
@@ -118,6 +127,7 @@ async function restoreFamilies(fence: Lease, dir: string, intent: RestoreIntent,
     await addTo(fence, intent.whole ? rest : staged, place);
   }
   if (syncs === 'now') await syncCommit(fence, changed);
+  await forgetChanges(fence);
 }
 
 /**

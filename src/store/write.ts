@@ -10,11 +10,12 @@ import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
 import type { Repo } from '../repo.js';
 import { turns } from '../turns.js';
+import { type Change, isLogged, logged } from './changes.js';
 import { itemName, moveThrough, step, syncCommit } from './commit.js';
 import type { Step } from './intent.js';
 import { type ArtifactRecord, readVersionMetadata, serialise, type VersionMetadata } from './metadata.js';
 import { type Artifact, artifactRecord, findArtifact, findHead, MAX_VERSION, tombstoneOf, versionNumbers } from './read.js';
-import { eraseIntent, publishIntent, writeIntent } from './roll-forward.js';
+import { eraseIntent, publishIntent, writeFiles, writeIntent } from './roll-forward.js';
 import type { StagedVersion, Syncs } from './stage.js';
 
 /** A version that was committed. */
@@ -58,13 +59,25 @@ export async function committedBefore(fence: Lease, name: string, staged: Staged
 
 /** Commits one staged version as the next of `name`. Throws FenceLost (nothing was written), `lock_lost` when what was staged is gone. */
 export async function commitVersion(fence: Lease, name: string, staged: StagedVersion): Promise<Committed> {
-  if (fence.retaken) await regainStaged(fence, staged.slot, name);
+  if (await isLogged(fence)) return commitLogged(fence, { name, staged });
+  if (fence.retaken) await regain(fence, [{ name, staged }]);
   const place = placeNext(fence, name);
   const slot = await dress(fence, staged.slot, place);
   await failpoint('put.before-commit');
   await moveThrough(fence, slot, destination(place));
   await syncCommit(fence, [place.birth === undefined ? place.dir : fence.repo.layout.model(fence.modelId)]);
   return { version: place.version, generation: place.generation };
+}
+
+/** Together with its record in the change log. Taken again, the fence shows whether that was carried out (`committedBefore`). */
+async function commitLogged(fence: Lease, output: Output): Promise<Committed> {
+  const { bundle, steps, planned } = await bundled(fence, [output]);
+  await writeIntent(bundle, { kind: 'steps', steps });
+  await failpoint('put.before-commit');
+  await publishIntent(fence, bundle, {});
+  const [committed] = planned;
+  if (committed === undefined) throw new TypeError('one output has one place');
+  return committed;
 }
 
 /** A staged version, and the name under which it becomes visible. */
@@ -85,9 +98,10 @@ export type Tried = { readonly committed: Committed } | { readonly failed: unkno
  * another one of them, so a power cut in between leaves each whole, or not there. Throws FenceLost, and what keeps the last syncs from being made.
  */
 export async function commitVersions(fence: Lease, outputs: readonly Output[]): Promise<readonly Tried[]> {
+  if (await isLogged(fence)) return (await inOrder(fence, outputs, (output) => commitLogged(fence, output))).map(triedOf);
   const { staging } = fence.session;
   const ready = await inOrder(fence, outputs, async ({ name, staged }) => {
-    if (fence.retaken) await regainStaged(fence, staged.slot, name);
+    if (fence.retaken) await regain(fence, [{ name, staged }]);
     const place = placeNext(fence, name);
     return { place, slot: await dress(fence, staged.slot, place, 'later') };
   });
@@ -103,7 +117,11 @@ export async function commitVersions(fence: Lease, outputs: readonly Output[]): 
     return { version: place.version, generation: place.generation };
   });
   if (changed.size > 0) await syncCommit(fence, [...changed]);
-  return tried.map((one) => ('value' in one ? { committed: one.value } : one));
+  return tried.map(triedOf);
+}
+
+function triedOf(did: Did<Committed>): Tried {
+  return 'value' in did ? { committed: did.value } : did;
 }
 
 type Did<T> = { readonly value: T } | { readonly failed: unknown };
@@ -132,16 +150,7 @@ export async function commitOutputs(fence: Lease, outputs: readonly Output[], ru
   const inRun = join(runPath, itemName(fence.session, BUNDLE));
   // An attempt that lost the data fence alone left them in the run fence's entry, where no other process touches them.
   if (exists(inRun)) await step({ path: runPath, session: fence.session }, inRun, join(fence.session.staging, BUNDLE));
-  const bundle = await regainBundle(fence, outputs);
-  const places = outputs.map(({ name }) => placeNext(fence, name));
-  const steps: Step[] = [];
-  for (const [i, place] of places.entries()) {
-    const slot = outputs[i]?.staged.slot ?? '';
-    const dressed = await dress(fence, slot, place);
-    await rename(join(fence.session.staging, dressed), join(bundle, dressed));
-    steps.push(goingOut(dressed, outputs[i]?.name ?? '', place));
-  }
-  const planned = places.map(({ version, generation }) => ({ version, generation }));
+  const { bundle, steps, planned } = await bundled(fence, outputs);
   await writeIntent(bundle, { kind: 'steps', steps });
   // P6 for the epoch of the run fence; before the publication, since an attempt that finds it done comes here no more.
   await syncCommit({ dir: dirname(runPath) }, []);
@@ -158,12 +167,18 @@ export async function commitOutputs(fence: Lease, outputs: readonly Output[], ru
   return planned;
 }
 
+interface Bundled {
+  readonly bundle: string;
+  readonly steps: readonly Step[];
+  readonly planned: readonly Committed[];
+}
+
 /**
- * Commits staged versions of different names, all or nothing: one intent, which this holder of the fence or the next carries out. `outcomeOf`:
- * what the session answers when it was published before the fence was lost. Throws FenceLost, `lock_lost` when what was staged is gone.
+ * Staged versions as one bundle, which wants its intent: the steps that make them visible, and their records in the change log. The directories
+ * of first versions are synced together.
  */
-export async function commitTogether<T extends object>(fence: Lease, outputs: readonly Output[], outcomeOf: (planned: readonly Committed[]) => T): Promise<T> {
-  const bundle = await regainBundle(fence, outputs);
+async function bundled(fence: Lease, outputs: readonly Output[]): Promise<Bundled> {
+  const bundle = await openBundle(fence, outputs);
   const steps: Step[] = [];
   const planned: Committed[] = [];
   const births: string[] = [];
@@ -177,9 +192,30 @@ export async function commitTogether<T extends object>(fence: Lease, outputs: re
     steps.push(goingOut(dressed, name, place));
     planned.push({ version: place.version, generation: place.generation });
   }
+  await syncTogether([births.map((dir) => join(dir, ARTIFACT_RECORD)), births], NEVER);
+  return { bundle, steps: [...steps, ...(await logPuts(fence, bundle, outputs, planned))], planned };
+}
+
+/** The steps that log what the intent in `bundle` writes; none where the model is not watched. */
+async function logPuts(fence: Lease, bundle: string, outputs: readonly Output[], planned: readonly Committed[]): Promise<readonly Step[]> {
+  if (!(await isLogged(fence))) return [];
+  const changes = outputs.flatMap(({ name, staged: { metadata } }, i): Change[] => {
+    const to = planned[i];
+    return to === undefined ? [] : [{ type: 'put', name, ...to, size: metadata.size, checksum: metadata.checksum, at: metadata.createdAt }];
+  });
+  const { files, steps } = await logged(fence, changes);
+  await writeFiles(bundle, files);
+  return steps;
+}
+
+/**
+ * Commits staged versions of different names, all or nothing: one intent, which this holder of the fence or the next carries out. `outcomeOf`:
+ * what the session answers when it was published before the fence was lost. Throws FenceLost, `lock_lost` when what was staged is gone.
+ */
+export async function commitTogether<T extends object>(fence: Lease, outputs: readonly Output[], outcomeOf: (planned: readonly Committed[]) => T): Promise<T> {
+  const { bundle, steps, planned } = await bundled(fence, outputs);
   const outcome = outcomeOf(planned);
   if (steps.length === 0) return outcome;
-  await syncTogether([births.map((dir) => join(dir, ARTIFACT_RECORD)), births], NEVER);
   await writeIntent(bundle, { kind: 'steps', steps });
   await failpoint('batch.before-intent');
   await publishIntent(fence, bundle, { outcome });
@@ -192,16 +228,17 @@ export async function commitTogether<T extends object>(fence: Lease, outputs: re
  * next. Throws FenceLost, `lock_lost` when what was staged is gone.
  */
 export async function commitUpload(fence: Lease, name: string, staged: StagedVersion, upload: string): Promise<Committed> {
-  const bundle = await regainBundle(fence, [{ name, staged }]);
+  const bundle = await openBundle(fence, [{ name, staged }]);
   const place = placeNext(fence, name);
   const dressed = await dress(fence, staged.slot, place);
   await rename(join(fence.session.staging, dressed), join(bundle, dressed));
   // The bytes are moved, not copied: the directory of the parts becomes that of the version.
   const parts = place.birth === undefined ? `${dressed}/${PARTS}` : `${dressed}/${place.version}/${PARTS}`;
-  const steps: Step[] = [{ take: { upload, parts: true }, as: parts }, goingOut(dressed, name, place), { trash: { upload } }];
+  const planned = { version: place.version, generation: place.generation };
+  const log = await logPuts(fence, bundle, [{ name, staged }], [planned]);
+  const steps: Step[] = [{ take: { upload, parts: true }, as: parts }, goingOut(dressed, name, place), ...log, { trash: { upload } }];
   await writeIntent(bundle, { kind: 'steps', steps });
   await failpoint('upload.before-intent');
-  const planned = { version: place.version, generation: place.generation };
   await publishIntent(fence, bundle, { outcome: planned });
   return planned;
 }
@@ -268,13 +305,18 @@ async function regainStaged(fence: Lease, slot: string, name: string, from: stri
   });
 }
 
-/** staging/<me>/outputs, empty: outputs that were bundled before and given back are unpacked first. */
-async function regainBundle(fence: Lease, outputs: readonly Output[]): Promise<string> {
+/** staging/<me>/outputs: outputs that were bundled before and given back are unpacked first. */
+async function openBundle(fence: Lease, outputs: readonly Output[]): Promise<string> {
+  await regain(fence, outputs);
+  const bundle = join(fence.session.staging, BUNDLE);
+  await makeDir(bundle);
+  return bundle;
+}
+
+async function regain(fence: Lease, outputs: readonly Output[]): Promise<void> {
   const bundle = join(fence.session.staging, BUNDLE);
   await eraseIntent(bundle);
   for (const { name, staged } of outputs) await regainStaged(fence, staged.slot, name, exists(bundle) ? bundle : undefined);
-  await makeDir(bundle);
-  return bundle;
 }
 
 /** The version that carries this commit, if any. */

@@ -114,6 +114,7 @@ describe('the state of a datastore', () => {
     manual: [],
     uploads: [],
     locks: [],
+    changeLogs: [],
     catalog: { state: 'absent', bytes: 0 },
     unreadable: [],
   };

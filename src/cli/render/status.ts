@@ -10,7 +10,7 @@ const SHOWN = 20;
 
 /** What there is first, what waits below, what to do about it last: that is where the prompt leaves the eye. */
 export function statusText(result: DatastoreStatusResult, page: Page): string {
-  const { bytes, locks, sweeps, pins, teardowns, kept, manual, uploads, catalog } = result;
+  const { bytes, locks, sweeps, pins, teardowns, kept, manual, uploads, changeLogs, catalog } = result;
   const head = fields([
     ['Healthy', healthText(result)],
     ['Size', size(bytes)],
@@ -21,6 +21,10 @@ export function statusText(result: DatastoreStatusResult, page: Page): string {
     ['Kept outputs', amount(kept)],
     ['Left to you', manual.length === 0 ? undefined : String(manual.length)],
     ['Unfinished uploads', amount(uploads)],
+    [
+      'Watched models',
+      changeLogs.length === 0 ? undefined : `${changeLogs.length}, ${size(changeLogs.reduce((sum, log) => sum + log.bytes, 0))} of change logs`,
+    ],
     ['Catalog', catalog.state === 'absent' ? 'absent' : `present, ${size(catalog.bytes)}`],
   ]);
   const blocks = [

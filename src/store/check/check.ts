@@ -15,6 +15,7 @@ import type { Repo } from '../../repo.js';
 import { versionNumbers } from '../read.js';
 import { obstacleToRestore } from '../restoration.js';
 import { lookAtArtifact, lookAtTombstone } from './artifact.js';
+import { checkChanges } from './changes.js';
 import { type Checker, type Look, lookAtObject } from './checker.js';
 import { lookAtDeleted } from './deleted.js';
 import { lookAtFence, lookForFence } from './fence.js';
@@ -42,6 +43,7 @@ const LEVELS: ReadonlySet<string> = new Set([
   'deleted',
   'uploads',
   'kept',
+  'changes',
   'pins',
   'trash',
   'reserve',
@@ -59,6 +61,7 @@ const STEPS = [
   checkDeleted,
   checkUploads,
   checkKept,
+  checkChanges,
   checkPins,
   checkTrash,
   checkRestoring,
