@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import type { Header, Pack } from 'tar-stream';
 import { isErrno, SwampError } from '../errors.js';
-import { createFile, makeDir, syncDir, syncFile } from '../fs/durable.js';
+import { filled, makeDir, NewFile, syncDir } from '../fs/durable.js';
 import type { Handle } from '../fs/handle.js';
 import { pieces } from '../fs/pieces.js';
 import { readChecksums } from './checksums.js';
@@ -232,19 +232,16 @@ export async function unpackTree(input: Handle, root: string, codec: Codec, { si
       const { header } = entry;
       limits.check(header);
       await makeParents(root, header.name, directories);
-      const file = await createFile(inside(root, header.name), isContent(header.name) ? {} : { mode: CONTROL_MODE });
+      const file = await NewFile.create(inside(root, header.name), isContent(header.name) ? {} : { mode: CONTROL_MODE });
       const manifest: Uint8Array[] = [];
-      try {
+      await filled(file, async () => {
         for await (const chunk of entry) {
-          await file.writeFile(chunk as Uint8Array);
+          await file.write(chunk as Uint8Array);
           done.bytes += (chunk as Uint8Array).length;
           onProgress?.({ ...done }, total);
           if (header.name === MANIFEST) manifest.push(chunk as Uint8Array);
         }
-        await syncFile(file);
-      } finally {
-        await file.close();
-      }
+      });
       done.files += 1;
       if (header.name === MANIFEST) {
         const parsed = parseManifest(textOf(Buffer.concat(manifest), MANIFEST));

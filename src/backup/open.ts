@@ -2,10 +2,9 @@
 import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, lstatSync, type Stats } from 'node:fs';
 import { isErrno } from '../errors.js';
-import { createFile } from '../fs/durable.js';
 import { Handle } from '../fs/handle.js';
 import { bytesOf, pieces, SMALL } from '../fs/pieces.js';
-import { type BackupFinding, CONTROL_MODE } from './format.js';
+import type { BackupFinding } from './format.js';
 import { finding, invalid } from './invalid.js';
 import { inside, mayBeShared } from './paths.js';
 
@@ -102,9 +101,4 @@ export function* linesOf(opened: Handle, path: string, limit: number): Generator
     if (rest.length > limit) throw invalid(finding('manifest', path, `has a line of more than ${limit} bytes`));
   }
   if (rest.length > 0) throw invalid(finding('manifest', path, 'is cut off: its last line has no end'));
-}
-
-/** Creates a control file to be written piece by piece; the caller syncs and closes it. */
-export function createControl(root: string, path: string): ReturnType<typeof createFile> {
-  return createFile(inside(root, path), { mode: CONTROL_MODE });
 }

@@ -18,7 +18,7 @@ import {
   writeFile,
   writeFileSync,
 } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { failpoint } from './failpoints.js';
@@ -77,12 +77,7 @@ export function writeNewFile(path: string, data: string | Uint8Array): Promise<v
 async function createWith(path: string, data: string | Uint8Array, options: { readonly mode?: number; readonly synced: boolean }): Promise<void> {
   const file = await NewFile.create(path, options);
   try {
-    try {
-      await file.write(typeof data === 'string' ? Buffer.from(data) : data);
-      if (options.synced) await file.sync();
-    } finally {
-      file.close();
-    }
+    await filled(file, () => file.write(typeof data === 'string' ? Buffer.from(data) : data), options);
   } catch (error) {
     await takeBack(() => removeFile(path));
     throw error;
@@ -123,16 +118,21 @@ export class NewFile {
   }
 }
 
+/** What `fill` answers, which writes the file; then the file is synced. It is closed in any case. `synced: false`: the caller syncs many. */
+export async function filled<T>(file: NewFile, fill: () => Promise<T>, { synced = true }: { readonly synced?: boolean } = {}): Promise<T> {
+  try {
+    const result = await fill();
+    if (synced) await file.sync();
+    return result;
+  } finally {
+    file.close();
+  }
+}
+
 function ended(begin: (done: (error: unknown) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     begin((error) => (error === null || error === undefined ? resolve() : reject(error)));
   });
-}
-
-/** Opens a new file for writing; it must not exist. The caller syncs and closes it. */
-export async function createFile(path: string, options: { readonly mode?: number } = {}): Promise<FileHandle> {
-  await failpoint('fs.write');
-  return open(path, 'wx', options.mode ?? 0o666);
 }
 
 /** fsync(2) of an open file. */

@@ -1,14 +1,13 @@
 /** `backup pack`: one file of a backup, for carrying it about; the same backup gives the same archive. */
 
 import { realpathSync, statSync } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { type ArchiveOptions, codecFor, packTree } from '../backup/archive.js';
 import { requireBackupDirectory } from '../backup/directory.js';
 import { reclaimScratch, removeScratch, scratchFor } from '../backup/scratch.js';
 import type { VerifyOptions } from '../backup/verify/verify.js';
 import { isErrno, SwampError } from '../errors.js';
-import { createFile, publishFile, syncFile, takeBack } from '../fs/durable.js';
+import { filled, NewFile, publishFile, takeBack } from '../fs/durable.js';
 import { exists } from '../fs/tree.js';
 import type { Reporter } from '../repo.js';
 import { requireWholeBackup } from './backup-verify.js';
@@ -43,8 +42,8 @@ export async function backupPack(input: { readonly dir: string; readonly file: s
   await reclaimScratch(parent, options.reporter.warn);
   const scratch = scratchFor(file);
   try {
-    const output = await createFile(scratch);
-    const { files, bytes } = await writeSynced(output, (write) => packTree(dir, write, codec, packing(options, checked.bytes)));
+    const output = await NewFile.create(scratch);
+    const { files, bytes } = await filled(output, () => packTree(dir, (piece) => output.write(piece), codec, packing(options, checked.bytes)));
     options.signal.throwIfAborted();
     await publishFile(scratch, file);
     return { dir, file, files, bytes, size: statSync(file).size };
@@ -67,16 +66,6 @@ export async function backupPackTo(
 /** The options of packing `total` bytes. */
 function packing({ signal, onProgress }: ArchiveOptions, total: number): ArchiveOptions {
   return { signal, onProgress: (done) => onProgress?.(done, total) };
-}
-
-async function writeSynced<T>(file: FileHandle, fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<T>): Promise<T> {
-  try {
-    const result = await fill((bytes) => file.writeFile(bytes));
-    await syncFile(file);
-    return result;
-  } finally {
-    await file.close();
-  }
 }
 
 /** The options of what is verified on the way. */

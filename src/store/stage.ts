@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { types } from 'node:util';
 import { SwampError } from '../errors.js';
-import { makeDir, NewFile, syncDir, writeFileDurable, writeNewFile } from '../fs/durable.js';
+import { filled, makeDir, NewFile, syncDir, writeFileDurable, writeNewFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { syncTogether } from '../fs/sync.js';
 import { CONTENT, METADATA } from '../layout/layout.js';
@@ -97,17 +97,18 @@ export async function writeContent(path: string, source: Source, signal: AbortSi
   const hash = createHash('sha256');
   let size = 0;
   const file = await NewFile.create(path);
-  try {
-    for await (const bytes of untilAborted(source, signal)) {
-      hash.update(bytes);
-      size += bytes.length;
-      await file.write(bytes);
-    }
-    signal.throwIfAborted();
-    if (syncs === 'now') await file.sync();
-  } finally {
-    file.close();
-  }
+  await filled(
+    file,
+    async () => {
+      for await (const bytes of untilAborted(source, signal)) {
+        hash.update(bytes);
+        size += bytes.length;
+        await file.write(bytes);
+      }
+      signal.throwIfAborted();
+    },
+    { synced: syncs === 'now' },
+  );
   return { size, checksum: hash.digest('hex') };
 }
 

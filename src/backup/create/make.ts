@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { errnoOf, reasonOf } from '../../errors.js';
 import { Bulk } from '../../fs/bulk.js';
 import { sha256 } from '../../fs/digest.js';
-import { syncDir, syncFile } from '../../fs/durable.js';
+import { filled, NewFile, syncDir } from '../../fs/durable.js';
 import { failpoint } from '../../fs/failpoints.js';
 import { SMALL } from '../../fs/pieces.js';
 import type { Repo } from '../../repo.js';
@@ -15,7 +15,6 @@ import { checksumLines } from '../checksums.js';
 import { type BackupCounts, CHECKSUMS, CONTROL_MODE, KEYMAP, MANIFEST, type Manifest, SAVED_UPLOAD_RECORD, type SidecarVersion } from '../format.js';
 import { serialiseManifest } from '../manifest.js';
 import type { NamePlan } from '../names.js';
-import { createControl } from '../open.js';
 import { definitionPath, inside, sidecarPath, tombstonesPath, versionPath } from '../paths.js';
 import { keymapLine, serialiseSidecar, tombstoneLine } from '../records.js';
 import { removeScratch } from '../scratch.js';
@@ -244,19 +243,16 @@ async function writeControls(making: Making, began: number): Promise<void> {
   const written = performance.now();
   await copying.bulk.sync(copying.signal);
   repo.reporter.debug(`Written in ${Math.round(written - began)} ms, synced in ${Math.round(performance.now() - written)} ms.`, { topic: 'backup' });
-  const file = await createControl(root, CHECKSUMS);
-  try {
+  const file = await NewFile.create(inside(root, CHECKSUMS), { mode: CONTROL_MODE });
+  await filled(file, async () => {
     const lines: string[] = [];
     for (const line of checksumLines(checksums)) {
       if (lines.push(line) < LINES) continue;
-      await file.writeFile(lines.splice(0).join(''));
+      await file.write(Buffer.from(lines.splice(0).join('')));
       copying.signal.throwIfAborted();
     }
-    await file.writeFile(lines.join(''));
-    await syncFile(file);
-  } finally {
-    await file.close();
-  }
+    await file.write(Buffer.from(lines.join('')));
+  });
   await syncDir(root);
   // A signal that has come by now is honoured: it is reported at a turn of the event loop.
   await turn();
