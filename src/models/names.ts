@@ -7,7 +7,7 @@ import { readFence } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import type { Lease } from '../locks/lease.js';
 import { displayPath, type Repo } from '../repo.js';
-import { requireHeld } from '../store/commit.js';
+import { requireHeld, syncDirs } from '../store/commit.js';
 import { publishText, removeDefinition, removeIf } from '../store/definition-text.js';
 import { isHeldByDead } from '../store/leftovers.js';
 import { checkModelName, type Definition, serialiseDefinition } from './definition.js';
@@ -65,7 +65,9 @@ export async function keepName(repo: Repo, path: string, stillHeld: () => void):
 async function removeName(repo: Repo, path: string, kept: string, stillHeld: () => void): Promise<boolean> {
   await syncDir(dirname(kept));
   stillHeld();
-  return removeIf(repo, displayPath(repo, path), `renamed.${newNonce()}`, (there) => isSameFile(there, kept));
+  const removed = await removeIf(repo, displayPath(repo, path), `renamed.${newNonce()}`, (there) => isSameFile(there, kept));
+  await syncDirs([dirname(path)]);
+  return removed;
 }
 
 function fileNamed(repo: Repo, name: string, own?: string): DefinitionFile | undefined {

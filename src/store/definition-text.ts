@@ -12,6 +12,7 @@ import { readPlainFile } from '../fs/plain.js';
 import { exists } from '../fs/tree.js';
 import { newNonce } from '../locks/holder.js';
 import type { Repo } from '../repo.js';
+import { syncDirs } from './commit.js';
 import { MAX_DEFINITION_BYTES } from './metadata.js';
 
 /** `path` is relative to the repository. */
@@ -105,12 +106,13 @@ export function requireUnlinked(directory: string): void {
 
 /**
  * Writes the text beside its place, synced, under a dot name, which listings skip: what the system refuses is refused
- * before anything is published. Its name there. `write`: of a caller that syncs many of them together. Throws `config_invalid` when the directory is reached through a link.
+ * before anything is published. Its name there. Of a caller that stages many: `write` leaves the sync to it, and `linked` keeps the
+ * directories whose disk was found to have hard links. Throws `config_invalid` when the directory is reached through a link.
  */
 export async function stageText(
   repo: Repo,
   { path, text }: DefinitionText,
-  write: (path: string, text: string) => Promise<void> = writeFileDurable,
+  { write = writeFileDurable, linked = new Set() }: { readonly write?: (path: string, text: string) => Promise<void>; readonly linked?: Set<string> } = {},
 ): Promise<string> {
   const directory = join(repo.root, dirname(path));
   await makeDirsAnywhere(directory);
@@ -118,7 +120,8 @@ export async function stageText(
   const staged = `.${basename(path, '.yaml')}.${newNonce()}.tmp`;
   try {
     await write(join(directory, staged), text);
-    await requireLinks(join(directory, staged));
+    if (!linked.has(directory)) await requireLinks(join(directory, staged));
+    linked.add(directory);
   } catch (error) {
     await takeBack(() => removeFile(join(directory, staged)));
     throw error;
@@ -194,15 +197,17 @@ export function asideOf(repo: Repo, path: string, owner: string): string {
   return join(repo.root, path, '..', `.deleted.${owner}.tmp`);
 }
 
-/** Removes that very file (`isThat`). False when something else is there. */
-export function removeDefinition(repo: Repo, file: DefinitionText, owner: string): Promise<boolean> {
-  return removeIf(repo, file.path, owner, (path) => isThat(path, file));
+/** Removes that very file (`isThat`), durably. False when something else is there. */
+export async function removeDefinition(repo: Repo, file: DefinitionText, owner: string): Promise<boolean> {
+  const removed = await removeIf(repo, file.path, owner, (path) => isThat(path, file));
+  await syncDirs([dirname(join(repo.root, file.path))]);
+  return removed;
 }
 
 /**
  * Removes the file at `path`, relative to the repository, if it is the one: it is moved aside, looked at there, and put back
  * when it was replaced meanwhile. A remover that dies in between is followed by the next command, which finds it by `owner`. False
- * when something else is there.
+ * when something else is there. The directory is the caller's to sync.
  */
 export async function removeIf(repo: Repo, relative: string, owner: string, isIt: (path: string) => boolean): Promise<boolean> {
   const [path, aside] = [join(repo.root, relative), asideOf(repo, relative, owner)];
@@ -218,7 +223,6 @@ export async function removeIf(repo: Repo, relative: string, owner: string, isIt
   }
   if (isIt(aside)) {
     await removeFile(aside);
-    await syncDir(dirname(path));
     return true;
   }
   try {

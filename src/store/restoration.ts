@@ -23,8 +23,9 @@ import {
   hasText,
   isDefinitionText,
   isStagedText,
+  isThat,
   placeText,
-  removeDefinition,
+  removeIf,
   type StagedText,
 } from './definition-text.js';
 import { readIntent } from './intent.js';
@@ -171,7 +172,7 @@ export async function restoreDefinitions(repo: Repo, stillHeld: () => void): Pro
   for (const { remove, nonce } of changesIn(restoring)) {
     for (const file of remove) {
       stillHeld();
-      if (!(await removeDefinition(repo, file, `restored.${nonce}.${basename(file.path)}`)) && !isPublished(file))
+      if (!(await removeIf(repo, file.path, `restored.${nonce}.${basename(file.path)}`, (path) => isThat(path, file))) && !isPublished(file))
         repo.reporter.warn(`${file.path} was changed while the restore was carried out; it was left as it is.`, { topic: 'restore', path: file.path });
     }
   }
@@ -200,8 +201,9 @@ export function changedByRestore(repo: Repo): Changed {
   const kinds = ['data', 'run'] as const;
   const fences = ids.flatMap((modelId) => kinds.map((kind) => layout.fence({ kind, modelId })));
   const places = FAMILIES.flatMap((family) => [family.root(layout), ...ids.map((id) => family.directory(layout, id))]);
-  const definitions = [...changesIn(layout.restoring)].flatMap(({ publish }) => (publish === undefined ? [] : [dirname(join(repo.root, publish.path))]));
-  return { fences: fences.filter(exists), places: places.filter(exists), definitions: [...new Set(definitions)] };
+  const definitions = [...changesIn(layout.restoring)].flatMap(({ publish, remove }) => [...(publish === undefined ? [] : [publish]), ...remove]);
+  const directories = [...new Set(definitions.map(({ path }) => dirname(join(repo.root, path))))];
+  return { fences: fences.filter(exists), places: places.filter(exists), definitions: directories.filter(exists) };
 }
 
 /** The end: the record goes into the trash of the global entry, with what is left in it. */

@@ -65,7 +65,8 @@ interface StageDefinitions {
 export async function stageDefinitions(repo: Repo, changes: readonly DefinitionChange[], { write, before = [], signal }: StageDefinitions): Promise<void> {
   // Their directory is there as soon as one of them is staged.
   const texts = new Bulk(join(repo.root, 'models'));
-  const stage = (file: DefinitionText): Promise<string> => stageText(repo, file, (path, text) => texts.write(path, Buffer.from(text)));
+  const many = { write: (path: string, text: string) => texts.write(path, Buffer.from(text)), linked: new Set<string>() };
+  const stage = (file: DefinitionText): Promise<string> => stageText(repo, file, many);
   const standing = new Map(before.map((file) => [file.path, file]));
   for (const [index, change] of changes.entries()) {
     const { publish, remove } = change;
