@@ -19,7 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['fs'],
   ['repo.ts'],
   ['layout'],
-  ['timing.ts', 'turns.ts', 'version.ts'],
+  ['timing.ts', 'event-loop.ts', 'at-most.ts', 'version.ts'],
   ['errors.ts'],
 ];
 

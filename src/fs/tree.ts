@@ -3,7 +3,7 @@ import { type Dir, type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
-import { turns } from '../turns.js';
+import { yielding } from '../event-loop.js';
 import { removeEmptyDir, removeFile } from './durable.js';
 import { openUnfollowed } from './plain.js';
 import { isReal, reach } from './reach.js';
@@ -74,12 +74,12 @@ export async function treeBytes(path: string, signal?: AbortSignal): Promise<num
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory() !== true) return stats?.size ?? 0;
   let bytes = 0;
-  for await (const file of walkFiles(path, turns(signal))) bytes += lstatSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  for await (const file of walkFiles(path, yielding(signal))) bytes += lstatSync(file, { throwIfNoEntry: false })?.size ?? 0;
   return bytes;
 }
 
 /** Every path below `path` that is not a directory; what vanishes meanwhile is left out, links are not followed. */
-async function* walkFiles(path: string, pass: ReturnType<typeof turns>): AsyncGenerator<string> {
+async function* walkFiles(path: string, pass: ReturnType<typeof yielding>): AsyncGenerator<string> {
   for (const entry of readableEntries(path)) {
     await pass();
     const child = join(path, entry.name);
@@ -104,10 +104,10 @@ function readableEntries(path: string): Dirent[] {
  * gone counts as removed. Throws the first error after removing what could be removed, and the reason of the signal at once.
  */
 export async function removeTree(path: string, signal?: AbortSignal): Promise<void> {
-  await removeBelow(path, turns(signal));
+  await removeBelow(path, yielding(signal));
 }
 
-async function removeBelow(path: string, pass: ReturnType<typeof turns>): Promise<void> {
+async function removeBelow(path: string, pass: ReturnType<typeof yielding>): Promise<void> {
   const directory = isDirectory(path) ? await openDirectory(path) : undefined;
   if (directory === undefined) {
     await removeFile(path);

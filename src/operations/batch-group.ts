@@ -1,5 +1,8 @@
 /** Items of a batch that are stored together: staged without a lock, and decided on under it. */
+
+import { atMost } from '../at-most.js';
 import { asSwampError } from '../errors.js';
+import { yielding } from '../event-loop.js';
 import type { Lease } from '../locks/lease.js';
 import { discard, type Session, STAGING } from '../locks/session.js';
 import type { Repo } from '../repo.js';
@@ -9,7 +12,6 @@ import { openSource, requireDemands, type SourceDemands } from '../store/source.
 import { type StagedVersion, stageVersion } from '../store/stage.js';
 import { sweepTrash } from '../store/sweep.js';
 import { type Committed, committedBefore, latestVersion, type Output } from '../store/write.js';
-import { atMost, turns } from '../turns.js';
 import type { BatchResult, Storable } from './batch-items.js';
 import { expectVersion, putResult, requireModel, sameAsLatest } from './data-put.js';
 
@@ -89,7 +91,7 @@ export async function decide(
   requireModel(writer.repo, items[0].model);
   const outcomes = new Map<number, ItemOutcome>();
   const next: Staged[] = [];
-  const pass = turns();
+  const pass = yielding();
   for (const one of items) {
     await pass();
     try {

@@ -1,5 +1,6 @@
 /** `data delete`: structural. Plans without a lock, asks, then commits each removal under the closed global fence and sweeps after it. */
 import { asSwampError, type ErrorCode, isSystemError, SwampError } from '../errors.js';
+import { yielding } from '../event-loop.js';
 import { checkArtifactName } from '../layout/names.js';
 import type { Lease } from '../locks/lease.js';
 import { findModel, type Model } from '../models/files.js';
@@ -8,7 +9,6 @@ import type { Repo } from '../repo.js';
 import { lookAhead } from '../store/ahead.js';
 import { type Artifact, artifactNames, artifactRecord, findArtifact, tombstoneOf, versionNotFound } from '../store/read.js';
 import { dataNotFound, hasNew, type Removed, removeArtifact, removeVersion } from '../store/remove.js';
-import { turns } from '../turns.js';
 import { requireModel } from './data-put.js';
 import { operation } from './operation.js';
 
@@ -214,7 +214,7 @@ function versionsOf(artifact: Artifact | undefined, version?: number): readonly 
 
 async function planned(repo: Repo, model: Model, names: readonly string[], signal: AbortSignal): Promise<DeletePlan['items']> {
   const items: DeletePlan['items'][number][] = [];
-  const pass = turns(signal);
+  const pass = yielding(signal);
   for (const name of names) {
     await pass();
     items.push(...itemsOf(name, versionsOf(findArtifact(repo, model.id, name))));

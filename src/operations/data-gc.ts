@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { asSwampError, type ErrorCode, SwampError } from '../errors.js';
+import { yielding } from '../event-loop.js';
 import { stateOf } from '../fs/identity.js';
 import { modifiedAt, treeBytes } from '../fs/tree.js';
 import { METADATA, PARTS } from '../layout/layout.js';
@@ -27,7 +28,6 @@ import { removeArtifact, removeLowest } from '../store/remove.js';
 import { type Expiry, expiryOf, type Rule, ruleOf, superseded } from '../store/retention.js';
 import { SUMS, uploadsOf } from '../store/uploads/place.js';
 import { readUploadRecord } from '../store/uploads/record.js';
-import { turns } from '../turns.js';
 import { isThere } from './data-put.js';
 import { operation } from './operation.js';
 
@@ -112,7 +112,7 @@ async function collect(repo: Repo, input: DataGcInput, options: DataGcOptions): 
   const uploadsAge = ageOf(input.uploadsOlderThan ?? UPLOADS_AGE);
   const models = input.model === undefined ? await modelsOrWarn(repo) : [await findModel(repo, input.model)];
   const failed: Failed[] = [];
-  const looking: Looking = { repo, now: Date.now(), pass: turns(signal), failed, signal };
+  const looking: Looking = { repo, now: Date.now(), pass: yielding(signal), failed, signal };
   const works: Work[] = [];
   for (const model of models) works.push(await planModel(looking, model));
   const uploads = await abandonedUploads(looking, models, uploadsAge);

@@ -1,10 +1,10 @@
 /** `data list`: the latest version of each artifact, of one model or of all; no lock. */
 import { SwampError } from '../errors.js';
+import { yielding } from '../event-loop.js';
 import { failpoint } from '../fs/failpoints.js';
 import { findModel, modelsOrWarn } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { byCodePoint } from '../store/read.js';
-import { turns } from '../turns.js';
 import type { DataRecord } from './data-record.js';
 import { type FailedItem, latestRecords, typeOf } from './latest-records.js';
 import { operation } from './operation.js';
@@ -59,7 +59,7 @@ async function list(repo: Repo, input: DataListInput, { signal }: { readonly sig
   const { prefix, type, limit: most = Number.POSITIVE_INFINITY } = input;
   const found: DataRecord[] = [];
   const failed: FailedItem[] = [];
-  const pass = turns(signal);
+  const pass = yielding(signal);
   for (const one of models) {
     const after = model === undefined ? (one.name === from?.modelName ? from.after : undefined) : input.after;
     // One more than is shown: then there is more.

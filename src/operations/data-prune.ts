@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { SwampError } from '../errors.js';
+import { yielding } from '../event-loop.js';
 import { exists, modifiedAt, treeBytes } from '../fs/tree.js';
 import { FAMILIES } from '../layout/families.js';
 import { METADATA } from '../layout/layout.js';
@@ -19,7 +20,6 @@ import { quietEntry } from '../store/ahead.js';
 import { commitDeletion, type DeletedModel, leftBehind, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
 import { readVersionMetadata } from '../store/metadata.js';
 import { artifactNames, findArtifact, isDamage } from '../store/read.js';
-import { turns } from '../turns.js';
 import { operation } from './operation.js';
 
 export interface DataPruneInput {
@@ -172,7 +172,7 @@ async function lookAt(repo: Repo, orphan: Orphan, { dryRun, signal }: Look): Pro
 }
 
 async function describe(repo: Repo, modelId: string, signal: AbortSignal): Promise<OrphanedModel> {
-  const pass = turns(signal);
+  const pass = yielding(signal);
   const names = artifactNames(repo, modelId);
   let versionCount = 0;
   let type: OrphanedModel['type'] = 'store';

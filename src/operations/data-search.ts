@@ -1,10 +1,10 @@
 /** `data search`: the latest versions, of all models or one, that have a text and pass every filter; no lock, no catalog. */
 import { SwampError } from '../errors.js';
+import { yielding } from '../event-loop.js';
 import { failpoint } from '../fs/failpoints.js';
 import { findModel, modelsOrWarn } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { parseAge } from '../store/lifetimes.js';
-import { turns } from '../turns.js';
 import type { DataRecord } from './data-record.js';
 import { type FailedItem, latestRecords, typeOf } from './latest-records.js';
 import { operation } from './operation.js';
@@ -67,7 +67,7 @@ async function search(repo: Repo, input: DataSearchInput = {}, { signal }: { rea
   const models = input.model === undefined ? await modelsOrWarn(repo) : [await findModel(repo, input.model)];
   const found: DataRecord[] = [];
   const failed: FailedItem[] = [];
-  const pass = turns(signal);
+  const pass = yielding(signal);
   for (const model of models) {
     // One more than is shown: then it is limited.
     const listed = await latestRecords(repo, model, { limit: most + 1 - found.length, keeps }, pass);

@@ -1,5 +1,6 @@
 /** `data versions`: the versions of one artifact, newest first; no lock. */
 import { join } from 'node:path';
+import { yielding } from '../event-loop.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists } from '../fs/tree.js';
 import { METADATA } from '../layout/layout.js';
@@ -8,7 +9,6 @@ import { findModel } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { malformed, readVersionMetadata } from '../store/metadata.js';
 import { type Artifact, findArtifact, resolveName, warnOfStray } from '../store/read.js';
-import { turns } from '../turns.js';
 import { absentData } from './absent-data.js';
 import { operation } from './operation.js';
 
@@ -69,7 +69,7 @@ function allStand({ dir, versions }: Artifact): boolean {
 
 async function readAll({ dir, versions }: Artifact, signal: AbortSignal | undefined): Promise<DataVersionsResult['versions']> {
   const read: Omit<DataVersionsResult['versions'][number], 'isLatest'>[] = [];
-  const pass = turns(signal);
+  const pass = yielding(signal);
   for (const version of versions.toReversed()) {
     await pass();
     const metadata = readVersionMetadata(join(dir, String(version), METADATA));

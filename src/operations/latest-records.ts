@@ -1,10 +1,10 @@
 /** The latest version of each artifact of a model, read without a lock and without a catalog: what every listing of many is made of. */
 import { asSwampError, type ErrorCode } from '../errors.js';
+import type { yielding } from '../event-loop.js';
 import { failpoint } from '../fs/failpoints.js';
 import type { Model } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { byCodePoint, changesTooFast, findVersion, isDamage, LOOKS, listArtifacts, resolveName, warnOfStray } from '../store/read.js';
-import type { turns } from '../turns.js';
 import { type DataRecord, dataRecord } from './data-record.js';
 
 /** An artifact that cannot be read; the others are listed. */
@@ -35,7 +35,7 @@ export interface LatestQuery {
  * A name that went on as another one while the records were read, or came back, may be missing under both: then the model is listed again.
  * Throws `corrupt` for a model whose artifacts cannot be listed.
  */
-export async function latestRecords(repo: Repo, model: Model, wanted: LatestQuery, pass: ReturnType<typeof turns>): Promise<LatestRecords> {
+export async function latestRecords(repo: Repo, model: Model, wanted: LatestQuery, pass: ReturnType<typeof yielding>): Promise<LatestRecords> {
   for (let look = 0; look < LOOKS; look++) {
     const records: DataRecord[] = [];
     const { names, failed: unnamed, strays } = listArtifacts(repo, model.id);

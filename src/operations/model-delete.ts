@@ -1,5 +1,6 @@
 /** `model delete`: two phases, one winner (D1, O1). The record's rename commits; what follows is rolled forward from it; the teardown comes last, outside the global lock. */
 import { SwampError } from '../errors.js';
+import { yielding } from '../event-loop.js';
 import { lastingMarkOf, stateOf } from '../fs/identity.js';
 import { isModelId } from '../layout/layout.js';
 import type { Lease } from '../locks/lease.js';
@@ -15,7 +16,6 @@ import { hasText } from '../store/definition-text.js';
 import { commitDeletion, type DeletedModel, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
 import { artifactNames, findArtifact } from '../store/read.js';
 import { hasNew } from '../store/remove.js';
-import { turns } from '../turns.js';
 import { operation } from './operation.js';
 
 export interface ModelDeleteInput {
@@ -166,7 +166,7 @@ interface Planned extends ModelDeletePlan {
 
 async function planned(repo: Repo, model: Model, signal: AbortSignal): Promise<Planned> {
   const items = new Map<string, readonly number[]>();
-  const pass = turns(signal);
+  const pass = yielding(signal);
   for (const name of artifactNames(repo, model.id)) {
     await pass();
     items.set(name, findArtifact(repo, model.id, name)?.versions ?? []);

@@ -5,6 +5,7 @@
 import { basename, dirname, join } from 'node:path';
 import { type ForeignArtifact, type ForeignModel, type ForeignSkipped, type ForeignVersion, surveyForeign } from '../backup/foreign/survey.js';
 import { isErrno, SwampError } from '../errors.js';
+import { yielding } from '../event-loop.js';
 import { Bulk } from '../fs/bulk.js';
 import { makeDirs } from '../fs/durable.js';
 import { digest } from '../fs/pieces.js';
@@ -20,7 +21,6 @@ import { isDeletedModel } from '../store/deleted.js';
 import { floorOf } from '../store/latest.js';
 import { readVersionMetadata, serialise, type Tombstone, type VersionMetadata } from '../store/metadata.js';
 import { artifactRecord, findArtifact, tombstoneOf } from '../store/read.js';
-import { turns } from '../turns.js';
 import { backupCreate } from './backup-create.js';
 import { restoreInto } from './backup-restore.js';
 import { operation } from './operation.js';
@@ -64,7 +64,7 @@ export const repoImport = operation({ verb: 'repo import', access: 'writes', abo
 
 async function importRepo(repo: Repo, { dir, dryRun = false }: RepoImportInput, options: RepoImportOptions): Promise<RepoImportResult> {
   const { signal } = options;
-  const foreign = await surveyForeign(dir, turns(signal));
+  const foreign = await surveyForeign(dir, yielding(signal));
   let bytesRead = 0;
   const read = (bytes: number): void => {
     bytesRead += bytes;

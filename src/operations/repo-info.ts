@@ -2,6 +2,7 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { asSwampError, errnoOf } from '../errors.js';
+import { yielding } from '../event-loop.js';
 import { reach } from '../fs/reach.js';
 import { isForeign, listStore, readDirTypes, treeBytes } from '../fs/tree.js';
 import { CONTENT, isModelId, PARTS } from '../layout/layout.js';
@@ -9,7 +10,6 @@ import { modelsOrWarn } from '../models/files.js';
 import { displayPath, type Repo } from '../repo.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { isDamage, versionNumbers } from '../store/read.js';
-import { turns } from '../turns.js';
 import { operation } from './operation.js';
 
 export interface RepoInfoResult {
@@ -49,7 +49,7 @@ async function infoOf(repo: Repo, _input: object = {}, { signal }: { readonly si
 
 async function countData(repo: Repo, signal: AbortSignal | undefined): Promise<Counts> {
   let [artifacts, versions, bytes] = [0, 0, 0];
-  const pass = turns(signal);
+  const pass = yielding(signal);
   for (const modelId of listStore(repo.layout.data) ?? []) {
     if (!isModelId(modelId) || isDeletedModel(repo, modelId)) continue;
     for (const segment of (await tolerated(repo, repo.layout.model(modelId), () => artifactDirectories(repo, modelId))) ?? []) {

@@ -3,6 +3,7 @@ import { lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { asSwampError, isErrno, isSystemError, SwampError } from '../errors.js';
+import { yielding } from '../event-loop.js';
 import { makeDirs, removeFile, syncDir, writeFileDurable } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { exists, isDirectory, readDir } from '../fs/tree.js';
@@ -11,7 +12,6 @@ import { FenceLost } from '../locks/fence.js';
 import { newNonce } from '../locks/holder.js';
 import type { Lease } from '../locks/lease.js';
 import { makePlace, openStaging, takingSpace } from '../locks/session.js';
-import { turns } from '../turns.js';
 import { forgetChanges } from './changes.js';
 import { itemName, moveToTrash, step, syncCommit, syncDirs } from './commit.js';
 import { INTENT, type Intent, type Move, moveOf, type RestoreIntent, readIntent, restOf, type StepsIntent } from './intent.js';
@@ -188,7 +188,7 @@ function isDirectoryOrNothing(path: string): boolean {
 async function makeSteps(fence: Lease, dir: string, { steps }: StepsIntent): Promise<void> {
   const changed: string[] = [];
   let last: Move['verb'] | undefined;
-  const pass = turns();
+  const pass = yielding();
   for (const one of steps) {
     await pass();
     const { verb, from, to } = moveOf(fence.repo, fence.modelId, dir, one);

@@ -2,13 +2,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { types } from 'node:util';
+import { atMost } from '../at-most.js';
 import { SwampError } from '../errors.js';
 import { filled, makeDir, NewFile, syncDir, writeFileDurable, writeNewFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { syncTogether } from '../fs/sync.js';
 import { CONTENT, METADATA } from '../layout/layout.js';
 import { openStaging, type Session } from '../locks/session.js';
-import { atMost } from '../turns.js';
 import { serialise, type VersionMetadata } from './metadata.js';
 
 /** What the caller says of a version; the rest is found while staging. */

@@ -1,6 +1,7 @@
 /** Commits staged versions through the held fence: one version directly, several through an intent (all or nothing). */
 import { dirname, join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
+import { yielding } from '../event-loop.js';
 import { makeDir, makeDirs, removeEmptyDir, removeFile, rename, syncDir, writeFileDurable, writeNewFile } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
 import { syncTogether } from '../fs/sync.js';
@@ -9,7 +10,6 @@ import { ARTIFACT_RECORD, METADATA, PARTS } from '../layout/layout.js';
 import { FenceLost } from '../locks/fence.js';
 import type { Lease } from '../locks/lease.js';
 import type { Repo } from '../repo.js';
-import { turns } from '../turns.js';
 import { type Change, isLogged, logged } from './changes.js';
 import { itemName, moveThrough, step, syncCommit } from './commit.js';
 import type { Step } from './intent.js';
@@ -182,7 +182,7 @@ async function bundled(fence: Lease, outputs: readonly Output[]): Promise<Bundle
   const steps: Step[] = [];
   const planned: Committed[] = [];
   const births: string[] = [];
-  const pass = turns();
+  const pass = yielding();
   for (const { name, staged } of outputs) {
     await pass();
     const place = placeNext(fence, name);

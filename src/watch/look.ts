@@ -1,10 +1,11 @@
 /** One look at the change logs: what was committed behind a place, and where the next look goes on. Takes no lock. */
+
+import { yielding } from '../event-loop.js';
 import { listModels } from '../models/files.js';
 import type { Repo } from '../repo.js';
 import { type Change, endOfLog, LOG_START, loggedModels, logId, type Position, type ReadChange, readChanges } from '../store/changes.js';
 import { type DeletedModel, listDeleted, readDeleted } from '../store/deletion.js';
 import { artifactNames, changesTooFast, findVersion, LOOKS } from '../store/read.js';
-import { turns } from '../turns.js';
 import { cursorOf, NOWHERE, type Place, type Places } from './cursor.js';
 
 export interface WatchEvent {
@@ -47,7 +48,7 @@ export async function lookAtLogs(repo: Repo, { modelId, prefix }: Watched, since
   const places = new Map(since);
   const events: WatchEvent[] = [];
   let names: ReadonlyMap<string, string> | undefined;
-  const pass = turns(signal);
+  const pass = yielding(signal);
   const ids = modelId === undefined ? [...new Set([...loggedModels(repo), ...since.keys()])] : [modelId];
   for (const id of ids) {
     await pass();

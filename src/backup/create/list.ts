@@ -1,6 +1,7 @@
 /** Lists the files of one model for a backup. What looks as it did when it was listed before is not listed again; no content, and no metadata.json, is read. */
 import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
+import type { yielding } from '../../event-loop.js';
 import { identityIn, isSameState, statusOf } from '../../fs/identity.js';
 import { readDir } from '../../fs/tree.js';
 import { ARTIFACT_RECORD } from '../../layout/layout.js';
@@ -9,7 +10,6 @@ import type { Repo } from '../../repo.js';
 import { floorOf } from '../../store/latest.js';
 import { readArtifactRecord, readTombstone, type Tombstone } from '../../store/metadata.js';
 import { straysIn, versionNumbers } from '../../store/read.js';
-import type { turns } from '../../turns.js';
 import { damageOr } from './damage.js';
 import { type Damage, damaged, directoryIdentity, type ListedArtifact, type Wanted } from './listed.js';
 import { NO_UPLOADS, namesIn, type Uploads, uploadsToSave } from './uploads.js';
@@ -21,7 +21,7 @@ export interface Listing {
   /** By the clock of the datastore's own file system, in nanoseconds: what changed later may change once more without looking different. */
   readonly since: bigint;
   /** For the heartbeat of the lock, and for signals. */
-  readonly pass: ReturnType<typeof turns>;
+  readonly pass: ReturnType<typeof yielding>;
 }
 
 /** One thing that was listed, and the state it was in; without a state it is listed again in any case. */

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { SwampError } from '../../errors.js';
+import { yielding } from '../../event-loop.js';
 import { statusOf } from '../../fs/identity.js';
 import { readDir } from '../../fs/tree.js';
 import { GLOBAL } from '../../layout/layout.js';
@@ -14,7 +15,6 @@ import { restructure, type Structural } from '../../protocol/restructure.js';
 import type { Repo } from '../../repo.js';
 import { quietEntry } from '../../store/ahead.js';
 import { isIntent } from '../../store/intent.js';
-import { turns } from '../../turns.js';
 import { modelDirectory, orphanDirectory } from '../paths.js';
 import { type Choose, type Chosen, choosing } from './choose.js';
 import { type ListedMoment, withoutExcluded } from './leave-out.js';
@@ -44,7 +44,7 @@ export async function takeSnapshot(
   { session, signal }: { readonly session: Session; readonly signal: AbortSignal },
 ): Promise<Snapshot> {
   const before = readFence(repo.layout.fence(GLOBAL));
-  const moment = { repo, wanted, since: changedSince(repo, session), pass: turns(signal), choose: await choosing(repo, wanted) };
+  const moment = { repo, wanted, since: changedSince(repo, session), pass: yielding(signal), choose: await choosing(repo, wanted) };
   const first = await moment.choose();
   const scope = { models: wanted.models === null || wanted.orphans ? ('all' as const) : first.models.map(({ id }) => id), runs: false };
   const ahead = await lookAhead(moment, first);
@@ -62,7 +62,7 @@ export async function takeSnapshot(
 
 /** The same plan without a lock: of what changes meanwhile some is shown, and some is not. */
 export async function lookWithoutLock(repo: Repo, wanted: Wanted, { signal }: { readonly signal: AbortSignal }): Promise<Snapshot> {
-  const moment = { repo, wanted, since: 0n, pass: turns(signal), choose: await choosing(repo, wanted) };
+  const moment = { repo, wanted, since: 0n, pass: yielding(signal), choose: await choosing(repo, wanted) };
   const chosen = await moment.choose();
   const ahead = await lookAhead(moment, chosen);
   return withoutExcluded(repo, wanted, snapshotOf(moment, chosen, { global: readFence(repo.layout.fence(GLOBAL))?.epoch ?? 0, data: ahead }));

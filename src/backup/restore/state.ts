@@ -1,6 +1,7 @@
 /** What a restore's plan depends on in the repository, looked at without a lock. */
 import { join } from 'node:path';
 import { isErrno, SwampError } from '../../errors.js';
+import { yielding } from '../../event-loop.js';
 import { stateOf } from '../../fs/identity.js';
 import { readDir } from '../../fs/tree.js';
 import { FAMILIES } from '../../layout/families.js';
@@ -13,7 +14,6 @@ import { hasEntries } from '../../store/check/check.js';
 import { isDeletedModel } from '../../store/deleted.js';
 import { readVersionMetadata } from '../../store/metadata.js';
 import { versionNumbers } from '../../store/read.js';
-import { turns } from '../../turns.js';
 import type { SidecarVersion } from '../format.js';
 
 /** Ids of everything that has files. */
@@ -85,7 +85,7 @@ export function isThisVersion(dir: string, { version, id, checksum }: SidecarVer
 /** The numbers of the versions of these models, by the directories of their artifacts. */
 export async function versionsOf({ layout }: Repo, modelIds: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>> {
   const versions = new Map<string, readonly number[]>();
-  const pass = turns();
+  const pass = yielding();
   for (const modelId of modelIds) {
     for (const name of readDir(layout.model(modelId)) ?? []) {
       await pass();
