@@ -1,7 +1,9 @@
 /** The programs of examples/ do what they say, several at once where they are made for that. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
+import { openRepo } from '../src/index.js';
 import { type TestRepo, tempRepo } from './support/repo.js';
 import { sampledTest } from './support/scale.js';
 import { finished, launch, type Result, ROOT } from './support/swamp.js';
@@ -10,9 +12,11 @@ const test = sampledTest(2);
 
 const TIMEOUT_MS = 60_000;
 
-/** Runs examples/<name> in the repository, a shell program with sh and the other ones with Node. */
+const PROGRAMS: Readonly<Record<string, string>> = { '.sh': 'sh', '.bash': 'bash', '.py': 'python3' };
+
+/** Runs examples/<name> in the repository, by what its name ends with; the other ones with Node. */
 function example(repo: TestRepo, name: string, ...args: string[]): Promise<Result> {
-  const program = name.endsWith('.sh') ? 'sh' : process.execPath;
+  const program = PROGRAMS[extname(name)] ?? process.execPath;
   return finished(launch(repo, program, [join(ROOT, 'examples', name), ...args], { timeoutMs: TIMEOUT_MS }));
 }
 
@@ -51,3 +55,13 @@ test('the notebook keeps every note, and reads the newest of each topic', async 
   const { stdout } = await example(repo, 'notebook.mjs', 'read', 'plan');
   assert.match(stdout, /second\n.*first\n/);
 });
+
+for (const name of ['session.bash', 'session.py', 'session.mjs']) {
+  const command = PROGRAMS[extname(name)] ?? process.execPath;
+  const { error } = spawnSync(command, ['--version'], { timeout: TIMEOUT_MS });
+  test(`${name} puts many values through one session, and reads the last`, { skip: error !== undefined && `${command} is missing` }, async (t) => {
+    const repo = await tempRepo(t);
+    assert.equal((await example(repo, name, 'values', '60')).stdout, 'value 60\n');
+    assert.equal((await openRepo(repo.dir).data.list({ model: 'values' })).total, name === 'session.bash' ? 60 : 61);
+  });
+}

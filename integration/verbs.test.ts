@@ -513,6 +513,21 @@ const VERBS: readonly Verb[] = [
     writes: ['backup', 'prune', NO_FILE, '--keep-daily', '1', '--force'],
   },
   {
+    verb: 'session',
+    args: () => ['session'],
+    stdin: '{"id":1,"op":"data.versions","args":{"model":"m","name":"a"}}',
+    text: /^\{"id":1,"result":\{"dataName":"a",.*\}\}\n$/,
+    result: {
+      id: 'number',
+      result: {
+        ...fields('dataName modelId modelName modelType', 'text'),
+        versions: [{ ...fields('createdAt checksum', 'text'), ...fields('version size', 'number'), isLatest: 'flag' }],
+        total: 'number',
+      },
+    },
+    fails: [['session', 'extra'], 'usage'],
+  },
+  {
     verb: 'demo',
     args: () => ['demo', '--seconds', '1', '--writers', '1', '--deletes', '1', '--quiet'],
     text: /\nPassed: /,
@@ -541,6 +556,8 @@ const READING = [
     'backup pack',
     'backup unpack',
     'backup list',
+    // Each of its operations is refused by itself.
+    'session',
     'demo',
     'completion',
   ],

@@ -45,6 +45,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> =
   'backup pack': () => import('./commands/backup-pack.js'),
   'backup unpack': () => import('./commands/backup-unpack.js'),
   'backup prune': () => import('./commands/backup-prune.js'),
+  session: () => import('./commands/session.js'),
   demo: () => import('./commands/demo.js'),
   completion: () => import('./commands/completion.js'),
 };

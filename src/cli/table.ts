@@ -46,6 +46,13 @@ export const COMMANDS: readonly Command[] = [
   ...DATASTORE_COMMANDS,
   ...BACKUP_COMMANDS,
   {
+    verb: 'session',
+    summary: 'Answer requests, one a line of JSON, from stdin until it ends',
+    positionals: [],
+    flags: [],
+    examples: [[`session <<< '{"id":1,"op":"data.list","args":{"model":"results"}}'`, 'the operations and their arguments are those of the library']],
+  },
+  {
     verb: 'demo',
     summary: 'Writers against a deleter in a throw-away repository; a verdict',
     positionals: [],

@@ -58,7 +58,7 @@ const ACCESS: Readonly<Record<string, 'reads' | 'writes'>> = {
 const AS_IT_IS = ['datastore status', 'datastore check', 'datastore check --repair', 'datastore sweep', 'datastore lock status', 'datastore lock release'];
 
 /** Commands without an operation on a repository; `model search` is `model list`. */
-const OTHERS = /^(repo init|model search|backup (verify|diff|list|pack|unpack|prune)|demo|completion)$/;
+const OTHERS = /^(repo init|model search|backup (verify|diff|list|pack|unpack|prune)|session|demo|completion)$/;
 
 /** These have one. */
 const DRY_RUNS: ReadonlySet<string> = new Set(COMMANDS.filter(({ flags }) => flags.some(({ name }) => name === 'dry-run')).map(({ verb }) => verb));
