@@ -32,7 +32,7 @@ export const DATA_COMMANDS: readonly Command[] = [
       IF_STABLE,
       NO_EMPTY,
       { name: 'batch', type: 'switch', description: 'Store one item for each line of JSON on stdin; print a line for each' },
-      { name: 'atomic', type: 'switch', description: 'With --batch: all items become visible together, or none' },
+      { name: 'atomic', type: 'switch', description: 'With --batch: store all items by one commit, or none' },
       { name: 'command', type: 'switch', description: 'Store what the command after "--" prints, if it ends with 0' },
     ],
     runs: 'command',

@@ -118,7 +118,7 @@ function unknownOperation(op: string, known: readonly string[]): SwampError {
 /** Operations that a request and one reply cannot carry. */
 const WITHOUT: ReadonlyMap<string, string> = new Map([
   ['data.batch', 'its requests run at once already, and share locks'],
-  ['data.watch', 'it has no end; use "swamp data watch"'],
+  ['data.watch', 'it has no end'],
   ['model.exec', 'its command would read and write the streams of the session'],
 ]);
 

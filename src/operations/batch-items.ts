@@ -38,7 +38,7 @@ export interface DataBatchInput extends SourceDemands {
   readonly items: AsyncIterable<BatchItem | AtLine | Error> | Iterable<BatchItem | AtLine | Error>;
   /** Makes a `store` model of a name when there is none. */
   readonly create?: boolean;
-  /** All items, of one model and of different names, at most 10,000 of them, become visible together, or none does. */
+  /** All items, of one model and of different names, at most 10,000 of them, are stored by one commit, or none is. */
   readonly atomic?: boolean;
 }
 
