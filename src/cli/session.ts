@@ -1,11 +1,11 @@
 /** The requests of a session: read one by one, run at once, so many at a time, and answered as they end. */
 import { isUtf8 } from 'node:buffer';
+import { atMost } from '../at-most.js';
 import { asSwampError, SwampError } from '../errors.js';
 import type { OpenRepo } from '../library/library.js';
 import { nearest } from '../models/suggest.js';
 import { fromBase64 } from '../operations/batch-items.js';
 import type { DataGetResult } from '../operations/data-content.js';
-import { atMost } from '../turns.js';
 import { type JsonLine, jsonLinesOf, objectIn } from './ndjson.js';
 import { print } from './output.js';
 import { writeOutputFile } from './output-file.js';
