@@ -12,6 +12,7 @@ const READERS: Readonly<Record<string, { readonly args: readonly string[]; reado
   'data get': { args: ['data', 'get', 'm', 'a'], points: ['data-get.model-found', 'read.forwarded'] },
   'data versions': { args: ['data', 'versions', 'm', 'a'], points: ['read.forwarded'] },
   'data search': { args: ['data', 'search'], points: ['data-list.names', 'read.forwarded'] },
+  'data query': { args: ['data', 'query', 'true'], points: ['catalog.listed', 'read.forwarded'] },
   'data list': { args: ['data', 'list', 'm'], points: ['data-list.names', 'read.forwarded'] },
 };
 

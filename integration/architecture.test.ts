@@ -29,6 +29,8 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   'yargs-parser': /^cli\/parse\.ts$/,
   '@logtape/logtape': /^(cli\/log|library\/loggers)\.ts$/,
   'proper-lockfile': /^locks\/lease\.ts$/,
+  'node-sqlite3-wasm': /^catalog\/driver\.ts$/,
+  '@marcbachmann/cel-js': /^catalog\/cel\.ts$/,
   'tar-stream': /^backup\/archive\.ts$/,
   yaml: /^(models\/|repo\.ts$)/,
 };
@@ -175,9 +177,9 @@ describe('node:fs', () => {
     assert.match("join(base, 'data', modelId)", built);
   });
 
-  test('removes trees of the store, and scratch beside a backup, in one place each (P5)', () => {
+  test('removes trees of the store, scratch beside a backup, and catalogs, in one place each (P5)', () => {
     const callers = SHIPPED.filter(({ path, code }) => path !== 'fs/tree.ts' && /\bremoveTree\(/.test(code)).map(({ path }) => path);
-    assert.deepEqual(callers, ['backup/scratch.ts', 'store/sweep.ts']);
+    assert.deepEqual(callers, ['backup/scratch.ts', 'catalog/place.ts', 'store/sweep.ts']);
   });
 });
 

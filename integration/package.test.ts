@@ -82,7 +82,7 @@ test('the package needs nothing but itself: it installs offline, runs, is import
     assert.deepEqual(
       paths.filter(
         (path) =>
-          !/^(package\.json|README\.md|LICENSE|API\.md|CHANGELOG\.md|examples\/[^/]+|bin\/[^/]+|dist\/.*\.(cjs|js|map|d\.ts)|dist\/THIRD-PARTY\.txt)$/.test(
+          !/^(package\.json|README\.md|LICENSE|API\.md|CHANGELOG\.md|examples\/[^/]+|bin\/[^/]+|dist\/.*\.(cjs|js|map|d\.ts)|dist\/THIRD-PARTY\.txt|dist\/node-sqlite3-wasm\.wasm)$/.test(
             path,
           ) || /\.test\./.test(path),
       ),

@@ -264,6 +264,33 @@ const VERBS: readonly Verb[] = [
     fails: [['data', 'search', '--since', 'yesterday'], 'usage'],
   },
   {
+    verb: 'data query',
+    args: () => ['data', 'query', 'name == "a" && size > 0'],
+    text: /^MODEL +NAME +VERSION +TYPE +SIZE +CREATED\nm +a +2 +data +3 B +20/,
+    result: {
+      predicate: 'text',
+      results: [
+        {
+          ...fields('id name modelId modelName modelType contentType dataType lifetime garbageCollection ownerType ownerRef createdAt checksum', 'text'),
+          ...fields('version generation size', 'number'),
+          isLatest: 'flag',
+          tags: { '*': 'text' },
+        },
+      ],
+      total: 'number',
+      limited: 'flag',
+      failed: ['text'],
+    },
+    fails: [['data', 'query', 'nam == 1'], 'usage'],
+  },
+  {
+    verb: 'data query',
+    args: () => ['data', 'query', '--sql', 'select name, version from data where isLatest order by 1 limit 1'],
+    text: /^name +version\na +2\n$/,
+    result: { columns: ['text'], rows: [['text']], total: 'number', failed: ['text'] },
+    fails: [['data', 'query', 'true', '--sql', 'select 1'], 'usage'],
+  },
+  {
     verb: 'data versions',
     args: () => ['data', 'versions', 'm', 'a'],
     text: /^VERSION +SIZE +CREATED +SHA-256\n +2 +3 B .* latest\n +1 /,
@@ -408,6 +435,14 @@ const VERBS: readonly Verb[] = [
     writes: ['datastore', 'sweep', '--retry-teardown', 'none'],
   },
   {
+    verb: 'datastore compact',
+    args: () => ['datastore', 'compact'],
+    text: /^Built the catalog anew: 3 versions, [0-9]+ kB; 0 B less than before\n$/,
+    result: fields('versions bytes bytesReclaimed', 'number'),
+    fails: [['datastore', 'compact', 'extra'], 'usage'],
+    writes: ['datastore', 'compact'],
+  },
+  {
     verb: 'datastore lock status',
     args: () => ['datastore', 'lock', 'status'],
     text: /^No lock is held\.\n$/,
@@ -545,7 +580,19 @@ const VERBS: readonly Verb[] = [
 
 /** The verbs that --read-only does not concern; `demo` writes to a repository of its own. */
 const READING = [
-  ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data get', 'data list', 'data search', 'data versions'],
+  ...[
+    'repo info',
+    'model list',
+    'model search',
+    'model get',
+    'model validate',
+    'data get',
+    'data list',
+    'data search',
+    'data query',
+    'data query',
+    'data versions',
+  ],
   ...[
     'data upload list',
     'datastore status',

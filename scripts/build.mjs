@@ -2,6 +2,7 @@
  * Bundles what is shipped into dist/; nothing is left to install.
  *
  *   main.cjs and what it loads  the program, CommonJS: Node starts that faster, and starting is most of what a command costs
+ *   node-sqlite3-wasm.wasm      SQLite, as its package has it
  *   index.js                    the library, ES modules, to be read: not minified, with the names of the source
  *
  * `--release` starts from an empty dist/ and adds the declarations of the library.
@@ -17,6 +18,9 @@ import { root, writeFiles } from './tree.mjs';
 const { version } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
 
 const YAML = resolve(root, 'node_modules/yaml/browser/dist/index.js');
+
+/** SQLite itself. */
+const WASM = 'node-sqlite3-wasm.wasm';
 
 const COMMON = {
   absWorkingDir: root,
@@ -43,6 +47,8 @@ const APART = {
   './help.js': 'help',
   './log.js': 'log',
   'tar-stream': 'tar-stream',
+  'node-sqlite3-wasm': 'sqlite',
+  '@marcbachmann/cel-js': 'cel',
 };
 
 /** Stands in main.cjs for the hash of the other bundles until that is known. */
@@ -57,6 +63,8 @@ const program = await build({
     help: 'src/cli/help.ts',
     log: 'src/cli/log.ts',
     'tar-stream': 'tar-stream',
+    sqlite: 'node-sqlite3-wasm',
+    cel: '@marcbachmann/cel-js',
     yaml: YAML,
   },
   alias: { 'graceful-fs': 'node:fs' },
@@ -78,18 +86,23 @@ const library = await build({
   chunkNames: 'library/[name]-[hash]',
   format: 'esm',
   splitting: true,
-  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+  // SQLite looks for its WebAssembly beside itself; there is one copy for the program and the library.
+  define: { ...COMMON.define, __dirname: 'distDirectory' },
+  banner: {
+    js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url),distDirectory=import.meta.dirname.replace(/[/]library$/,'');",
+  },
 });
 
 const bundles = program.outputFiles
   .filter(({ path }) => path.endsWith('.cjs'))
-  .map(({ path, text }) => ({ path, text: withLazyModules(text), isMain: path.endsWith('/main.cjs') }));
+  .map(({ path, text }) => ({ path, text: inAscii(withLazyModules(text)), isMain: path.endsWith('/main.cjs') }));
 const release = process.argv.includes('--release');
 if (release) rmSync(resolve(root, 'dist'), { recursive: true, force: true });
 writeFiles([
   ...bundles.map(({ path, text, isMain }) => ({ path, contents: Buffer.from(isMain ? text.replace(UNNAMED, nameOf(bundles)) : text) })),
   ...program.outputFiles.filter(({ path }) => !path.endsWith('.cjs')),
   ...library.outputFiles,
+  { path: resolve(root, 'dist', WASM), contents: readFileSync(resolve(root, 'node_modules/node-sqlite3-wasm/dist', WASM)) },
   { path: resolve(root, 'dist/THIRD-PARTY.txt'), contents: Buffer.from(thirdParty(program.metafile, library.metafile)) },
 ]);
 if (release) declarations();
@@ -114,6 +127,11 @@ function nameOf(all) {
     if (!isMain) hash.update(text);
   }
   return hash.digest('hex').slice(0, UNNAMED.length);
+}
+
+/** A pattern of a package may have other characters: the bundler leaves those as they are. */
+function inAscii(code) {
+  return code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Stands for a module until something of it is used: several of Node's cost more to load than a command takes to run. */

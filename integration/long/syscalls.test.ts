@@ -8,7 +8,7 @@ import { cannotTrace } from '../support/strace.js';
 
 /** Commands that change nothing, and the demo and a session, which are made of the others. */
 const OTHERS = [
-  ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data list', 'data search', 'data versions', 'data upload list'],
+  ...['repo info', 'model list', 'model search', 'model get', 'model validate', 'data list', 'data search', 'data query', 'data versions', 'data upload list'],
   ...['datastore status', 'datastore check', 'datastore lock status', 'demo', 'session', 'completion'],
   // Nothing in a repository.
   ...['backup verify', 'backup diff', 'backup pack', 'backup unpack', 'backup prune'],

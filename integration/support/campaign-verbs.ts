@@ -94,6 +94,16 @@ export const VERBS: readonly Verb[] = [
     done: expectBatch,
   },
   {
+    title: 'datastore compact',
+    verb: 'datastore compact',
+    args: [],
+    prepare,
+    done: async ({ dir, layout }) => {
+      assert.deepEqual((await openRepo(dir).data.query({ predicate: 'name == "a" && modelName == "m"', select: 'version' })).total, 1);
+      assert.ok(existsSync(layout.catalogs));
+    },
+  },
+  {
     title: 'model create',
     verb: 'model create',
     args: ['store', 'created', '--tag', 'k=v'],

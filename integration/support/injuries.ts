@@ -601,9 +601,14 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     writeFileSync(repo.layout.trashes, '');
     return [['wrong_type', repo.layout.trashes]];
   },
-  'the catalog is a directory': ({ repo }) => {
-    mkdirSync(repo.layout.catalog);
-    return [['wrong_type', repo.layout.catalog]];
+  'a file stands where the catalog belongs': ({ repo }) => {
+    rmSync(repo.layout.catalogs, { recursive: true, force: true });
+    writeFileSync(repo.layout.catalogs, '');
+    return [['wrong_type', repo.layout.catalogs]];
+  },
+  'something unknown stands among the catalogs': ({ repo }) => {
+    mkdirSync(join(repo.layout.catalogs, 'index.db'), { recursive: true });
+    return [['unknown_entry', join(repo.layout.catalogs, 'index.db')]];
   },
   'all fences are behind a link': ({ repo }) => {
     replaceByLink(repo.layout.fences);
@@ -981,8 +986,9 @@ export const INJURIES: Readonly<Record<string, (places: Places) => Expectation>>
     return [['symlink', repo.layout.trashes]];
   },
   'the catalog is a link': ({ repo }) => {
-    writeFileSync(join(repo.root, 'catalog'), 'x');
-    symlinkSync(join(repo.root, 'catalog'), repo.layout.catalog);
-    return [['symlink', repo.layout.catalog]];
+    rmSync(repo.layout.catalogs, { recursive: true, force: true });
+    mkdirSync(join(repo.root, 'catalog'));
+    symlinkSync(join(repo.root, 'catalog'), repo.layout.catalogs);
+    return [['symlink', repo.layout.catalogs]];
   },
 };

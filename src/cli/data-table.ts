@@ -92,6 +92,25 @@ export const DATA_COMMANDS: readonly Command[] = [
     ],
   },
   {
+    verb: 'data query',
+    summary: 'Find versions by an expression over their fields, or by SQL',
+    positionals: [{ name: 'predicate', description: 'In CEL, over the fields of a version; see the examples', optional: true, flag: true }],
+    flags: [
+      { name: 'select', type: 'value', value: 'EXPR', description: 'In CEL: what each result is to be; else its record' },
+      { name: 'order-by', type: 'value', value: 'FIELD', description: 'Sort by this field; else by model, name and version' },
+      { name: 'desc', type: 'switch', description: 'The other way round' },
+      { name: 'limit', type: 'value', value: 'N', description: 'At most so many' },
+      { name: 'after', type: 'value', value: 'NEXT', description: 'Go on behind the answer that gave this as "next"' },
+      { name: 'sql', type: 'value', value: 'SELECT', description: 'In place of all these: one SELECT over the view "data"' },
+    ],
+    examples: [
+      [`data query 'size > 1000 && tags.env == "prod"' --order-by size --desc`, 'the largest first; latest versions only'],
+      [`data query 'attributes.exitCode != 0' --select '{"model": modelName, "code": attributes.exitCode}'`, 'what JSON contents say'],
+      [`data query 'name == "log" && version > 0'`, 'all versions: it mentions "version"'],
+      [`data query --sql 'select modelName, sum(size) from data group by 1'`, 'sizes by model, of all versions'],
+    ],
+  },
+  {
     verb: 'data versions',
     summary: 'List the versions of an artifact, newest first',
     positionals: [MODEL, NAME],

@@ -42,6 +42,14 @@ export const DATASTORE_COMMANDS: readonly Command[] = [
     examples: [],
   },
   {
+    verb: 'datastore compact',
+    summary: 'Build the catalog of queries anew, as small as it can be',
+    confirms: true,
+    positionals: [],
+    flags: [],
+    examples: [],
+  },
+  {
     verb: 'datastore lock status',
     summary: 'List the locks that are held, their holders and who waits',
     positionals: [],

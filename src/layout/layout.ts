@@ -25,6 +25,7 @@
  *     reserve/3                                              space that only removals may spend
  *     repository.json                                        whose datastore this is, where it does not lie in the repository
  *     restoring/                                             a restore that is published, and not carried out yet
+ *     catalog/free-<nonce>/index.db                          a derived index for queries, which may be thrown away
  *     quarantine/20261120T183116Z-<nonce>/data/...           what a repair set aside, under its old path
  */
 import { join } from 'node:path';
@@ -53,6 +54,11 @@ const MODEL_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$
 /** A lower-case UUID: the only shape of a model id that ever becomes a path (B8). */
 export function isModelId(text: string): boolean {
   return MODEL_ID.test(text);
+}
+
+/** The name of a catalog that no process works with. */
+export function isFreeCatalog(name: string): boolean {
+  return /^free-[0-9a-f]{12}$/.test(name);
 }
 
 export class Layout {
@@ -194,8 +200,13 @@ export class Layout {
     return new Layout(this.base, join(this.quarantines, name));
   }
 
-  get catalog(): string {
-    return this.#at('catalog.db');
+  /** Derived indexes for queries: one, for the most part. */
+  get catalogs(): string {
+    return this.#at('catalog');
+  }
+  /** `owner`: the session that works with it, or `free-<nonce>`. */
+  catalog(owner: string): string {
+    return this.#at('catalog', owner);
   }
 }
 

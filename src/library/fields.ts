@@ -10,7 +10,9 @@ import type { DataGetInput } from '../operations/data-get.js';
 import type { DataListInput } from '../operations/data-list.js';
 import type { DataPruneInput } from '../operations/data-prune.js';
 import type { DataPutInput, VersionInput } from '../operations/data-put.js';
+import type { DataQueryInput } from '../operations/data-query.js';
 import type { DataSearchInput } from '../operations/data-search.js';
+import type { DataSqlInput } from '../operations/data-sql.js';
 import type { DataWatchInput } from '../operations/data-watch.js';
 import type { DatastoreRepairInput } from '../operations/datastore-repair.js';
 import type { DatastoreSweepInput } from '../operations/datastore-sweep.js';
@@ -103,6 +105,15 @@ export const DATA_SEARCH: InputFields<DataSearchInput> = {
   limit: whole(1),
 };
 export const DATA_WATCH: InputFields<DataWatchInput> = { model: TEXT, prefix: TEXT, since: TEXT, untilIdle: whole(0) };
+export const DATA_QUERY: InputFields<DataQueryInput> = {
+  predicate: NEEDED_TEXT,
+  select: TEXT,
+  orderBy: TEXT,
+  desc: SWITCH,
+  limit: whole(1),
+  after: TEXT,
+};
+export const DATA_SQL: InputFields<DataSqlInput> = { sql: NEEDED_TEXT };
 export const DATA_DELETE: InputFields<DataDeleteInput> = {
   model: NEEDED_TEXT,
   name: TEXT,

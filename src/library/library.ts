@@ -18,12 +18,15 @@ import { type DataGetInput, dataGetRecord } from '../operations/data-get.js';
 import { type DataListInput, type DataListResult, dataList } from '../operations/data-list.js';
 import { type DataPruneInput, type DataPruneOptions, type DataPruneResult, dataPrune } from '../operations/data-prune.js';
 import { type DataPutInput, type DataPutResult, dataPut, type VersionInput } from '../operations/data-put.js';
+import { type DataQueryInput, type DataQueryResult, dataQuery } from '../operations/data-query.js';
 import type { DataRecord } from '../operations/data-record.js';
 import { type DataRenameResult, dataRename } from '../operations/data-rename.js';
 import { type DataSearchInput, type DataSearchResult, dataSearch } from '../operations/data-search.js';
+import { type DataSqlInput, type DataSqlResult, dataSql } from '../operations/data-sql.js';
 import { type DataVersionsResult, dataVersions } from '../operations/data-versions.js';
 import { type DataWatchInput, type DataWatchOptions, dataWatch } from '../operations/data-watch.js';
 import { type DatastoreCheckResult, datastoreCheck } from '../operations/datastore-check.js';
+import { type DatastoreCompactResult, datastoreCompact } from '../operations/datastore-compact.js';
 import { type DatastoreRepairInput, type DatastoreRepairOptions, type DatastoreRepairResult, datastoreRepair } from '../operations/datastore-repair.js';
 import { type DatastoreStatusResult, datastoreStatus } from '../operations/datastore-status.js';
 import { type DatastoreSweepInput, type DatastoreSweepResult, datastoreSweep } from '../operations/datastore-sweep.js';
@@ -108,6 +111,9 @@ export interface OpenRepo {
     /** What `get` knows of a version, without its content. */
     record(input: DataGetInput, options?: Cancel): Promise<DataRecord>;
     list(input?: DataListInput, options?: Cancel): Promise<DataListResult>;
+    query(input: DataQueryInput, options?: Cancel): Promise<DataQueryResult>;
+    /** One SELECT over the view `data`. */
+    sql(input: DataSqlInput, options?: Cancel): Promise<DataSqlResult>;
     search(input?: DataSearchInput, options?: Cancel): Promise<DataSearchResult>;
     versions(input: { readonly model: string; readonly name: string }, options?: Cancel): Promise<DataVersionsResult>;
     rename(input: { readonly model: string; readonly oldName: string; readonly newName: string }, options?: Cancel): Promise<DataRenameResult>;
@@ -133,6 +139,7 @@ export interface OpenRepo {
     status(options?: Cancel): Promise<DatastoreStatusResult>;
     check(options?: Cancel): Promise<DatastoreCheckResult>;
     repair(input?: DatastoreRepairInput, options?: Partial<DatastoreRepairOptions>): Promise<DatastoreRepairResult>;
+    compact(options?: Cancel): Promise<DatastoreCompactResult>;
     sweep(input?: DatastoreSweepInput, options?: Cancel): Promise<DatastoreSweepResult>;
     lockStatus(options?: Cancel): Promise<LockStatusResult>;
     lockRelease(input: LockReleaseInput, options?: Cancel): Promise<LockReleaseResult>;
@@ -198,6 +205,7 @@ export function operationsOf(repo: Repo): OpenRepo {
   );
   const status = bound('datastore.status', fields.NOTHING, datastoreStatus);
   const check = bound<object, Cancel, DatastoreCheckResult>('datastore.check', fields.NOTHING, datastoreCheck);
+  const compact = bound('datastore.compact', fields.NOTHING, datastoreCompact);
   const locks = bound('datastore.lockStatus', fields.NOTHING, lockStatus);
   return Object.freeze({
     root: repo.root,
@@ -222,6 +230,8 @@ export function operationsOf(repo: Repo): OpenRepo {
       get: bound('data.get', fields.DATA_GET, dataContent),
       record: bound('data.record', fields.DATA_GET, dataGetRecord),
       list: bound('data.list', fields.DATA_LIST, dataList),
+      query: bound('data.query', fields.DATA_QUERY, dataQuery),
+      sql: bound('data.sql', fields.DATA_SQL, dataSql),
       search: bound('data.search', fields.DATA_SEARCH, dataSearch),
       versions: bound('data.versions', fields.ARTIFACT, dataVersions),
       rename: bound('data.rename', fields.DATA_RENAME, dataRename),
@@ -246,6 +256,7 @@ export function operationsOf(repo: Repo): OpenRepo {
       status: (given) => status({}, given),
       check: (given) => check({}, given),
       repair: bound('datastore.repair', fields.REPAIR, datastoreRepair),
+      compact: (given) => compact({}, given),
       sweep: bound('datastore.sweep', fields.SWEEP, datastoreSweep),
       lockStatus: (given) => locks({}, given),
       lockRelease: bound('datastore.lockRelease', fields.LOCK_RELEASE, lockRelease),

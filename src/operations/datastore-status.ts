@@ -1,8 +1,8 @@
 /** `datastore status`: size, what is pending, which locks are held; takes none. */
-import { lstatSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { asSwampError } from '../errors.js';
-import { treeBytes } from '../fs/tree.js';
+import { listStore, treeBytes } from '../fs/tree.js';
+import { isFreeCatalog } from '../layout/layout.js';
 import { itemOf, KINDS, PENDING, type PendingItem, unfinished, waitingTeardowns, warnOfDamagedRecords } from '../recovery/unfinished.js';
 import { displayPath, type Repo } from '../repo.js';
 import { loggedModels } from '../store/changes.js';
@@ -31,9 +31,15 @@ export interface DatastoreStatusResult {
   readonly locks: readonly LockRecord[];
   /** Of models that are watched: what `data watch` can still tell of them. */
   readonly changeLogs: readonly { readonly modelId: string; readonly bytes: number }[];
-  readonly catalog: { readonly state: 'absent' | 'present'; readonly bytes: number };
+  readonly catalog: CatalogState;
   /** Parts of this answer that are missing, and why. */
   readonly unreadable: readonly UnreadablePart[];
+}
+
+/** The index that queries are answered from: derived, so it is never damage. `in_use`: a query works with it, or died at it. */
+export interface CatalogState {
+  readonly state: 'absent' | 'present' | 'in_use';
+  readonly bytes: number;
 }
 
 /** Outputs that a method kept because it could not commit them: a sweep removes them with `--kept`. */
@@ -81,7 +87,7 @@ async function statusOf(repo: Repo, _input: object = {}, { signal }: { readonly 
     () => Promise.all(loggedModels(repo).map(async (modelId) => ({ modelId, bytes: await treeBytes(repo.layout.changeLog(modelId), signal) }))),
     [],
   );
-  const catalog = await part('catalog', () => lstatSync(repo.layout.catalog, { throwIfNoEntry: false }), undefined);
+  const catalog = await part('catalog', () => catalogNow(repo), ABSENT);
   const bytes = await part('bytes', () => treeBytes(repo.layout.root, signal), 0);
   const inOrder = locks.every(({ state }) => state !== 'damaged') && teardowns.every(({ state }) => state !== 'failed');
   return {
@@ -95,9 +101,17 @@ async function statusOf(repo: Repo, _input: object = {}, { signal }: { readonly 
     uploads,
     locks,
     changeLogs,
-    catalog: { state: catalog === undefined ? 'absent' : 'present', bytes: catalog?.size ?? 0 },
+    catalog,
     unreadable,
   };
+}
+
+const ABSENT: CatalogState = Object.freeze({ state: 'absent', bytes: 0 });
+
+async function catalogNow({ layout }: Repo): Promise<CatalogState> {
+  const names = listStore(layout.catalogs) ?? [];
+  if (names.length === 0) return ABSENT;
+  return { state: names.every(isFreeCatalog) ? 'present' : 'in_use', bytes: await treeBytes(layout.catalogs) };
 }
 
 /** Where the answer lists a kind, by what finishes it. */

@@ -9,6 +9,7 @@ import { segmentFor } from '../layout/names.js';
 import type { Repo } from '../repo.js';
 import { dataDelete } from './data-delete.js';
 import { dataList } from './data-list.js';
+import { dataQuery } from './data-query.js';
 import { dataSearch } from './data-search.js';
 import { dataVersions } from './data-versions.js';
 import { datastoreStatus } from './datastore-status.js';
@@ -29,6 +30,7 @@ const LOOPS: Readonly<Record<string, (repo: Repo, cancel: Cancel) => Promise<unk
   'data delete --all --dry-run': (repo, cancel) => dataDelete(repo, { model: 'm', all: true, dryRun: true }, cancel),
   'data list': (repo, cancel) => dataList(repo, { model: 'm' }, cancel),
   'data search': (repo, cancel) => dataSearch(repo, {}, cancel),
+  'data query': (repo, cancel) => dataQuery(repo, { predicate: 'size > 0 && name.matches("a")' }, cancel),
   'data versions': (repo, cancel) => dataVersions(repo, { model: 'm', name: 'many' }, cancel),
 };
 

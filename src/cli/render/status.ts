@@ -25,7 +25,7 @@ export function statusText(result: DatastoreStatusResult, page: Page): string {
       'Watched models',
       changeLogs.length === 0 ? undefined : `${changeLogs.length}, ${size(changeLogs.reduce((sum, log) => sum + log.bytes, 0))} of change logs`,
     ],
-    ['Catalog', catalog.state === 'absent' ? 'absent' : `present, ${size(catalog.bytes)}`],
+    ['Catalog', catalog.state === 'absent' ? 'absent' : `${catalog.state === 'present' ? 'present' : 'in use'}, ${size(catalog.bytes)}`],
   ]);
   const blocks = [
     head,

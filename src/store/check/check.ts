@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { isErrno } from '../../errors.js';
 import { statusOf } from '../../fs/identity.js';
 import { isForeign } from '../../fs/tree.js';
-import { ARTIFACT_RECORD, GLOBAL, isModelId, type LockName } from '../../layout/layout.js';
+import { ARTIFACT_RECORD, GLOBAL, isFreeCatalog, isModelId, type LockName } from '../../layout/layout.js';
 import { isRecordName, isSegment, nameOf } from '../../layout/names.js';
 import { parseHolder } from '../../locks/holder.js';
 import { lockOfQueue, parseTicket } from '../../locks/queue.js';
@@ -45,6 +45,7 @@ const LEVELS: ReadonlySet<string> = new Set([
   'kept',
   'changes',
   'pins',
+  'catalog',
   'trash',
   'reserve',
   'restoring',
@@ -66,15 +67,13 @@ const STEPS = [
   checkTrash,
   checkRestoring,
   checkReserve,
+  checkCatalogs,
 ];
 
 async function checkTop(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
-  const catalog = layout.catalog.slice(layout.root.length + 1);
   const repository = layout.repository.slice(layout.root.length + 1);
-  // SQLite keeps its journal beside the database.
-  const isCatalog = (name: string): boolean => name === catalog || name.startsWith(`${catalog}-`);
-  const expected = (name: string): Expected | undefined => (LEVELS.has(name) ? 'directory' : isCatalog(name) || name === repository ? 'file' : undefined);
+  const expected = (name: string): Expected | undefined => (LEVELS.has(name) ? 'directory' : name === repository ? 'file' : undefined);
   for await (const _ of checker.entries(layout.root, expected));
 }
 
@@ -200,6 +199,12 @@ async function checkPins(checker: Checker): Promise<void> {
 /** Whatever is in the trash was committed to be removed. */
 async function checkTrash(checker: Checker): Promise<void> {
   for await (const _ of checker.entries(checker.repo.layout.trashes, () => 'any'));
+}
+
+/** What is in one is derived, and the next query judges it: here it matters only that a command may work there. */
+async function checkCatalogs(checker: Checker): Promise<void> {
+  const isCatalog = (name: string): boolean => isFreeCatalog(name) || parseHolder(name) !== undefined;
+  for await (const _ of checker.entries(checker.repo.layout.catalogs, (name) => (isCatalog(name) ? 'directory' : undefined)));
 }
 
 /** Pieces that removals give back to a full disk. */
