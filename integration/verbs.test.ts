@@ -285,8 +285,8 @@ const VERBS: readonly Verb[] = [
   },
   {
     verb: 'data query',
-    args: () => ['data', 'query', '--sql', 'select name, version from data where isLatest order by 1 limit 1'],
-    text: /^name +version\na +2\n$/,
+    args: () => ['data', 'query', '--sql', 'select name from data where isLatest order by 1 limit 1'],
+    text: /^name\na\n$/,
     result: { columns: ['text'], rows: [['text']], total: 'number', failed: ['text'] },
     fails: [['data', 'query', 'true', '--sql', 'select 1'], 'usage'],
   },
