@@ -49,8 +49,10 @@ export async function surveyOrphans(repo: Repo): Promise<OrphanSurvey> {
   const known = new Set([...files.flatMap(({ model }) => model?.id ?? []), ...modelsToRestore(repo)]);
   const left = [...found].map(([modelId, path]) => ({ modelId, path })).filter(({ modelId }) => !known.has(modelId) && !exists(layout.deletedModel(modelId)));
   const unread = files.filter(({ model, deleted }) => model === undefined && !deleted).map(({ path }) => displayPath(repo, path));
-  const texts = left.length === 0 ? [] : [...unread, ...strays.map(({ path }) => path)].map((file) => ({ file, text: textOf(join(repo.root, file)) }));
-  const judged = left.map((orphan) => ({ orphan, doubt: texts.find(({ text }) => mayHold(text, orphan.modelId)) }));
+  const candidates =
+    left.length === 0 ? [] : [...unread.map((file) => ({ file, isDefinition: true })), ...strays.map(({ path: file }) => ({ file, isDefinition: false }))];
+  const texts = candidates.map((one) => ({ ...one, text: textOf(join(repo.root, one.file)) }));
+  const judged = left.map((orphan) => ({ orphan, doubt: texts.find((one) => mayDefine(one, orphan.modelId)) }));
   return {
     orphans: judged.flatMap(({ orphan, doubt }) => (doubt === undefined ? [orphan] : [])),
     doubtful: judged.flatMap(({ orphan, doubt }) => (doubt === undefined ? [] : [{ ...orphan, file: doubt.file }])),
@@ -68,10 +70,19 @@ function textOf(path: string): string | undefined {
   }
 }
 
-/** An id is written as it is, or with escapes, which begin with a backslash. */
-function mayHold(text: string | undefined, modelId: string): boolean {
-  return text === undefined || text.includes(modelId) || text.includes('\\');
+interface Unread {
+  readonly text: string | undefined;
+  /** It has the place of a definition: cut short or overwritten, it may have been that of any model. */
+  readonly isDefinition: boolean;
 }
+
+/** An id is written as it is, or with escapes, which begin with a backslash. */
+function mayDefine({ text, isDefinition }: Unread, modelId: string): boolean {
+  if (text === undefined || text.includes(modelId) || text.includes('\\')) return true;
+  return isDefinition && !ID.test(text);
+}
+
+const ID = /^id:\s*["']?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/im;
 
 /** Another text when a definition has come, gone, or changed its name. */
 export function stateOfDefinitions({ root }: Repo): string {

@@ -83,6 +83,17 @@ describe('kept and reported is', () => {
     assert.match(result.keptModels[0]?.message ?? '', /may belong to models\/store\/link\.yaml, which cannot be read/);
   });
 
+  test('everything, while a definition says of which model it is no more', async (t) => {
+    for (const text of ['', '- nothing', 'type: store\n']) {
+      const repo = await libraryRepo(t);
+      const [broken, lone] = [await newModel(repo, 'broken'), await orphaned(repo, 'lone')];
+      await putAll(repo, 'broken', 'a', '1');
+      writeFileSync(definition(repo, 'broken'), text);
+      const { ids, kept } = await prune(repo);
+      assert.deepEqual([ids, new Set(kept.map(([id]) => id))], [[], new Set([broken, lone])], JSON.stringify(text));
+    }
+  });
+
   test('what belongs to a deleted model, until a sweep', async (t) => {
     const repo = await libraryRepo(t);
     const id = await newModel(repo, 'm');

@@ -2,7 +2,7 @@
 import { isModelId } from '../../layout/layout.js';
 import { type Definition, isModelName, parseDefinition, type ShellMethod, serialiseDefinition } from '../../models/definition.js';
 import { readBoolean, readInteger, textField } from '../../models/yaml.js';
-import { fieldsOf, mappingIn, type Reading, textsIn, wrongIn } from './yaml.js';
+import { type ForeignMapping, fieldsOf, mappingIn, textsIn, wrongIn } from './yaml.js';
 
 export interface ForeignDefinition {
   readonly definition: Definition;
@@ -46,7 +46,7 @@ export function readForeignDefinition(text: string, path: string): Read {
 }
 
 /** Its `execute`, where that has a command. */
-function methodIn({ source, fields }: Reading): { readonly method: ShellMethod | undefined; readonly notes: readonly string[] } {
+function methodIn({ source, fields }: ForeignMapping): { readonly method: ShellMethod | undefined; readonly notes: readonly string[] } {
   const methods = mappingIn({ source, fields }, 'methods');
   const notes = [...methods.keys()].filter((name) => name !== 'execute').map((name) => `its method "${name}" is left out`);
   const execute = mappingIn({ source, fields: methods }, 'execute');

@@ -102,7 +102,7 @@ function dataIn(root: string): string {
   const fields = readFields(source, document);
   if (fields?.has('formatVersion') === true)
     throw new SwampError('usage', `${root} is a repository of this program.`, {
-      hint: `To take its data over: swamp backup create, then swamp backup restore --mode merge.`,
+      hint: 'To take its data over: "swamp backup create DIR" there, then "swamp backup restore DIR --mode merge" here.',
       data: { path: root },
     });
   const datastore = fields?.get('datastore');

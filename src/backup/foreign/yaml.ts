@@ -2,13 +2,13 @@
 import { problemText } from '../../models/files.js';
 import { readFields, readYaml, textField, type YamlField, type YamlSource } from '../../models/yaml.js';
 
-export interface Reading {
+export interface ForeignMapping {
   readonly source: YamlSource;
   readonly fields: ReadonlyMap<string, YamlField>;
 }
 
 /** The fields of a whole document; a text: what is wrong with it. */
-export function fieldsOf(text: string, path: string): Reading | string {
+export function fieldsOf(text: string, path: string): ForeignMapping | string {
   const { source, root } = readYaml(text, path);
   const fields = readFields(source, root);
   return fields === undefined || source.found.length > 0 ? wrongIn(source) : { source, fields };
@@ -20,7 +20,7 @@ export function wrongIn({ found }: YamlSource): string {
 }
 
 /** A mapping of texts; none where there is no such field. */
-export function textsIn({ source }: Reading, field: YamlField | undefined): Record<string, string> {
+export function textsIn({ source }: ForeignMapping, field: YamlField | undefined): Record<string, string> {
   if (field === undefined || field.node === null) return {};
   return Object.fromEntries(
     [...(readFields(source, field) ?? [])].flatMap(([key, value]) => {
@@ -31,7 +31,7 @@ export function textsIn({ source }: Reading, field: YamlField | undefined): Reco
 }
 
 /** The fields of a mapping in it; none where there is none. */
-export function mappingIn({ source, fields }: Reading, key: string): Reading['fields'] {
+export function mappingIn({ source, fields }: ForeignMapping, key: string): ForeignMapping['fields'] {
   const field = fields.get(key);
   return field === undefined || field.node === null ? new Map() : (readFields(source, field) ?? new Map());
 }
