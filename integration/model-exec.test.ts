@@ -16,7 +16,7 @@ const SHORT_TTL = { SWAMP_LOCK_TTL_MS: '2000' };
 /** Says that it runs, and goes on until it is ended; so does a process that it started. */
 const STAYS = 'sleep 60 & echo began; wait; wait';
 
-function exec(repo: TestRepo, line: string, model = 'm', options: Parameters<typeof start>[2] = {}): Running {
+function execIn(repo: TestRepo, line: string, model = 'm', options: Parameters<typeof start>[2] = {}): Running {
   return start(repo, ['--json', 'model', 'exec', model, '--', 'sh', '-c', line], options);
 }
 
@@ -40,7 +40,7 @@ for (const [line, code] of [
   test(`its exit code is that of the command: ${line}`, async (t) => {
     const repo = await tempRepo(t);
     await createModel(repo, 'm');
-    const { stdout, stderr } = await finished(exec(repo, `cat; echo err >&2; ${line}`, 'm', { stdin: 'in' }), code);
+    const { stdout, stderr } = await finished(execIn(repo, `cat; echo err >&2; ${line}`, 'm', { stdin: 'in' }), code);
     assert.deepEqual([stdout, stderr], ['in', 'err\n']);
     assert.deepEqual(heldLocks(repo), []);
   });
@@ -50,10 +50,10 @@ test('one command at a time, first come first served, and each is seen with its 
   const repo = await tempRepo(t);
   await createModel(repo, 'm');
   const gate = join(repo.base, 'gate');
-  const first = await begun(exec(repo, `echo began; until [ -e ${gate} ]; do sleep 0.02; done; echo 0 >> order`));
+  const first = await begun(execIn(repo, `echo began; until [ -e ${gate} ]; do sleep 0.02; done; echo 0 >> order`));
   const waiting: Running[] = [];
   for (const n of [1, 2, 3]) {
-    const next = exec(repo, `echo ${n} >> order`);
+    const next = execIn(repo, `echo ${n} >> order`);
     await next.says(/Waiting for/);
     waiting.push(next);
   }
@@ -74,7 +74,7 @@ test('swamp commands inside pass a delete that waits for the command (N1, N2), a
   await createModel(repo, 'm');
   const gate = join(repo.base, 'gate');
   const holds = await begun(
-    exec(
+    execIn(
       repo,
       `echo began; until [ -e ${gate} ]; do sleep 0.02; done; echo x | swamp data put m a -q && swamp data rename m a b -q && swamp data delete m b --force -q
       swamp model exec m -- true; echo "inner: $?"`,
@@ -92,7 +92,7 @@ test('swamp commands inside pass a delete that waits for the command (N1, N2), a
 for (const [how, takeover] of Object.entries({
   'was stopped for longer than the ttl, and another command had begun': async (repo: TestRepo, holder: Running): Promise<void> => {
     holder.kill('SIGSTOP');
-    await finished(exec(repo, 'true'));
+    await finished(execIn(repo, 'true'));
     holder.kill('SIGCONT');
   },
   'lost the lock by force': async (repo: TestRepo): Promise<void> => void (await run(repo, ['datastore', 'lock', 'release', '--force', '--model', 'm'])),
@@ -100,7 +100,7 @@ for (const [how, takeover] of Object.entries({
   test(`when swamp ${how}, the command and its processes are ended, and the exit code is 75`, async (t) => {
     const repo = await tempRepo(t, { env: SHORT_TTL });
     await createModel(repo, 'm');
-    const holder = await begun(exec(repo, `trap '' TERM; ${STAYS}`));
+    const holder = await begun(execIn(repo, `trap '' TERM; ${STAYS}`));
     await takeover(repo, holder);
     const error = toldError(await finished(holder, 75), 'lock_lost');
     assert.match(error.message, /run lock of "m" was lost while "sh" ran/);
@@ -112,9 +112,9 @@ test('a command that ends while swamp is stopped and the lock is lost is not a s
   const repo = await tempRepo(t, { env: SHORT_TTL });
   await createModel(repo, 'm');
   const gate = join(repo.base, 'gate');
-  const holder = await begun(exec(repo, `echo began; until [ -e ${gate} ]; do sleep 0.02; done`));
+  const holder = await begun(execIn(repo, `echo began; until [ -e ${gate} ]; do sleep 0.02; done`));
   holder.kill('SIGSTOP');
-  await finished(exec(repo, 'true'));
+  await finished(execIn(repo, 'true'));
   writeFileSync(gate, '');
   // What is left is swamp and the watcher of its command.
   await until('the command has ended', () => markedProcesses(repo.base).length === 2);
@@ -125,7 +125,7 @@ test('a command that ends while swamp is stopped and the lock is lost is not a s
 test('signals go to the command, however many, and what it makes of them is the result', async (t) => {
   const repo = await tempRepo(t);
   await createModel(repo, 'm');
-  const traps = await begun(exec(repo, "trap 'echo hup' HUP; trap 'echo int' INT; trap 'exit 5' TERM; echo began; while :; do sleep 0.02; done"));
+  const traps = await begun(execIn(repo, "trap 'echo hup' HUP; trap 'echo int' INT; trap 'exit 5' TERM; echo began; while :; do sleep 0.02; done"));
   for (const [signal, said] of [
     ['SIGHUP', /hup/],
     ['SIGINT', /int/],
@@ -136,7 +136,7 @@ test('signals go to the command, however many, and what it makes of them is the 
   }
   traps.kill('SIGTERM');
   await finished(traps, 5);
-  const plain = await begun(exec(repo, STAYS));
+  const plain = await begun(execIn(repo, STAYS));
   plain.kill('SIGTERM');
   await finished(plain, 143);
   await allGone(repo);
@@ -147,7 +147,7 @@ test('a signal while it waits for the lock ends the wait, and the command never 
   await createGated(repo, 'p');
   const holds = startGated(repo, 'p');
   await holds.begun();
-  const waits = exec(repo, 'touch ran', 'p');
+  const waits = execIn(repo, 'touch ran', 'p');
   await waits.says(/Waiting for/);
   waits.kill('SIGTERM');
   await finished(waits, 143);
@@ -159,18 +159,18 @@ test('a signal while it waits for the lock ends the wait, and the command never 
 test('when swamp is killed, its command is, too: the lock is free at once', async (t) => {
   const repo = await tempRepo(t, { pending: 'allowed' });
   await createModel(repo, 'm');
-  const holder = await begun(exec(repo, STAYS));
+  const holder = await begun(execIn(repo, STAYS));
   holder.kill('SIGKILL');
   await holder.exited;
   await allGone(repo);
-  await finished(exec(repo, 'true'));
+  await finished(execIn(repo, 'true'));
 });
 
 test('what the command leaves in the background goes on without the lock', async (t) => {
   const repo = await tempRepo(t);
   await createModel(repo, 'm');
   const gate = join(repo.base, 'gate');
-  await finished(exec(repo, `(until [ -e ${gate} ]; do sleep 0.02; done; echo done > late) >/dev/null 2>&1 &`));
+  await finished(execIn(repo, `(until [ -e ${gate} ]; do sleep 0.02; done; echo done > late) >/dev/null 2>&1 &`));
   assert.deepEqual(heldLocks(repo), []);
   writeFileSync(gate, '');
   await until('it went on', () => existsSync(join(repo.dir, 'late')));
@@ -200,7 +200,7 @@ test('on a terminal the command reads the keyboard, Ctrl-C reaches it once, and 
 /** Counts what Ctrl-C sends, and has a child that only SIGTERM or SIGKILL ends. */
 const COUNTS = `
   import { spawn } from 'node:child_process';
-  spawn('sh', ['-c', 'trap "" HUP INT; sleep 60; sleep 60'], { stdio: 'ignore' });
+  spawn('sh', ['-c', 'trap "" HUP INT; sleep 60; sleep 60'], { stdio: 'ignore', timeout: 90_000 });
   let count = 0;
   process.on('SIGINT', () => console.log('int', ++count));
   process.on('SIGTERM', () => { console.log('ended after', count); process.exit(); });

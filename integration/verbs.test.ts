@@ -408,6 +408,7 @@ const VERBS: readonly Verb[] = [
       manual: [UNFINISHED],
       uploads: [UPLOAD],
       locks: [LOCK],
+      changeLogs: [{ modelId: 'text', bytes: 'number' }],
       catalog: { state: 'text', bytes: 'number' },
       unreadable: ['text'],
     },
@@ -548,6 +549,14 @@ const VERBS: readonly Verb[] = [
     writes: ['backup', 'prune', NO_FILE, '--keep-daily', '1', '--force'],
   },
   {
+    verb: 'data watch',
+    args: () => ['data', 'watch', 'm', '--prefix', 'none', '--since', '0', '--until-idle', '0'],
+    text: /Z reset m\n$/,
+    stderr: /Watching "m"\./,
+    result: { ...fields('type modelId modelName at cursor', 'text'), ...fields('name checksum', 'text?'), ...fields('version generation size', 'number?') },
+    fails: [['data', 'watch', 'm', '--since', 'x'], 'usage'],
+  },
+  {
     verb: 'session',
     args: () => ['session'],
     stdin: '{"id":1,"op":"data.versions","args":{"model":"m","name":"a"}}',
@@ -603,6 +612,8 @@ const READING = [
     'backup pack',
     'backup unpack',
     'backup list',
+    // Refused only where a log must be begun.
+    'data watch',
     // Each of its operations is refused by itself.
     'session',
     'demo',

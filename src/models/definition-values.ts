@@ -2,8 +2,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Document, isMap, isScalar, parseDocument } from 'yaml';
 import { SwampError } from '../errors.js';
-import { type Definition, type ModelType, methodNames, parseDefinition, shapeText } from './definition.js';
+import { type Definition, type ModelType, methodNames, parseDefinition } from './definition.js';
 import { nearest } from './suggest.js';
+import { shapeText } from './yaml.js';
 
 /** The values to set, and those to remove, by name. */
 export interface Values {

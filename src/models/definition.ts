@@ -10,7 +10,7 @@
  *     execute: { arguments: { run: "echo done", workingDir: ., timeout: 60000, env: { A: b }, ignoreExitCode: false } }
  *     delete: { arguments: { run: ./teardown.sh } }
  */
-import { Document, parseDocument, type Scalar, visit } from 'yaml';
+import { Document, parseDocument, visit } from 'yaml';
 import { SwampError } from '../errors.js';
 import { isModelId } from '../layout/layout.js';
 import { ANCESTORS_VARIABLE } from '../repo.js';
@@ -19,7 +19,19 @@ import type { Retention } from '../store/retention.js';
 import { type PlainYaml, readPlainYaml } from './plain-yaml.js';
 import type { Problem } from './problem.js';
 import { nearest } from './suggest.js';
-import { problemsOf, readBoolean, readFields, readInteger, readYaml, reportAt, requireField, textField, type YamlField, type YamlSource } from './yaml.js';
+import {
+  problemsOf,
+  readBoolean,
+  readFields,
+  readInteger,
+  readYaml,
+  reportAt,
+  requireField,
+  shapeText,
+  textField,
+  type YamlField,
+  type YamlSource,
+} from './yaml.js';
 
 /** The types there are, with the methods of each: the first is required, the others may be missing. */
 const METHODS = { store: [], 'command/shell': ['execute', 'delete'] } as const satisfies Record<string, readonly string[]>;
@@ -195,18 +207,6 @@ export function serialiseDefinition(definition: Definition): string {
   const document = new Document(fields, { compat: 'yaml-1.1' });
   visit(document, { Scalar: (_key, node) => shapeText(node) });
   return document.toString({ lineWidth: 0, blockQuote: 'literal' });
-}
-
-/** Gives a text the style that keeps it byte for byte: a script is a block where it can be one; what has one line is none. */
-export function shapeText(node: Scalar): void {
-  if (typeof node.value !== 'string') return;
-  if (node.value.includes('\n')) node.type = isPlainScript(node.value) ? 'BLOCK_LITERAL' : 'QUOTE_DOUBLE';
-  else if (node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED') delete node.type;
-}
-
-/** A text that a YAML block can hold byte for byte; leading blanks, blank lines with blanks in them and control characters do not survive one. */
-function isPlainScript(text: string): boolean {
-  return /^[\x21-\x7e]/.test(text) && !/^[ \t]+$/m.test(text) && !/[^\n\t\P{C}]|[\u2028\u2029]/u.test(text);
 }
 
 /** The arguments of a method as a definition writes them and JSON shows them. */

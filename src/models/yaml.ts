@@ -187,3 +187,15 @@ function childrenOf(token: CST.Token): CST.Token[] {
   if (!('items' in token)) return [];
   return token.items.flatMap(({ key, value }) => [key, value].filter((child) => child !== undefined && child !== null));
 }
+
+/** Gives a text the style that keeps it byte for byte: a script is a block where it can be one; what has one line is none. */
+export function shapeText(node: Scalar): void {
+  if (typeof node.value !== 'string') return;
+  if (node.value.includes('\n')) node.type = isPlainScript(node.value) ? 'BLOCK_LITERAL' : 'QUOTE_DOUBLE';
+  else if (node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED') delete node.type;
+}
+
+/** A text that a YAML block can hold byte for byte; leading blanks, blank lines with blanks in them and control characters do not survive one. */
+function isPlainScript(text: string): boolean {
+  return /^[\x21-\x7e]/.test(text) && !/^[ \t]+$/m.test(text) && !/[^\n\t\P{C}]|[\u2028\u2029]/u.test(text);
+}
