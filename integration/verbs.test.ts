@@ -444,6 +444,14 @@ const VERBS: readonly Verb[] = [
     writes: ['datastore', 'compact'],
   },
   {
+    verb: 'datastore setup',
+    args: (round, { base }) => ['datastore', 'setup', 'filesystem', '--path', join(base, `place${round}`), '--force'],
+    text: /^Moved the datastore from \S+ to \S+place0: \d+ files, .*\. Commit \.swamp\.yaml/,
+    result: { ...fields('type path previousPath', 'text'), ...fields('filesCopied bytesCopied', 'number'), ...fields('migrated dryRun', 'flag') },
+    fails: [['datastore', 'setup', 's3', '--path', '/nonexistent/x', '--force'], 'usage'],
+    writes: ['datastore', 'setup', 'filesystem', '--path', '/nonexistent/x', '--force'],
+  },
+  {
     verb: 'datastore lock status',
     args: () => ['datastore', 'lock', 'status'],
     text: /^No lock is held\.\n$/,

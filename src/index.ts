@@ -27,6 +27,7 @@ export type { DataWatchInput, DataWatchOptions } from './operations/data-watch.j
 export type { DatastoreCheckResult } from './operations/datastore-check.js';
 export type { DatastoreCompactResult } from './operations/datastore-compact.js';
 export type { DatastoreRepairInput, DatastoreRepairOptions, DatastoreRepairResult } from './operations/datastore-repair.js';
+export type { DatastoreSetupInput, DatastoreSetupOptions, DatastoreSetupResult } from './operations/datastore-setup.js';
 export type { DatastoreStatusResult } from './operations/datastore-status.js';
 export type { DatastoreSweepInput, DatastoreSweepResult } from './operations/datastore-sweep.js';
 export type { LockReleaseInput, LockReleaseResult } from './operations/lock-release.js';

@@ -2,12 +2,15 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { parse, parseDocument } from 'yaml';
 import { isErrno, SwampError } from './errors.js';
 import { FORMAT_DIRECTORY, FORMAT_VERSION, isModelId, Layout } from './layout/layout.js';
 import { type Timing, timingFrom } from './timing.js';
 
 export const MARKER = '.swamp.yaml';
+
+/** The environment variable that names another place for the datastore: `filesystem:PATH`. */
+export const DATASTORE_VARIABLE = 'SWAMP_DATASTORE';
 
 /** What a notice is about; the logger is `swamp.<topic>`. */
 export type Topic = 'backup' | 'data' | 'lock' | 'model' | 'restore' | 'store' | 'sweep';
@@ -114,13 +117,15 @@ export interface RepoPlace {
   /** The repository's directory, links resolved. */
   readonly root: string;
   readonly marker: string;
+  /** What says where the datastore is: the marker, or the environment variable. */
+  readonly namedBy: string;
   readonly config: MarkerConfig;
   readonly datastore: string;
   readonly layout: Layout;
 }
 
 /** Reads the marker in `dir`. Throws `not_a_repo`, or `config_invalid` for a broken marker, another format, a configured datastore that is missing. */
-export function repoPlaceOf(dir: string): RepoPlace {
+export function repoPlaceOf(dir: string, env: NodeJS.ProcessEnv): RepoPlace {
   const marker = join(dir, MARKER);
   let text: string;
   try {
@@ -130,22 +135,25 @@ export function repoPlaceOf(dir: string): RepoPlace {
     throw error;
   }
   const root = usablePath(realpathSync(dir), 'The directory of the repository');
-  const config = parseMarker(text, marker);
+  const named = datastoreNamed(env);
+  const config = { ...parseMarker(text, marker), ...(named === undefined ? {} : { datastorePath: named }) };
   const configured = resolve(root, config.datastorePath ?? '.swamp');
-  if (config.datastorePath !== undefined) requireDirectory(configured, marker);
+  const namedBy = named === undefined ? marker : DATASTORE_VARIABLE;
+  if (config.datastorePath !== undefined) requireDirectory(configured, namedBy, root);
   // The one place where a link is followed: below it every path is its own real path (`reach` in fs/).
   const datastore = existsSync(configured) ? realpathSync(configured) : configured;
   requireKnownFormat(datastore);
-  return { root, marker, config, datastore, layout: new Layout(datastore) };
+  return { root, marker, namedBy, config, datastore, layout: new Layout(datastore) };
 }
 
 /** Opens the repository in `dir`. Throws as `repoPlaceOf`, and `config_invalid` for a configured datastore that is not this repository's. */
 export function openRepoAt(dir: string, options: RepoOptions = {}): Repo {
-  const place = repoPlaceOf(dir);
+  const place = repoPlaceOf(dir, options.env ?? process.env);
   const { root, config, datastore } = place;
-  if (config.datastorePath !== undefined && ownerOf(place) === undefined) {
-    throw new SwampError('config_invalid', `${datastore}, configured in ${place.marker}, does not hold the datastore of this repository.`, {
-      hint: `Mount the disk it lies on, or correct datastore.path. To make a datastore there: swamp repo init ${root}`,
+  // One that was moved away says so to the command that uses it.
+  if (config.datastorePath !== undefined && ownerOf(place) === undefined && !existsSync(place.layout.moved)) {
+    throw new SwampError('config_invalid', `${datastore}, configured in ${place.namedBy}, does not hold the datastore of this repository.`, {
+      hint: `Mount the disk it lies on, or correct the path. To make a datastore there: swamp repo init ${root}`,
       data: { path: datastore },
     });
   }
@@ -157,11 +165,14 @@ export function unmadeRepoAt(dir: string, options: RepoOptions = {}): Repo {
   const root = realOf(resolve(dir));
   const datastore = join(root, '.swamp');
   const config = { formatVersion: FORMAT_VERSION, repoId: randomUUID() };
-  return opened({ root, marker: join(root, MARKER), config, datastore, layout: new Layout(datastore) }, { ...options, readOnly: true });
+  return opened(
+    { root, marker: join(root, MARKER), namedBy: join(root, MARKER), config, datastore, layout: new Layout(datastore) },
+    { ...options, readOnly: true },
+  );
 }
 
 /** Links resolved, as far as the path exists. */
-function realOf(path: string): string {
+export function realOf(path: string): string {
   try {
     return realpathSync(path);
   } catch (error) {
@@ -230,6 +241,25 @@ export function markerText(repoId: string): string {
   return `# A swamp repository: keep this file and models/ in git, ignore .swamp/\nformatVersion: ${FORMAT_VERSION}\nrepoId: ${repoId}\n`;
 }
 
+/** The path that SWAMP_DATASTORE names, as `datastore.path` of the marker would; undefined when it is not set. Throws `config_invalid`. */
+function datastoreNamed({ [DATASTORE_VARIABLE]: text = '' }: NodeJS.ProcessEnv): string | undefined {
+  if (text === '') return undefined;
+  const [, path = ''] = /^filesystem:(.+)$/s.exec(text) ?? [];
+  if (path !== '') return usablePath(path, DATASTORE_VARIABLE);
+  throw new SwampError('config_invalid', `${DATASTORE_VARIABLE} must be filesystem:PATH, not ${JSON.stringify(text)}.`, {
+    hint: `Example: ${DATASTORE_VARIABLE}=filesystem:/srv/data`,
+  });
+}
+
+/** The text of a marker that names the datastore at `path`; undefined: the default place. Comments stay. */
+export function markerNaming(text: string, path: string | undefined): string {
+  const document = parseDocument(text);
+  if (path === undefined) document.delete('datastore');
+  else if (document.get('datastore') === undefined || document.get('datastore') === null) document.set('datastore', { path });
+  else document.setIn(['datastore', 'path'], path);
+  return document.toString({ lineWidth: 0 });
+}
+
 interface MarkerConfig {
   readonly formatVersion: number;
   readonly repoId: string;
@@ -284,7 +314,7 @@ export function ownerOf({ config, layout, marker }: RepoPlace): string | undefin
   if (typeof owner !== 'string') return undefined;
   if (owner === config.repoId) return owner;
   throw new SwampError('config_invalid', `The datastore ${layout.base} belongs to another repository (${owner}).`, {
-    hint: `Correct datastore.path or repoId in ${marker}.`,
+    hint: `Correct the path or repoId in ${marker}.`,
     data: { path: layout.base, repoId: owner },
   });
 }
@@ -294,17 +324,17 @@ export function ownerText(repoId: string): string {
   return `${JSON.stringify({ repoId })}\n`;
 }
 
-function requireDirectory(path: string, marker: string): void {
+function requireDirectory(path: string, namedBy: string, root: string): void {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory() === true) return;
   if (stats !== undefined) {
-    throw new SwampError('config_invalid', `The datastore ${path}, configured in ${marker}, is not a directory.`, {
-      hint: `Correct datastore.path in ${marker}.`,
+    throw new SwampError('config_invalid', `The datastore ${path}, configured in ${namedBy}, is not a directory.`, {
+      hint: `Correct the path in ${namedBy}.`,
       data: { path },
     });
   }
-  throw new SwampError('config_invalid', `The datastore ${path}, configured in ${marker}, is missing.`, {
-    hint: `Mount the disk it lies on, or correct datastore.path. To make a datastore there: mkdir -p ${path} && swamp repo init ${dirname(marker)}`,
+  throw new SwampError('config_invalid', `The datastore ${path}, configured in ${namedBy}, is missing.`, {
+    hint: `Mount the disk it lies on, or correct the path. To make a datastore there: mkdir -p ${path} && swamp repo init ${root}`,
     data: { path },
   });
 }

@@ -377,6 +377,17 @@ export const VERBS: readonly Verb[] = [
     done: async ({ dir }) => assert.deepEqual((await openRepo(dir).upload.list()).uploads, []),
   },
   {
+    title: 'datastore setup: to another place',
+    verb: 'datastore setup',
+    args: (repo) => ['filesystem', '--path', elsewhere(repo), '--force'],
+    prepare,
+    mayLeaveSome: true,
+    done: async (repo) => {
+      assert.equal((await openRepo(repo.dir).info()).datastore, elsewhere(repo));
+      await expectLatest(repo, 'm', 'a', 'three');
+    },
+  },
+  {
     title: 'datastore sweep: an upload whose completion died',
     verb: 'datastore sweep',
     args: [],
@@ -457,6 +468,10 @@ export function verbOf(title: string): Verb {
   const verb = VERBS.find((one) => one.title === title);
   assert.ok(verb !== undefined, `nothing is called ${title}`);
   return verb;
+}
+
+function elsewhere({ dir }: TestRepo): string {
+  return join(dirname(dir), 'elsewhere');
 }
 
 function backupOf({ dir }: TestRepo): string {

@@ -24,7 +24,7 @@ export interface Answer {
 }
 
 /** They run commands of others, print by themselves, or mean the working directory. */
-const PROCESSES = /^(repo init|model method run|model exec|model edit|model delete|datastore sweep|session|demo|completion)$/;
+const PROCESSES = /^(repo init|model method run|model exec|model edit|model delete|datastore sweep|data watch|session|demo|completion)$/;
 /** They read stdin, unless FILE is given. */
 const READERS = /^data (put|upload part)$/;
 /** Values that are paths, where they are not those of a repository. */

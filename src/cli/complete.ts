@@ -67,6 +67,7 @@ interface Known {
 
 async function valuesOf(what: string | undefined, { text, verb, current }: Known): Promise<readonly string[]> {
   if (what === 'type' && verb === 'model create') return MODEL_TYPES;
+  if (what === 'type' && verb === 'datastore setup') return ['filesystem'];
   if (what === 'type') return TYPES;
   if (what === 'lifetime') return LIFETIMES;
   if (what === 'owner-type') return OWNERS;

@@ -50,6 +50,21 @@ export const DATASTORE_COMMANDS: readonly Command[] = [
     examples: [],
   },
   {
+    verb: 'datastore setup',
+    summary: 'Move the data to another place, also on another disk; interrupted, run it again',
+    confirms: true,
+    positionals: [{ name: 'type', description: '"filesystem"' }],
+    flags: [
+      { name: 'path', type: 'value', value: 'P', description: 'Where to: an empty directory, or one to be made; .swamp for the default place' },
+      { name: 'skip-migration', type: 'switch', description: 'Move nothing: name P in .swamp.yaml, empty or with the data of this repository' },
+      DRY_RUN,
+      FORCE,
+      YES,
+    ],
+    examples: [['datastore setup filesystem --path /srv/shop-data', 'copied and compared before the old place is removed']],
+    destructive: true,
+  },
+  {
     verb: 'datastore lock status',
     summary: 'List the locks that are held, their holders and who waits',
     positionals: [],

@@ -37,6 +37,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> =
   'datastore check': () => import('./commands/datastore-check.js'),
   'datastore sweep': () => import('./commands/datastore-sweep.js'),
   'datastore compact': () => import('./commands/datastore-compact.js'),
+  'datastore setup': () => import('./commands/datastore-setup.js'),
   'datastore lock status': () => import('./commands/lock-status.js'),
   'datastore lock release': () => import('./commands/lock-release.js'),
   'backup create': () => import('./commands/backup-create.js'),

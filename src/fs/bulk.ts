@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
 import { copyFile, type FileHandle, open } from 'node:fs/promises';
-import { dirname, relative, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { isErrno } from '../errors.js';
 import { linkFile, removeFile, rename, syncDir, syncFile, syncPath, takeBack } from './durable.js';
 import { failpoint } from './failpoints.js';
@@ -27,6 +27,17 @@ export class Bulk {
 
   get isChanged(): boolean {
     return this.#files.length > 0;
+  }
+
+  /** Makes a directory, if it is not there: durably, when `sync` resolves. */
+  async directory(path: string): Promise<void> {
+    await this.#makeParent(join(path, 'x'));
+  }
+
+  /** A file that is there already: durable, too, when `sync` resolves. */
+  adopt(path: string): void {
+    this.#dirs.add(dirname(path));
+    this.#files.push(path);
   }
 
   /** Creates a file, which must not exist, with all its bytes. */

@@ -26,6 +26,8 @@
  *     repository.json                                        whose datastore this is, where it does not lie in the repository
  *     restoring/                                             a restore that is published, and not carried out yet
  *     catalog/free-<nonce>/index.db                          a derived index for queries, which may be thrown away
+ *     restoring/moved.json                                   the datastore was moved: where to; nothing else is left then
+ *     moving.json                                            a move to or from here that is not finished
  *     quarantine/20261120T183116Z-<nonce>/data/...           what a repair set aside, under its old path
  */
 import { join } from 'node:path';
@@ -48,6 +50,9 @@ export const PARTS = 'parts';
 
 /** So many epochs have their change records in one directory. */
 export const CHANGES_TOGETHER = 1_000;
+
+/** Says, in place of a restore, where a datastore was moved to. */
+export const MOVED = 'moved.json';
 
 const MODEL_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -185,6 +190,18 @@ export class Layout {
   /** A published restore: the next command finishes it. */
   get restoring(): string {
     return this.#at('restoring');
+  }
+  /** In the place of a restore: the datastore is elsewhere. */
+  get moved(): string {
+    return this.#at('restoring', MOVED);
+  }
+  /** A move that is not finished: from here, or to here. */
+  get moving(): string {
+    return this.#at('moving.json');
+  }
+  /** What is copied to this place, until it is whole. */
+  incoming(): Layout {
+    return new Layout(this.base, join(this.base, 'incoming'));
   }
   get quarantines(): string {
     return this.#at('quarantine');

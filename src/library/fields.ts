@@ -15,6 +15,7 @@ import type { DataSearchInput } from '../operations/data-search.js';
 import type { DataSqlInput } from '../operations/data-sql.js';
 import type { DataWatchInput } from '../operations/data-watch.js';
 import type { DatastoreRepairInput } from '../operations/datastore-repair.js';
+import type { DatastoreSetupInput } from '../operations/datastore-setup.js';
 import type { DatastoreSweepInput } from '../operations/datastore-sweep.js';
 import type { LockReleaseInput } from '../operations/lock-release.js';
 import type { ModelCreateInput } from '../operations/model-create.js';
@@ -159,6 +160,7 @@ export const BACKUP_PRUNE: InputFields<BackupPruneInput> = {
 
 export const REPAIR: InputFields<DatastoreRepairInput> = { dryRun: SWITCH };
 export const SWEEP: InputFields<DatastoreSweepInput> = { dryRun: SWITCH, kept: SWITCH, retryTeardown: TEXT };
+export const SETUP: InputFields<DatastoreSetupInput> = { path: NEEDED_TEXT, skipMigration: SWITCH, dryRun: SWITCH };
 export const LOCK_RELEASE: InputFields<LockReleaseInput> = { force: SWITCH, model: TEXT };
 
 export const CANCEL = { signal: SIGNAL };

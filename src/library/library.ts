@@ -28,6 +28,7 @@ import { type DataWatchInput, type DataWatchOptions, dataWatch } from '../operat
 import { type DatastoreCheckResult, datastoreCheck } from '../operations/datastore-check.js';
 import { type DatastoreCompactResult, datastoreCompact } from '../operations/datastore-compact.js';
 import { type DatastoreRepairInput, type DatastoreRepairOptions, type DatastoreRepairResult, datastoreRepair } from '../operations/datastore-repair.js';
+import { type DatastoreSetupInput, type DatastoreSetupOptions, type DatastoreSetupResult, datastoreSetup } from '../operations/datastore-setup.js';
 import { type DatastoreStatusResult, datastoreStatus } from '../operations/datastore-status.js';
 import { type DatastoreSweepInput, type DatastoreSweepResult, datastoreSweep } from '../operations/datastore-sweep.js';
 import { type LockReleaseInput, type LockReleaseResult, lockRelease } from '../operations/lock-release.js';
@@ -141,6 +142,8 @@ export interface OpenRepo {
     repair(input?: DatastoreRepairInput, options?: Partial<DatastoreRepairOptions>): Promise<DatastoreRepairResult>;
     compact(options?: Cancel): Promise<DatastoreCompactResult>;
     sweep(input?: DatastoreSweepInput, options?: Cancel): Promise<DatastoreSweepResult>;
+    /** Moves the datastore; this very object goes on with it there. */
+    setup(input: DatastoreSetupInput, options?: Partial<DatastoreSetupOptions>): Promise<DatastoreSetupResult>;
     lockStatus(options?: Cancel): Promise<LockStatusResult>;
     lockRelease(input: LockReleaseInput, options?: Cancel): Promise<LockReleaseResult>;
   };
@@ -258,6 +261,7 @@ export function operationsOf(repo: Repo): OpenRepo {
       repair: bound('datastore.repair', fields.REPAIR, datastoreRepair),
       compact: (given) => compact({}, given),
       sweep: bound('datastore.sweep', fields.SWEEP, datastoreSweep),
+      setup: bound('datastore.setup', fields.SETUP, datastoreSetup),
       lockStatus: (given) => locks({}, given),
       lockRelease: bound('datastore.lockRelease', fields.LOCK_RELEASE, lockRelease),
     }),

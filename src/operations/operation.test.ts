@@ -51,6 +51,7 @@ const ACCESS: Readonly<Record<string, 'reads' | 'writes'>> = {
   'datastore check --repair': 'writes',
   'datastore sweep': 'writes',
   'datastore compact': 'writes',
+  'datastore setup': 'writes',
   'datastore lock status': 'reads',
   'datastore lock release': 'writes',
   'backup create': 'writes',
@@ -58,7 +59,15 @@ const ACCESS: Readonly<Record<string, 'reads' | 'writes'>> = {
 };
 
 /** These look at the store as it is, a restore under way or not. */
-const AS_IT_IS = ['datastore status', 'datastore check', 'datastore check --repair', 'datastore sweep', 'datastore lock status', 'datastore lock release'];
+const AS_IT_IS = [
+  'datastore status',
+  'datastore check',
+  'datastore check --repair',
+  'datastore sweep',
+  'datastore setup',
+  'datastore lock status',
+  'datastore lock release',
+];
 
 /** Commands without an operation on a repository; `model search` is `model list`. */
 const OTHERS = /^(repo init|model search|backup (verify|diff|list|pack|unpack|prune)|session|demo|completion)$/;

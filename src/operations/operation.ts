@@ -4,7 +4,7 @@
  */
 import { SwampError } from '../errors.js';
 import { displayPath, type Repo, requireWritable, underName } from '../repo.js';
-import { isRestoring, readWhole, Unsettled } from '../store/restoring.js';
+import { isRestoring, Moved, readWhole, requireHere, Unsettled } from '../store/restoring.js';
 
 export interface Declaration<I = never, R = never> {
   /** As the command line calls it. */
@@ -16,6 +16,8 @@ export interface Declaration<I = never, R = never> {
   readonly access: 'reads' | 'writes';
   /** Looks at the store as it is: a restore that was interrupted is reported or repaired, not finished first. */
   readonly asItIs?: true;
+  /** It looks itself whether the datastore was moved away. */
+  readonly moves?: true;
   /** What it works on: locks name it to others behind the verb. */
   readonly about?: (input: I) => string;
   /** Gives back what an answer holds that does not count, because a restore came meanwhile. */
@@ -42,14 +44,26 @@ export function operation<A extends Given, R>(
   declaration: Declaration<NonNullable<A[0]>, R>,
   body: (repo: Repo, ...given: A) => Promise<R>,
 ): ((repo: Repo, ...given: A) => Promise<R>) & Declared {
-  const { verb, access, asItIs, about, discard } = declaration;
+  const { verb, access, asItIs, moves, about, discard } = declaration;
   const run = async (plain: Repo, ...given: A): Promise<R> => {
+    try {
+      return await here(plain, ...given);
+    } catch (error) {
+      if (!(error instanceof Moved)) throw error;
+      const { follow } = await import('../recovery/move.js');
+      return run(await follow(plain, error), ...given);
+    }
+  };
+  const here = async (plain: Repo, ...given: A): Promise<R> => {
     const [input = {}, options = {}] = given as Given;
     const reads = access === 'reads' || ('dryRun' in input && input.dryRun === true);
     if (!reads) requireWritable({ readOnly: plain.readOnly, command: verb });
     const repo = about === undefined ? plain : underName(plain, `${verb} ${about(input as NonNullable<A[0]>)}`);
     const work = (): Promise<R> => body(repo, ...given);
-    if (asItIs === true) return work();
+    if (asItIs === true) {
+      if (moves !== true && isRestoring(repo)) requireHere(repo);
+      return work();
+    }
     return settled(reads ? () => readWhole(repo, work, discard) : () => onceSettled(repo, work), options);
   };
   return Object.assign(run, { declaration });
@@ -69,6 +83,7 @@ export async function settled<R>(work: () => Promise<R>, { signal = new AbortCon
       if (!(error instanceof Unsettled)) throw error;
       const { repo } = error;
       if (repo.readOnly) {
+        requireHere(repo);
         if (isRestoring(repo)) throw unfinishedRestore(repo);
         continue;
       }

@@ -30,7 +30,7 @@ export async function repoInit(dir: string, options: { readonly readOnly?: boole
   const wanted = resolve(workingDir(), usablePath(dir, 'The directory of the repository'));
   const created = exists(join(wanted, MARKER)) ? false : await create(wanted);
   await makeDatastore(wanted);
-  const { root, id } = openRepoAt(wanted, { env: {} });
+  const { root, id } = openRepoAt(wanted);
   return { repoDir: root, repoId: id, created };
 }
 
@@ -57,7 +57,7 @@ async function create(dir: string): Promise<boolean> {
  * mounted would be taken for an empty one. Throws `config_invalid` when it belongs to another repository.
  */
 async function makeDatastore(dir: string): Promise<void> {
-  const place = repoPlaceOf(dir);
+  const place = repoPlaceOf(dir, process.env);
   const { layout, config } = place;
   if (config.datastorePath === undefined || ownerOf(place) !== undefined) return;
   await makeDirs(layout.root);

@@ -7,6 +7,7 @@ import { HOLDER_DETAILS } from '../locks/lease.js';
 import { Observer, type Seen } from '../locks/observe.js';
 import { newSession, type Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
+import { Moved, requireHere } from '../store/restoring.js';
 import { duration, type Timing } from '../timing.js';
 import { Waiting } from './wait.js';
 
@@ -117,6 +118,16 @@ export function remedy({ names, timing }: Pick<Repo, 'names' | 'timing'>, seen: 
   const unsure =
     seen.unmovedMs > ttlMs / 2 ? `Its heartbeat has not moved for ${duration(seen.unmovedMs)}: a --lock-timeout above ${ttlMs} takes it over. ` : '';
   return `${unsure}Try again, raise --lock-timeout, or look with "swamp datastore lock status"; to free the lock of a stuck holder: "swamp datastore lock release --force${model}".`;
+}
+
+/** For a command that has begun, and has written nothing: its input may be read by now. Throws `lock_lost` where the datastore was moved away. */
+export function requireNotMoved(repo: Repo): void {
+  try {
+    requireHere(repo);
+  } catch (error) {
+    if (!(error instanceof Moved)) throw error;
+    throw lockLost(`The datastore was moved to ${error.move.to} while this command waited; nothing was written.`);
+  }
 }
 
 export function lockLost(what: string, hint = 'Run the command again.'): SwampError {

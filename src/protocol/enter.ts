@@ -5,7 +5,7 @@ import type { Lease } from '../locks/lease.js';
 import type { OwnTicket } from '../locks/queue.js';
 import { isRestoring } from '../store/restoring.js';
 import { acquire, blockedBy, newTicket } from './acquire.js';
-import type { Contender } from './contender.js';
+import { type Contender, requireNotMoved } from './contender.js';
 import { globalInTheWay } from './global.js';
 import { settle } from './restructure.js';
 
@@ -34,7 +34,9 @@ export async function enter(contender: Contender, lock: Exclude<LockName, { kind
       }
       if (inTheWay === undefined) return lease;
       await lease.release();
-      if (inTheWay === RESTORE) await settle({ ...contender.repo, ancestors: contender.ancestors }, { signal: contender.signal });
+      if (inTheWay !== RESTORE) continue;
+      requireNotMoved(contender.repo);
+      await settle({ ...contender.repo, ancestors: contender.ancestors }, { signal: contender.signal });
     }
   } finally {
     await place.withdraw();

@@ -7,11 +7,11 @@ import type { Lease } from '../locks/lease.js';
 import type { Session } from '../locks/session.js';
 import type { Repo } from '../repo.js';
 import { recoverEntry } from '../store/recover.js';
-import { isRestoring } from '../store/restoring.js';
+import { isRestoring, requireHere } from '../store/restoring.js';
 import { reclaimLeftovers } from '../store/sweep.js';
 import { acquire, newTicket } from './acquire.js';
 import { carryOut } from './carry-out.js';
-import { type Contender, newContender } from './contender.js';
+import { type Contender, newContender, requireNotMoved } from './contender.js';
 import { drainAll, drainSeen, fencesOf, heldNow } from './drain.js';
 import { publishScope, type Scope, setState } from './global.js';
 import { type Structural, structural } from './inside.js';
@@ -67,10 +67,12 @@ export async function drainWriters(
 
 /**
  * Carries out a restore whose restorer died after it was published; costs one look where none is published. Waits for a restorer
- * that lives. A command that would read or write passes here first (B16). Throws `lock_timeout`.
+ * that lives. A command that would read or write passes here first (B16). Throws `lock_timeout`, and Moved where the datastore was.
  */
 export async function settle(repo: Repo, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-  if (isRestoring(repo)) await withSession(repo, (session) => run(repo, NOTHING, async () => {}, { signal, session }), { signal, removes: true });
+  if (!isRestoring(repo)) return;
+  requireHere(repo);
+  await withSession(repo, (session) => run(repo, NOTHING, async () => {}, { signal, session }), { signal, removes: true });
 }
 
 const NOTHING: Scope = Object.freeze({ models: [], runs: false });
@@ -81,6 +83,7 @@ const NOTHING: Scope = Object.freeze({ models: [], runs: false });
  */
 async function finishRestore(hands: Structural, session: Session): Promise<void> {
   if (!isRestoring(session.repo)) return;
+  requireNotMoved(session.repo);
   await carryOut(hands, session);
   session.repo.reporter.info('A restore had been interrupted; it is finished now.', { topic: 'restore' });
 }

@@ -12,6 +12,7 @@ import { datastoreSweep } from '../operations/datastore-sweep.js';
 import { modelCreate } from '../operations/model-create.js';
 import { displayPath, type Repo } from '../repo.js';
 import type { PendingKind } from '../store/check/kinds.js';
+import { recordMove } from '../store/moving.js';
 import { timingFrom } from '../timing.js';
 import { KINDS, PENDING } from './unfinished.js';
 
@@ -44,6 +45,16 @@ async function deletedWithTeardown(repo: Repo, teardown: object): Promise<string
 
 const CASES: Readonly<Record<string, Case>> = {
   'a restore was published, and not carried out': { kinds: ['restore'], leave: ({ repo }) => [directory(repo.layout.restoring)] },
+  'the copy of a datastore was not finished': {
+    kinds: ['move'],
+    leave: async ({ repo }) => {
+      const to = join(repo.root, 'elsewhere');
+      const copy = directory(join(to, 'incoming', 'data'));
+      const holder = deadHolder(newSession(repo).holder);
+      await recordMove(repo.layout.moving, { from: repo.datastore, to, root: repo.root, repoId: repo.id, at: '', holder });
+      return [join(copy, '..')];
+    },
+  },
   'a fence is held by a process that has ended': { kinds: ['dead_holder'], leave: (places) => [heldByDead(places)] },
   'a removal is in a free entry': { kinds: ['leftover'], leave: ({ entry }) => [directory(join(entry, 'trash'))] },
   'a dead holder left a staged version': {

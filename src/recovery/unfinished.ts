@@ -23,6 +23,7 @@ import { isRestoring } from '../store/restoring.js';
 import { stagings, sweepTrash } from '../store/sweep.js';
 import { asideUploads, modelsWithUploads } from '../store/uploads/place.js';
 import { clearEntry, finishMovingAside } from './finish.js';
+import { finishMove, unfinishedMoves } from './move.js';
 import { runTeardown, type TeardownOptions } from './teardown.js';
 import { reclaimUploads } from './uploads.js';
 
@@ -72,6 +73,12 @@ export const PENDING: Readonly<Record<PendingKind, Kind>> = {
     by: 'sweep',
     list: (repo) => (isRestoring(repo) ? [{ path: repo.layout.restoring, message: 'is a restore that is being carried out, or was interrupted' }] : []),
     finish: (repo, _, options) => settle(repo, options),
+  }),
+  move: kind({
+    next: '"swamp datastore setup" again, or "swamp datastore sweep", finishes it',
+    by: 'sweep',
+    list: (repo) => unfinishedMoves(repo),
+    finish: (repo, _, { signal }) => finishMove(repo, { signal }),
   }),
   dead_holder: kind({
     next: 'the next command that needs this lock, or "swamp datastore sweep", takes it over',

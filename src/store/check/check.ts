@@ -72,8 +72,8 @@ const STEPS = [
 
 async function checkTop(checker: Checker): Promise<void> {
   const { layout } = checker.repo;
-  const repository = layout.repository.slice(layout.root.length + 1);
-  const expected = (name: string): Expected | undefined => (LEVELS.has(name) ? 'directory' : name === repository ? 'file' : undefined);
+  const files = [layout.repository, layout.moving].map((path) => path.slice(layout.root.length + 1));
+  const expected = (name: string): Expected | undefined => (LEVELS.has(name) ? 'directory' : files.includes(name) ? 'file' : undefined);
   for await (const _ of checker.entries(layout.root, expected));
 }
 

@@ -27,6 +27,7 @@ export const FINDINGS = {
 /** Kinds of what is unfinished. src/recovery/unfinished.ts says of each what it is and what finishes it. */
 export type PendingKind =
   | 'restore'
+  | 'move'
   | 'dead_holder'
   | 'leftover'
   | 'deleted_model'
