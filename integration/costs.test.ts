@@ -99,6 +99,8 @@ const CHANGES: readonly (readonly [title: string, args: readonly string[], chang
   // Besides: the new floor and the artifact's directory before the version goes (P4), and both directories after it; the floor into the lock and into its place, the version into the trash of the lock, that into the trash.
   ['data put, with autoGc', ['data', 'put', 'm', 'a', '--gc', '2'], { fsync: 9, rename: 8, mkdir: 3, rmdir: 3, unlink: 2 }, 'autoGc: true\n'],
   ['data put, with autoGc and no rule', ['data', 'put', 'm', 'a'], { fsync: 5, rename: 4, mkdir: 2, rmdir: 1, unlink: 0 }, 'autoGc: true\n'],
+  // What "unchanged" acknowledges is synced: its writer may have died before it did so. What was staged goes by way of the trash.
+  ['data put --if-changed, unchanged', ['data', 'put', 'm', 'a', '--if-changed'], { fsync: 6, rename: 3, mkdir: 2, rmdir: 3, unlink: 2 }],
   ['data get', ['data', 'get', 'm', 'a'], { fsync: 0, rename: 0, mkdir: 0, rmdir: 0, unlink: 0 }],
   ['data list', ['data', 'list', 'm'], { fsync: 0, rename: 0, mkdir: 0, rmdir: 0, unlink: 0 }],
 ];
@@ -108,7 +110,7 @@ describe('alone, a command makes no change of the disk that its promises do not 
     test(title, { timeout: 60_000 }, async (t) => {
       const repo = await tempRepo(t);
       await createModel(repo, 'm');
-      for (const content of ['1', '2']) await put(repo, 'm', 'a', content);
+      for (const content of ['1', 'x']) await put(repo, 'm', 'a', content);
       appendFileSync(join(repo.dir, '.swamp.yaml'), marker);
       const { result, calls } = await traceCalls(repo, { args, options: { stdin: 'x' } });
       assert.equal(result.code, 0, result.stderr);

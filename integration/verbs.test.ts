@@ -560,7 +560,7 @@ const VERBS: readonly Verb[] = [
     verb: 'data watch',
     args: () => ['data', 'watch', 'm', '--prefix', 'none', '--since', '0', '--until-idle', '0'],
     text: /Z reset m\n$/,
-    stderr: /Watching "m"\./,
+    stderr: /Watching .*"m/,
     result: { ...fields('type modelId modelName at cursor', 'text'), ...fields('name checksum', 'text?'), ...fields('version generation size', 'number?') },
     fails: [['data', 'watch', 'm', '--since', 'x'], 'usage'],
   },

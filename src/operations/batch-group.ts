@@ -112,6 +112,6 @@ async function became(writer: Lease, { item, staged }: Staged): Promise<Became |
   const before = await committedBefore(writer, item.name, staged);
   if (before !== undefined) return { committed: before, metadata, changed: true };
   expectVersion(() => latestVersion(writer, item.name), item);
-  const same = sameAsLatest(writer, item, metadata);
+  const same = await sameAsLatest(writer, item, metadata);
   return same === undefined ? undefined : { committed: same, metadata: same.metadata, changed: false };
 }

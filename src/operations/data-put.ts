@@ -9,6 +9,7 @@ import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import { displayPath, type Repo } from '../repo.js';
 import { collectWritten } from '../store/collect.js';
+import { syncCommit } from '../store/commit.js';
 import { contentPathIn } from '../store/content.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { DEFAULT_GC, DEFAULT_LIFETIME, requireLifetimes } from '../store/lifetimes.js';
@@ -89,20 +90,26 @@ async function commit(writer: Lease, model: Model, input: DataPutInput, staged: 
   const { metadata } = staged;
   const before = await committedBefore(writer, input.name, staged);
   if (before === undefined) expectVersion(() => latestVersion(writer, input.name), input);
-  const unchanged = before === undefined ? sameAsLatest(writer, input, metadata) : undefined;
+  const unchanged = before === undefined ? await sameAsLatest(writer, input, metadata) : undefined;
   const committed = before ?? unchanged ?? (await commitVersion(writer, input.name, staged));
   if (unchanged === undefined) await collectWritten(writer, [input.name], model);
   return putResult(repo, model, { name: input.name, committed, metadata: unchanged?.metadata ?? metadata, changed: unchanged === undefined });
 }
 
-/** The latest version, when its content is the same and nothing is to be written then. */
-export function sameAsLatest(
+/**
+ * The latest version, when its content is the same and nothing is to be written then. It is durable when this resolves: whoever wrote it may have
+ * died before its sync, and "unchanged" acknowledges it.
+ */
+export async function sameAsLatest(
   writer: Lease,
   { name, ifChanged }: Pick<VersionInput, 'name' | 'ifChanged'>,
   { checksum, size }: Pick<VersionMetadata, 'checksum' | 'size'>,
-): ReturnType<typeof latestMetadata> {
+): Promise<ReturnType<typeof latestMetadata>> {
   const latest = ifChanged === true ? latestMetadata(writer, name) : undefined;
-  return latest?.metadata.checksum === checksum && latest.metadata.size === size ? latest : undefined;
+  if (latest?.metadata.checksum !== checksum || latest.metadata.size !== size) return undefined;
+  const { layout } = writer.repo;
+  await syncCommit(writer, [layout.artifact(writer.modelId, name), layout.model(writer.modelId)]);
+  return latest;
 }
 
 export function putResult(

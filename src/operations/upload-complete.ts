@@ -116,7 +116,7 @@ async function commit(writer: Lease, { model, aside, record, staged }: Completio
   // A restore takes what is aside with the rest; an intent that names nothing could not be carried out.
   if (!exists(aside.dir)) throw uploadNotFound(repo, aside.id);
   expectVersion(() => latestVersion(writer, record.name), record);
-  const latest = sameAsLatest(writer, record, staged.metadata);
+  const latest = await sameAsLatest(writer, record, staged.metadata);
   if (latest === undefined) {
     const committed = await commitUpload(writer, record.name, staged, basename(aside.dir));
     await collectWritten(writer, [record.name], model);
