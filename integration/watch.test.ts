@@ -134,6 +134,30 @@ test('a writer that had looked before the log was there is waited for: a watch t
   await finished(watching, 143);
 });
 
+test('that writer is waited for by a second watch, too, when the first one died while it waited', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  await put(repo, 'm', 'a', 'x');
+  const pauses = new Pauses(repo, ['put.before-commit']);
+  const writer = start(repo, ['data', 'put', 'm', 'a'], { stdin: 'unlogged', env: pauses.env });
+  await pauses.at('put.before-commit', writer);
+  const began = new Pauses(repo, ['watch.log-open']);
+  const dead = start(repo, ['data', 'watch', 'm', '--json'], { env: began.env });
+  await began.at('watch.log-open', dead);
+  dead.kill('SIGKILL');
+  await dead.exited;
+  const second = new Pauses(repo, [], ['watch.log-open']);
+  const watching = start(repo, ['data', 'watch', 'm', '--json'], { env: second.env });
+  await until('it waits, or says that it is ready', () => second.reached('watch.log-open') || watching.stderr() !== '');
+  assert.equal(watching.stderr(), '');
+  pauses.go('put.before-commit');
+  await finished(writer);
+  await watching.says(/Watching /);
+  watching.kill('SIGTERM');
+  await finished(watching, 143);
+  await run(repo, ['datastore', 'sweep']);
+});
+
 describe('killed at a point that it passes on a watched model, a command is told once with all it did, or not at all:', { concurrency: 2 }, () => {
   // A completion that another one had published is finished when the watch begins: then there is nothing left to complete.
   const changing = VERBS.filter(

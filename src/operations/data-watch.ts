@@ -53,7 +53,8 @@ export async function* dataWatch(repo: Repo, input: DataWatchInput, { signal, on
   const given = since === undefined || since === '0' ? undefined : parseCursor(since);
   const modelId = input.model === undefined ? undefined : await watchedModel(repo, input.model, given);
   const watched = { ...(modelId !== undefined && { model: modelId }), ...(prefix !== undefined && { prefix }) };
-  await begin(repo, modelId, signal);
+  // Also where the log is there: who began it may still wait for those writers, or died while it waited.
+  await (repo.readOnly ? begin(repo, modelId, signal) : openLogs(repo, modelId, signal));
   let { places } = given === undefined ? await dataChanges(repo, { ...watched, fromNothing: since === '0' }, { signal }) : { places: given };
   const watches = new Watches();
   let touchedAt = Number.NEGATIVE_INFINITY;
@@ -98,10 +99,16 @@ async function watchedModel(repo: Repo, reference: string, given: Places | undef
   return ended?.id ?? (await findModel(repo, reference)).id;
 }
 
-/** Opens the logs, and waits for those who may have looked before they were there: they commit without a record. */
+/** Opens the logs where they are not there. */
 async function begin(repo: Repo, modelId: string | undefined, signal: AbortSignal): Promise<void> {
   if (modelId === undefined ? isEveryLogOpen(repo) : logId(repo, modelId) !== undefined || isDeletedModel(repo, modelId)) return;
   requireWritable({ readOnly: repo.readOnly, command: 'data watch' });
+  await openLogs(repo, modelId, signal);
+}
+
+/** Opens the logs, and waits for those who may have looked before they were there: they commit without a record. */
+async function openLogs(repo: Repo, modelId: string | undefined, signal: AbortSignal): Promise<void> {
+  if (modelId !== undefined && isDeletedModel(repo, modelId)) return;
   const open = async (session: Session): Promise<void> => {
     await (modelId === undefined ? beginEveryLog(session) : beginLog(session, modelId));
     await failpoint('watch.log-open');
