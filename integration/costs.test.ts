@@ -13,6 +13,7 @@ import { until } from './support/until.js';
 const COMMANDS: readonly (readonly [args: readonly string[], options?: StartOptions])[] = [
   [['data', 'get', 'm', 'a']],
   [['data', 'get', 'm', 'a', '--version', '1']],
+  [['data', 'versions', 'm', 'a', '--limit', '5']],
   [['data', 'list', 'm', '--prefix', 'a', '--limit', '1']],
   [['data', 'put', 'm', 'a'], { stdin: 'x' }],
   [['data', 'put', 'm', 'a', '--if-changed'], { stdin: 'x' }],

@@ -292,13 +292,14 @@ const VERBS: readonly Verb[] = [
   },
   {
     verb: 'data versions',
-    args: () => ['data', 'versions', 'm', 'a'],
+    args: (round) => ['data', 'versions', 'm', 'a', ...(round === 0 ? [] : ['--limit', '1', '--before', '2'])],
     text: /^VERSION +SIZE +CREATED +SHA-256\n +2 +3 B .* latest\n +1 /,
     result: {
       dataName: 'text',
       ...OF_MODEL,
       versions: [{ ...fields('version size', 'number'), ...fields('createdAt checksum', 'text'), isLatest: 'flag' }],
       total: 'number',
+      more: 'flag',
     },
     fails: [['data', 'versions', 'm', 'none'], 'data_not_found'],
   },

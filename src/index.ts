@@ -22,7 +22,7 @@ export type { DataRecord } from './operations/data-record.js';
 export type { DataRenameResult } from './operations/data-rename.js';
 export type { DataSearchInput, DataSearchResult } from './operations/data-search.js';
 export type { DataSqlInput, DataSqlResult } from './operations/data-sql.js';
-export type { DataVersionsResult } from './operations/data-versions.js';
+export type { DataVersionsInput, DataVersionsResult } from './operations/data-versions.js';
 export type { DataWatchInput, DataWatchOptions } from './operations/data-watch.js';
 export type { DatastoreCheckResult } from './operations/datastore-check.js';
 export type { DatastoreCompactResult } from './operations/datastore-compact.js';

@@ -114,8 +114,11 @@ export const DATA_COMMANDS: readonly Command[] = [
     verb: 'data versions',
     summary: 'List the versions of an artifact, newest first',
     positionals: [MODEL, NAME],
-    flags: [],
-    examples: [],
+    flags: [
+      { name: 'limit', type: 'value', value: 'N', description: 'At most so many' },
+      { name: 'before', type: 'value', value: 'N', description: 'Only versions under N' },
+    ],
+    examples: [['data versions results report --limit 10', 'the newest ten, however many there are']],
   },
   {
     verb: 'data rename',

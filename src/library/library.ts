@@ -23,7 +23,7 @@ import type { DataRecord } from '../operations/data-record.js';
 import { type DataRenameResult, dataRename } from '../operations/data-rename.js';
 import { type DataSearchInput, type DataSearchResult, dataSearch } from '../operations/data-search.js';
 import { type DataSqlInput, type DataSqlResult, dataSql } from '../operations/data-sql.js';
-import { type DataVersionsResult, dataVersions } from '../operations/data-versions.js';
+import { type DataVersionsInput, type DataVersionsResult, dataVersions } from '../operations/data-versions.js';
 import { type DataWatchInput, type DataWatchOptions, dataWatch } from '../operations/data-watch.js';
 import { type DatastoreCheckResult, datastoreCheck } from '../operations/datastore-check.js';
 import { type DatastoreCompactResult, datastoreCompact } from '../operations/datastore-compact.js';
@@ -116,7 +116,7 @@ export interface OpenRepo {
     /** One SELECT over the view `data`. */
     sql(input: DataSqlInput, options?: Cancel): Promise<DataSqlResult>;
     search(input?: DataSearchInput, options?: Cancel): Promise<DataSearchResult>;
-    versions(input: { readonly model: string; readonly name: string }, options?: Cancel): Promise<DataVersionsResult>;
+    versions(input: DataVersionsInput, options?: Cancel): Promise<DataVersionsResult>;
     rename(input: { readonly model: string; readonly oldName: string; readonly newName: string }, options?: Cancel): Promise<DataRenameResult>;
     delete(input: DataDeleteInput, options?: Confirm): Promise<DeleteOneResult | DeleteManyResult>;
     /** Goes on until its signal fires, whose reason it throws, or it is left. */
@@ -236,7 +236,7 @@ export function operationsOf(repo: Repo): OpenRepo {
       query: bound('data.query', fields.DATA_QUERY, dataQuery),
       sql: bound('data.sql', fields.DATA_SQL, dataSql),
       search: bound('data.search', fields.DATA_SEARCH, dataSearch),
-      versions: bound('data.versions', fields.ARTIFACT, dataVersions),
+      versions: bound('data.versions', fields.DATA_VERSIONS, dataVersions),
       rename: bound('data.rename', fields.DATA_RENAME, dataRename),
       delete: bound('data.delete', fields.DATA_DELETE, dataDelete),
       watch: (input, given) =>
