@@ -53,6 +53,10 @@ export const types = {
 };
 
 /** Only for named pipes. */
+export async function copyFile(): Promise<never> {
+  throw new TypeError('not simulated');
+}
+
 export function promisify(): () => Promise<never> {
   return async () => {
     throw new TypeError('not simulated');
