@@ -1,6 +1,7 @@
 /** `data watch`: every commit, delete and rename once and in order, also what came between two watches, and whoever died half way. */
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { openRepo } from '../src/index.js';
@@ -286,4 +287,22 @@ describe('where the history that a cursor needs is gone, a reset and a listing s
     });
     assert.deepEqual(told, ['reset  ', 'put a 2']);
   });
+});
+
+test('a cursor too long for the environment keeps no command from being run: stdin has it', async (t) => {
+  const repo = await tempRepo(t);
+  await createModel(repo, 'm');
+  await cursorNow(repo, 'm');
+  const logs = Array.from({ length: 50 }, () => join(repo.dir, '.swamp/v3/changes', randomUUID()));
+  for (const dir of logs) {
+    mkdirSync(dir);
+    writeFileSync(join(dir, 'log.json'), JSON.stringify({ log: '0'.repeat(3_000), since: 0 }));
+  }
+  const watching = await startWatch(repo, ['--exec', 'wc -c; echo "[$SWAMP_EVENT_CURSOR]" "$SWAMP_EVENT_NAME"']);
+  await put(repo, 'm', 'a', 'x');
+  await until('it is told', () => eventsOf(watching).length > 0 || watching.hasExited(), { detail: watching.stderr });
+  assert.match(watching.stderr(), /\n1[0-9]{5}\n\[\] a\n/);
+  watching.kill('SIGTERM');
+  await finished(watching, 143);
+  for (const dir of logs) rmSync(dir, { recursive: true });
 });

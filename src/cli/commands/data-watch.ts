@@ -25,10 +25,15 @@ interface Surroundings {
   readonly signal: AbortSignal;
 }
 
+/** Linux starts no command with a variable of 128 KiB; the cursor of thousands of models is that long, and stdin has it, too. */
+const LONGEST_VARIABLE = 100_000;
+
 /** Runs the command with the event on stdin and in its environment. What the command prints goes to stderr. */
 async function handle(command: string, event: WatchEvent, { env, ...where }: Surroundings): Promise<void> {
   const stdin = `${JSON.stringify(event)}\n`;
-  const variables = Object.entries(event).map(([field, value]) => [variable(field), value === null ? '' : String(value)] as const);
+  const variables = Object.entries(event)
+    .map(([field, value]) => [variable(field), value === null ? '' : String(value)] as const)
+    .filter(([, value]) => Buffer.byteLength(value) <= LONGEST_VARIABLE);
   const onOutput = (chunk: Buffer): void | Promise<void> => relay(chunk);
   const { exitCode, signal } = await runShell(command, {
     ...where,
