@@ -124,7 +124,9 @@ function replay({ start, scope, contents }: Pick<Answered, 'start' | 'scope' | '
 /** What really is there after the command: the bytes of each file, by its number on the disk (the same calls give the same numbers), and what others wrote. */
 function realityAfter(start: Disk, calls: readonly Call[], scope: string): Pick<Answered, 'contents' | 'foreign'> {
   const { root } = replay({ start, scope, contents: new Map() }, calls);
-  return { contents: new Map(filesIn(root, scope).map(({ node, path }) => [node.id, readFileSync(path)])), foreign: foreignIn(scope, root) };
+  // A catalog is derived: whatever is left of one is thrown away.
+  const files = filesIn(root, scope).filter(({ path }) => !path.includes('/catalog/'));
+  return { contents: new Map(files.map(({ node, path }) => [node.id, readFileSync(path)])), foreign: foreignIn(scope, root) };
 }
 
 function filesIn(directory: DiskDirectory, path: string): { readonly node: DiskFile; readonly path: string }[] {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { FAMILIES } from './families.js';
 import { Layout } from './layout.js';
 
-test('the families are whatever the layout keeps in a directory for each model, but for its fences (D6)', () => {
+test('the families are whatever the layout keeps in a directory for each model, but for its fences and its change log (D6)', () => {
   const layout = new Layout('/datastore');
   const modelId = '00000000-0000-4000-8000-000000000000';
   const methods = Object.getOwnPropertyNames(Layout.prototype).filter((name) => name !== 'constructor');
@@ -23,8 +23,10 @@ test('the families are whatever the layout keeps in a directory for each model, 
     }
   });
   // Named by anything, as a session is: not by model.
-  const byAnything = ['staging', 'pins', 'quarantine'];
-  assert.deepEqual(kept.filter((name) => name !== 'fences' && !byAnything.includes(name ?? '')).sort(), FAMILIES.map(({ name }) => name).sort());
+  const byAnything = ['staging', 'pins', 'quarantine', 'catalog'];
+  // They outlive the model: its end is the last event of its log.
+  const lasting = ['fences', 'changes'];
+  assert.deepEqual(kept.filter((name) => !lasting.includes(name ?? '') && !byAnything.includes(name ?? '')).sort(), FAMILIES.map(({ name }) => name).sort());
   for (const { name, directory, root } of FAMILIES)
     assert.deepEqual([root(layout), directory(layout, modelId)], [`${layout.root}/${name}`, `${layout.root}/${name}/${modelId}`]);
 });

@@ -1,5 +1,6 @@
 /** `model edit`: another text of a definition, validated before it replaces the one that was read, and never in place of a third one. */
 import { SwampError } from '../errors.js';
+import type { Lease } from '../locks/lease.js';
 import { parseDefinition } from '../models/definition.js';
 import { DELETED_HINT } from '../models/definition-file.js';
 import { definitionFiles, findModel, listModels, type Model, otherNames, problemText } from '../models/files.js';
@@ -7,7 +8,7 @@ import type { Problem } from '../models/problem.js';
 import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import { displayPath, type Repo } from '../repo.js';
-import { requireHeld } from '../store/commit.js';
+import { requireHeld, syncCommit } from '../store/commit.js';
 import { hasText, replaceText, textAt } from '../store/definition-text.js';
 import { isDeletedModel } from '../store/deleted.js';
 import { type ModelGetResult, shownModel } from './model-get.js';
@@ -57,7 +58,12 @@ async function editModel(repo: Repo, { model: reference, text: given }: ModelEdi
   const parsed = parseDefinition(text, file.path, file);
   if (!('definition' in parsed)) throw new TypeError('a valid text has a definition');
   const { definition } = parsed;
-  await withSession(repo, (session) => write(repo, definition.id, (writer) => replace(repo, file, text, () => requireHeld(writer)), { session, signal }));
+  const commit = async (writer: Lease): Promise<void> => {
+    await replace(repo, file, text, () => requireHeld(writer));
+    // P6: also where nothing passed through the fence, its epoch does not go back.
+    await syncCommit(writer, []);
+  };
+  await withSession(repo, (session) => write(repo, definition.id, commit, { session, signal }));
   return shownModel(repo, { ...definition, path: file.path, text, seen: '' });
 }
 

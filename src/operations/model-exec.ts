@@ -9,6 +9,7 @@ import { ancestorKey, lockLost } from '../protocol/contender.js';
 import { withRunFence } from '../protocol/run.js';
 import { withSession } from '../protocol/session.js';
 import type { Repo } from '../repo.js';
+import { syncCommit } from '../store/commit.js';
 import { modelFor, requireModel } from './data-put.js';
 import { operation } from './operation.js';
 
@@ -57,6 +58,8 @@ interface Given extends Pick<ProgramOptions, 'signal' | 'onStart'> {
 
 async function underLock(repo: Repo, run: Lease, { model, command, signal, onStart }: Given): Promise<ModelExecResult> {
   requireModel(repo, model);
+  // P6: what the command does under this epoch is out of the store's sight.
+  await syncCommit(run, []);
   const lost = new AbortController();
   // Sooner than the heartbeat finds out, and at once when this process was stopped and goes on: another command may have begun.
   const look = setInterval(() => exists(run.path) || lost.abort(), repo.timing.pollMs);

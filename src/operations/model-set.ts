@@ -5,7 +5,7 @@ import { findModel, type Model } from '../models/files.js';
 import { withSession } from '../protocol/session.js';
 import { write } from '../protocol/write.js';
 import { displayPath, type Repo } from '../repo.js';
-import { requireHeld } from '../store/commit.js';
+import { requireHeld, syncCommit } from '../store/commit.js';
 import { replaceText } from '../store/definition-text.js';
 import { currentModel } from './current-model.js';
 import { requireOneName } from './model-edit.js';
@@ -49,7 +49,10 @@ async function setModel(
           if (text === undefined) return shownModel(repo, current);
           requireOneName(repo, current);
           const file = { path: displayPath(repo, current.path), text };
-          if (await replaceText(repo, file, current.text, () => requireHeld(writer))) return shownModel(repo, await currentModel(repo, model));
+          if (!(await replaceText(repo, file, current.text, () => requireHeld(writer)))) continue;
+          // P6: also where nothing passed through the fence, its epoch does not go back.
+          await syncCommit(writer, []);
+          return shownModel(repo, await currentModel(repo, model));
         }
         throw new SwampError('conflict', `The definition of "${model.name}" changes all the time; nothing was set.`, {
           hint: 'Is an editor saving it? Run the command again.',
