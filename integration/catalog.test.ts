@@ -111,7 +111,10 @@ test('killed at any point of a query or a compaction, the next query answers wha
   }
 });
 
-test('killed in the middle of a transaction, what SQLite had begun is undone', { skip: cannotTrace() ?? false, timeout: 120_000 }, async (t) => {
+test('killed in the middle of a transaction, a query leaves nothing half done to the next one', {
+  skip: cannotTrace() ?? false,
+  timeout: 120_000,
+}, async (t) => {
   const repo = await tempRepo(t);
   await stocked(repo);
   await answer(repo);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { isErrno, SwampError } from '../errors.js';
 import { makeDir, makeDirs, removeEmptyDir, rename } from '../fs/durable.js';
 import { failpoint } from '../fs/failpoints.js';
+import { statusOf } from '../fs/identity.js';
 import { exists, listStore, modifiedAt, removeTree } from '../fs/tree.js';
 import { isFreeCatalog } from '../layout/layout.js';
 import { currentProcess, formatHolder, isEnded, newNonce, parseHolder } from '../locks/holder.js';
@@ -33,7 +34,10 @@ export async function takePlace(repo: Repo, { signal }: { readonly signal: Abort
   await failpoint('catalog.taken');
   // The driver's own lock, left by a process that was killed: nobody but us has the directory.
   await removeEmptyDir(join(dir, `${DATABASE}.lock`));
-  return { dir, database: join(dir, DATABASE) };
+  const place = { dir, database: join(dir, DATABASE) };
+  // Its last owner died in a transaction. The driver does not roll one back that another process began: it takes its own lock for that of the writer.
+  if ((statusOf(`${place.database}-journal`)?.size ?? 0n) > 0n) await clearPlace(place);
+  return place;
 }
 
 /** Another process has the one there is for the time of its query; after this long a second one is made. Milliseconds. */

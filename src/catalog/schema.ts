@@ -31,7 +31,7 @@ export const FROM = 'versions v join models m on m.key = v.model';
 export async function openDatabase(path?: string): Promise<Database> {
   const database = await Database.open(path);
   try {
-    // One process has the file at a time, so SQLite's own lock of it would only cost. Writes go to a journal first, which undoes what a killed process had begun.
+    // One process has the file at a time, so SQLite's own lock of it would only cost. Writes go to a journal first: one that is not empty shows that its writer died, and the catalog is thrown away (place.ts).
     database.exec('pragma page_size = 8192; pragma locking_mode = exclusive; pragma journal_mode = truncate; pragma synchronous = normal;');
     database.exec('pragma temp_store = memory; pragma cache_size = -32000;');
     if (schemaOf(database) === 0) database.exec(`begin; ${TABLES} commit;`);
