@@ -576,6 +576,7 @@ const VERBS: readonly Verb[] = [
         ...fields('dataName modelId modelName modelType', 'text'),
         versions: [{ ...fields('createdAt checksum', 'text'), ...fields('version size', 'number'), isLatest: 'flag' }],
         total: 'number',
+        more: 'flag',
       },
     },
     fails: [['session', 'extra'], 'usage'],
