@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { openRepo } from '../src/index.js';
 import { cursorOf } from '../src/watch/cursor.js';
 import { writeTree } from './support/backup-tree.js';
@@ -112,15 +112,10 @@ test('a version that came and went while nothing watched is told, and from 0 on 
 });
 
 test('a writer that had looked before the log was there is waited for: a watch that is ready misses nothing', async (t) => {
-  const repo = await tempRepo(t);
-  const modelId = await createModel(repo, 'm');
-  await put(repo, 'm', 'a', 'x');
-  const pauses = new Pauses(repo, ['put.before-commit']);
-  const writer = start(repo, ['data', 'put', 'm', 'a'], { stdin: 'unlogged', env: pauses.env });
-  await pauses.at('put.before-commit', writer);
+  const { repo, modelId, writer, letGo } = await unlogged(t);
   const watching = start(repo, ['data', 'watch', 'm', '--json']);
   await expectToWait(repo, modelId, watching);
-  pauses.go('put.before-commit');
+  letGo();
   await finished(writer);
   await watching.says(/Watching /);
   await put(repo, 'm', 'a', 'told');
@@ -134,12 +129,7 @@ test('a writer that had looked before the log was there is waited for: a watch t
 });
 
 test('that writer is waited for by a second watch, too, when the first one died while it waited', async (t) => {
-  const repo = await tempRepo(t);
-  const modelId = await createModel(repo, 'm');
-  await put(repo, 'm', 'a', 'x');
-  const pauses = new Pauses(repo, ['put.before-commit']);
-  const writer = start(repo, ['data', 'put', 'm', 'a'], { stdin: 'unlogged', env: pauses.env });
-  await pauses.at('put.before-commit', writer);
+  const { repo, modelId, writer, letGo } = await unlogged(t);
   const began = new Pauses(repo, ['watch.log-open']);
   const dead = start(repo, ['data', 'watch', 'm', '--json'], { env: began.env });
   await began.at('watch.log-open', dead);
@@ -147,13 +137,24 @@ test('that writer is waited for by a second watch, too, when the first one died 
   await dead.exited;
   const watching = start(repo, ['data', 'watch', 'm', '--json']);
   await expectToWait(repo, modelId, watching);
-  pauses.go('put.before-commit');
+  letGo();
   await finished(writer);
   await watching.says(/Watching /);
   watching.kill('SIGTERM');
   await finished(watching, 143);
   await run(repo, ['datastore', 'sweep']);
 });
+
+/** A writer of a second version that found no log, and stands before its commit. */
+async function unlogged(t: TestContext): Promise<{ readonly repo: TestRepo; readonly modelId: string; readonly writer: Running; readonly letGo: () => void }> {
+  const repo = await tempRepo(t);
+  const modelId = await createModel(repo, 'm');
+  await put(repo, 'm', 'a', 'x');
+  const pauses = new Pauses(repo, ['put.before-commit']);
+  const writer = start(repo, ['data', 'put', 'm', 'a'], { stdin: 'unlogged', env: pauses.env });
+  await pauses.at('put.before-commit', writer);
+  return { repo, modelId, writer, letGo: () => pauses.go('put.before-commit') };
+}
 
 /** For the writer that holds the data fence; a wait is named when it has taken a moment. */
 async function expectToWait(repo: TestRepo, modelId: string, watching: Running): Promise<void> {

@@ -17,7 +17,7 @@ import { restructure } from '../protocol/restructure.js';
 import { clearEntry } from '../recovery/finish.js';
 import { displayPath, type Repo } from '../repo.js';
 import { quietEntry } from '../store/ahead.js';
-import { commitDeletion, type DeletedModel, leftBehind, listDeleted, moveModelAside, readDeleted } from '../store/deletion.js';
+import { commitDeletion, leftBehind, listDeleted, moveModelAside, readDeleted, withoutDefinition } from '../store/deletion.js';
 import { readVersionMetadata } from '../store/metadata.js';
 import { artifactNames, findArtifact, isDamage } from '../store/read.js';
 import { operation } from './operation.js';
@@ -203,19 +203,9 @@ function pruneModel(repo: Repo, work: Work, definitions: string, signal: AbortSi
       return before.commit === writer.session.nonce;
     }
     if (writer.epoch !== (work.epoch ?? 0) + 1 || stateOfDefinitions(repo) !== definitions) return false;
-    const record: DeletedModel = {
-      id: modelId,
-      name: modelName ?? modelId,
-      type,
-      commit: writer.session.nonce,
-      deletedAt: new Date().toISOString(),
-      epoch: writer.epoch,
-      // There is none: a file of that name is not this model's.
-      definitionPath: `models/store/${modelId}.yaml`,
-      definition: '',
-      versionsDeleted: versionCount,
-      teardown: null,
-    };
+    const { session, epoch } = writer;
+    const named = modelName === undefined ? {} : { name: modelName };
+    const record = withoutDefinition({ id: modelId, ...named, type, commit: session.nonce, epoch, versionsDeleted: versionCount });
     await commitDeletion(writer, record);
     await moveModelAside(writer, record);
     return true;

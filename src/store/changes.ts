@@ -94,8 +94,7 @@ export async function isLogged(fence: Lease): Promise<boolean> {
   const { layout } = fence.repo;
   if (!exists(layout.changes)) return false;
   // A link is damage: what it leads to says nothing of who watches.
-  reach(layout.changeLog(fence.modelId));
-  if (exists(layout.changeLog(fence.modelId))) return true;
+  if (reach(layout.changeLog(fence.modelId))) return true;
   if (!exists(layout.everyModelWatched)) return false;
   await beginLog(fence.session, fence.modelId);
   return true;

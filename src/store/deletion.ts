@@ -86,6 +86,21 @@ export function listDeleted(repo: Repo): DeletedModels {
   return { records: records.sort((a, b) => (a.deletedAt < b.deletedAt ? -1 : 1)), damaged };
 }
 
+/** The record of a model whose definition is gone, or not known: no file is this model's, and no delete method is run for it. */
+export function withoutDefinition(model: Pick<DeletedModel, 'id' | 'epoch'> & Partial<DeletedModel>): DeletedModel {
+  return {
+    name: model.id,
+    type: 'store',
+    commit: '',
+    deletedAt: new Date().toISOString(),
+    definitionPath: `models/store/${model.id}.yaml`,
+    definition: '',
+    versionsDeleted: 0,
+    teardown: null,
+    ...model,
+  };
+}
+
 /** Phase 1: the commit (D1, O2). The record must not exist; the data fence is held, so no other process can be writing it. Throws FenceLost: nothing happened. */
 export async function commitDeletion(fence: Lease, record: DeletedModel): Promise<void> {
   const slot = await stageRecord(fence, 'deleted', record);

@@ -15,7 +15,7 @@ export interface WatchEvent {
    */
   readonly type: 'put' | 'delete' | 'rename' | 'model_delete' | 'reset';
   readonly modelId: string;
-  /** Null: there is no definition that can be read. */
+  /** Null when its definition cannot be read, or is gone. */
   readonly modelName: string | null;
   /** Null for what concerns the whole model. */
   readonly name: string | null;

@@ -12,7 +12,7 @@ import type { Lease } from '../../locks/lease.js';
 import type { Repo } from '../../repo.js';
 import { hasEntries } from '../check/check.js';
 import { moveThrough, stageRecord, syncCommit } from '../commit.js';
-import { type DeletedModel, readDeleted } from '../deletion.js';
+import { readDeleted, withoutDefinition } from '../deletion.js';
 import { linkToQuarantine, moveToQuarantine } from '../quarantine.js';
 import type { Act } from './name.js';
 
@@ -36,7 +36,7 @@ export async function mendDeleted(fence: Lease): Promise<Act[]> {
       `The name of the deleted model ${modelId} is not known any more, nor whether its delete method has run. It is not run again: look yourself.`,
       { topic: 'store', modelId },
     );
-    await moveThrough(fence, await stageRecord(fence, 'deleted', unknown(modelId, fence.epoch)), path);
+    await moveThrough(fence, await stageRecord(fence, 'deleted', withoutDefinition({ id: modelId, epoch: fence.epoch })), path);
     await syncDir(repo.layout.deleted);
   }
   await syncCommit(fence, [repo.layout.deleted]);
@@ -51,20 +51,4 @@ function isReadable(repo: Repo, modelId: string): boolean {
     if (error instanceof SwampError) return false;
     throw error;
   }
-}
-
-/** No teardown is run without knowing that it has not run. */
-function unknown(modelId: string, epoch: number): DeletedModel {
-  return {
-    id: modelId,
-    name: modelId,
-    type: 'store',
-    commit: '',
-    deletedAt: new Date().toISOString(),
-    epoch,
-    definitionPath: `models/store/${modelId}.yaml`,
-    definition: '',
-    versionsDeleted: 0,
-    teardown: null,
-  };
 }
