@@ -1,7 +1,7 @@
 /** `data watch`: every commit, delete and rename once and in order, also what came between two watches, and whoever died half way. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { openRepo } from '../src/index.js';
@@ -310,3 +310,42 @@ test('a cursor too long for the environment keeps no command from being run: std
   await finished(watching, 143);
   for (const dir of logs) rmSync(dir, { recursive: true });
 });
+
+test('data gc trims what is older than a week, for which an old cursor gets a reset, and ends a log that nothing has watched for a month', async (t) => {
+  const repo = await tempRepo(t);
+  const modelId = await createModel(repo, 'm');
+  const log = repo.layout.changeLog(modelId);
+  const old = await cursorNow(repo, 'm');
+  await put(repo, 'm', 'a', 'one');
+  const fence = repo.layout.fence({ kind: 'data', modelId });
+  const [entry = ''] = readdirSync(fence);
+  renameSync(join(fence, entry), join(fence, entry.replace(/^[0-9]+/, '1500')));
+  await put(repo, 'm', 'a', 'two');
+  const now = (await eventsSince(repo, old, 'm')).at(-1)?.cursor ?? '';
+  const collect = (): Promise<unknown> => run(repo, ['data', 'gc', 'm', '--force']);
+  await collect();
+  assert.deepEqual(readdirSync(log).sort(), ['0', '1', 'log.json']);
+  const [first = ''] = readdirSync(join(log, '0'));
+  aged(join(log, '0', first), 8);
+  await collect();
+  assert.deepEqual(readdirSync(log).sort(), ['1', 'log.json']);
+  assert.deepEqual(await eventsSince(repo, now, 'm'), []);
+  assert.deepEqual(
+    (await eventsSince(repo, old, 'm')).map(({ type, version }) => [type, version]),
+    [
+      ['reset', null],
+      ['put', 2],
+    ],
+  );
+  aged(join(log, 'log.json'), 31);
+  await collect();
+  assert.deepEqual(readdirSync(repo.layout.changes), []);
+  await put(repo, 'm', 'a', 'three');
+  assert.deepEqual(readdirSync(repo.layout.changes), []);
+});
+
+/** As if it had been written so many days ago. */
+function aged(path: string, days: number): void {
+  const at = new Date(Date.now() - days * 86_400_000);
+  utimesSync(path, at, at);
+}
