@@ -248,6 +248,8 @@ describe('the commands', () => {
     const interrupted = start(repo, ['backup', 'pack', dir, file], { env: { SWAMP_FAILPOINTS: 'fs.sync=pause', SWAMP_FAILPOINT_DIR: points } });
     await until('it is about to sync', () => existsSync(join(points, 'fs.sync.reached')), { detail: interrupted.stderr });
     interrupted.kill('SIGINT');
+    // Let go sooner, it may come to its end first: Node looks at a signal after everything else that has happened.
+    await until('it has the signal', () => hasNoPendingSignal(interrupted.pid));
     writeFileSync(join(points, 'fs.sync.go'), '');
     await finished(interrupted, 130);
     rmSync(points, { recursive: true });
@@ -278,3 +280,8 @@ describe('the commands', () => {
     assert.equal(readdirSync(repo.base).filter((name) => name.endsWith('.swamp-scratch')).length, 1);
   });
 });
+
+/** proc_pid_status(5): no bit of the masks of pending signals is set. */
+function hasNoPendingSignal(pid: number): boolean {
+  return (readFileSync(`/proc/${pid}/status`, 'utf8').match(/^(SigPnd|ShdPnd):\s+0+$/gm) ?? []).length === 2;
+}

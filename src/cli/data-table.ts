@@ -41,7 +41,7 @@ export const DATA_COMMANDS: readonly Command[] = [
       ['data put results report report.html', 'store a file'],
       ['data put results log --if-changed < build.log', 'store stdin, if it is new'],
       ['data put results dump --command -- pg_dump app', 'store what a command prints, if it succeeds'],
-      ['data put results --batch < items.ndjson', 'store {"name": "a", "content": "text"} and so on, one item a line'],
+      ['data put results --batch < items.ndjson', 'store the items that it names, one a line'],
     ],
   },
   {
